@@ -1,0 +1,1 @@
+"""What runs in the image: the steps of one cancellation and the rules they follow."""
