@@ -1,0 +1,216 @@
+"""Who may do what: personal tokens, GitHub Apps, installations, their permissions and expiry.
+
+Guarantees: an expired, unknown or malformed credential is refused in GitHub's words; App JWTs are verified
+(RS256, issuer, times). Does not: model OAuth scopes, SSO, suspended installations or IP allow lists.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import jwt
+
+from tests.doubles.github.messages import ApiError, not_found
+
+if TYPE_CHECKING:
+    from jwt.types import Options
+
+    from tests.doubles.github.world import Repository
+
+Permissions = Mapping[str, str]
+EVERYTHING: Permissions = {"metadata": "read", "contents": "write", "issues": "write", "pull_requests": "write"}
+TOKEN_LIFETIME_S = 3600
+MAX_JWT_LIFETIME_S = 600
+_RANKS = {"read": 1, "write": 2, "admin": 3}
+_KINDS = {
+    "user": "Resource not accessible by personal access token",
+    "installation": "Resource not accessible by integration",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who stands behind a token. Limits are counted per `name`, however many tokens it has."""
+
+    kind: Literal["user", "installation"]
+    id: str
+    permissions: Permissions
+    repositories: frozenset[str] | None
+    """Folded full names that the token reaches; None is all of them."""
+    expires_at: float | None
+
+    @property
+    def name(self) -> str:
+        """Name the principal in call records."""
+        return f"{self.kind}:{self.id}"
+
+    def reaches(self, repository: Repository) -> bool:
+        """Say whether the repository is among those that the token was made for."""
+        return self.repositories is None or repository.full_name.lower() in self.repositories
+
+    def may(self, *, permission: str, level: str) -> bool:
+        """Say whether the token carries the permission at that level or above."""
+        return _RANKS.get(self.permissions.get(permission, ""), 0) >= _RANKS[level]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """A GitHub App installed on an account."""
+
+    id: int
+    app_id: str
+    permissions: Permissions
+    repositories: frozenset[str] | None
+
+
+class Access:
+    """All credentials of the double."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._tokens: dict[str, Principal] = {}
+        self._keys: dict[str, str] = {}
+        self._installations: dict[int, Installation] = {}
+
+    def add_token(self, token: str, principal: Principal) -> None:
+        """Accept the token for the principal from now on."""
+        self._tokens[token] = principal
+
+    def add_app(self, *, app_id: str, public_key: str) -> None:
+        """Register an App's public key (PEM)."""
+        self._keys[app_id] = public_key
+
+    def add_installation(self, installation: Installation) -> None:
+        """Install an App."""
+        self._installations[installation.id] = installation
+
+    def revoke(self, token: str) -> None:
+        """Forget a token."""
+        self._tokens.pop(token, None)
+
+    def identify(self, authorization: str | None) -> Principal | None:
+        """Find the principal of an Authorization header; no header is anonymous.
+
+        Raises:
+            ApiError: 401 for anything that is not a valid token.
+        """
+        if authorization is None:
+            return None
+        principal = self._tokens.get(_token_of(authorization))
+        if principal is None or (principal.expires_at is not None and self._clock() >= principal.expires_at):
+            raise ApiError(status=401, message="Bad credentials")
+        return principal
+
+    def issue(self, *, authorization: str | None, installation_id: int, wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - unchecked JSON
+        """Answer POST /app/installations/{id}/access_tokens.
+
+        Raises:
+            ApiError: 401 for a bad JWT, 404 for another App's installation, 422 for permissions beyond the grant.
+        """
+        app_id = self._app_of(_token_of(authorization or ""))
+        installation = self._installations.get(installation_id)
+        if installation is None or installation.app_id != app_id:
+            raise not_found(documentation="/apps/apps#create-an-installation-access-token-for-an-app")
+        asked = wanted.get("permissions") if isinstance(wanted, dict) else None
+        permissions = {**installation.permissions, "metadata": "read"}
+        if asked:
+            beyond = [
+                key for key, level in asked.items() if _RANKS.get(level, 9) > _RANKS.get(permissions.get(key, ""), 0)
+            ]
+            if beyond:
+                raise ApiError(
+                    status=422,
+                    message="The permissions requested are not granted to this installation.",
+                    documentation="/apps/apps#create-an-installation-access-token-for-an-app",
+                )
+            permissions = {**asked, "metadata": "read"}
+        token = f"ghs_{secrets.token_hex(18)}"
+        expires_at = self._clock() + TOKEN_LIFETIME_S
+        self._tokens[token] = Principal(
+            kind="installation",
+            id=str(installation_id),
+            permissions=permissions,
+            repositories=installation.repositories,
+            expires_at=expires_at,
+        )
+        selection = "all" if installation.repositories is None else "selected"
+        return {
+            "token": token,
+            "expires_at": expires_at,
+            "permissions": permissions,
+            "repository_selection": selection,
+        }
+
+    def _app_of(self, token: str) -> str:
+        undecodable = ApiError(status=401, message="A JSON web token could not be decoded")
+        try:
+            claims = jwt.decode(token, options={"verify_signature": False})
+            issuer = str(claims.get("iss"))
+            if issuer not in self._keys:
+                raise not_found(message="Integration not found")
+            # The library compares times with the machine's clock; ours is injected, so times are checked below.
+            times: Options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_iss": False}
+            jwt.decode(token, self._keys[issuer], algorithms=["RS256"], options=times)
+        except jwt.InvalidTokenError as error:
+            raise undecodable from error
+        self._check_times(issued=claims.get("iat"), expires=claims.get("exp"))
+        return issuer
+
+    def _check_times(self, *, issued: object, expires: object) -> None:
+        now = self._clock()
+        if not isinstance(issued, (int, float)) or issued > now:
+            raise ApiError(
+                status=401,
+                message="'Issued at' claim ('iat') must be an Integer representing the time that the assertion was "
+                "issued",
+            )
+        if not isinstance(expires, (int, float)) or expires <= now:
+            raise ApiError(
+                status=401,
+                message="'Expiration time' claim ('exp') must be a numeric value representing the future time at which "
+                "the assertion expires",
+            )
+        if expires > now + MAX_JWT_LIFETIME_S:
+            raise ApiError(status=401, message="'Expiration time' claim ('exp') is too far in the future")
+
+
+def authorize(
+    principal: Principal | None, repository: Repository | None, *, needs: tuple[tuple[str, str], ...]
+) -> Repository:
+    """Check that the principal may do one of `needs` in the repository, and give the repository.
+
+    Raises:
+        ApiError: 404 when it may not even know of the repository, 401 or 403 when it may look but not touch.
+    """
+    visible = repository is not None and (
+        not repository.private or (principal is not None and principal.reaches(repository))
+    )
+    if repository is None or not visible:
+        raise not_found()
+    reads_only = all(level == "read" for _, level in needs)
+    if principal is None:
+        if reads_only and not repository.private:
+            return repository
+        raise ApiError(status=401, message="Requires authentication")
+    public_read = reads_only and not repository.private
+    granted = principal.reaches(repository) and any(principal.may(permission=key, level=level) for key, level in needs)
+    if not (public_read or granted):
+        accepted = "; ".join(f"{key}={level}" for key, level in needs)
+        raise ApiError(status=403, message=_KINDS[principal.kind], headers={"x-accepted-github-permissions": accepted})
+    return repository
+
+
+def _token_of(authorization: str) -> str:
+    scheme, _, value = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return value.strip() if scheme.lower() in {"bearer", "token"} else ""
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return password or user

@@ -1,0 +1,231 @@
+"""The operations: what each request reads or changes, and what it needs permission for.
+
+Guarantees: an operation runs to its end or raises before it changed anything. `GitHub` calls it under the lock.
+Does not: know about faults, limits or call records.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from tests.doubles.github.access import Access, Principal, authorize
+from tests.doubles.github.answers import Answers, timestamp
+from tests.doubles.github.messages import ApiError, Request, Response, invalid, json_response, not_found
+from tests.doubles.github.paging import page_of
+from tests.doubles.github.world import MAX_LABEL_LENGTH, MAX_LABELS, PullRequest, Repository, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.doubles.github.limits import Limits
+
+_LABELS_DOC = "/issues/labels"
+_READ_PULLS = (("pull_requests", "read"),)
+_READ_LABELS = (("issues", "read"), ("pull_requests", "read"))
+_WRITE_LABELS = (("issues", "write"), ("pull_requests", "write"))
+_SORTS: dict[str, Callable[[PullRequest], float]] = {
+    "created": lambda pull: pull.number,
+    "updated": lambda pull: pull.updated_at,
+    # Nothing here has comments or ages, so these sorts fall back to the order of creation.
+    "popularity": lambda pull: pull.number,
+    "long-running": lambda pull: pull.number,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One request on its way through the API."""
+
+    request: Request
+    principal: Principal | None
+    world: World
+    access: Access
+    limits: Limits
+    now: float
+
+    @property
+    def answers(self) -> Answers:
+        """Render for this client."""
+        return Answers(world=self.world, base_url=self.request.base_url)
+
+    def repository(self, parts: dict[str, str], *, needs: tuple[tuple[str, str], ...]) -> Repository:
+        """Find the repository in the path, as far as the principal may."""
+        return authorize(self.principal, self.world.repository(f"{parts['owner']}/{parts['repo']}"), needs=needs)
+
+
+def route(operation: Operation) -> Response:
+    """Run the operation that the request names.
+
+    Raises:
+        ApiError: whatever GitHub would answer instead.
+    """
+    request = operation.request
+    for method, pattern, run in _ROUTES:
+        match = pattern.fullmatch(request.path)
+        if match and method == request.method:
+            return run(operation, {key: unquote(value) for key, value in match.groupdict().items()})
+    raise not_found()
+
+
+def _get_repository(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=(("metadata", "read"),))
+    return json_response(status=200, content=operation.answers.repository(repository, full=True))
+
+
+def _list_pulls(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=_READ_PULLS)
+    query = operation.request.parameters()
+    state, sort = query.get("state", "open"), query.get("sort", "created")
+    if state not in {"open", "closed", "all"}:
+        raise invalid(resource="PullRequest", field_name="state", code="invalid")
+    if sort not in _SORTS:
+        raise invalid(resource="PullRequest", field_name="sort", code="invalid")
+    direction = query.get("direction", "desc" if sort == "created" else "asc")
+    found = [pull for pull in repository.pulls.values() if state in {"all", pull.state}]
+    owner, colon, ref = query.get("head", "").partition(":")
+    # Without a colon GitHub ignores the filter: a bare branch name lists every pull request.
+    if colon:
+        found = [pull for pull in found if pull.head_owner.lower() == owner.lower() and pull.head_ref == ref]
+    if "base" in query:
+        found = [pull for pull in found if pull.base_ref == query["base"]]
+    found.sort(key=_SORTS[sort], reverse=direction == "desc")
+    page, headers = page_of(operation.request, found)
+    content = [operation.answers.pull(repository, pull) for pull in page]
+    return json_response(status=200, content=content, headers=headers)
+
+
+def _get_pull(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=_READ_PULLS)
+    pull = _pull(repository, parts, documentation="/pulls/pulls#get-a-pull-request")
+    return json_response(status=200, content=operation.answers.pull(repository, pull, full=True))
+
+
+def _list_labels(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=_READ_LABELS)
+    page, headers = page_of(operation.request, operation.answers.labels(repository, _pull(repository, parts)))
+    return json_response(status=200, content=page, headers=headers)
+
+
+def _add_labels(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=_WRITE_LABELS)
+    pull = _pull(repository, parts)
+    return _write_labels(operation, repository, pull, (*_names(repository, pull), *_wanted(operation.request)))
+
+
+def _replace_labels(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=_WRITE_LABELS)
+    return _write_labels(operation, repository, _pull(repository, parts), _wanted(operation.request))
+
+
+def _remove_label(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=_WRITE_LABELS)
+    pull = _pull(repository, parts)
+    gone = parts["name"].lower()
+    if gone not in pull.labels:
+        raise not_found(message="Label does not exist", documentation=f"{_LABELS_DOC}#remove-a-label-from-an-issue")
+    kept = tuple(name for name in _names(repository, pull) if name.lower() != gone)
+    return _write_labels(operation, repository, pull, kept)
+
+
+def _remove_labels(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=_WRITE_LABELS)
+    operation.world.set_labels(repository, _pull(repository, parts).number, (), at=operation.now)
+    return Response(status=204)
+
+
+def _list_activity(operation: Operation, parts: dict[str, str]) -> Response:
+    repository = operation.repository(parts, needs=(("contents", "read"),))
+    query = operation.request.parameters()
+    found = list(repository.activities)
+    if "ref" in query:
+        found = [entry for entry in found if query["ref"] in {entry.ref, entry.ref.removeprefix("refs/heads/")}]
+    if "actor" in query:
+        found = [entry for entry in found if entry.actor.lower() == query["actor"].lower()]
+    if "activity_type" in query:
+        found = [entry for entry in found if entry.type == query["activity_type"]]
+    if query.get("direction") == "asc":
+        found.reverse()
+    # The real cursors (`after`, `before`) are opaque; clients that follow Link headers cannot tell pages from cursors.
+    page, headers = page_of(operation.request, found)
+    content = [operation.answers.activity(entry) for entry in page]
+    return json_response(status=200, content=content, headers=headers)
+
+
+def _rate_limit(operation: Operation, parts: dict[str, str]) -> Response:
+    del parts
+    standing = operation.limits.standing(operation.principal.name if operation.principal else None)
+    values = {
+        "limit": standing.limit,
+        "used": standing.used,
+        "remaining": standing.remaining,
+        "reset": standing.reset,
+    }
+    return json_response(status=200, content={"resources": {"core": values, "search": values}, "rate": values})
+
+
+def _create_token(operation: Operation, parts: dict[str, str]) -> Response:
+    answer = operation.access.issue(
+        authorization=operation.request.header("authorization"),
+        installation_id=int(parts["id"]),
+        wanted=operation.request.json(),
+    )
+    return json_response(status=201, content={**answer, "expires_at": timestamp(answer["expires_at"])})
+
+
+def _pull(repository: Repository, parts: dict[str, str], *, documentation: str = _LABELS_DOC) -> PullRequest:
+    pull = repository.pulls.get(int(parts["number"]))
+    if pull is None:
+        raise not_found(documentation=documentation)
+    return pull
+
+
+def _names(repository: Repository, pull: PullRequest) -> tuple[str, ...]:
+    return tuple(repository.labels[name].name for name in pull.labels)
+
+
+def _wanted(request: Request) -> tuple[str, ...]:
+    body: Any = request.json()
+    wanted = body.get("labels", []) if isinstance(body, dict) else body
+    if isinstance(wanted, str):
+        wanted = [wanted]
+    if not isinstance(wanted, list):
+        raise invalid(resource="Label", field_name="labels", code="invalid")
+    return tuple(_name(item.get("name") if isinstance(item, dict) else item) for item in wanted)
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise invalid(resource="Label", field_name="name", code="missing_field")
+    if len(value) > MAX_LABEL_LENGTH:
+        raise invalid(resource="Label", field_name="name", code="invalid")
+    return value
+
+
+def _write_labels(operation: Operation, repository: Repository, pull: PullRequest, names: tuple[str, ...]) -> Response:
+    if len({name.lower() for name in names}) > MAX_LABELS:
+        raise ApiError(
+            status=422, message="Validation Failed", errors=[{"resource": "Issue", "code": "custom", "field": "labels"}]
+        )
+    changed = operation.world.set_labels(repository, pull.number, names, at=operation.now)
+    return json_response(status=200, content=operation.answers.labels(repository, changed))
+
+
+_REPO = r"/repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)"
+_LABELS = _REPO + r"/issues/(?P<number>\d+)/labels"
+_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, dict[str, str]], Response]], ...] = (
+    ("GET", re.compile(_REPO), _get_repository),
+    ("GET", re.compile(_REPO + r"/pulls"), _list_pulls),
+    ("GET", re.compile(_REPO + r"/pulls/(?P<number>\d+)"), _get_pull),
+    ("GET", re.compile(_LABELS), _list_labels),
+    ("POST", re.compile(_LABELS), _add_labels),
+    ("PUT", re.compile(_LABELS), _replace_labels),
+    ("DELETE", re.compile(_LABELS), _remove_labels),
+    # Names with a slash, such as kind/bug, are found whether or not the client encodes the slash.
+    ("DELETE", re.compile(_LABELS + r"/(?P<name>.+)"), _remove_label),
+    ("GET", re.compile(_REPO + r"/activity"), _list_activity),
+    ("GET", re.compile(r"/rate_limit"), _rate_limit),
+    ("POST", re.compile(r"/app/installations/(?P<id>\d+)/access_tokens"), _create_token),
+)
