@@ -1,0 +1,115 @@
+"""Who may do what: service accounts, Roles and bindings, each with exactly the verbs that the code uses.
+
+Guarantees nothing cluster-wide: every Role lives in one namespace. The Sensor's account can create Workflows in one
+namespace and do nothing else; the steps' account can end agents, and read and write their state and Leases. What a test
+shows is refused to each is in docs/guarantees.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.settings import Settings
+    from steps.settings import RunKind
+
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def _rule(group: str, resource: str, *verbs: str) -> dict[str, Any]:
+    return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
+
+
+def _metadata(name: str, namespace: str) -> dict[str, Any]:
+    return {"name": name, "namespace": namespace, "labels": dict(names.APP)}
+
+
+def _account(name: str, *, namespace: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, namespace)}
+
+
+def _granted(
+    name: str, *, namespace: str, rules: list[dict[str, Any]], account: str, home: str
+) -> Iterator[dict[str, Any]]:
+    """A Role and its binding to the account of another (or the same) namespace."""
+    yield {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "Role",
+        "metadata": _metadata(name, namespace),
+        "rules": rules,
+    }
+    yield {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": _metadata(name, namespace),
+        "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
+    }
+
+
+def _run_rule(kind: RunKind) -> dict[str, Any]:
+    verbs = ["get", "list", "delete", *(["patch"] if kind.stop_patch else [])]
+    return _rule(kind.group, kind.plural, *verbs)
+
+
+def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The account of the steps' pods."""
+    home, agents = settings.namespaces.workflows, settings.namespaces.agents
+    yield _account(names.STEPS_ACCOUNT, namespace=home)
+    yield from _granted(
+        names.STEPS_ACCOUNT,
+        namespace=home,
+        account=names.STEPS_ACCOUNT,
+        home=home,
+        rules=[
+            _rule("coordination.k8s.io", "leases", "get", "create", "update"),
+            _rule("", "pods", "get"),  # is the holder of a Lease still alive?
+            _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's own executor, in the same pod
+        ],
+    )
+    yield from _granted(
+        f"{names.STEPS_ACCOUNT}-agents" if agents == home else names.STEPS_ACCOUNT,
+        namespace=agents,
+        account=names.STEPS_ACCOUNT,
+        home=home,
+        rules=[
+            *(_run_rule(kind) for kind in settings.agents),
+            _rule("batch", "jobs", "list"),
+            _rule("", "pods", "list", "delete"),
+            _rule("", "configmaps", "get", "update"),
+        ],
+    )
+
+
+def sensor_access(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The account of the Sensor's pod."""
+    home = settings.namespaces.events
+    yield _account(names.SENSOR_ACCOUNT, namespace=home)
+    yield from _granted(
+        names.SENSOR_ACCOUNT,
+        namespace=settings.namespaces.workflows,
+        account=names.SENSOR_ACCOUNT,
+        home=home,
+        rules=[_rule("argoproj.io", "workflows", "create")],
+    )
+
+
+def network_policy(settings: Settings) -> dict[str, Any]:
+    """The steps' pods take no connections and make none but DNS, the API server and HTTPS (GitHub)."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _metadata(names.STEPS_ACCOUNT, settings.namespaces.workflows),
+        "spec": {
+            "podSelector": {"matchLabels": dict(names.APP)},
+            "policyTypes": ["Ingress", "Egress"],
+            "egress": [
+                {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
+                {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 6443}]},
+            ],
+        },
+    }

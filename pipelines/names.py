@@ -1,0 +1,14 @@
+"""Names of the objects that are rendered; those of others are settings."""
+
+from __future__ import annotations
+
+TEMPLATE = "cancel-agents"
+ENTRYPOINT = "cancel-and-settle"
+FAIL = "fail"
+LIMITS = "cancel-agents-limits"
+LIMITS_KEY = "concurrent"
+STEPS_ACCOUNT = "cancel-agents"
+SENSOR = "implementation-agent-remediation"  # the brief's name: GitOps updates the platform's Sensor in place
+SENSOR_ACCOUNT = "cancel-agents-sensor"
+APP = {"app.kubernetes.io/name": "agent-cancellation", "app.kubernetes.io/managed-by": "agent-cancellation"}
+TASK_LABEL = "agent-cancellation/task"

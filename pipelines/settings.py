@@ -1,0 +1,123 @@
+"""Settings of the generator: everything the steps know, and what only the manifests need.
+
+Read from `settings.toml`, where every key is written out; nothing has a default in code, so the file shows all there is
+to decide.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from steps.errors import BadInputError
+from steps.push import PARAMETERS
+from steps.settings import Count, Name, StepSettings, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_STRICT = ConfigDict(extra="forbid")
+_REPOSITORY = next(parameter for parameter in PARAMETERS if parameter.name == "repository")
+_SENDER = r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}(\[bot\])?$"
+
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi)?$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """The steps' image."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: Annotated[str, Field(pattern=r"^[^\s{}]+:[^\s{}:/]+$", description="name with a tag, as your nodes pull it")]
+    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Field(description="when nodes pull it")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Compute resources of one container."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    cpu: Quantity
+    memory: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRules:
+    """The Workflow of one push."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    concurrent: Annotated[Count, Field(description="cancellations at once, over all tasks; can be changed live")]
+    retries: Annotated[int, Field(ge=0, le=10, description="further attempts after exit code 75 or a lost pod")]
+    deadline_s: Annotated[int, Field(ge=60, le=3600, description="one attempt")]
+    keep_succeeded_s: Annotated[int, Field(ge=60, description="how long a Workflow that succeeded is kept")]
+    keep_failed_s: Annotated[int, Field(ge=60, description="how long one that failed is kept, to retry from")]
+    credentials_secret: Annotated[Name, Field(description="Secret with GitHub's credentials")]
+    requests: Annotated[Resources, Field(description="of each container")]
+    limits: Annotated[Resources, Field(description="of each container, and of the Sensor's")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRules:
+    """Which webhooks become Workflows."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    repositories: Annotated[
+        tuple[Annotated[str, Field(pattern=f"^{_REPOSITORY.pattern}$")], ...],
+        Field(min_length=1, description="owner/name; pushes to any other are ignored"),
+    ]
+    senders: Annotated[
+        tuple[Annotated[str, Field(pattern=_SENDER)], ...],
+        Field(min_length=1, description="logins whose pushes make agents stale"),
+    ]
+    event_source: Annotated[Name, Field(description="name of the EventSource")]
+    event_name: Annotated[Name, Field(description="name of the event in it")]
+    render_event_source: Annotated[
+        bool, Field(description="false if you merge the event into an EventSource of your own")
+    ]
+    webhook_secret: Annotated[Name, Field(description="Secret in the events' namespace, key `secret`")]
+    retries: Annotated[Count, Field(description="attempts to create the Workflow before the dead letter")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(StepSettings):
+    """Everything that can be decided."""
+
+    image: Image
+    workflow: WorkflowRules
+    events: EventRules
+
+    def for_steps(self) -> str:
+        """What goes into a container's environment: JSON, one value a line, so that a diff shows what changed.
+
+        Raises:
+            BadInputError: A value contains braces that Argo would evaluate.
+        """
+        values = TypeAdapter(type(self)).dump_python(self, mode="json")
+        text = json.dumps({field.name: values[field.name] for field in fields(StepSettings)}, indent=1)
+        if found := re.search(r"\{\{|\$\(", text):
+            raise BadInputError(f"settings: no value may contain {found.group()}: Argo or Kubernetes would evaluate it")
+        return text
+
+
+def read(path: Path) -> Settings:
+    """Read a settings file.
+
+    Raises:
+        BadInputError: It is missing, not TOML, or holds an unknown, missing or malformed key.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise BadInputError(f"{path}: {error.strerror}: give the path of a settings file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path}: not TOML: {error}") from error
+    return load(Settings, values, source=str(path))

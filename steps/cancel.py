@@ -1,0 +1,111 @@
+"""First container: take the Lease, decide, write down the intent, stop the stale agents, prove that they are gone.
+
+    python -m steps.cancel
+
+Leaves the Lease held and the record in progress, with `proven_gone_at` set, for the second container (steps.settle) of
+the same pod; or ends early, with nothing written at all (superseded, dry run) or only the record (a person's skip
+label).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from steps import labels, state, stopping
+from steps.claim import claim, decision
+from steps.entrypoint import run
+from steps.failure import failing
+from steps.push import check_time
+from steps.record import Labels, Outcome, Phase
+from steps.runs import judge_all, list_runs
+from steps.workers import side_by_side
+
+if TYPE_CHECKING:
+    from steps.context import Context
+    from steps.decisions import LabelPlan
+    from steps.hold import Hold
+    from steps.push import Push
+    from steps.runs import Run
+
+
+def cancel(context: Context) -> None:
+    """Stop the agents that still work on the code from before the push.
+
+    Raises:
+        StepError: Its `exit` says what the workflow does next.
+    """
+    check_time(context.push, created_at=context.created_at, rules=context.settings.push)
+    if context.push.dry_run:
+        preview(context)
+        return
+    hold = context.lease().acquire(partial(claim, context=context))
+    if hold is None:
+        return
+    context = replace(context, log=context.log.bind(epoch=hold.epoch))
+    context.log.info("lease acquired", watermark=hold.record.watermark.isoformat(), attempt=hold.record.attempts)
+    with failing(hold, context=context):
+        _cancel(context, hold=hold)
+
+
+def _cancel(context: Context, *, hold: Hold) -> None:
+    (push, plan), runs = _look(context, hold=hold)
+    record = replace(hold.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
+    if plan.labels is Labels.SKIPPED:
+        context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
+        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
+        return
+    judged = judge_all(runs, record=record)
+    for agent in judged.kept:
+        context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)
+    flag = partial(state.update, state.Change(in_progress=True), context=context, hold=hold)
+    record = stopping.stop(record, judged=judged, context=context, hold=hold, before=flag)
+    hold.write(replace(record, proven_gone_at=context.clock.now()))
+    stopped = [agent.name for agent in record.agents if agent.outcome is not Outcome.KEPT]
+    context.log.info("agents proven gone", count=len(stopped), agents=stopped)
+
+
+def _look(context: Context, *, hold: Hold) -> tuple[tuple[Push, LabelPlan], tuple[Run, ...]]:
+    """The pull request and the task's runs, read side by side, both under the lock."""
+    plans: list[tuple[Push, LabelPlan]] = []
+    runs: list[Run] = []
+    side_by_side(
+        [
+            lambda: plans.append(labels.read_plan(context=context, push=hold.record.push, keep=hold.keep)),
+            lambda: runs.extend(_runs(context)),
+        ],
+        parallel=context.settings.stop.parallel,
+        meanwhile=hold.keep,
+    )
+    return plans[0], tuple(runs)
+
+
+def _runs(context: Context) -> tuple[Run, ...]:
+    namespace = context.settings.namespaces.agents
+    return tuple(list_runs(context.settings.agents, kube=context.kube, namespace=namespace, task=context.push.task))
+
+
+def preview(context: Context) -> None:
+    """Dry run: say what would be done, write nothing anywhere."""
+    snapshot = context.lease().read()
+    stored = snapshot.record() if snapshot else None
+    context.log.info("dry run: decision", decision=type(decision(stored, context=context)).__name__.lower())
+    record = claim(stored, context=context)
+    if record is None:
+        return
+    push, plan = labels.read_plan(context=context, push=record.push, keep=lambda: None)
+    record = replace(record, push=push, pull_request=plan.pull_request)
+    context.log.info("dry run: labels", plan=str(plan.labels))
+    if plan.labels is Labels.SKIPPED:
+        return
+    judged = judge_all(_runs(context), record=record)
+    for run_ in judged.stale:
+        context.log.info("dry run: run would be cancelled", run=run_.name, agent=run_.facts.agent)
+    for agent in judged.kept:
+        context.log.info("dry run: run would be kept", run=agent.name, agent=agent.agent, reason=agent.reason)
+
+
+if __name__ == "__main__":
+    sys.exit(run(cancel))

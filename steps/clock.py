@@ -1,0 +1,64 @@
+"""Time, as something a test can hold still.
+
+Wall time is only ever written down; every decision about how long something took uses the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the steps need of time."""
+
+    def now(self) -> datetime:
+        """Wall-clock time in UTC, for stamps only."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, for durations and deadlines."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Wall-clock time in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """CLOCK_MONOTONIC in seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        time.sleep(seconds)
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as the API server writes creationTimestamp: RFC 3339, UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def micro_stamp(moment: datetime) -> str:
+    """Write a moment as a Lease's MicroTime: RFC 3339, UTC, six digits."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_stamp(text: str) -> datetime:
+    """Read an RFC 3339 moment.
+
+    Raises:
+        ValueError: `text` is not RFC 3339 or has no offset.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no UTC offset")
+    return moment.astimezone(UTC)

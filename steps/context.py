@@ -1,0 +1,55 @@
+"""What a step works with: the push, the settings, and everything outside that a test has to be able to replace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - part of a public dataclass
+from typing import TYPE_CHECKING
+
+from steps.lease import TaskLease, lease_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from steps.clock import Clock
+    from steps.github import GitHub
+    from steps.holder import Holder
+    from steps.kube import Kube
+    from steps.log import Log
+    from steps.push import Push
+    from steps.settings import StepSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One step of one Workflow.
+
+    Attributes:
+        workflow: Name of the Workflow.
+        created_at: Its creationTimestamp, as the API server stamped it.
+        github: Connects, given what to call while waiting; without a credential, everything up to that point still
+        works. random: Uniform in [0, 1), for jitter.
+    """
+
+    push: Push
+    settings: StepSettings
+    workflow: str
+    created_at: datetime
+    holder: Holder
+    kube: Kube
+    github: Callable[[Callable[[], None]], GitHub]
+    clock: Clock
+    random: Callable[[], float]
+    log: Log
+
+    def lease(self) -> TaskLease:
+        """The Lease of the push's task."""
+        return TaskLease(
+            kube=self.kube,
+            clock=self.clock,
+            random=self.random,
+            rules=self.settings.lease,
+            namespace=self.settings.namespaces.workflows,
+            name=lease_name(repository=self.push.repository, task=self.push.task),
+            holder=self.holder,
+        )

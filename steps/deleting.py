@@ -1,0 +1,132 @@
+"""Deleting stale runs, each under preconditions.
+
+Guarantees that only the very object that was judged stale is deleted: uid and resourceVersion are preconditions, and a
+run that changed since is read and judged again. No request is sent once the hold is lost. A run that is gone, or is
+being deleted already, counts as told to stop; whether it really ended is for steps.proving to show.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from steps.backoff import backoff
+from steps.decisions import Action
+from steps.errors import ConflictError, NotFoundError, TooLargeError, UnavailableError
+from steps.record import Agent, Outcome
+from steps.runs import judge_for, list_runs, parse_run, resource
+from steps.workers import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from steps.context import Context
+    from steps.hold import Hold
+    from steps.record import Record
+    from steps.runs import Run
+
+
+def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -> list[Agent]:
+    """Tell runs to stop: ask those whose kind has a way to be asked, then delete whatever has not ended.
+
+    Args:
+        runs: The runs judged stale.
+        context: The step.
+        hold: The right to do so.
+        record: What they were judged by.
+
+    Returns:
+        Each run's line for the record.
+
+    Raises:
+        LockLostError: The hold was lost; no further delete was sent.
+        ForbiddenError: The Role lacks a verb.
+    """
+    asked = [run for run in runs if run.kind.stop_patch]
+    outlasting = _ask(asked, context=context, hold=hold, record=record)
+    ended = {run.uid for run in asked} - {run.uid for run in outlasting}
+    agents = [
+        run.as_agent(outcome=Outcome.STOPPING, reason="asked to stop, and did") for run in asked if run.uid in ended
+    ]
+    doomed = [*(run for run in runs if not run.kind.stop_patch), *outlasting]
+    return agents + side_by_side(
+        [partial(_delete, run, context=context, hold=hold, record=record) for run in doomed],
+        parallel=context.settings.stop.parallel,
+        meanwhile=hold.keep,
+    )
+
+
+def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -> list[Run]:
+    """Send each run its kind's "please stop"; return those that are still stale when the grace period is over."""
+    namespace = context.settings.namespaces.agents
+    for run in runs:
+        hold.check()
+        patch = run.kind.stop_patch | {"metadata": {"resourceVersion": run.resource_version}}
+        try:
+            context.kube.merge(resource(run.kind), namespace=namespace, name=run.name, body=patch)
+        except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
+            context.log.warning(
+                "could not ask a run to stop, it will be deleted", run=run.name, error=type(error).__name__
+            )
+    uids = {run.uid for run in runs}
+    kinds = tuple({run.kind.plural: run.kind for run in runs}.values())
+    deadline = context.clock.monotonic() + context.settings.stop.grace_s
+    while uids:
+        hold.keep()
+        found = list_runs(kinds, kube=context.kube, namespace=namespace, task=record.push.task)
+        left = [run for run in found if run.uid in uids and judge_for(record, run).action is Action.CANCEL]
+        if not left or context.clock.monotonic() >= deadline:
+            return left
+        context.clock.sleep(context.settings.stop.poll_s)
+    return []
+
+
+def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:
+    rules = context.settings.stop
+    namespace = context.settings.namespaces.agents
+    for pause in backoff(attempts=rules.attempts, first_s=rules.backoff_s, random=context.random):
+        hold.check()
+        preconditions = {"uid": run.uid, "resourceVersion": run.resource_version}
+        options = {"propagationPolicy": "Foreground", "preconditions": preconditions}
+        try:
+            context.kube.delete(resource(run.kind), namespace=namespace, name=run.name, options=options)
+        except NotFoundError:
+            break
+        except ConflictError:
+            changed = _judge_again(run, context=context, record=record)
+            if isinstance(changed, Agent):
+                return changed
+            if pause is None:
+                return run.as_agent(
+                    outcome=Outcome.STUCK, reason=f"it changed {rules.attempts} times while being deleted"
+                )
+            run = changed
+        except UnavailableError as error:
+            if pause is None:
+                return run.as_agent(outcome=Outcome.STUCK, reason=f"not deleted: {error}")
+            context.clock.sleep(max(pause, min(error.retry_after_s or 0.0, rules.grace_s)))
+        else:
+            context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)
+            break
+    return run.as_agent(outcome=Outcome.STOPPING, reason="stale")
+
+
+def _judge_again(run: Run, *, context: Context, record: Record) -> Run | Agent:
+    """A run that changed since it was judged: the run to delete now, or what became of it."""
+    told = run.as_agent(outcome=Outcome.STOPPING, reason="stale")
+    try:
+        obj = context.kube.get(resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name)
+    except NotFoundError:
+        return told
+    fresh = parse_run(obj, kind=run.kind)
+    if fresh.uid != run.uid:
+        return told
+    verdict = judge_for(record, fresh)
+    match verdict.action:
+        case Action.CANCEL:
+            return fresh
+        case Action.AWAIT:
+            return told
+        case Action.KEEP:
+            finished = fresh.facts.phase in run.kind.finished
+            return fresh.as_agent(outcome=Outcome.FINISHED if finished else Outcome.KEPT, reason=verdict.reason)

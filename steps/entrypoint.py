@@ -1,0 +1,96 @@
+"""From a container's environment to a step, and from its end to an exit code.
+
+Guarantees that every end is one JSON line and one of the exit codes of steps.errors, that SIGTERM lets the step write
+down where it stopped, and that an unexpected error shows where it happened but never its text, which could quote a
+payload.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import traceback
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steps import push, settings
+from steps.clock import SystemClock
+from steps.context import Context
+from steps.errors import BadInputError, Exit, StepError, TerminatedError
+from steps.holder import Holder
+from steps.kube import Kube
+from steps.log import Log
+from steps.transport import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+    from steps.clock import Clock
+    from steps.github import GitHub
+    from steps.settings import GitHubRules
+
+# What the rendered containers get besides the parameters and the settings.
+POD_ENV = ("WORKFLOW_NAME", "WORKFLOW_UID", "WORKFLOW_CREATED_AT", "POD_NAME", "POD_UID")
+
+
+def run(step: Callable[[Context], None]) -> int:
+    """Run a step as the container's process.
+
+    Returns:
+        The exit code.
+    """
+    clock = SystemClock()
+    log = Log(clock=clock).bind(step=step.__name__)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        step(_context(os.environ, clock=clock, log=log))
+    except StepError as error:
+        log.error(str(error), error=type(error).__name__, exit=int(error.exit))
+        return error.exit
+    except Exception as error:  # noqa: BLE001 - the last place to turn anything into an exit code
+        where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        log.error("unexpected error: please report it", error=type(error).__name__, where=where, exit=int(Exit.BUG))
+        return Exit.BUG
+    return Exit.DONE
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise TerminatedError("SIGTERM: the pod is being stopped")
+
+
+def _context(env: Mapping[str, str], *, clock: Clock, log: Log) -> Context:
+    rules = settings.from_env(env)
+    pushed = push.from_env(env, rules=rules.push)
+    missing = [name for name in POD_ENV if not env.get(name)]
+    if missing:
+        raise BadInputError(
+            f"{', '.join(missing)} not set: the steps run from the rendered WorkflowTemplate, which sets them"
+        )
+    if not env["WORKFLOW_CREATED_AT"].isdigit():
+        raise BadInputError("WORKFLOW_CREATED_AT is not in Unix seconds: use the rendered WorkflowTemplate")
+    return Context(
+        push=pushed,
+        settings=rules,
+        workflow=env["WORKFLOW_NAME"],
+        created_at=datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC),
+        holder=Holder(pod=env["POD_NAME"], pod_uid=env["POD_UID"], workflow_uid=env["WORKFLOW_UID"]),
+        kube=Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random),
+        github=partial(_github, rules.github, clock),
+        clock=clock,
+        random=random.random,
+        log=log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task),
+    )
+
+
+def _github(rules: GitHubRules, clock: Clock, keep: Callable[[], None]) -> GitHub:
+    # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
+    from steps.github import GitHub, credentials  # noqa: PLC0415
+
+    return GitHub(
+        auth=credentials(Path(rules.credentials_dir)), rules=rules, clock=clock, random=random.random, keep=keep
+    )

@@ -1,0 +1,189 @@
+"""GitHub: one pull request read, two label writes.
+
+Guarantees that nothing but a single label is ever added or removed (the whole set is never written, so nobody else's
+label can be lost), that every operation may be repeated, and that rate limits are honoured up to a deadline. GitHub has
+no preconditions on labels: the caller checks its hold right before and the head right after. Uses PyGithub for
+authentication and transport with its own retries switched off, because they repeat writes and can sleep for hours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+import requests
+from github import Auth, BadCredentialsException, Github, GithubException
+
+from steps.backoff import backoff
+from steps.errors import BadInputError, ForbiddenError, NotFoundError, UnavailableError
+from steps.record import PullRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from steps.clock import Clock
+    from steps.settings import GitHubRules
+
+T = TypeVar("T")
+
+_SECONDARY_LIMIT_S = 60.0
+_LABEL_GONE = "Label does not exist"
+
+
+def credentials(folder: Path) -> Auth.Auth:
+    """The credentials mounted from the Secret.
+
+    Raises:
+        ForbiddenError: There are none, or only part of them. Never says what they are.
+    """
+    found = (
+        {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()} if folder.is_dir() else {}
+    )
+    if token := found.get("token"):
+        return Auth.Token(token)
+    needed = ("app-id", "installation-id", "private-key.pem")
+    missing = [name for name in needed if not found.get(name)]
+    if len(missing) == len(needed):
+        raise ForbiddenError(
+            f"no GitHub credentials in {folder}: create the Secret with `token`, or with {', '.join(needed)}"
+        )
+    if missing:
+        raise ForbiddenError(
+            f"the GitHub App's credentials in {folder} lack {', '.join(missing)}: add them to the Secret"
+        )
+    if not found["installation-id"].isdigit():
+        raise ForbiddenError(f"installation-id in {folder} is not a number: correct the Secret")
+    return Auth.AppAuth(found["app-id"], found["private-key.pem"]).get_installation_auth(int(found["installation-id"]))
+
+
+class GitHub:
+    """A repository's pull requests and their labels."""
+
+    def __init__(
+        self,
+        *,
+        auth: Auth.Auth,
+        rules: GitHubRules,
+        clock: Clock,
+        random: Callable[[], float],
+        keep: Callable[[], None],
+    ) -> None:
+        """Connect.
+
+        Args:
+            auth: Credentials.
+            rules: Address, time-outs and attempts.
+            clock: Time.
+            random: Uniform in [0, 1), for jitter.
+            keep: Called about once a second while waiting, to renew a hold.
+        """
+        self._requester = Github(
+            auth=auth,
+            base_url=rules.api_url,
+            timeout=max(1, round(rules.timeout_s)),
+            retry=None,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+        ).requester
+        self._rules = rules
+        self._clock = clock
+        self._random = random
+        self._keep = keep
+
+    def open_pull_requests(self, *, repository: str, branch: str) -> list[PullRequest]:
+        """Open pull requests from this branch of this very repository: forks' branches of the same name are others.
+
+        Raises:
+            BadInputError: The repository does not exist, or the credentials may not see it.
+        """
+        owner = repository.partition("/")[0]
+        query = {"state": "open", "head": f"{owner}:{branch}"}
+        try:
+            found = self._ask("GET", f"/repos/{repository}/pulls", parameters=query)
+        except NotFoundError as error:
+            raise BadInputError(f"GitHub has no repository {repository}, or the credentials may not see it") from error
+        return [
+            _pull_request(pull)
+            for pull in found
+            if ((pull["head"]["repo"] or {}).get("full_name") or "").casefold() == repository.casefold()
+        ]
+
+    def pull_request(self, *, repository: str, number: int) -> PullRequest:
+        """A pull request now."""
+        return _pull_request(self._ask("GET", f"/repos/{repository}/pulls/{number}"))
+
+    def add_label(self, *, repository: str, number: int, label: str) -> None:
+        """Add one label; there already is fine."""
+        self._ask("POST", f"/repos/{repository}/issues/{number}/labels", body={"labels": [label]})
+
+    def remove_label(self, *, repository: str, number: int, label: str) -> None:
+        """Remove one label; absent is fine."""
+        try:
+            self._ask("DELETE", f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}")
+        except NotFoundError as error:
+            if _LABEL_GONE not in str(error):
+                raise
+
+    def _ask(self, verb: str, path: str, *, parameters: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        deadline = self._clock.monotonic() + self._rules.deadline_s
+        for pause in backoff(attempts=self._rules.attempts, first_s=self._rules.backoff_s, random=self._random):
+            try:
+                _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+            except GithubException as error:
+                problem = _meaning(f"{verb} {path}", error, now=self._clock.now().timestamp())
+                if not isinstance(problem, UnavailableError):
+                    raise problem from error
+                cause: Exception = error
+            except requests.RequestException as error:
+                # The library's text can quote the request; the type says enough.
+                problem = UnavailableError(f"{verb} {path}: {type(error).__name__}")
+                cause = error
+            else:
+                return data
+            wait = max(pause or 0.0, problem.retry_after_s or 0.0)
+            if pause is None or self._clock.monotonic() + wait >= deadline:
+                raise problem from cause
+            self._sleep(wait)
+        raise AssertionError("backoff ends with None")
+
+    def _sleep(self, seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            self._keep()
+            self._clock.sleep(min(1.0, left))
+
+
+def _pull_request(pull: dict[str, Any]) -> PullRequest:
+    return PullRequest(
+        number=pull["number"],
+        head_sha=pull["head"]["sha"],
+        labels=tuple(label["name"] for label in pull["labels"]),
+    )
+
+
+def _meaning(
+    asked: str, error: GithubException, *, now: float
+) -> UnavailableError | ForbiddenError | NotFoundError | BadInputError:
+    """Our own error for GitHub's answer, by meaning; 403 and 429 are told apart by headers, not by number."""
+    message = str(error.data.get("message", "")) if isinstance(error.data, dict) else ""
+    text = f"GitHub: {asked}: {error.status} {message[:200]}".strip()
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if error.status in (403, 429):
+        if (wait := _limited_s(headers, message=message, now=now)) is not None or error.status == 429:  # noqa: PLR2004
+            return UnavailableError(text, retry_after_s=wait)
+        return ForbiddenError(f"{text}: give the App or token read and write access to pull requests and issues")
+    if isinstance(error, BadCredentialsException) or error.status == 401:  # noqa: PLR2004 - HTTP
+        return ForbiddenError(f"{text}: the credentials are wrong or have expired, renew the Secret")
+    if error.status in (404, 410):
+        return NotFoundError(text)
+    return UnavailableError(text) if error.status >= 500 else BadInputError(text)  # noqa: PLR2004 - HTTP
+
+
+def _limited_s(headers: dict[str, str], *, message: str, now: float) -> float | None:
+    """Seconds that a rate limit asks to wait; None if there is none. In the order GitHub documents."""
+    if headers.get("retry-after", "").isdigit():
+        return float(headers["retry-after"])
+    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
+        return max(1.0, float(headers["x-ratelimit-reset"]) - now + 1)
+    return _SECONDARY_LIMIT_S if "rate limit" in message.lower() else None

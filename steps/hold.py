@@ -1,0 +1,183 @@
+"""A hold on a task's Lease: the right to act on the task, for as long as it can be shown.
+
+Guarantees that nothing is written after the hold is lost: every write is a compare-and-swap, `check` fails once the
+last successful renewal was *sent* longer ago than the renew deadline, and a write whose answer was lost is settled by
+reading again and comparing holder and epoch. Renewal happens in `keep`, which whoever waits has to call; there is no
+thread of its own, so a process that is paused cannot go on renewing for work that is not being done.
+"""
+
+from __future__ import annotations
+
+import copy
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from steps.clock import micro_stamp
+from steps.errors import ConflictError, LockLostError, NotFoundError, UnavailableError
+from steps.kube import LEASES
+from steps.record import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from steps.clock import Clock
+    from steps.kube import Json, Kube
+    from steps.record import Record
+    from steps.settings import LeaseRules
+
+PREFIX = "agent-cancellation"
+RECORD = f"{PREFIX}/record"
+PHASE = f"{PREFIX}/phase"
+TASK = f"{PREFIX}/task"
+REPOSITORY = f"{PREFIX}/repository"
+_MAX_LABEL = 63
+_WRITE_ATTEMPTS = 5
+
+
+def repository_label(repository: str) -> str:
+    """A repository as a label value; an owner never contains a dot, so the first dot is the slash."""
+    return repository.lower().replace("/", ".", 1)[:_MAX_LABEL].strip(".-_")
+
+
+def render(
+    body: Json, *, record: Record, holder: str, epoch: int, duration_s: float, now: datetime, acquired: bool = False
+) -> Json:
+    """The Lease to write: what we own is set, whatever others put on it stays.
+
+    Args:
+        body: The Lease as read, or a bare name and namespace.
+        record: The ledger to write.
+        holder: holderIdentity; empty releases.
+        epoch: leaseTransitions.
+        duration_s: leaseDurationSeconds, for the eyes of others.
+        now: Wall-clock time for the stamps; nothing is decided by them.
+        acquired: Whether this write takes the Lease.
+    """
+    lease = copy.deepcopy(body)
+    metadata, spec = lease["metadata"], lease.setdefault("spec", {})
+    metadata["labels"] = (metadata.get("labels") or {}) | {
+        "app.kubernetes.io/managed-by": PREFIX,
+        PHASE: str(record.phase),
+        TASK: record.push.task,
+        REPOSITORY: repository_label(record.push.repository),
+    }
+    metadata["annotations"] = (metadata.get("annotations") or {}) | {RECORD: dump(record)}
+    spec |= {
+        "holderIdentity": holder,
+        "leaseDurationSeconds": max(1, round(duration_s)),
+        "leaseTransitions": epoch,
+        "renewTime": micro_stamp(now),
+    }
+    if acquired:
+        spec["acquireTime"] = micro_stamp(now)
+    return lease
+
+
+class Hold:
+    """One epoch of a task's Lease."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        clock: Clock,
+        rules: LeaseRules,
+        reread: Callable[[], Json],
+        body: Json,
+        holder: str,
+        epoch: int,
+        record: Record,
+        sent_at: float,
+    ) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._rules = rules
+        self._reread = reread
+        self._body = body
+        self._holder = holder
+        self._sent_at = sent_at
+        self._lock = Lock()
+        self.epoch = epoch
+        self.record = record
+
+    def check(self) -> None:
+        """Fail unless the hold can still be shown. Cheap; called right before every side effect, from any thread.
+
+        Raises:
+            LockLostError: The renew deadline is over.
+        """
+        if self._clock.monotonic() - self._sent_at >= self._rules.renew_deadline_s:
+            raise LockLostError(
+                f"the hold of epoch {self.epoch} was not renewed within {self._rules.renew_deadline_s:g} s"
+            )
+
+    def keep(self) -> None:
+        """Renew if it is time to; safe to call from several threads.
+
+        Raises:
+            LockLostError: The Lease is no longer ours.
+        """
+        with self._lock:
+            if self._clock.monotonic() - self._sent_at >= self._rules.renew_every_s:
+                self._put(self.record, holder=self._holder)
+
+    def write(self, record: Record) -> None:
+        """Write the ledger; renews as well.
+
+        Raises:
+            LockLostError: The Lease is no longer ours, and nothing was written.
+        """
+        with self._lock:
+            self._put(record, holder=self._holder)
+            self.record = record
+
+    def release(self, record: Record) -> None:
+        """Write the ledger and let go of the Lease, in one step.
+
+        Raises:
+            LockLostError: The Lease is no longer ours, and nothing was written.
+        """
+        with self._lock:
+            self._put(record, holder="")
+            self.record = record
+
+    def _put(self, record: Record, *, holder: str) -> None:
+        self.check()
+        for attempt in range(_WRITE_ATTEMPTS):
+            wanted = render(
+                self._body,
+                record=record,
+                holder=holder,
+                epoch=self.epoch,
+                duration_s=self._rules.duration_s,
+                now=self._clock.now(),
+            )
+            sent_at = self._clock.monotonic()
+            try:
+                self._body = self._kube.replace(LEASES, namespace=wanted["metadata"]["namespace"], body=wanted)
+            except NotFoundError as error:
+                raise LockLostError("the Lease was deleted while it was held") from error
+            except (ConflictError, UnavailableError) as error:
+                if attempt == _WRITE_ATTEMPTS - 1:
+                    raise
+                if not self._was_applied(wanted, error=error):
+                    self.check()
+                    continue
+            self._sent_at = sent_at
+            return
+
+    def _was_applied(self, wanted: Json, *, error: Exception) -> bool:
+        """Whether a write without a good answer took effect; if not, whether it may be sent again."""
+        self._body = self._reread()
+        spec = self._body.get("spec") or {}
+        found = (spec.get("holderIdentity") or "", spec.get("leaseTransitions"))
+        if found == (wanted["spec"]["holderIdentity"], self.epoch):
+            same_record = (
+                self._body["metadata"].get("annotations", {}).get(RECORD) == wanted["metadata"]["annotations"][RECORD]
+            )
+            if same_record and spec.get("renewTime") == wanted["spec"]["renewTime"]:
+                return True
+        if found != (self._holder, self.epoch):
+            raise LockLostError(f"the Lease is held by {found[0] or 'nobody'} in epoch {found[1]}") from error
+        return False

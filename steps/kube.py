@@ -1,0 +1,228 @@
+"""The API server, spoken to in raw paths and plain dictionaries.
+
+Guarantees: every answer is either the object or one of our own errors; reads are repeated a few times, writes never are
+(whether a write without an answer took effect is for the caller to find out by reading). Does not guarantee anything
+about the object's shape: the typed API classes of the client would, at the price of one second of start-up for
+CoreV1Api alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode
+
+from steps.backoff import backoff
+from steps.errors import (
+    BadInputError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    StepError,
+    TooLargeError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from steps.clock import Clock
+    from steps.settings import KubernetesRules
+
+Json = dict[str, Any]
+
+MERGE_PATCH = "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_MAX_MESSAGE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer: status, headers with lower-case names, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Carries one request to the API server. Raises UnavailableError when there is no answer."""
+
+    def send(
+        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
+    ) -> Response:
+        """Send `body` as JSON to `target` (path and query)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind of object, as it appears in API paths."""
+
+    group: str
+    version: str
+    plural: str
+
+    def path(self, *, namespace: str, name: str = "") -> str:
+        """The API path of an object, or of the collection."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        path = f"{root}/namespaces/{quote(namespace, safe='')}/{self.plural}"
+        return f"{path}/{quote(name, safe='')}" if name else path
+
+
+CONFIG_MAPS = Resource(group="", version="v1", plural="configmaps")
+PODS = Resource(group="", version="v1", plural="pods")
+JOBS = Resource(group="batch", version="v1", plural="jobs")
+LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases")
+
+
+class Kube:
+    """The few verbs the steps use."""
+
+    def __init__(
+        self, *, transport: Transport, clock: Clock, rules: KubernetesRules, random: Callable[[], float]
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._rules = rules
+        self._random = random
+
+    def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
+        """Read one object.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        return self._read(resource.path(namespace=namespace, name=name))
+
+    def list(
+        self, resource: Resource, *, namespace: str, labels: str = "", fields: str = "", metadata_only: bool = False
+    ) -> Iterator[Json]:
+        """Read a collection, page by page.
+
+        Args:
+            resource: What to list.
+            namespace: Where.
+            labels: Label selector.
+            fields: Field selector.
+            metadata_only: Ask for metadata alone, a fraction of the bytes where objects are large.
+        """
+        path = resource.path(namespace=namespace)
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        query = {"limit": str(self._rules.page)} | {name: text for name, text in selectors.items() if text}
+        accept = METADATA_ONLY if metadata_only else "application/json"
+        while True:
+            page = self._read(f"{path}?{urlencode(query)}", accept=accept)
+            yield from page.get("items") or ()
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    def create(self, resource: Resource, *, namespace: str, body: Json) -> Json:
+        """Create an object.
+
+        Raises:
+            ConflictError: There is one of that name.
+        """
+        return self._send("POST", resource.path(namespace=namespace), body=body)
+
+    def replace(self, resource: Resource, *, namespace: str, body: Json) -> Json:
+        """Replace an object; `metadata.resourceVersion` in the body makes it a compare-and-swap.
+
+        Raises:
+            ConflictError: It changed since it was read.
+        """
+        return self._send("PUT", resource.path(namespace=namespace, name=body["metadata"]["name"]), body=body)
+
+    def merge(self, resource: Resource, *, namespace: str, name: str, body: Json) -> Json:
+        """Merge-patch an object; unknown fields are refused rather than pruned silently.
+
+        Raises:
+            ConflictError: `metadata.resourceVersion` in the patch is not the current one.
+        """
+        target = resource.path(namespace=namespace, name=name) + "?fieldValidation=Strict"
+        return self._send("PATCH", target, body=body, content_type=MERGE_PATCH)
+
+    def delete(self, resource: Resource, *, namespace: str, name: str, options: Json) -> None:
+        """Delete an object under the preconditions in `options`.
+
+        Raises:
+            NotFoundError: It is gone.
+            ConflictError: A precondition does not hold.
+        """
+        self._send("DELETE", resource.path(namespace=namespace, name=name), body=options)
+
+    def _read(self, target: str, *, accept: str = "application/json") -> Json:
+        for pause in backoff(attempts=self._rules.attempts, first_s=0.2, random=self._random):
+            try:
+                return self._send("GET", target, accept=accept)
+            except UnavailableError as error:
+                if pause is None:
+                    raise
+                self._clock.sleep(max(pause, min(error.retry_after_s or 0.0, self._rules.timeout_s)))
+        raise AssertionError("backoff ends with None")
+
+    def _send(
+        self,
+        method: str,
+        target: str,
+        *,
+        body: Json | None = None,
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> Json:
+        response = self._transport.send(
+            method=method,
+            target=target,
+            headers={"Accept": accept, "Content-Type": content_type},
+            body=body,
+            timeout_s=self._rules.timeout_s,
+        )
+        asked = f"{method} {target.partition('?')[0]}"
+        if response.status >= 300:  # noqa: PLR2004 - the success range ends here
+            raise _error(asked, response)
+        try:
+            answer: Json = json.loads(response.body)
+        except ValueError as error:
+            raise UnavailableError(f"{asked}: the answer is not JSON; is there a proxy in between?") from error
+        return answer
+
+
+def _error(asked: str, response: Response) -> StepError:  # noqa: PLR0911 - a table, one return a row
+    """Our own error for an answer, by meaning."""
+    message, reason = _status(response.body)
+    text = f"{asked}: {response.status} {reason} {message}".strip()
+    match response.status:
+        case 404:
+            if not reason:
+                return BadInputError(
+                    f"{asked}: the API server does not serve this: install the CRD or correct the settings"
+                )
+            return NotFoundError(text)
+        case 409:
+            return ConflictError(text)
+        case 401 | 403:
+            return ForbiddenError(f"{text}: give the service account the rendered Role")
+        case 413 | 422:
+            return TooLargeError(text)
+        case 429 | 500 | 502 | 503 | 504:
+            return UnavailableError(text, retry_after_s=_seconds(response.headers.get("retry-after")))
+        case _:
+            return BadInputError(text)
+
+
+def _status(body: bytes) -> tuple[str, str]:
+    """Message and reason of a Status; empty for anything else, whose text might carry somebody's payload."""
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return "", ""
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        return "", ""
+    return str(status.get("message", ""))[:_MAX_MESSAGE], str(status.get("reason", ""))
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None

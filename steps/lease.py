@@ -1,0 +1,202 @@
+"""The Lease of a task: lock, fencing token and ledger in one object.
+
+Guarantees at most one holder per epoch, since every write is a compare-and-swap on resourceVersion and taking the Lease
+raises `leaseTransitions`, the epoch. Expiry is judged by change that this process observed on its own monotonic clock,
+so no clock skew can steal a live hold or keep a dead one. Does not guarantee that a holder which was paused notices at
+once: what it then writes is refused by the compare-and-swap, by preconditions and by epochs (steps.hold, steps.state).
+The Lease is never deleted here: a deleted Lease would lose its epoch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps.errors import ConflictError, LockBusyError, LockLostError, NotFoundError, UnavailableError
+from steps.hold import RECORD, Hold, render
+from steps.holder import is_dead
+from steps.kube import LEASES
+from steps.record import Record, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from steps.clock import Clock
+    from steps.holder import Holder
+    from steps.kube import Json, Kube
+    from steps.push import Repository, TaskId
+    from steps.settings import LeaseRules
+
+_UNSAFE = re.compile(r"[^a-z0-9]+")
+
+
+def lease_name(*, repository: Repository, task: TaskId) -> str:
+    """Name of the Lease of a task: readable, unique and DNS-1123 safe, whatever the repository is called.
+
+    GitHub does not tell repositories apart by case, so neither does the name.
+    """
+    key = f"{repository.lower()}#{task}"
+    slug = _UNSAFE.sub("-", repository.lower()).strip("-")[:60].strip("-")
+    return f"cancel-{slug}-task-{task}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A Lease as it was read; `holder` is empty when it is free."""
+
+    body: Json
+    holder: str
+    epoch: int
+    renewed_at: str
+    duration_s: float | None
+
+    def record(self) -> Record | None:
+        """The ledger.
+
+        Raises:
+            BadInputError: There is one, but it can't be read.
+        """
+        text = (self.body["metadata"].get("annotations") or {}).get(RECORD)
+        return parse(text) if text else None
+
+
+def _snapshot(body: Json) -> Snapshot:
+    spec = body.get("spec") or {}
+    return Snapshot(
+        body=body,
+        holder=spec.get("holderIdentity") or "",
+        epoch=spec.get("leaseTransitions") or 0,
+        renewed_at=spec.get("renewTime") or "",
+        duration_s=spec.get("leaseDurationSeconds"),
+    )
+
+
+class TaskLease:
+    """The Lease of one task, as one holder sees it."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        clock: Clock,
+        random: Callable[[], float],
+        rules: LeaseRules,
+        namespace: str,
+        name: str,
+        holder: Holder,
+    ) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._random = random
+        self._rules = rules
+        self._namespace = namespace
+        self._name = name
+        self._me = str(holder)
+        self._seen: tuple[str, int, str] | None = None
+        self._seen_at = 0.0
+
+    def read(self) -> Snapshot | None:
+        """The Lease now; None if there never was one."""
+        try:
+            return _snapshot(self._kube.get(LEASES, namespace=self._namespace, name=self._name))
+        except NotFoundError:
+            return None
+
+    def adopt(self, snapshot: Snapshot) -> Hold | None:
+        """Go on with the hold of an earlier container of this pod; None if the Lease is not ours (any more)."""
+        record = snapshot.record()
+        if snapshot.holder != self._me or record is None:
+            return None
+        hold = self._hold(snapshot.body, record=record, epoch=snapshot.epoch, sent_at=self._clock.monotonic())
+        hold.write(record)
+        return hold
+
+    def acquire(self, claim: Callable[[Record | None], Record | None]) -> Hold | None:
+        """Take the Lease, waiting while somebody alive holds it.
+
+        Args:
+            claim: Given the record as it stands, the record to take the Lease with, or None to leave it alone. Called
+                again whenever the record may have changed; the record and the hold are written in one step.
+
+        Returns:
+            The hold, or None if `claim` declined.
+
+        Raises:
+            LockBusyError: Still held when `acquire_timeout_s` was over.
+            BadInputError: The Lease's record cannot be read.
+        """
+        deadline = self._clock.monotonic() + self._rules.acquire_timeout_s
+        while True:
+            snapshot = self.read()
+            if snapshot is None or self._is_free(snapshot):
+                record = claim(snapshot.record() if snapshot else None)
+                if record is None:
+                    return None
+                if hold := self._take(snapshot, record=record):
+                    return hold
+                continue
+            if self._clock.monotonic() >= deadline:
+                raise LockBusyError(f"Lease {self._name} is held by {snapshot.holder}: try again when it is released")
+            self._clock.sleep(self._rules.retry_every_s * (1 + self._random() / 5))
+
+    def _is_free(self, snapshot: Snapshot) -> bool:
+        if snapshot.holder in ("", self._me):
+            return True
+        seen = (snapshot.holder, snapshot.epoch, snapshot.renewed_at)
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, self._clock.monotonic()
+        elif self._clock.monotonic() - self._seen_at >= self._expires_after_s(snapshot):
+            return True
+        return is_dead(snapshot.holder, kube=self._kube, namespace=self._namespace)
+
+    def _expires_after_s(self, snapshot: Snapshot) -> float:
+        """The holder's own duration, within bounds: a Lease written by hand must not hold for years."""
+        own = self._rules.duration_s
+        return min(max(snapshot.duration_s or own, own), 2 * own)
+
+    def _take(self, snapshot: Snapshot | None, *, record: Record) -> Hold | None:
+        """One attempt to take a free Lease; None if somebody else was faster."""
+        epoch = (snapshot.epoch if snapshot else 0) + 1
+        body = render(
+            snapshot.body if snapshot else {"metadata": {"name": self._name, "namespace": self._namespace}},
+            record=record,
+            holder=self._me,
+            epoch=epoch,
+            duration_s=self._rules.duration_s,
+            now=self._clock.now(),
+            acquired=True,
+        )
+        sent_at = self._clock.monotonic()
+        write = self._kube.replace if snapshot else self._kube.create
+        try:
+            taken = write(LEASES, namespace=self._namespace, body=body)
+        except ConflictError:
+            return None
+        except UnavailableError:
+            # It may have been applied with the answer lost: the identity and the epoch tell.
+            after = self.read()
+            if after is None or (after.holder, after.epoch) != (self._me, epoch):
+                return None
+            taken = after.body
+        return self._hold(taken, record=record, epoch=epoch, sent_at=sent_at)
+
+    def _hold(self, body: Json, *, record: Record, epoch: int, sent_at: float) -> Hold:
+        return Hold(
+            kube=self._kube,
+            clock=self._clock,
+            rules=self._rules,
+            reread=self._reread,
+            body=body,
+            holder=self._me,
+            epoch=epoch,
+            record=record,
+            sent_at=sent_at,
+        )
+
+    def _reread(self) -> Json:
+        snapshot = self.read()
+        if snapshot is None:
+            raise LockLostError(f"Lease {self._name} was deleted while it was held")
+        return snapshot.body

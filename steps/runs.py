@@ -1,0 +1,134 @@
+"""Agent runs of a task: found, read and judged. Writes nothing.
+
+What counts as a run is data (`settings.agents`). A kind whose task is a label is selected by the API server; any other
+is listed whole and filtered here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps import fieldpath
+from steps.clock import parse_stamp
+from steps.decisions import Action, Facts, Policy, Verdict, decide_run
+from steps.kube import Resource
+from steps.record import Agent, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from steps.kube import Json, Kube
+    from steps.push import TaskId
+    from steps.record import Record
+    from steps.settings import RunKind
+
+_REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
+
+
+def resource(kind: RunKind) -> Resource:
+    """The API resource of a kind."""
+    return Resource(group=kind.group, version=kind.version, plural=kind.plural)
+
+
+def repository_of(text: str) -> str:
+    """owner/name of a repository given as URL, as git address or as owner/name; empty if it is none of them."""
+    match = _REPOSITORY.search(text)
+    return match.group(1) if match else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """An agent run as it was read."""
+
+    kind: RunKind
+    name: str
+    uid: str
+    resource_version: str
+    job: str
+    facts: Facts
+
+    def as_agent(self, *, outcome: Outcome, reason: str) -> Agent:
+        """The run's line in the record."""
+        return Agent(
+            kind=self.kind.plural,
+            name=self.name,
+            uid=self.uid,
+            job=self.job,
+            agent=self.facts.agent,
+            created_at=self.facts.created_at,
+            outcome=outcome,
+            reason=reason,
+        )
+
+
+def parse_run(obj: Json, *, kind: RunKind) -> Run:
+    """Read the fields that decisions need; what the object does not say is empty."""
+    metadata = obj["metadata"]
+    return Run(
+        kind=kind,
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        job=fieldpath.read(obj, kind.job),
+        facts=Facts(
+            created_at=parse_stamp(metadata["creationTimestamp"]),
+            deleting="deletionTimestamp" in metadata,
+            repository=repository_of(fieldpath.read(obj, kind.repository)),
+            agent=fieldpath.read(obj, kind.agent),
+            phase=fieldpath.read(obj, kind.phase),
+            sha=fieldpath.read(obj, kind.sha),
+        ),
+    )
+
+
+def list_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: TaskId) -> Iterator[Run]:
+    """Every run of a task, of every kind, whoever it belongs to.
+
+    Raises:
+        BadInputError: A kind is not served: its CRD is not installed.
+    """
+    for kind in kinds:
+        key = fieldpath.label_key(kind.task)
+        wanted = kind.selector | ({key: str(task)} if key else {})
+        labels = ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
+        for obj in kube.list(resource(kind), namespace=namespace, labels=labels):
+            if fieldpath.read(obj, kind.task) == task:
+                yield parse_run(obj, kind=kind)
+
+
+def judge_for(record: Record, run: Run) -> Verdict:
+    """Decide about a run by a record: its repository, its watermark and the head SHA that it protects."""
+    policy = Policy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
+    protected = record.pull_request.head_sha if record.pull_request else record.push.sha
+    return decide_run(
+        run.facts, policy=policy, repository=record.push.repository, mark=record.watermark, head_sha=protected
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The runs of a task, judged."""
+
+    to_cancel: tuple[Run, ...]
+    to_await: tuple[Run, ...]
+    kept: tuple[Agent, ...]
+
+    @property
+    def stale(self) -> tuple[Run, ...]:
+        """Runs that have to be gone."""
+        return self.to_cancel + self.to_await
+
+
+def judge_all(runs: Iterable[Run], *, record: Record) -> Judged:
+    """Judge runs for a record."""
+    found: dict[Action, list[tuple[Run, Verdict]]] = {action: [] for action in Action}
+    for run in runs:
+        verdict = judge_for(record, run)
+        found[verdict.action].append((run, verdict))
+    return Judged(
+        to_cancel=tuple(run for run, _ in found[Action.CANCEL]),
+        to_await=tuple(run for run, _ in found[Action.AWAIT]),
+        kept=tuple(run.as_agent(outcome=Outcome.KEPT, reason=verdict.reason) for run, verdict in found[Action.KEEP]),
+    )

@@ -1,0 +1,265 @@
+"""Settings of the steps: one frozen tree, defined here and nowhere else.
+
+`pipelines.settings` extends it with what only the generator needs, reads it from `settings.toml` and renders the part
+below into the environment of every container as `CANCELLATION_SETTINGS`; the steps read it back from there. An unknown
+or malformed key is an error that names it. Credentials are never settings: they are files in `github.credentials_dir`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from steps.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENV = "CANCELLATION_SETTINGS"
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Count = Annotated[int, Field(ge=1, le=100)]
+# A DNS-1123 label: what a namespace may be called.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Label = Annotated[str, Field(min_length=1, max_length=50)]
+# Path of a field, as kubectl writes it: `metadata.labels.app\.kubernetes\.io/name`.
+FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./\\-]+$")]
+
+_STRICT = ConfigDict(extra="forbid", strict=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespaces:
+    """Where things live."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    workflows: Annotated[Name, Field(description="Workflows, Leases and their records")]
+    agents: Annotated[Name, Field(description="agent runs, their Jobs and pods, and the task state ConfigMaps")]
+    events: Annotated[Name, Field(description="the EventSource and the Sensor")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushRules:
+    """Which pushes count, and how late one may arrive."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    branch: Annotated[
+        str,
+        Field(
+            description="ref of a task's branch, anchored; the first group is the task id. Go (RE2) and Python syntax"
+        ),
+    ]
+    tolerance_s: Annotated[
+        Seconds,
+        Field(
+            description="how far GitHub's clock and the cluster's may be apart; a push never reaches runs created "
+            "later than its own time plus this, so a redelivery an hour late is harmless"
+        ),
+    ]
+
+    def __post_init__(self) -> None:
+        try:
+            groups = re.compile(self.branch).groups
+        except re.error as error:
+            raise ValueError(f"branch is not a regular expression: {error}") from error
+        if groups != 1:
+            raise ValueError(f"branch needs exactly one group, the task id; it has {groups}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRules:
+    """The lock of a task (the brief's numbers: 30 s, renewed every 10 s)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    duration_s: Annotated[Seconds, Field(description="a hold that has not changed for this long is expired")]
+    renew_every_s: Annotated[Seconds, Field(description="how often a holder renews")]
+    renew_deadline_s: Annotated[
+        Seconds, Field(description="work stops when the last successful renewal was sent this long ago")
+    ]
+    retry_every_s: Annotated[Seconds, Field(description="how often a waiter looks, plus up to a fifth of jitter")]
+    acquire_timeout_s: Annotated[Seconds, Field(description="a waiter gives up (exit 75) after this long")]
+
+    def __post_init__(self) -> None:
+        # The rules of client-go's leader election: duration / deadline is the clock-rate error that is survived.
+        if not self.duration_s > self.renew_deadline_s:
+            raise ValueError("duration_s must be longer than renew_deadline_s")
+        if not self.renew_deadline_s > 1.2 * self.renew_every_s:
+            raise ValueError("renew_deadline_s must be longer than 1.2 times renew_every_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRules:
+    """How an agent is stopped (the brief's numbers: 30 s of grace, 10 s to verify, 3 attempts, 10 at once)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    grace_s: Annotated[Seconds, Field(description="SIGTERM to forced deletion of the pods")]
+    verify_s: Annotated[Seconds, Field(description="forced deletion to giving up (exit 75)")]
+    poll_s: Annotated[Seconds, Field(description="how often the agents are listed while they end")]
+    attempts: Annotated[Count, Field(description="attempts of each delete")]
+    backoff_s: Annotated[Seconds, Field(description="first pause between attempts; doubles, with jitter")]
+    parallel: Annotated[Count, Field(description="deletes under way at once")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesRules:
+    """How the API server is asked."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    timeout_s: Annotated[Seconds, Field(description="one request")]
+    attempts: Annotated[Count, Field(description="attempts of a read; a write is repeated only after reading again")]
+    page: Annotated[Count | Annotated[int, Field(ge=1, le=5000)], Field(description="objects in one page of a list")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHubRules:
+    """How GitHub is asked (the brief's numbers: five attempts, from 100 ms)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    api_url: Annotated[
+        str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$", description="REST address, also of GitHub Enterprise")
+    ]
+    credentials_dir: Annotated[
+        str,
+        Field(
+            min_length=1, description="mount of the Secret: `token`, or `app-id`, `installation-id`, `private-key.pem`"
+        ),
+    ]
+    timeout_s: Annotated[Seconds, Field(description="one request")]
+    attempts: Annotated[Count, Field(description="attempts of each operation")]
+    backoff_s: Annotated[Seconds, Field(description="first pause between attempts; doubles, with jitter")]
+    deadline_s: Annotated[
+        Seconds, Field(description="longest wait for one operation, rate limits included; then exit 75")
+    ]
+    unreadable: Annotated[
+        Literal["wait", "cancel"],
+        Field(
+            description="when the pull request cannot be read: `wait` and retry, as somebody may have set the skip label, "
+            "or `cancel` the agents anyway and leave the labels"
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRules:
+    """Labels of a pull request."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    add: Annotated[Label, Field(description="added once the stale agents are proven gone")]
+    remove: Annotated[Label, Field(description="removed after that")]
+    skip: Annotated[Label, Field(description="a person's stop sign: nothing is cancelled, nothing is moved")]
+    task: Annotated[str, Field(description="label of a task's pull request; decides when two share a branch")]
+
+    def __post_init__(self) -> None:
+        if len({label.casefold() for label in (self.add, self.remove, self.skip)}) != 3:  # noqa: PLR2004 - three labels
+            raise ValueError("add, remove and skip must be three different labels")
+        if "{task}" not in self.task:
+            raise ValueError("task must contain {task}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRules:
+    """The platform's own state of a task."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    config_map: Annotated[str, Field(description="name of the ConfigMap, with {task}")]
+    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", description="key of the JSON document in it")]
+
+    def __post_init__(self) -> None:
+        if "{task}" not in self.config_map:
+            raise ValueError("config_map must contain {task}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunKind:
+    """One kind of agent run, as data: what it is called, where its fields are, how it is stopped."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    group: Annotated[str, Field(description="API group; empty for the core group")]
+    version: Annotated[str, Field(pattern=r"^v[0-9][a-z0-9]*$", description="API version")]
+    plural: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*$", description="resource name, as in the API path")]
+    selector: Annotated[dict[str, str], Field(description="labels that every such run has, besides the task")]
+    task: Annotated[FieldPath, Field(description="where the task id is; a label is selected by the API server")]
+    repository: Annotated[FieldPath, Field(description="where the repository is, as URL or owner/name")]
+    agent: Annotated[FieldPath, Field(description="where the agent's name is")]
+    phase: Annotated[FieldPath, Field(description="where the phase is")]
+    sha: Annotated[str, Field(description="where the commit is that the run works on; empty if runs do not say")]
+    job: Annotated[str, Field(description="where the name of the run's Job is; empty if owner references are enough")]
+    finished: Annotated[tuple[str, ...], Field(description="phases that need no cancellation")]
+    cancellable: Annotated[
+        tuple[str, ...], Field(description='agents that may be cancelled; "*" for all but the exempt')
+    ]
+    exempt: Annotated[tuple[str, ...], Field(description="agents that never are: they wrote the push")]
+    stop_patch: Annotated[
+        dict[str, Any],
+        Field(description="merge patch that asks a run to stop, before it is deleted; empty: delete at once"),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSettings:
+    """Everything a step can be told, besides the push itself."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    namespaces: Namespaces
+    push: PushRules
+    lease: LeaseRules
+    stop: StopRules
+    kubernetes: KubernetesRules
+    github: GitHubRules
+    labels: LabelRules
+    state: StateRules
+    agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
+
+
+T = TypeVar("T", bound=StepSettings)
+
+
+def load(tree: type[T], values: Mapping[str, object], *, source: str) -> T:
+    """Build a settings tree from plain values.
+
+    Args:
+        tree: `StepSettings` or the generator's extension of it.
+        values: Nested mapping, as TOML or JSON gives it.
+        source: Where the values came from, for the error.
+
+    Raises:
+        BadInputError: A key is unknown, missing or malformed; every such key is named.
+    """
+    try:
+        return TypeAdapter(tree).validate_python(values)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        ]
+        raise BadInputError(f"{source}: " + "; ".join(problems)) from error
+
+
+def from_env(env: Mapping[str, str]) -> StepSettings:
+    """Read back what the generator rendered into the container's environment.
+
+    Raises:
+        BadInputError: The variable is missing, not JSON, or holds a wrong key.
+    """
+    text = env.get(ENV)
+    if text is None:
+        raise BadInputError(f"{ENV} is not set: the steps run from the rendered WorkflowTemplate, which sets it")
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise BadInputError(f"{ENV} is not JSON: render the manifests again") from error
+    return load(StepSettings, values, source=ENV)

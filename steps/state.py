@@ -1,0 +1,126 @@
+"""The platform's own state of a task: a JSON document in a ConfigMap that other programs own.
+
+Guarantees: written by compare-and-swap and never by an epoch older than the last that wrote; every field we do not know
+survives; a document that cannot be read is copied aside and left as it is; without a document nothing is made up. State
+is a courtesy to the platform: a ConfigMap that is missing, corrupt or full is reported and never stops a cancellation.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps.clock import stamp
+from steps.errors import ConflictError, FencedError, NotFoundError, TooLargeError, UnavailableError
+from steps.hold import PREFIX
+from steps.kube import CONFIG_MAPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from steps.context import Context
+    from steps.hold import Hold
+    from steps.kube import Json
+
+EPOCH = f"{PREFIX}/epoch"
+FLAG = "cancellation_in_progress"
+_ATTEMPTS = 5
+_MAX_MESSAGES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What to change in the document.
+
+    Attributes:
+        in_progress: The new value of the flag.
+        message: One more error message; empty for none.
+    """
+
+    in_progress: bool
+    message: str = ""
+
+    def apply(self, document: Json, *, now: str) -> Json:
+        """The document after the change; itself if the change says nothing new."""
+        if bool(document.get(FLAG)) == self.in_progress and not self.message:
+            return document
+        changed = document | {FLAG: self.in_progress, "last_update": now}
+        if self.message:
+            # A list that somebody made something else of is theirs; the message stands in our record as well.
+            messages = document.get("error_messages", [])
+            if isinstance(messages, list):
+                changed["error_messages"] = [*messages, self.message][-_MAX_MESSAGES:]
+        return changed
+
+
+def update(change: Change, *, context: Context, hold: Hold) -> None:
+    """Change the task's state document, if there is one.
+
+    Args:
+        change: What to change.
+        context: The step.
+        hold: Checked right before the write; its epoch is the fence.
+
+    Raises:
+        FencedError: A later epoch has written.
+        LockLostError: The hold was lost.
+        UnavailableError: The API server does not answer.
+    """
+    rules, namespace = context.settings.state, context.settings.namespaces.agents
+    name = rules.config_map.format(task=context.push.task)
+    for attempt in range(_ATTEMPTS):
+        try:
+            stored = context.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
+        except NotFoundError:
+            context.log.info("no state document", config_map=name)
+            return
+        _fence(stored, hold=hold)
+        wanted = _changed(
+            stored, key=rules.key, change=change, now=stamp(context.clock.now()), warn=context.log.warning
+        )
+        if wanted == stored:
+            return
+        wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | {EPOCH: str(hold.epoch)}
+        hold.check()
+        try:
+            context.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted)
+        except TooLargeError:
+            context.log.warning("state document not written: the ConfigMap is full", config_map=name)
+            return
+        except NotFoundError:
+            return
+        except (ConflictError, UnavailableError):
+            # Read again: somebody else wrote, or our write took effect and the answer was lost.
+            if attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        return
+
+
+def _fence(stored: Json, *, hold: Hold) -> None:
+    text = (stored["metadata"].get("annotations") or {}).get(EPOCH, "0")
+    if text.isascii() and text.isdigit() and int(text) > hold.epoch:
+        raise FencedError(f"state was written in epoch {text}, our hold is of epoch {hold.epoch}")
+
+
+def _changed(stored: Json, *, key: str, change: Change, now: str, warn: Callable[..., None]) -> Json:
+    """The ConfigMap to write; the stored one itself if nothing is to be written."""
+    text = (stored.get("data") or {}).get(key)
+    if text is None:
+        return stored
+    wanted = copy.deepcopy(stored)
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        aside = f"{key}.quarantine"
+        warn("state document is not a JSON object: copied aside, left as it is", key=key, copied_to=aside)
+        wanted["data"][aside] = text
+        return wanted
+    changed = change.apply(document, now=now)
+    if changed is not document:
+        wanted["data"][key] = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
+    return wanted

@@ -1,0 +1,71 @@
+"""The Kubernetes client as a Transport: its configuration, TLS and authentication; none of its typed API classes.
+
+Guarantees a bound on every request and one attempt for each: the client's own three silent retries would make a
+one-second time-out four seconds and repeat writes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import urllib3
+from kubernetes import config
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.client.exceptions import ApiException
+
+from steps.errors import BadInputError, UnavailableError
+from steps.kube import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from steps.kube import Json
+
+
+class KubernetesTransport:
+    """Sends requests through the client's connection pool; safe to share between threads."""
+
+    def __init__(self, *, configuration: Configuration) -> None:
+        configuration.retries = False
+        self._client = ApiClient(configuration)
+
+    def send(
+        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
+    ) -> Response:
+        """Send one request.
+
+        Raises:
+            UnavailableError: No connection, no answer in time, or a broken one.
+        """
+        sent = dict(headers)
+        self._client.update_params_for_auth(sent, [], ["BearerToken"], target, method, body)
+        url = self._client.configuration.host + target
+        try:
+            answer = self._client.call_api(method, url, sent, body, _request_timeout=(timeout_s, timeout_s))
+            content: bytes = answer.response.data
+        except (urllib3.exceptions.HTTPError, ApiException) as error:
+            # The library's text can quote the request; the type says enough.
+            raise UnavailableError(f"{method} {target.partition('?')[0]}: {type(error).__name__}") from error
+        return Response(
+            status=answer.status,
+            headers={name.lower(): value for name, value in answer.headers.items()},
+            body=content or b"",
+        )
+
+
+def connect() -> KubernetesTransport:
+    """Connect as the pod's service account, or as KUBECONFIG says outside a cluster.
+
+    Raises:
+        BadInputError: Neither is there.
+    """
+    configuration = Configuration()
+    try:
+        if "KUBECONFIG" in os.environ:
+            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (config.ConfigException, OSError) as error:
+        raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error
+    return KubernetesTransport(configuration=configuration)
