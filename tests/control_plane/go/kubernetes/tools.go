@@ -1,0 +1,10 @@
+//go:build tools
+
+// Package tools pins the module that the control-plane tests build the Kubernetes servers from.
+package tools
+
+import (
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kubectl"
+)
