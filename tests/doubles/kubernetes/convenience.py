@@ -14,12 +14,15 @@ from tests.doubles.kubernetes.operations import JSON_PATCH, MERGE_PATCH
 
 if TYPE_CHECKING:
     from tests.doubles.kubernetes.resources import Resource
+    from tests.doubles.kubernetes.store import Store
 
 REFUSED = 400
 
 
 class Convenience:
     """Methods over a server that can answer requests."""
+
+    store: Store
 
     @property
     def resources(self) -> list[Resource]:
@@ -115,6 +118,14 @@ class Convenience:
         """Apply a merge patch (an object) or a JSON patch (a list)."""
         path = self.path(plural, namespace=namespace, name=name, subresource=subresource)
         return self.ask("PATCH", path, patch, content_type=JSON_PATCH if isinstance(patch, list) else MERGE_PATCH)
+
+    def backdate(self, plural: str, name: str, *, created: str, namespace: str = "") -> JsonObject:
+        """Pretend that an object was created at another time, which no client of a real server can."""
+        item = self.get(plural, name, namespace=namespace)
+        resource = self.find_kind(item["apiVersion"], item["kind"])
+        if resource is None:
+            raise LookupError(f"no resource {plural} is served")
+        return self.store.put(resource, {**item, "metadata": {**item["metadata"], "creationTimestamp": created}})
 
     def delete(self, plural: str, name: str, *, namespace: str = "", **options: Any) -> JsonObject:  # noqa: ANN401 - JSON
         """Delete an object; options are those of DeleteOptions, by their JSON names."""
