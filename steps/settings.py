@@ -143,7 +143,7 @@ class GitHubRules:
     unreadable: Annotated[
         Literal["wait", "cancel"],
         Field(
-            description="when the pull request cannot be read: `wait` and retry, as somebody may have set the skip label, "
+            description="when the pull request cannot be read: `wait` and retry, as there may be a skip label, "
             "or `cancel` the agents anyway and leave the labels"
         ),
     ]

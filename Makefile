@@ -1,0 +1,57 @@
+# Every target makes what it needs; `make` alone prints this list.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+SETTINGS ?= settings.toml
+TESTS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.made: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.made ## make the virtual environment
+
+.PHONY: render
+render: $(VENV)/.made ## write rendered/ from settings.toml (SETTINGS=FILE for another)
+	$(BIN)/python -m pipelines.render --settings $(SETTINGS)
+
+.PHONY: check
+check: $(VENV)/.made ## lint, types, layering, and rendered/ up to date
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports > build-imports.log 2>&1 || { cat build-imports.log; rm -f build-imports.log; exit 1; }
+	@rm -f build-imports.log
+	$(BIN)/python -m pipelines.render --settings $(SETTINGS) --check
+
+.PHONY: test
+test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kubernetes API server: about 7 minutes)
+	$(BIN)/python -m tests.schemas
+	$(BIN)/python -m tests.control_plane.binaries
+	$(BIN)/pytest $(TESTS)
+
+.PHONY: demo
+demo: $(VENV)/.made ## play one push here, without a cluster
+	$(BIN)/python -m tests.demo
+
+.PHONY: bench
+bench: $(VENV)/.made ## measure start-up, calls, and the time of a cancellation
+	$(BIN)/python -m tests.control_plane.binaries
+	$(BIN)/python -m tests.bench
+
+.PHONY: image
+image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., with docker, podman or buildah)
+	./steps/build-image.sh
+
+.PHONY: clean
+clean: ## remove what was made here (not the cached binaries)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,290 @@
+"""A task in trouble, in one process: the doubles, the platform's controllers, and steps that run against them.
+
+Guarantees: time is a ManualClock, so a whole push takes milliseconds; the steps are the shipped ones from their Context
+down, and speak to the Kubernetes double through its requests and to the GitHub double through PyGithub and HTTP.
+Not covered here: environment, exit of the process, RBAC (tests/control_plane).
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from github import Auth
+
+from pipelines.settings import Settings, read
+from steps.cancel import cancel
+from steps.context import Context
+from steps.errors import Exit, StepError, UnavailableError
+from steps.fail import fail
+from steps.github import GitHub
+from steps.holder import Holder
+from steps.kube import Json, Kube, Response
+from steps.lease import lease_name
+from steps.log import Log
+from steps.push import Push, Repository, Sha, TaskId
+from steps.record import Record, parse
+from steps.settings import StepSettings
+from steps.settle import settle
+from tests.doubles import github as github_double
+from tests.doubles.clock import ManualClock
+from tests.doubles.kubernetes import ApiServer, ConnectionLostError, make_request
+from tests.doubles.platform.client import Client, Reply
+from tests.doubles.platform.controller import Controller
+from tests.doubles.platform.crd import CRD
+from tests.doubles.platform.job_controller import JobController
+from tests.doubles.platform.kubelet import Kubelet
+from tests.doubles.platform.platform import put_run
+from tests.doubles.platform.runs import TESS, agent_run
+
+REPOSITORY = "5dlabs/cto"
+OLD, NEW, NEWER = "a" * 40, "b" * 40, "c" * 40
+TOKEN = "ghs_scene"
+DEFAULTS: Settings = read(Path(__file__).parent.parent / "settings.toml")
+
+
+class InProcess:
+    """The Kubernetes double as the steps' transport."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+
+    def send(
+        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
+    ) -> Response:
+        """Hand a request over."""
+        del timeout_s
+        request = make_request(
+            method=method, target=target, headers=headers, body=json.dumps(body).encode() if body is not None else b""
+        )
+        try:
+            answer = self._api.handle(request)
+        except ConnectionLostError as error:
+            raise UnavailableError(f"{method} {target}: connection lost") from error
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(status=answer.status, headers=names, body=answer.body)
+
+
+class LocalClient(Client):
+    """The platform's controllers' client, without sockets, recording or faults."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,  # noqa: ANN401 - JSON is any value
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Reply:
+        """Hand a request over."""
+        request = make_request(
+            method=method,
+            target=path,
+            headers={"Content-Type": content_type, "Accept": accept},
+            body=b"" if body is None else json.dumps(body).encode(),
+        )
+        answer = self._api.respond(replace(request, query=query or {}))
+        text = answer.body.decode()
+        return Reply(
+            status=answer.status, text=text, body=json.loads(text) if text[:1] in "{[" else None, headers=answer.headers
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A Workflow that the Sensor created."""
+
+    name: str
+    uid: str
+    push: Push
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """One cluster, one GitHub, and a clock that both go by."""
+
+    github: github_double.GitHub
+    github_url: str
+    clock: ManualClock
+    settings: StepSettings = DEFAULTS
+    api: ApiServer = field(init=False)
+    kubelet: Kubelet = field(init=False)
+    controller: Controller = field(init=False)
+    output: io.StringIO = field(default_factory=io.StringIO)
+    _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        namespaces = self.settings.namespaces
+        self.api = ApiServer(
+            clock=self.clock.now,
+            sleep=self.clock.sleep,
+            namespaces=("default", namespaces.workflows, namespaces.agents, namespaces.events),
+        )
+        self.api.create(CRD)
+        client = LocalClient(self.api)
+        self.kubelet = Kubelet(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
+        self.controller = Controller(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
+        jobs = JobController(client=client, namespace=namespaces.agents)
+        for part in (self.controller, jobs, self.kubelet):
+            self.clock.every(part.step)
+
+    # What the world does.
+
+    def agent(self, *, task: int = 7, agent: str = TESS, repository: str = REPOSITORY, **more: Any) -> Json:  # noqa: ANN401 - passed on
+        """Start an agent; it gets its Job and pod as time passes."""
+        manifest = agent_run(
+            task=task,
+            agent=agent,
+            repository=f"https://github.com/{repository}",
+            namespace=self.settings.namespaces.agents,
+            **more,
+        )
+        return put_run(LocalClient(self.api), manifest)
+
+    def workflow(
+        self,
+        *,
+        sha: str = NEW,
+        task: int = 7,
+        pushed_at: datetime | None = None,
+        repository: str = REPOSITORY,
+        dry_run: bool = False,
+    ) -> Workflow:
+        """The Workflow that the Sensor creates now for a push (by default of this very moment)."""
+        number = next(self._serial)
+        now = self.clock.now().replace(microsecond=0)
+        return Workflow(
+            name=f"cancel-{number}",
+            uid=f"workflow-{number}",
+            created_at=now,
+            push=Push(
+                repository=Repository(repository),
+                task=TaskId(str(task)),
+                ref=f"refs/heads/task-{task}-work",
+                sha=Sha(sha),
+                pushed_at=pushed_at or now,
+                correlation_id=f"delivery-{number}",
+                reason="push",
+                dry_run=dry_run,
+                requested_by="5DLabs-Rex[bot]",
+            ),
+        )
+
+    # What the steps do.
+
+    def context(self, workflow: Workflow, *, pod: str, random: Callable[[], float] = lambda: 0.5) -> Context:
+        """The Context of a step of this workflow in this pod."""
+        return Context(
+            push=workflow.push,
+            settings=self.settings,
+            workflow=workflow.name,
+            created_at=workflow.created_at,
+            holder=Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid),
+            kube=Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random),
+            github=lambda keep: GitHub(
+                auth=Auth.Token(TOKEN),
+                rules=replace(self.settings.github, api_url=self.github_url),
+                clock=self.clock,
+                random=random,
+                keep=keep,
+            ),
+            clock=self.clock,
+            random=random,
+            log=Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name),
+        )
+
+    def _pod_uid(self, name: str) -> str:
+        """Make the step's own pod if it is not there; its uid."""
+        namespace = self.settings.namespaces.workflows
+        found = self.api.find("pods", name, namespace=namespace)
+        if found is None:
+            container = {"name": "main", "image": "agent-cancellation:test"}
+            found = self.api.create(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "metadata": {"name": name, "namespace": namespace},
+                    "spec": {"containers": [container], "nodeName": "node-1"},
+                }
+            )
+        return str(found["metadata"]["uid"])
+
+    def end_pod(self, name: str, *, phase: str) -> None:
+        """The step's pod has ended."""
+        self.api.patch(
+            "pods",
+            name,
+            {"status": {"phase": phase}},
+            namespace=self.settings.namespaces.workflows,
+            subresource="status",
+        )
+
+    def step(self, what: Callable[[Context], None], workflow: Workflow, *, pod: str) -> Exit:
+        """Run one step as the container would; its exit code."""
+        try:
+            what(self.context(workflow, pod=pod))
+        except StepError as error:
+            self.output.write(json.dumps({"exit": int(error.exit), "error": str(error)}) + "\n")
+            return error.exit
+        return Exit.DONE
+
+    def attempt(self, workflow: Workflow, *, pod: str = "") -> Exit:
+        """Run one attempt of the pod: cancel, then settle if it succeeded."""
+        pod = pod or f"{workflow.name}-pod-{next(self._serial)}"
+        code = self.step(cancel, workflow, pod=pod)
+        if code is Exit.DONE:
+            code = self.step(settle, workflow, pod=pod)
+        self.end_pod(pod, phase="Succeeded" if code is Exit.DONE else "Failed")
+        return code
+
+    def play(self, workflow: Workflow, *, attempts: int = 4) -> Exit:
+        """Run a workflow as Argo does: retried while the exit code says so; the exit hook if it did not succeed."""
+        code = Exit.DONE
+        for _ in range(attempts):
+            code = self.attempt(workflow)
+            if code is not Exit.TRY_AGAIN:
+                break
+            self.clock.sleep(5)
+        if code is not Exit.DONE:
+            self.step(fail, workflow, pod=f"{workflow.name}-exit-{next(self._serial)}")
+        return code
+
+    # What became of it.
+
+    def lease(self, *, task: int = 7) -> Json:
+        """The task's Lease."""
+        name = lease_name(repository=Repository(REPOSITORY), task=TaskId(str(task)))
+        return self.api.get("leases", name, namespace=self.settings.namespaces.workflows)
+
+    def record(self, *, task: int = 7) -> Record:
+        """The task's record."""
+        return parse(self.lease(task=task)["metadata"]["annotations"]["agent-cancellation/record"])
+
+    def runs(self) -> set[str]:
+        """Names of the agent runs that are still there."""
+        return {run["metadata"]["name"] for run in self.api.list("coderuns", namespace=self.settings.namespaces.agents)}
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the steps logged."""
+        return [json.loads(line) for line in self.output.getvalue().splitlines()]
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.sleep(seconds)
+
+
+def ago(clock: ManualClock, seconds: float) -> datetime:
+    """A moment in the past, in whole seconds."""
+    return (clock.now() - timedelta(seconds=seconds)).replace(microsecond=0)
