@@ -53,7 +53,7 @@ class Backstage:
                 self.world.label(repository, label)
             return repository
 
-    def add_pull_request(  # noqa: PLR0913 - a pull request has this many independent facts, all but two with defaults
+    def add_pull_request(
         self,
         *,
         head: str,

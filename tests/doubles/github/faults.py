@@ -102,7 +102,7 @@ class Plan:
         with self._lock:
             self._faults.append((rule, fault))
 
-    def action(  # noqa: PLR0913 - the same four filters as `fault`, and a moment
+    def action(
         self,
         moment: Moment,
         do: Callable[[], object],

@@ -136,7 +136,7 @@ class World:
             repository.pulls[number] = pull
         return pull
 
-    def push(  # noqa: PLR0913 - a push has this many facts
+    def push(
         self, repository: Repository, branch: str, sha: str, *, actor: str, at: float, forced: bool
     ) -> Activity:
         """Move a branch and the head of every open pull request that follows it."""

@@ -1,0 +1,167 @@
+"""Go's text/template with a few of sprig's functions, as far as our Sensors use them.
+
+Guarantees: anything else raises `NotModelled`; what Go reports while executing raises `GoError`.
+Does not: model control structures, variables, methods, or printing of lists and objects.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tests.doubles.argo_events.errors import GoError, NotModelled
+from tests.doubles.argo_events.sprig import FUNCTIONS, NO_VALUE, printed
+
+_ACTION = re.compile(r"\{\{(-\s)?(.*?)(\s-)?\}\}", re.DOTALL)
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<raw>`[^`]*`)|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])"""
+    r"""|(?P<field>(?:\.[A-Za-z_]\w*)+|\.(?![\w.]))|(?P<name>[A-Za-z_]\w*)|(?P<mark>[()|]))"""
+)
+_CONTROL = {
+    "if",
+    "range",
+    "with",
+    "end",
+    "else",
+    "define",
+    "template",
+    "block",
+    "break",
+    "continue",
+    "and",
+    "or",
+    "not",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Token:
+    kind: str
+    text: str
+
+
+def render(template: str, data: dict[str, Any]) -> str:
+    """Execute a template; `data` is what the dot stands for."""
+    result, position, trim = "", 0, False
+    for action in _ACTION.finditer(template):
+        literal = template[position : action.start()]
+        literal = literal.lstrip() if trim else literal
+        result += literal.rstrip() if action[1] else literal
+        result += printed(_Pipeline(_tokens(action[2]), data).value())
+        position, trim = action.end(), bool(action[3])
+    rest = template[position:]
+    if "{{" in rest:
+        raise GoError(f"unclosed action in {template!r}")
+    return result + (rest.lstrip() if trim else rest)
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, position, text = [], 0, text.strip()
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            raise NotModelled(f"template {text!r}: cannot read {text[position:]!r}")
+        adjacent = match.end() < len(text) and text[match.end()] not in " \t\n()|"
+        if adjacent and match.lastgroup != "mark":
+            raise NotModelled(f"template {text!r}: cannot read {text[match.end() :]!r}")
+        tokens.append(_Token(kind=match.lastgroup, text=match[match.lastgroup]))
+        position = match.end()
+    return tokens
+
+
+class _Pipeline:
+    """Evaluates one action."""
+
+    def __init__(self, tokens: list[_Token], data: dict[str, Any]) -> None:
+        self._tokens = tokens
+        self._data = data
+        self._position = 0
+
+    def value(self) -> Any:  # noqa: ANN401 - any JSON, or what a function gives
+        """Evaluate the whole action."""
+        found = self._pipeline()
+        if self._position != len(self._tokens):
+            raise NotModelled(f"template: unexpected {self._tokens[self._position].text!r}")
+        return found
+
+    def _peek(self) -> _Token | None:
+        return self._tokens[self._position] if self._position < len(self._tokens) else None
+
+    def _pipeline(self) -> Any:  # noqa: ANN401 - as above
+        found = self._command(())
+        while (token := self._peek()) is not None and token.text == "|" and token.kind == "mark":
+            self._position += 1
+            found = self._command((found,))
+        return found
+
+    def _command(self, final: tuple[Any, ...]) -> Any:  # noqa: ANN401 - as above
+        token = self._peek()
+        if token is None:
+            raise GoError("missing value for command")
+        if token.kind == "name" and token.text not in {"true", "false", "nil"}:
+            return self._call(token.text, final)
+        found = self._operand()
+        following = self._peek()
+        if final or (following is not None and following.text not in {"|", ")"}):
+            raise GoError("can't give argument to non-function")
+        return found
+
+    def _call(self, name: str, final: tuple[Any, ...]) -> Any:  # noqa: ANN401 - as above
+        self._position += 1
+        if name in _CONTROL or name not in FUNCTIONS:
+            raise NotModelled(f"template: {name}")
+        arguments = []
+        while (token := self._peek()) is not None and not (token.kind == "mark" and token.text in "|)"):
+            arguments.append(self._operand())
+        return FUNCTIONS[name](*arguments, *final)
+
+    def _operand(self) -> Any:  # noqa: ANN401 - as above
+        token = self._tokens[self._position]
+        self._position += 1
+        match token.kind:
+            case "string":
+                return _unquoted(token.text)
+            case "raw":
+                return token.text[1:-1]
+            case "number":
+                return float(token.text) if "." in token.text else int(token.text)
+            case "field":
+                return self._field(token.text)
+            case "mark" if token.text == "(":
+                found = self._pipeline()
+                self._expect_end()
+                return found
+            case "name" if token.text in {"true", "false"}:
+                return token.text == "true"
+            case _:
+                raise NotModelled(f"template: {token.text!r} as an operand")
+
+    def _expect_end(self) -> None:
+        token = self._peek()
+        if token is None or token.text != ")":
+            raise GoError("unclosed left paren")
+        self._position += 1
+
+    def _field(self, text: str) -> Any:  # noqa: ANN401 - as above
+        found: Any = self._data
+        for name in text.split(".")[1:]:
+            if not name:
+                continue
+            if found is None:
+                raise GoError(f"nil pointer evaluating interface {{}}.{name}")
+            if found is NO_VALUE:
+                return NO_VALUE
+            if not isinstance(found, dict):
+                raise GoError(f"can't evaluate field {name} in a value that is no object")
+            found = found.get(name, NO_VALUE)
+        return found
+
+
+def _unquoted(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise NotModelled(f"template: string {text}") from error
+    return str(value)
