@@ -61,7 +61,8 @@ def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -
     namespace = context.settings.namespaces.agents
     for run in runs:
         hold.check()
-        patch = run.kind.stop_patch | {"metadata": {"resourceVersion": run.resource_version}}
+        metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}
+        patch = run.kind.stop_patch | {"metadata": metadata}
         try:
             context.kube.merge(resource(run.kind), namespace=namespace, name=run.name, body=patch)
         except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:

@@ -1,0 +1,328 @@
+"""The Lease: each known way in which such locks break, by name, and what ours does instead."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from steps import state
+from steps.clock import SystemClock
+from steps.context import Context
+from steps.errors import Exit, FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
+from steps.failure import failing
+from steps.hold import Hold
+from steps.holder import Holder
+from steps.kube import Kube
+from steps.lease import TaskLease, lease_name
+from steps.push import Repository, TaskId
+from steps.record import Phase, Record, parse
+from tests.doubles.kubernetes import ApiServer, Fault
+from tests.scene import DEFAULTS, InProcess, Scene, Workflow
+from tests.unit.test_decisions import record
+
+RECORD = replace(record(0), phase=Phase.IN_PROGRESS)
+
+
+def take(_: Record | None) -> Record | None:
+    return RECORD
+
+
+def held(scene: Scene, workflow: Workflow, *, pod: str) -> Hold:
+    hold = scene.context(workflow, pod=pod).lease().acquire(take)
+    assert hold is not None
+    return hold
+
+
+def holder_of(scene: Scene) -> str:
+    return str(scene.lease()["spec"]["holderIdentity"])
+
+
+@pytest.mark.parametrize("skew_s", [3600, -3600])
+def test_1_a_clock_that_is_an_hour_off_neither_steals_early_nor_waits_longer(scene: Scene, skew_s: float) -> None:
+    held(scene, scene.workflow(), pod="first")
+    scene.clock.jump(skew_s)
+    waiter = scene.context(scene.workflow(), pod="second").lease()
+    began = scene.clock.monotonic()
+    assert waiter.acquire(take) is not None
+    waited = scene.clock.monotonic() - began
+    assert DEFAULTS.lease.duration_s <= waited < DEFAULTS.lease.duration_s + 3
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"renewTime": "2999-01-01T00:00:00.000000Z"}, {"leaseDurationSeconds": 2**31 - 1}],
+    ids=["a renewal in the far future", "a duration of decades"],
+)
+def test_1_a_lease_written_by_hand_does_not_hold_for_ever(scene: Scene, spec: dict[str, object]) -> None:
+    held(scene, scene.workflow(), pod="first")
+    name = scene.lease()["metadata"]["name"]
+    scene.api.patch("leases", name, {"spec": spec}, namespace=DEFAULTS.namespaces.workflows)
+    assert held(scene, scene.workflow(), pod="second").epoch == 2
+
+
+def test_2_a_holder_that_was_paused_cannot_release_its_successors_lease(scene: Scene) -> None:
+    paused = held(scene, scene.workflow(), pod="first")
+    scene.end_pod("first", phase="Failed")
+    successor = held(scene, scene.workflow(), pod="second")
+    with pytest.raises(LockLostError):
+        paused.release(RECORD)
+    assert "second" in holder_of(scene)
+    successor.write(RECORD)
+
+
+def test_3_the_epoch_survives_release_because_the_lease_is_never_deleted(scene: Scene) -> None:
+    epochs = []
+    for number in range(3):
+        hold = held(scene, scene.workflow(), pod=f"pod-{number}")
+        epochs.append(hold.epoch)
+        hold.release(RECORD)
+    assert epochs == [1, 2, 3]
+    assert not [call for call in scene.api.calls if call.method == "DELETE"]
+
+
+def test_4_a_renewal_whose_answer_was_lost_is_neither_a_false_loss_nor_a_false_hold(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
+    scene.clock.sleep(DEFAULTS.lease.renew_every_s)
+    hold.keep()
+    hold.check()
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="request"))
+    hold.write(RECORD.with_error("kept"))
+    assert scene.record().errors == ("kept",)
+
+
+def test_4_an_acquisition_whose_answer_was_lost_is_ours(scene: Scene) -> None:
+    scene.api.faults.add(Fault(method="POST", path="/leases", lose="reply"))
+    hold = held(scene, scene.workflow(), pod="first")
+    assert hold.epoch == 1
+    hold.write(RECORD)
+
+
+def test_5_work_stops_at_the_renew_deadline_when_renewals_fail(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="request", times=0))
+    scene.clock.sleep(DEFAULTS.lease.renew_every_s)
+    with pytest.raises((LockLostError, UnavailableError)):
+        hold.keep()
+    scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - DEFAULTS.lease.renew_every_s)
+    with pytest.raises(LockLostError):
+        hold.check()
+
+
+def test_6_a_lease_that_appears_while_it_is_being_created_is_waited_for(scene: Scene) -> None:
+    rival: list[Hold] = []
+    scene.api.faults.add(
+        Fault(
+            method="POST",
+            path="/leases",
+            before=lambda _: None if rival else rival.append(held(scene, scene.workflow(), pod="rival")),
+        )
+    )
+    mine = scene.context(scene.workflow(), pod="mine").lease()
+    scene.clock.every(lambda: rival[0].release(RECORD) if "rival" in holder_of(scene) else None)
+    hold = mine.acquire(take)
+    assert hold is not None
+    assert hold.epoch == 2
+
+
+def test_6_a_lease_deleted_under_a_waiter_is_created_anew(scene: Scene) -> None:
+    held(scene, scene.workflow(), pod="first")
+    name = scene.lease()["metadata"]["name"]
+    gone: list[int] = []
+
+    def delete_once() -> None:
+        if not gone:
+            gone.append(1)
+            scene.api.delete("leases", name, namespace=DEFAULTS.namespaces.workflows)
+
+    scene.clock.every(delete_once)
+    assert held(scene, scene.workflow(), pod="second").epoch == 1
+
+
+def test_7_every_change_of_holder_raises_the_epoch(scene: Scene) -> None:
+    first = held(scene, scene.workflow(), pod="first")
+    second = held(scene, scene.workflow(), pod="second")
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert scene.lease()["spec"]["leaseTransitions"] == 2
+
+
+def test_8_the_pod_of_a_retry_is_a_new_holder_and_the_old_one_is_out(scene: Scene) -> None:
+    workflow = scene.workflow()
+    old = held(scene, workflow, pod="attempt-0")
+    scene.end_pod("attempt-0", phase="Failed")
+    began = scene.clock.monotonic()
+    new = held(scene, workflow, pod="attempt-1")
+    assert scene.clock.monotonic() == began, "a dead holder is succeeded at once"
+    assert new.epoch == 2
+    with pytest.raises(LockLostError):
+        old.write(RECORD)
+
+
+def test_8_a_pod_of_the_same_name_is_not_the_same_holder(scene: Scene) -> None:
+    workflow = scene.workflow()
+    old = held(scene, workflow, pod="pod")
+    scene.api.delete("pods", "pod", namespace=DEFAULTS.namespaces.workflows, gracePeriodSeconds=0)
+    new = held(scene, workflow, pod="pod")
+    assert new.epoch == 2
+    with pytest.raises(LockLostError):
+        old.write(RECORD)
+
+
+def test_9_each_task_has_a_lease_of_its_own_with_a_name_that_is_safe() -> None:
+    names = {
+        lease_name(repository=Repository(repository), task=TaskId(task))
+        for repository in ("o/r", "o/R-x", "o/r_x", "o/r.x", "O/.github", f"{'o' * 39}/{'r' * 100}")
+        for task in ("7", "77", "999999999")
+    }
+    assert len(names) == 18
+    for name in names:
+        assert len(name) <= 253
+        assert name == name.lower()
+        assert all(character.isalnum() or character == "-" for character in name)
+    assert lease_name(repository=Repository("O/R"), task=TaskId("7")) == lease_name(
+        repository=Repository("o/r"), task=TaskId("7")
+    )
+
+
+def test_10_a_step_that_is_terminated_leaves_a_failed_record_and_a_free_lease(scene: Scene) -> None:
+    workflow = scene.workflow()
+    hold = held(scene, workflow, pod="first")
+
+    def interrupted() -> None:
+        with failing(hold, context=scene.context(workflow, pod="first")):
+            raise TerminatedError("SIGTERM: the pod is being stopped")
+
+    with pytest.raises(TerminatedError):
+        interrupted()
+    assert holder_of(scene) == ""
+    assert scene.record().phase is Phase.FAILED
+    assert "SIGTERM" in scene.record().errors[-1]
+
+
+def test_11_what_the_lock_guards_refuses_a_writer_of_an_earlier_epoch(scene: Scene) -> None:
+    document = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"state.json": "{}"}}
+    where = {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents}}
+    scene.api.create(document | where)
+    workflow = scene.workflow()
+    paused = held(scene, workflow, pod="first")
+    scene.end_pod("first", phase="Failed")
+    successor = held(scene, workflow, pod="second")
+    context = scene.context(workflow, pod="second")
+    state.update(state.Change(in_progress=True), context=context, hold=successor)
+    with pytest.raises(FencedError):
+        state.update(state.Change(in_progress=False), context=context, hold=paused)
+
+
+def test_a_waiter_gives_up_with_the_retryable_exit_code(scene: Scene) -> None:
+    busy = held(scene, scene.workflow(), pod="first")
+    scene.clock.every(busy.keep)
+    context = scene.context(scene.workflow(), pod="second")
+    with pytest.raises(LockBusyError) as caught:
+        context.lease().acquire(take)
+    assert caught.value.exit is Exit.TRY_AGAIN
+
+
+def test_others_labels_and_annotations_on_the_lease_survive(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    name = scene.lease()["metadata"]["name"]
+    extra = {"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}}
+    scene.api.patch("leases", name, extra, namespace=DEFAULTS.namespaces.workflows)
+    hold.release(RECORD)
+    metadata = scene.lease()["metadata"]
+    assert (metadata["labels"]["team"], metadata["annotations"]["note"]) == ("a", "b")
+    assert metadata["labels"]["agent-cancellation/repository"] == "o.r"
+
+
+def _contend(*, workers: int, work: Callable[[int, Hold], None]) -> None:
+    """Real threads and a real clock on one Lease, with short times."""
+    api = ApiServer(namespaces=("default", "locks"))
+    clock = SystemClock()
+    rules = replace(
+        DEFAULTS.lease,
+        duration_s=1.0,
+        renew_every_s=0.2,
+        renew_deadline_s=0.6,
+        retry_every_s=0.02,
+        acquire_timeout_s=20,
+    )
+    failures: list[BaseException] = []
+
+    def contend(number: int) -> None:
+        lease = TaskLease(
+            kube=Kube(transport=InProcess(api), clock=clock, rules=DEFAULTS.kubernetes, random=lambda: 0.5),
+            clock=clock,
+            random=lambda: number / workers,
+            rules=rules,
+            namespace="locks",
+            name="one",
+            holder=Holder(pod="", pod_uid=f"uid-{number}", workflow_uid="laptop"),
+        )
+        try:
+            hold = lease.acquire(take)
+            assert hold is not None
+            work(number, hold)
+            hold.release(RECORD)
+        except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=contend, args=(number,)) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=25)
+    assert not failures
+    assert api.get("leases", "one", namespace="locks")["spec"]["leaseTransitions"] == workers
+
+
+def test_five_contenders_hold_one_after_the_other_and_all_are_served() -> None:
+    intervals: list[tuple[float, float, int]] = []
+
+    def work(number: int, hold: Hold) -> None:
+        began = time.monotonic()
+        time.sleep(0.1)  # the work that the lock guards
+        hold.check()
+        intervals.append((began, time.monotonic(), number))
+
+    _contend(workers=5, work=work)
+    assert {number for *_, number in intervals} == set(range(5))
+    ordered = sorted(intervals)
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(ordered))
+
+
+def test_no_update_is_lost_under_the_lock() -> None:
+    shared: list[int] = []
+
+    def work(number: int, hold: Hold) -> None:
+        hold.check()
+        seen = list(shared)
+        time.sleep(0.02)  # long enough for an unguarded writer to get in between
+        shared[:] = [*seen, number]
+
+    _contend(workers=5, work=work)
+    assert sorted(shared) == list(range(5))
+
+
+def test_the_record_is_written_only_by_the_holder(scene: Scene) -> None:
+    first = held(scene, scene.workflow(), pod="first")
+    first.write(RECORD.with_error("from the first"))
+    scene.end_pod("first", phase="Succeeded")
+    second = held(scene, scene.workflow(), pod="second")
+    with pytest.raises(LockLostError):
+        first.write(RECORD.with_error("too late"))
+    second.write(RECORD.with_error("from the second"))
+    stored = scene.api.list("leases", namespace=DEFAULTS.namespaces.workflows)[0]
+    assert parse(stored["metadata"]["annotations"]["agent-cancellation/record"]).errors == ("from the second",)
+
+
+def test_a_held_lease_is_not_asked_for_by_a_superseded_push(scene: Scene) -> None:
+    def decline(_: Record | None) -> Record | None:
+        return None
+
+    context: Context = scene.context(scene.workflow(), pod="only")
+    assert context.lease().acquire(decline) is None
+    assert not [call for call in scene.api.calls if call.method not in ("GET",)]
