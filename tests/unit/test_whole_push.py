@@ -379,7 +379,11 @@ def test_a_stale_agent_that_appears_while_others_end_is_stopped_as_well(scene: S
     pushed(scene)
     workflow = replace(scene.workflow(), created_at=ago(scene.clock, -20))
     workflow = replace(workflow, push=replace(workflow.push, pushed_at=workflow.created_at))
-    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=lambda _: scene.agent() and None))
+
+    def start_another(_: object) -> None:
+        scene.agent()
+
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=start_another))
     assert scene.attempt(workflow) is Exit.DONE
     assert scene.runs() == set()
     assert len(scene.record().agents) == 2
@@ -436,8 +440,9 @@ def test_a_kind_that_can_be_asked_to_stop_is_asked_before_it_is_deleted(scene: S
     def listen() -> None:
         run = scene.api.find("coderuns", polite, namespace=AGENTS)
         if run and run["metadata"].get("annotations", {}).get("stop"):
-            status = {"status": {"phase": "Succeeded"}}
-            scene.api.patch("coderuns", polite, status, namespace=AGENTS, subresource="status")
+            for pod in scene.api.list("pods", namespace=AGENTS, fields="status.phase=Running"):
+                if run["status"]["jobName"] in pod["metadata"]["name"]:
+                    scene.kubelet.finish(pod["metadata"]["name"])
 
     scene.clock.every(listen)
     assert scene.play(scene.workflow()) is Exit.DONE
