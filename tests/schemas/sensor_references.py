@@ -1,6 +1,6 @@
 """What a Sensor refers to: event sources, dependencies, and the places in the objects that it creates.
 
-Guarantees: a parameter whose `dest` hits nothing is found; Argo Events would write it elsewhere, or nowhere, silently.
+Guarantees: a `dest` that Argo Events would silently write nowhere, or without the prefix, is found.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def sensor_references(sensor: Manifest, names: Names) -> Iterator[Finding]:
                 yield join(path, "template.conditions"), f"no dependency {name!r}"
         yield from _destinations(trigger.get("parameters", ()), template, dependencies, path=path)
     for path, creator in creators(sensor):
-        yield from _destinations(creator.get("parameters", ()), created_object(creator), dependencies, path=path)
+        yield from _destinations(
+            creator.get("parameters", ()), created_object(creator), dependencies, path=path, may_add=True
+        )
 
 
 def _event(sensor: Manifest, names: Names, dependency: dict[str, Any], *, path: str) -> Iterator[Finding]:
@@ -49,7 +51,12 @@ def _event(sensor: Manifest, names: Names, dependency: dict[str, Any], *, path: 
 
 
 def _destinations(
-    parameters: Sequence[dict[str, Any]], target: object, dependencies: Collection[str], *, path: str
+    parameters: Sequence[dict[str, Any]],
+    target: object,
+    dependencies: Collection[str],
+    *,
+    path: str,
+    may_add: bool = False,
 ) -> Iterator[Finding]:
     for index, parameter in enumerate(parameters):
         place = join(path, "parameters", index)
@@ -61,5 +68,7 @@ def _destinations(
         except NotImplementedError as error:
             yield join(place, "dest"), str(error)
             continue
-        if hit is paths.MISSING:
+        # A plain destination may add a field: `validate` checks that there is such a field. A query never adds.
+        adds = may_add and "#" not in parameter["dest"] and parameter.get("operation", "") in {"", "overwrite"}
+        if hit is paths.MISSING and not adds:
             yield join(place, "dest"), f"{parameter['dest']!r} hits nothing in the object"

@@ -5,10 +5,13 @@ Guarantees: dead-letter triggers are walked like the others. Does not: validate;
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.doubles.argo_events import paths
+from tests.doubles.argo_events.errors import GoError, NotModelled
 from tests.schemas.problem import join
 
 if TYPE_CHECKING:
@@ -35,9 +38,12 @@ def creators(sensor: dict[str, Any]) -> Iterator[Place]:
 
 
 def created_objects(sensor: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the object that each trigger starts from, with its path; None stands for YAML that cannot be read."""
+    """Give the object that each trigger creates, with its path; None stands for YAML that cannot be read.
+
+    What parameters add where nothing was gets a stand-in, so that a schema sees where they write and of what type.
+    """
     for path, creator in creators(sensor):
-        yield join(path, "source", _form(creator)), created_object(creator)
+        yield join(path, "source", _form(creator)), _completed(creator)
 
 
 def created_object(creator: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the YAML says
@@ -49,6 +55,18 @@ def created_object(creator: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever t
         return yaml.safe_load(source["inline"])
     except yaml.YAMLError:
         return None
+
+
+def _completed(creator: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the YAML says
+    created = created_object(creator)
+    if not isinstance(created, dict):
+        return None
+    for parameter in creator.get("parameters", ()):
+        with suppress(NotModelled, GoError):
+            if paths.get(created, parameter["dest"]) is paths.MISSING:
+                stand_in = 0 if parameter.get("src", {}).get("useRawData") else ""
+                created = paths.put(created, parameter["dest"], stand_in)
+    return created
 
 
 def _form(creator: dict[str, Any]) -> str:

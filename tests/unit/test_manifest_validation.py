@@ -351,6 +351,18 @@ CASES: dict[str, tuple[str, Callable[[Manifest], None], str, str]] = {
         "spec.triggers[0].template.k8s.source.inline.spec",
         "did you mean entrypoint",
     ),
+    "a destination at the top level": (
+        "Sensor/pushes",
+        _put(f"{K8S}/parameters/1/dest", "taskId"),
+        "spec.triggers[0].template.k8s.source.resource",
+        "unknown field taskId",
+    ),
+    "a string written where a number belongs": (
+        "Sensor/pushes",
+        _put(f"{K8S}/parameters/1/dest", "spec.priority"),
+        "spec.triggers[0].template.k8s.source.resource.spec.priority",
+        "'' is not of type 'integer'",
+    ),
     "a webhook without a secret": (
         "EventSource/github",
         _put("spec/github/org/webhookSecret", ...),
@@ -461,11 +473,6 @@ DANGLING: dict[str, tuple[str, Callable[[Manifest], None], str]] = {
         "Sensor/pushes",
         _put(f"{K8S}/parameters/0/src/dependencyName", "tag"),
         "no dependency 'tag'",
-    ),
-    "a destination at the top level": (
-        "Sensor/pushes",
-        _put(f"{K8S}/parameters/1/dest", "taskId"),
-        "'taskId' hits nothing",
     ),
     "a destination in a parameter that is not there": (
         "Sensor/pushes",

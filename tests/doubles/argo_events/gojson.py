@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from tests.doubles.argo_events.errors import GoError, NotModelled
@@ -59,38 +60,39 @@ def encode(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 def number(value: float) -> str:
     """Write a number as encoding/json does: shortest digits, an exponent only for the very small and large."""
-    if isinstance(value, int) and abs(value) < _HUGE:
-        return str(value)
-    size = abs(float(value))
+    size = abs(value)
     if size and (size < _TINY or size >= _HUGE):
-        mantissa, _, exponent = exponential(value).partition("e")
         # encoding/json drops the leading zero of a one-digit negative exponent: 1e-7, but 1e+21.
-        sign, digits = exponent[0], exponent[1:]
-        return f"{mantissa}e{sign}{digits.lstrip('0') if sign == '-' else digits}"
+        return exponential(value).replace("e-0", "e-")
     return plain(value)
 
 
 def plain(value: float) -> str:
     """Write a number as strconv.FormatFloat(v, 'f', -1, 64) does: never an exponent."""
-    if isinstance(value, int):
-        return str(value)
-    if value == int(value):
-        return ("-" if math.copysign(1, value) < 0 and value == 0 else "") + str(int(value))
-    text = repr(value)
-    return text if "e" not in text else format(value, f".{_places(text)}f")
+    text = format(_shortest(value), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def exponential(value: float) -> str:
     """Write a number as strconv.FormatFloat(v, 'e', -1, 64) does."""
-    mantissa, _, exponent = format(float(value), f".{max(_digits(float(value)) - 1, 0)}e").partition("e")
-    return f"{mantissa}e{exponent[0]}{int(exponent[1:]):02d}"
+    sign, digits, exponent = _shortest(value).as_tuple()
+    text = "".join(map(str, digits))
+    power = int(exponent) + len(text) - 1 if value else 0
+    text = text.rstrip("0") or "0"
+    mantissa = f"{text[0]}.{text[1:]}" if len(text) > 1 else text
+    return f"{'-' if sign else ''}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
+def _shortest(value: float) -> Decimal:
+    # Python's repr has the shortest digits that lead back to the same float64, as Go's shortest formatting has.
+    return Decimal(repr(float(value)))
 
 
 def _number(text: str) -> int | float:
     value = float(text)
     if math.isinf(value):
         raise GoError(f"cannot unmarshal number {text} into a float64")
-    whole = value == int(value) and abs(value) < _HUGE and not (value == 0 and text.startswith("-"))
+    whole = value == int(value) and abs(value) <= _EXACT and not (value == 0 and text.startswith("-"))
     return int(value) if whole else value
 
 
@@ -101,12 +103,3 @@ def _refuse(name: str) -> NoReturn:
 def _escape(match: re.Match[str]) -> str:
     character = match.group()
     return _ESCAPES.get(character) or f"\\u{ord(character):04x}"
-
-
-def _digits(value: float) -> int:
-    return len(repr(value).partition("e")[0].replace(".", "").replace("-", "").strip("0")) or 1
-
-
-def _places(text: str) -> int:
-    mantissa, _, exponent = text.partition("e")
-    return len(mantissa.partition(".")[2]) - int(exponent)

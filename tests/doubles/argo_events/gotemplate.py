@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.doubles.argo_events.errors import GoError, NotModelled
-from tests.doubles.argo_events.sprig import FUNCTIONS, NO_VALUE, printed
+from tests.doubles.argo_events.sprig import FUNCTIONS, NO_VALUE, Int, printed
 
 _ACTION = re.compile(r"\{\{(-\s)?(.*?)(\s-)?\}\}", re.DOTALL)
 _TOKEN = re.compile(
@@ -126,7 +126,7 @@ class _Pipeline:
             case "raw":
                 return token.text[1:-1]
             case "number":
-                return float(token.text) if "." in token.text else int(token.text)
+                return float(token.text) if "." in token.text else Int(token.text)
             case "field":
                 return self._field(token.text)
             case "mark" if token.text == "(":

@@ -42,8 +42,8 @@ Part = Key | First | Length
 MISSING = object()
 
 
-def parse(path: str) -> tuple[Part, ...]:
-    """Read a path.
+def parse(path: str, *, writing: bool = False) -> tuple[Part, ...]:
+    """Read a path; sjson, which writes, gives a meaning to a leading colon and gjson does not.
 
     Raises:
         NotModelled: for gjson features outside the subset.
@@ -51,7 +51,7 @@ def parse(path: str) -> tuple[Part, ...]:
     parts: list[Part] = []
     rest = path
     while rest or not parts:
-        part, consumed = _part(rest, whole=path)
+        part, consumed = _part(rest, whole=path, writing=writing)
         parts.append(part)
         after = rest[consumed:]
         if after and not after.startswith("."):
@@ -94,7 +94,7 @@ def put(document: Any, path: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
 
     A path with a query changes only what exists and is otherwise silently without effect, as in sjson.
     """
-    parts = parse(path)
+    parts = parse(path, writing=True)
     result = copy.deepcopy(document)
     if not any(isinstance(part, (First, Length)) for part in parts):
         keys = [part for part in parts if isinstance(part, Key)]
@@ -110,7 +110,7 @@ def put(document: Any, path: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
     return result
 
 
-def _part(rest: str, *, whole: str) -> tuple[Part, int]:
+def _part(rest: str, *, whole: str, writing: bool) -> tuple[Part, int]:
     query = _QUERY.match(rest)
     if query:
         if not query["key"]:
@@ -131,7 +131,7 @@ def _part(rest: str, *, whole: str) -> tuple[Part, int]:
         name, position = name + character, position + 1
     if not name:
         raise NotModelled(f"path {whole!r}: an empty key")
-    if name.startswith(":") and not escaped:
+    if name.startswith(":") and not escaped and writing:
         return Key(name=name[1:], literal=True), position
     return Key(name=name), position
 

@@ -25,13 +25,14 @@ class _NoValue:
 
 
 NO_VALUE = _NoValue()
+_INT64 = 2**63
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _VERB = re.compile(r"%(\.0f|[sdv%])|%")
 _E_FROM, _E_BELOW = 6, -4
 
 
 class Int(int):
-    """A Go int64, which JSON's numbers are not: those are float64 even when whole."""
+    """A Go int or int64, which JSON's numbers are not: those are float64 even when whole."""
 
 
 def printed(value: Any) -> str:  # noqa: ANN401 - any JSON
@@ -72,7 +73,7 @@ def _index(item: Any, *keys: Any) -> Any:  # noqa: ANN401 - any JSON
         if isinstance(item, dict):
             item = item.get(_string(key))
         elif isinstance(item, list):
-            if isinstance(key, bool) or not isinstance(key, int):
+            if not isinstance(key, Int):
                 raise GoError("cannot index slice with a value of that type")
             if not 0 <= key < len(item):
                 raise GoError(f"index out of range: {key}")
@@ -88,7 +89,7 @@ def _regex_find(pattern: Any, text: Any) -> str:  # noqa: ANN401 - checked by _s
 
 
 def _trunc(length: Any, text: Any) -> str:  # noqa: ANN401 - checked here
-    if isinstance(length, bool) or not isinstance(length, int):
+    if not isinstance(length, Int):
         raise GoError("wrong type for value; expected int")
     data = _string(text).encode()
     cut = data[length:] if length < 0 < len(data) + length else data[:length] if 0 <= length < len(data) else data
@@ -108,9 +109,9 @@ def _int64(value: Any) -> Int:  # noqa: ANN401 - any JSON
     match value:
         case None | _NoValue():
             return Int(0)
-        case str() if _WHOLE.fullmatch(value):
+        case str() if _WHOLE.fullmatch(value) and abs(int(value)) < _INT64:
             return Int(value)
-        case bool() | int() | float():
+        case bool() | int() | float() if abs(value) < _INT64:
             return Int(int(value))
         case _:
             raise NotModelled(f"int64 of {value!r}")
