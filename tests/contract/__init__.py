@@ -1,0 +1,1 @@
+"""Tests that a double keeps the same contract as the real thing."""

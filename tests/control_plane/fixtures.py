@@ -15,7 +15,7 @@ import pytest
 
 from tests.control_plane.binaries import find
 from tests.control_plane.server import ControlPlane, run
-from tests.doubles.platform.client import Client
+from tests.doubles.platform import Client, install_crd
 
 READY_DEADLINE_S = 20.0
 
@@ -32,14 +32,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
-    """Yield a real control plane: the one TEST_KUBECONFIG names, or a fresh one."""
+    """Yield a real control plane that serves CodeRuns: the one TEST_KUBECONFIG names, or a fresh one."""
     if given := os.environ.get("TEST_KUBECONFIG"):
-        yield ControlPlane(kubeconfig=Path(given).absolute())
+        plane = ControlPlane(kubeconfig=Path(given).absolute())
+        client = plane.client()
+        install_crd(client)
+        client.close()
+        yield plane
         return
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else nullcontext():
         binaries = find()
-    with run(binaries=binaries) as plane:
+    with run(binaries=binaries, prepare=install_crd) as plane:
         yield plane
 
 

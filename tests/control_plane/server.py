@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +82,12 @@ def load_yaml(path: Path) -> dict[str, list[dict[str, dict[str, str]]]]:
 
 
 @contextmanager
-def run(*, binaries: Binaries | None = None) -> Iterator[ControlPlane]:
+def run(
+    *, binaries: Binaries | None = None, prepare: Callable[[Client], None] = lambda _: None
+) -> Iterator[ControlPlane]:
     """Start a control plane, yield it when it is ready, stop it.
+
+    `prepare` is called before the controllers start: the garbage collector looks for new kinds only every 30 s.
 
     Raises:
         StartError: It did not start within the deadline.
@@ -110,6 +114,7 @@ def run(*, binaries: Binaries | None = None) -> Iterator[ControlPlane]:
         client = plane.client()
         stack.callback(client.close)
         wait(lambda: client.request("GET", "/readyz").status == 200, processes=[etcd, apiserver])
+        prepare(client)
         manager = start("kube-controller-manager", manager_command(programs, authority, tokens, kubeconfig))
         default = "/api/v1/namespaces/default/serviceaccounts/default"
         wait(lambda: client.request("GET", default).status == 200, processes=[manager])

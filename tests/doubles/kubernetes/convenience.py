@@ -125,7 +125,9 @@ class Convenience:
         resource = self.find_kind(item["apiVersion"], item["kind"])
         if resource is None:
             raise LookupError(f"no resource {plural} is served")
-        return self.store.put(resource, {**item, "metadata": {**item["metadata"], "creationTimestamp": created}})
+        with self.store.lock:
+            metadata = {**item["metadata"], "creationTimestamp": created}
+            return self.store.put(resource, {**item, "metadata": metadata})
 
     def delete(self, plural: str, name: str, *, namespace: str = "", **options: Any) -> JsonObject:  # noqa: ANN401 - JSON
         """Delete an object; options are those of DeleteOptions, by their JSON names."""

@@ -27,6 +27,9 @@ REASONS = {
 }
 
 
+UNKNOWN = "Unknown"
+
+
 class ApiError(Exception):
     """A request was refused."""
 
@@ -38,12 +41,14 @@ class ApiError(Exception):
         reason: str = "",
         details: JsonObject | None = None,
         headers: Mapping[str, str] | None = None,
+        metadata: JsonObject | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.reason = reason or REASONS.get(code, "Unknown")
+        self.reason = reason or REASONS.get(code, UNKNOWN)
         self.details = details
+        self.metadata = metadata or {}
         self.headers = dict(headers or {})
 
     def status(self) -> JsonObject:
@@ -51,11 +56,12 @@ class ApiError(Exception):
         body: JsonObject = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason != UNKNOWN:
+            body["reason"] = self.reason
         if self.details is not None:
             body["details"] = self.details
         return {**body, "code": self.code}
@@ -137,6 +143,6 @@ def bad_request(message: str) -> ApiError:
     return ApiError(code=400, message=message)
 
 
-def expired(message: str) -> ApiError:
-    """Say that a resource version or a continue token is too old."""
-    return ApiError(code=410, message=message)
+def expired(message: str, *, token: str = "") -> ApiError:
+    """Say that a resource version or a continue token is too old; the token given goes on inconsistently."""
+    return ApiError(code=410, message=message, metadata={"continue": token} if token else None)

@@ -16,6 +16,7 @@ from tests.doubles.kubernetes.resources import Resource
 from tests.doubles.kubernetes.selectors import Predicate, field_predicate, label_predicate
 from tests.doubles.kubernetes.store import Store
 
+INCONSISTENT = -1
 TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
     "the continue parameter, or use the continue token in this response to retrieve the remainder of the results."
@@ -78,7 +79,7 @@ def decode_token(token: str) -> tuple[int, tuple[str, str]]:
         namespace, _, name = str(content["start"]).rpartition("/")
         return int(content["rv"]), (namespace, name)
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise bad_request(f"continue key is not valid: {error}") from error
+        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
 
 
 def listed(store: Store, selection: Selection, query: Mapping[str, str]) -> JsonObject:
@@ -90,8 +91,10 @@ def listed(store: Store, selection: Selection, query: Mapping[str, str]) -> Json
     if token:
         version, start = decode_token(token)
         found = store.at(selection.resource, version)
+        if version == INCONSISTENT:
+            version, found = store.version, store.items(selection.resource)
         if found is None:
-            raise expired(TOO_OLD)
+            raise expired(TOO_OLD, token=encode_token(version=INCONSISTENT, start=start))
         items = [item for item in found if place_of(item) > start]
     else:
         items = store.items(selection.resource, namespace=selection.namespace)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.doubles.kubernetes.deletion import delete, parse_options
-from tests.doubles.kubernetes.errors import ApiError, Problem, bad_request, conflict, invalid
+from tests.doubles.kubernetes.errors import ApiError, Problem, Subject, bad_request, conflict, invalid
 from tests.doubles.kubernetes.listing import Selection, listed, metadata_only, select, wants_metadata
 from tests.doubles.kubernetes.messages import JsonObject, Request, Response, answer
 from tests.doubles.kubernetes.patching import PatchFailedError, apply_operations, merge
@@ -106,6 +106,8 @@ class Operations:
             if metadata.get("uid"):
                 said = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: "
                 raise conflict(resource.subject(target.name), said)
+            # The real server ignores the version here: a PUT without uid brings a deleted object back.
+            metadata.pop("resourceVersion", None)
             created = self.registry.create(resource, item, namespace=target.namespace, dry_run=dry_run)
             return answer(status=201, body=created, headers=headers)
         old = self.registry.read(resource, namespace=target.namespace, name=target.name)
@@ -115,18 +117,23 @@ class Operations:
     def _patch(self, request: Request, resource: Resource, target: Target) -> Response:
         kind = request.header("Content-Type").split(";")[0].strip()
         if kind not in {MERGE_PATCH, JSON_PATCH}:
-            accepted = f"{JSON_PATCH}, {MERGE_PATCH}"
-            raise ApiError(
-                code=415,
-                message="the body of the request was in an unknown format - accepted media types include: " + accepted,
-            )
+            raise ApiError(code=415, message="415: Unsupported Media Type", details={})
         patch = parsed(request)
         old = self.registry.read(resource, namespace=target.namespace, name=target.name)
         patched = self._patched(resource, old, patch, kind)
-        item, headers = self._decoded(request, resource, patched)
-        if item["metadata"].get("name") != target.name:
-            said = f'Invalid value: "{item["metadata"].get("name")}": field is immutable'
-            raise invalid(resource.subject(target.name), [Problem(field="metadata.name", message=said)])
+        try:
+            item, headers = self._decoded(request, resource, patched)
+        except ApiError as error:
+            nothing = Subject(group="", plural="", kind="", name="")
+            problem = Problem(field="patch", message=f"Invalid value: {json.dumps(patched)}: {error.message}")
+            raise invalid(nothing, [problem]) from error
+        metadata = item["metadata"]
+        if metadata.get("name") != target.name:
+            said = f"the name of the object ({metadata.get('name')}) does not match the name on the URL ({target.name})"
+            raise bad_request(said)
+        if metadata.get("uid") != old["metadata"]["uid"]:
+            said = f'Invalid value: "{metadata.get("uid")}": field is immutable'
+            raise invalid(resource.subject(target.name), [Problem(field="metadata.uid", message=said)])
         updated = self.registry.update(
             resource, old, item, subresource=target.subresource, dry_run=bool(request.query.get("dryRun"))
         )
@@ -146,7 +153,7 @@ class Operations:
         except PatchFailedError as error:
             raise ApiError(
                 code=422,
-                message=f"the server rejected our request due to an error in our request: {error}",
+                message="the server rejected our request due to an error in our request",
                 details={},
             ) from error
 

@@ -60,7 +60,8 @@ def apply_one(container: Any, token: str, operation: JsonObject) -> None:  # noq
         present = 0 <= key < len(container)
     else:
         present = key in container
-    if verb in {"remove", "replace"} and not present:
+    # Replacing a member that is not there adds it, as in the library that the real server uses.
+    if not present and (verb == "remove" or (verb == "replace" and isinstance(container, list))):
         raise PatchFailedError(f"{verb} operation does not apply: doc is missing key: {path}: missing value")
     if verb == "test":
         if (container[key] if present else None) != operation.get("value"):

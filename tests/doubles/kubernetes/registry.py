@@ -6,11 +6,12 @@ Not guaranteed: managedFields and server-side apply.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tests.doubles.kubernetes import builtin
 from tests.doubles.kubernetes.errors import (
+    UNKNOWN,
     ApiError,
     Problem,
     already_exists,
@@ -70,7 +71,9 @@ class Registry:
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"):
             given = metadata.pop(name, None)
             if name == "resourceVersion" and given:
-                raise ApiError(code=500, message="resourceVersion should not be set on objects to be created")
+                raise ApiError(
+                    code=500, reason=UNKNOWN, message="resourceVersion should not be set on objects to be created"
+                )
         if resource.namespaced:
             metadata["namespace"] = namespace
         if resource.generation:
@@ -115,16 +118,16 @@ class Registry:
             said = f"UID in precondition: {given_uid}, UID in object meta: {before['uid']}"
             raise conflict(subject, f"Precondition failed: {said}")
         if not given_version and not resource.unconditional:
-            said = "Invalid value: 0x0: must be specified for an update"
+            said = "Invalid value: 0: must be specified for an update"
+            subject = replace(subject, kind=resource.plural)
             raise invalid(subject, [Problem(field="metadata.resourceVersion", message=said)])
         if given_version and given_version != before["resourceVersion"]:
             raise conflict(subject, STALE)
-        metadata = {**metadata, **{key: before[key] for key in ("uid", "name") if key in before}}
+        metadata |= {key: before[key] for key in ("uid", "name", "creationTimestamp")}
         for key in ("generation", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "resourceVersion"):
             metadata.pop(key, None)
             if key in before:
                 metadata[key] = before[key]
-        metadata.setdefault("creationTimestamp", before["creationTimestamp"])
         item = self._merge_status(resource, old, {**new, "metadata": metadata}, to_status=subresource == "status")
         self._validate(resource, item, old=old)
         if resource.generation and self._spec_of(resource, item) != self._spec_of(resource, old):
@@ -188,9 +191,6 @@ def removable(item: JsonObject) -> bool:
 def update_problems(new: JsonObject, old: JsonObject) -> list[Problem]:
     """Return what an update of metadata must not do."""
     found = []
-    if new["creationTimestamp"] != old["creationTimestamp"]:
-        said = f'Invalid value: "{new["creationTimestamp"]}": field is immutable'
-        found.append(Problem(field="metadata.creationTimestamp", message=said))
     added = sorted(set(new.get("finalizers", ())) - set(old.get("finalizers", ())))
     if old.get("deletionTimestamp") and added:
         listed = ", ".join(f'"{each}"' for each in added)
@@ -205,6 +205,8 @@ def decode(resource: Resource, body: object) -> Decoded:
     """Check a body against its kind: shape, group and version, unknown fields."""
     if not isinstance(body, dict):
         raise bad_request("couldn't get version/kind; json parse error: the body is no object")
+    if resource.custom and not (body.get("kind") and body.get("apiVersion")):
+        raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): no kind or version")
     kind, version = body.get("kind") or resource.kind, body.get("apiVersion") or resource.api_version
     if kind != resource.kind or version != resource.api_version:
         raise bad_request(

@@ -1,7 +1,8 @@
 """The table of resources: what the server serves, and the few per-kind rules that clients can observe.
 
 Guarantees: `unconditional`, `create_on_update`, `default_propagation` and `returns_deleted` are the registry strategies
-of Kubernetes 1.34 (Jobs orphan their pods by default in batch/v1; Leases and Jobs need a resourceVersion on PUT).
+of Kubernetes 1.34 (Jobs orphan their pods by default in batch/v1; a PUT creates a missing Lease but never updates one
+without its version).
 Not guaranteed: admission and defaulting of the built-in kinds beyond what validation.py does.
 """
 
@@ -124,8 +125,6 @@ BUILT_IN = (
         kind="Job",
         has_status=True,
         generation=True,
-        unconditional=False,
-        create_on_update=True,
         default_propagation=ORPHAN,
         selectable=frozenset({"status.successful"}),
     ),

@@ -141,8 +141,10 @@ class ApiServer(Convenience):
                 return answer(status=200, body=found)
             target = parse(request.path)
             resource = next((each for each in self.resources if target and matches(each, target)), None)
-            if target is None or resource is None:
+            if target is None or not any(each.group == target.group for each in self.resources):
                 return NO_PAGE
+            if resource is None:
+                raise ApiError(code=404, message="the server could not find the requested resource", details={})
             if request.method not in VERBS:
                 raise ApiError(code=405, message="the server does not allow this method on the requested resource")
             self._check_access(target, target.access(request, user=self._user(request)))

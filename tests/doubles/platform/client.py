@@ -8,7 +8,7 @@ import base64
 import json
 import ssl
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +125,7 @@ class Client:
         decoded: JsonObject = reply.body
         return decoded
 
-    def watch(self, path: str, *, query: Mapping[str, str]) -> Iterator[JsonObject]:
+    def watch(self, path: str, *, query: Mapping[str, str]) -> Generator[JsonObject, None, None]:
         """Yield the events of a watch until the server ends it."""
         target = f"{self.url}{path}?{urlencode({**query, 'watch': 'true'})}"
         answer = self._pool.request("GET", target, headers=self._headers, preload_content=False)

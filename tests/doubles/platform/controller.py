@@ -1,7 +1,7 @@
 """The platform's CodeRun controller: a finalizer and a Job for each run, and clean-up when a run is deleted.
 
-Guarantees: one `step` looks at every run of the namespace once; a conflict or a missing object is left to the next step,
-as a real controller's work queue does; Jobs block the deletion of their run.
+Guarantees: one `step` looks at every run of the namespace once; a conflict or a missing object is left to the next
+step, as a real controller's work queue does; Jobs block the deletion of their run.
 Not guaranteed: retries of failed runs, the agents' own work.
 """
 

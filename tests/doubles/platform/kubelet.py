@@ -1,7 +1,7 @@
 """The nodes: pods are bound and started, get their SIGTERM, and end in the way a test asks for.
 
-Guarantees: a pod disappears only by a deletion with grace zero, as with a real kubelet; a pod that ends has a terminal phase
-first; one `step` looks at every pod of the namespace once.
+Guarantees: a pod disappears only by a deletion with grace zero, as with a real kubelet; a pod that ends has a terminal
+phase first; one `step` looks at every pod of the namespace once.
 Not guaranteed: images, probes, restarts, or anything that runs inside a container.
 """
 

@@ -1,0 +1,38 @@
+"""The servers that contract tests compare: the double over HTTP and the real one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.kubernetes_cluster import Cluster
+from tests.control_plane.fixtures import (
+    control_plane,
+    namespace,
+    new_namespace,
+    pytest_collection_modifyitems,
+)
+from tests.control_plane.server import ControlPlane
+from tests.doubles.kubernetes import ApiServer, serve
+from tests.doubles.platform import Client, install_crd
+
+__all__ = ["control_plane", "namespace", "pytest_collection_modifyitems"]
+DOUBLE_NAMESPACE = "t-double"
+
+
+@pytest.fixture(params=["double", pytest.param("real", marks=pytest.mark.control_plane)])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Yield each server in turn, with the CodeRun kind installed and a new namespace."""
+    if request.param == "double":
+        api = ApiServer(namespaces=("default", DOUBLE_NAMESPACE))
+        with serve(api) as url:
+            client = Client(url=url, user_agent="tests")
+            install_crd(client)
+            yield Cluster(client=client, namespace=DOUBLE_NAMESPACE, is_double=True, expire_history=api.compact)
+            client.close()
+        return
+    plane: ControlPlane = request.getfixturevalue("control_plane")
+    client = plane.client()
+    name = new_namespace(client)
+    yield Cluster(client=client, namespace=name, is_double=False, expire_history=plane.compact)
+    client.request("DELETE", f"/api/v1/namespaces/{name}")
+    client.close()
