@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from tests.doubles.github.access import Access, Principal, authorize
 from tests.doubles.github.answers import Answers, timestamp
 from tests.doubles.github.messages import ApiError, Request, Response, invalid, json_response, not_found
-from tests.doubles.github.paging import page_of
+from tests.doubles.github.paging import cursor_page_of, page_of
 from tests.doubles.github.world import MAX_LABEL_LENGTH, MAX_LABELS, PullRequest, Repository, World
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _LABELS_DOC = "/issues/labels"
 _READ_PULLS = (("pull_requests", "read"),)
 _READ_LABELS = (("issues", "read"), ("pull_requests", "read"))
 _WRITE_LABELS = (("issues", "write"), ("pull_requests", "write"))
+_DAY_S = 86400
+_PERIODS_S = {"day": _DAY_S, "week": 7 * _DAY_S, "month": 30 * _DAY_S, "quarter": 90 * _DAY_S, "year": 365 * _DAY_S}
 _SORTS: dict[str, Callable[[PullRequest], float]] = {
     "created": lambda pull: pull.number,
     "updated": lambda pull: pull.updated_at,
@@ -146,10 +148,14 @@ def _list_activity(operation: Operation, parts: dict[str, str]) -> Response:
         found = [entry for entry in found if entry.actor.lower() == query["actor"].lower()]
     if "activity_type" in query:
         found = [entry for entry in found if entry.type == query["activity_type"]]
+    if "time_period" in query:
+        if query["time_period"] not in _PERIODS_S:
+            raise ApiError(status=422, message="Validation Failed", errors=["time_period is not a known period"])
+        since = operation.now - _PERIODS_S[query["time_period"]]
+        found = [entry for entry in found if entry.at >= since]
     if query.get("direction") == "asc":
         found.reverse()
-    # The real cursors (`after`, `before`) are opaque; clients that follow Link headers cannot tell pages from cursors.
-    page, headers = page_of(operation.request, found)
+    page, headers = cursor_page_of(operation.request, found)
     content = [operation.answers.activity(entry) for entry in page]
     return json_response(status=200, content=content, headers=headers)
 

@@ -98,7 +98,7 @@ class ApiError(Exception):
         status: int,
         message: str,
         documentation: str = "",
-        errors: list[dict[str, Any]] | None = None,
+        errors: list[Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{status} {message}")

@@ -5,6 +5,7 @@ Guarantees: GitHub's limits (30 by default, at most 100) and its tolerance: nons
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
@@ -31,6 +32,26 @@ def page_of(request: Request, items: Sequence[Item]) -> tuple[Sequence[Item], di
         targets |= {"next": page + 1, "last": last}
     links = ", ".join(f'<{_url(request, page=number)}>; rel="{name}"' for name, number in targets.items())
     return items[(page - 1) * size : page * size], {"link": links} if links else {}
+
+
+def cursor_page_of(request: Request, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:
+    """Cut a page of a list that has no page numbers: an opaque cursor from the Link header leads on."""
+    query = request.parameters()
+    size = min(_positive(query.get("per_page"), otherwise=DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE)
+    start = _position(query.get("after"))
+    end = start + size
+    if end >= len(items):
+        return items[start:end], {}
+    following = urlencode({**query, "after": base64.urlsafe_b64encode(f"cursor:{end}".encode()).decode()})
+    return items[start:end], {"link": f'<{request.base_url}{request.path}?{following}>; rel="next"'}
+
+
+def _position(cursor: str | None) -> int:
+    try:
+        text = base64.urlsafe_b64decode(cursor or "").decode()
+    except ValueError:
+        return 0
+    return int(text.removeprefix("cursor:") or 0) if text.startswith("cursor:") else 0
 
 
 def _url(request: Request, *, page: int) -> str:

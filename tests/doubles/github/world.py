@@ -136,9 +136,7 @@ class World:
             repository.pulls[number] = pull
         return pull
 
-    def push(
-        self, repository: Repository, branch: str, sha: str, *, actor: str, at: float, forced: bool
-    ) -> Activity:
+    def push(self, repository: Repository, branch: str, sha: str, *, actor: str, at: float, forced: bool) -> Activity:
         """Move a branch and the head of every open pull request that follows it."""
         before = repository.branches.get(branch, NULL_SHA)
         created = "branch_creation" if before == NULL_SHA else "push"
