@@ -48,8 +48,8 @@ class Fault:
     reason: str = ""
     message: str = "injected"
     headers: Mapping[str, str] = field(default_factory=dict)
-    before: Callable[[Request], None] | None = None
-    after: Callable[[Request], None] | None = None
+    before: Callable[[Request], object] | None = None
+    after: Callable[[Request], object] | None = None
 
     def matches(self, request: Request) -> bool:
         """Tell whether the fault is meant for such a request."""
