@@ -184,14 +184,19 @@ class Scene:
 
     # What the steps do.
 
-    def context(self, workflow: Workflow, *, pod: str, random: Callable[[], float] = lambda: 0.5) -> Context:
+    def context(self, workflow: Workflow, *, pod: str) -> Context:
         """The Context of a step of this workflow in this pod."""
+        holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid)
+        return replace(self.context_without_pod(workflow), holder=holder)
+
+    def context_without_pod(self, workflow: Workflow, *, random: Callable[[], float] = lambda: 0.5) -> Context:
+        """The Context of a process outside the cluster."""
         return Context(
             push=workflow.push,
             settings=self.settings,
             workflow=workflow.name,
             created_at=workflow.created_at,
-            holder=Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid),
+            holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
             kube=Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random),
             github=lambda keep: GitHub(
                 auth=Auth.Token(TOKEN),

@@ -26,7 +26,8 @@ def github() -> Iterator[tuple[github_double.GitHub, str]]:
 def installation(
     control_plane: ControlPlane, github: tuple[github_double.GitHub, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Installation:
-    """The project, installed once; only GitHub's address differs from what is shipped."""
+    """The project, installed once; GitHub's address and the grace period differ from what is shipped."""
     folder = tmp_path_factory.mktemp("installation")
-    settings = settings_with({'"https://api.github.com"': f'"{github[1]}"'}, folder=folder)
+    changes = {'"https://api.github.com"': f'"{github[1]}"', "grace_s = 30 ": "grace_s = 8 "}
+    settings = settings_with(changes, folder=folder)
     return install(control_plane, settings=settings, folder=folder / "rendered")

@@ -1,0 +1,188 @@
+"""What Argo Workflows makes of a WorkflowTemplate and a Workflow: commands and environments, run as processes.
+
+Guarantees: commands and environments are the rendered ones, with parameters, workflow variables and the downward API
+filled in; an unresolved tag is an error; containers of a set run in the order of their dependencies and none runs after
+one that failed; the exit hook runs when its condition holds. Each attempt is a pod of its own, which exists on the API
+server. Not modelled: locks, timing, retry expressions and anything else of the controller (those need a real one).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.doubles.platform.client import Client
+
+Json = dict[str, Any]
+
+_TAG = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_HOOK = 'workflow.status != "Succeeded"'
+LIMIT_S = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A container that ran."""
+
+    container: str
+    exit_code: int
+    output: str
+    seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Argo:
+    """Runs Workflows of one WorkflowTemplate as processes of this machine.
+
+    Attributes:
+        template: The rendered WorkflowTemplate.
+        client: The API server, as an administrator.
+        environment: What the pod's mounts stand for here: KUBECONFIG, PATH and the like.
+        mounts: Paths of the rendered environment that are elsewhere on this machine.
+    """
+
+    template: Json
+    client: Client
+    environment: Mapping[str, str]
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    monotonic: Callable[[], float]
+    _pods: int = 0
+
+    def variables(self, workflow: Json) -> dict[str, str]:
+        """Every tag that may be used, resolved."""
+        declared = {p["name"]: p.get("value") for p in self.template["spec"]["arguments"]["parameters"]}
+        given = {p["name"]: p["value"] for p in workflow["spec"]["arguments"]["parameters"]}
+        if unknown := given.keys() - declared.keys():
+            raise LookupError(f"parameters that the template does not declare: {unknown}")
+        values = declared | given
+        if missing := [name for name, value in values.items() if value is None]:
+            raise LookupError(f"spec.arguments.{missing[0]}.value or .valueFrom is required")
+        metadata = workflow["metadata"]
+        created = int(datetime.fromisoformat(metadata["creationTimestamp"]).timestamp())
+        own = {
+            "workflow.name": metadata["name"],
+            "workflow.uid": metadata["uid"],
+            "workflow.namespace": metadata["namespace"],
+            "workflow.creationTimestamp.s": str(created),
+        }
+        return own | {f"workflow.parameters.{name}": str(value) for name, value in values.items()}
+
+    def resolve(self, text: str, variables: Mapping[str, str]) -> str:
+        """Fill in the tags of a text."""
+
+        def value(match: re.Match[str]) -> str:
+            if match.group(1) not in variables:
+                raise LookupError(f"failed to resolve {match.group()}")
+            return variables[match.group(1)]
+
+        return _TAG.sub(value, text)
+
+    def attempt(self, workflow: Json) -> Iterator[Process]:
+        """Run the entrypoint's containers in one pod."""
+        entry = self._template(self.template["spec"]["entrypoint"])
+        with _Pod(self, workflow, kind="run") as pod:
+            done: set[str] = set()
+            for container in entry["containerSet"]["containers"]:
+                if not set(container.get("dependencies", ())) <= done:
+                    raise LookupError(f"{container['name']} stands before what it depends on")
+                process = self._run(container, workflow=workflow, pod=pod)
+                yield process
+                if process.exit_code:
+                    return
+                done.add(container["name"])
+            pod.phase = "Succeeded"
+
+    def exit_hook(self, workflow: Json) -> Process:
+        """Run the exit hook of a workflow that did not succeed."""
+        hook = self.template["spec"]["hooks"]["exit"]
+        if hook["expression"] != _HOOK:
+            raise LookupError(f"not modelled: {hook['expression']}")
+        with _Pod(self, workflow, kind="exit") as pod:
+            container = self._template(hook["template"])["container"] | {"name": "main"}
+            return self._run(container, workflow=workflow, pod=pod)
+
+    def _template(self, name: str) -> Json:
+        return next(each for each in self.template["spec"]["templates"] if each["name"] == name)
+
+    @contextmanager
+    def started(self, workflow: Json, *, container: str) -> Iterator[subprocess.Popen[str]]:
+        """Start one container of the entrypoint in a pod of its own, for tests that end it; its pod then has failed."""
+        entry = self._template(self.template["spec"]["entrypoint"])
+        found = next(each for each in entry["containerSet"]["containers"] if each["name"] == container)
+        with _Pod(self, workflow, kind="run") as pod:
+            command, environment = self._prepared(found, workflow=workflow, pod=pod)
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=Path.cwd())
+            try:
+                yield process
+            finally:
+                process.kill()
+                process.communicate()
+
+    def _prepared(self, container: Json, *, workflow: Json, pod: _Pod) -> tuple[list[str], dict[str, str]]:
+        variables = self.variables(workflow)
+        environment = dict(self.environment)
+        for each in container["env"]:
+            if "value" in each:
+                environment[each["name"]] = self.resolve(each["value"], variables)
+            else:
+                environment[each["name"]] = pod.downward(each["valueFrom"]["fieldRef"]["fieldPath"])
+        for path, target in self.mounts.items():
+            environment = {name: value.replace(path, str(target)) for name, value in environment.items()}
+        command = [self.resolve(word, variables) for word in container["command"]]
+        return [sys.executable if word == "python" else word for word in command], environment
+
+    def _run(self, container: Json, *, workflow: Json, pod: _Pod) -> Process:
+        command, environment = self._prepared(container, workflow=workflow, pod=pod)
+        began = self.monotonic()
+        ran = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=Path.cwd()
+        )
+        return Process(
+            container=container["name"],
+            exit_code=ran.returncode,
+            output=ran.stdout + ran.stderr,
+            seconds=self.monotonic() - began,
+        )
+
+
+class _Pod:
+    """A pod on the API server, for as long as its containers run here."""
+
+    def __init__(self, argo: Argo, workflow: Json, *, kind: str) -> None:
+        argo._pods += 1
+        self._client = argo.client
+        namespace = workflow["metadata"]["namespace"]
+        name = f"{workflow['metadata']['name']}-{kind}-{argo._pods}"
+        self._path = f"/api/v1/namespaces/{namespace}/pods"
+        spec = {"containers": [{"name": "main", "image": "none"}], "nodeName": "node-1", "restartPolicy": "Never"}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+        self._metadata = self._client.ask("POST", self._path, body)["metadata"]
+        self.phase = "Failed"
+
+    def downward(self, path: str) -> str:
+        """A field of the pod."""
+        return str({"metadata.name": self._metadata["name"], "metadata.uid": self._metadata["uid"]}[path])
+
+    def __enter__(self) -> Self:
+        self._set("Running")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._set(self.phase)
+
+    def _set(self, phase: str) -> None:
+        self._client.ask(
+            "PATCH",
+            f"{self._path}/{self._metadata['name']}/status",
+            {"status": {"phase": phase}},
+            content_type="application/merge-patch+json",
+        )
