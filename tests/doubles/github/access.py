@@ -1,4 +1,4 @@
-"""Who may do what: personal tokens, GitHub Apps, installations, their permissions and expiry.
+"""Who is asking: personal tokens, GitHub Apps, installations and their tokens.
 
 Guarantees: an expired, unknown or malformed credential is refused in GitHub's words; App JWTs are verified
 (RS256, issuer, times). Does not: model OAuth scopes, SSO, suspended installations or IP allow lists.
@@ -9,53 +9,21 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
 from tests.doubles.github.messages import ApiError, not_found
+from tests.doubles.github.permissions import RANKS, Permissions, Principal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jwt.types import Options
 
-    from tests.doubles.github.world import Repository
-
-Permissions = Mapping[str, str]
-EVERYTHING: Permissions = {"metadata": "read", "contents": "write", "issues": "write", "pull_requests": "write"}
 TOKEN_LIFETIME_S = 3600
 MAX_JWT_LIFETIME_S = 600
-_RANKS = {"read": 1, "write": 2, "admin": 3}
-_KINDS = {
-    "user": "Resource not accessible by personal access token",
-    "installation": "Resource not accessible by integration",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
-    """Who stands behind a token. Limits are counted per `name`, however many tokens it has."""
-
-    kind: Literal["user", "installation"]
-    id: str
-    permissions: Permissions
-    repositories: frozenset[str] | None
-    """Folded full names that the token reaches; None is all of them."""
-    expires_at: float | None
-
-    @property
-    def name(self) -> str:
-        """Name the principal in call records."""
-        return f"{self.kind}:{self.id}"
-
-    def reaches(self, repository: Repository) -> bool:
-        """Say whether the repository is among those that the token was made for."""
-        return self.repositories is None or repository.full_name.lower() in self.repositories
-
-    def may(self, *, permission: str, level: str) -> bool:
-        """Say whether the token carries the permission at that level or above."""
-        return _RANKS.get(self.permissions.get(permission, ""), 0) >= _RANKS[level]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +88,7 @@ class Access:
         permissions = {**installation.permissions, "metadata": "read"}
         if asked:
             beyond = [
-                key for key, level in asked.items() if _RANKS.get(level, 9) > _RANKS.get(permissions.get(key, ""), 0)
+                key for key, level in asked.items() if RANKS.get(level, 9) > RANKS.get(permissions.get(key, ""), 0)
             ]
             if beyond:
                 raise ApiError(
@@ -177,32 +145,6 @@ class Access:
             )
         if expires > now + MAX_JWT_LIFETIME_S:
             raise ApiError(status=401, message="'Expiration time' claim ('exp') is too far in the future")
-
-
-def authorize(
-    principal: Principal | None, repository: Repository | None, *, needs: tuple[tuple[str, str], ...]
-) -> Repository:
-    """Check that the principal may do one of `needs` in the repository, and give the repository.
-
-    Raises:
-        ApiError: 404 when it may not even know of the repository, 401 or 403 when it may look but not touch.
-    """
-    visible = repository is not None and (
-        not repository.private or (principal is not None and principal.reaches(repository))
-    )
-    if repository is None or not visible:
-        raise not_found()
-    reads_only = all(level == "read" for _, level in needs)
-    if principal is None:
-        if reads_only and not repository.private:
-            return repository
-        raise ApiError(status=401, message="Requires authentication")
-    public_read = reads_only and not repository.private
-    granted = principal.reaches(repository) and any(principal.may(permission=key, level=level) for key, level in needs)
-    if not (public_read or granted):
-        accepted = "; ".join(f"{key}={level}" for key, level in needs)
-        raise ApiError(status=403, message=_KINDS[principal.kind], headers={"x-accepted-github-permissions": accepted})
-    return repository
 
 
 def _token_of(authorization: str) -> str:

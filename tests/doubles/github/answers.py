@@ -10,60 +10,11 @@ import base64
 import time
 from typing import TYPE_CHECKING, Any
 
+from tests.doubles.github.links import ACCOUNT_LINKS, REPOSITORY_LINKS
+
 if TYPE_CHECKING:
     from tests.doubles.github.world import Account, Activity, Label, PullRequest, Repository, World
 
-_REPOSITORY_LINKS = {
-    "archive_url": "/{archive_format}{/ref}",
-    "assignees_url": "/assignees{/user}",
-    "blobs_url": "/git/blobs{/sha}",
-    "branches_url": "/branches{/branch}",
-    "collaborators_url": "/collaborators{/collaborator}",
-    "comments_url": "/comments{/number}",
-    "commits_url": "/commits{/sha}",
-    "compare_url": "/compare/{base}...{head}",
-    "contents_url": "/contents/{+path}",
-    "contributors_url": "/contributors",
-    "deployments_url": "/deployments",
-    "downloads_url": "/downloads",
-    "events_url": "/events",
-    "forks_url": "/forks",
-    "git_commits_url": "/git/commits{/sha}",
-    "git_refs_url": "/git/refs{/sha}",
-    "git_tags_url": "/git/tags{/sha}",
-    "hooks_url": "/hooks",
-    "issue_comment_url": "/issues/comments{/number}",
-    "issue_events_url": "/issues/events{/number}",
-    "issues_url": "/issues{/number}",
-    "keys_url": "/keys{/key_id}",
-    "labels_url": "/labels{/name}",
-    "languages_url": "/languages",
-    "merges_url": "/merges",
-    "milestones_url": "/milestones{/number}",
-    "notifications_url": "/notifications{?since,all,participating}",
-    "pulls_url": "/pulls{/number}",
-    "releases_url": "/releases{/id}",
-    "stargazers_url": "/stargazers",
-    "statuses_url": "/statuses/{sha}",
-    "subscribers_url": "/subscribers",
-    "subscription_url": "/subscription",
-    "tags_url": "/tags",
-    "teams_url": "/teams",
-    "trees_url": "/git/trees{/sha}",
-    "url": "",
-}
-_ACCOUNT_LINKS = {
-    "events_url": "/events{/privacy}",
-    "followers_url": "/followers",
-    "following_url": "/following{/other_user}",
-    "gists_url": "/gists{/gist_id}",
-    "organizations_url": "/orgs",
-    "received_events_url": "/received_events",
-    "repos_url": "/repos",
-    "starred_url": "/starred{/owner}{/repo}",
-    "subscriptions_url": "/subscriptions",
-    "url": "",
-}
 _ZEROES = (
     "forks", "forks_count", "open_issues", "open_issues_count", "size", "stargazers_count",
     "watchers", "watchers_count",
@@ -103,7 +54,7 @@ class Answers:
             "avatar_url": f"{self._html}/avatars/{account.id}",
             "gravatar_id": "",
             "html_url": f"{self._html}/{account.login}",
-            **{key: base + suffix for key, suffix in _ACCOUNT_LINKS.items()},
+            **{key: base + suffix for key, suffix in ACCOUNT_LINKS.items()},
             "type": account.type,
             "site_admin": False,
         }
@@ -142,7 +93,7 @@ class Answers:
             "svn_url": html,
             "git_url": f"git://github.com/{repository.full_name}.git",
             "ssh_url": f"git@github.com:{repository.full_name}.git",
-            **{key: self.repository_url(repository) + suffix for key, suffix in _REPOSITORY_LINKS.items()},
+            **{key: self.repository_url(repository) + suffix for key, suffix in REPOSITORY_LINKS.items()},
             **dict.fromkeys(_ZEROES, 0),
             **dict.fromkeys(_NOTHING),
             **dict.fromkeys(("has_issues", "has_projects", "has_wiki", "has_downloads"), True),

@@ -9,7 +9,8 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.doubles.github.access import EVERYTHING, Access, Installation, Permissions, Principal
+from tests.doubles.github.access import Access, Installation
+from tests.doubles.github.permissions import EVERYTHING, Permissions, Principal
 from tests.doubles.github.world import Activity, PullRequest, Repository, State, World
 
 if TYPE_CHECKING:

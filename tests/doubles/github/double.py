@@ -15,10 +15,11 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from tests.doubles.github.backstage import Backstage
-from tests.doubles.github.endpoints import Operation, route
+from tests.doubles.github.endpoints import route
 from tests.doubles.github.faults import Fault, Plan
 from tests.doubles.github.limits import Limits
 from tests.doubles.github.messages import ApiError, Call, ConnectionDropped, Request, Response
+from tests.doubles.github.operation import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,25 +7,21 @@ Does not: know about faults, limits or call records.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tests.doubles.github.access import Access, Principal, authorize
-from tests.doubles.github.answers import Answers, timestamp
-from tests.doubles.github.messages import ApiError, Request, Response, invalid, json_response, not_found
+from tests.doubles.github import labels
+from tests.doubles.github.answers import timestamp
+from tests.doubles.github.messages import ApiError, Response, invalid, json_response, not_found
+from tests.doubles.github.operation import Operation, Parts, pull_of
 from tests.doubles.github.paging import cursor_page_of, page_of
-from tests.doubles.github.world import MAX_LABEL_LENGTH, MAX_LABELS, PullRequest, Repository, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.doubles.github.limits import Limits
+    from tests.doubles.github.world import PullRequest
 
-_LABELS_DOC = "/issues/labels"
 _READ_PULLS = (("pull_requests", "read"),)
-_READ_LABELS = (("issues", "read"), ("pull_requests", "read"))
-_WRITE_LABELS = (("issues", "write"), ("pull_requests", "write"))
 _DAY_S = 86400
 _PERIODS_S = {"day": _DAY_S, "week": 7 * _DAY_S, "month": 30 * _DAY_S, "quarter": 90 * _DAY_S, "year": 365 * _DAY_S}
 _SORTS: dict[str, Callable[[PullRequest], float]] = {
@@ -35,27 +31,6 @@ _SORTS: dict[str, Callable[[PullRequest], float]] = {
     "popularity": lambda pull: pull.number,
     "long-running": lambda pull: pull.number,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One request on its way through the API."""
-
-    request: Request
-    principal: Principal | None
-    world: World
-    access: Access
-    limits: Limits
-    now: float
-
-    @property
-    def answers(self) -> Answers:
-        """Render for this client."""
-        return Answers(world=self.world, base_url=self.request.base_url)
-
-    def repository(self, parts: dict[str, str], *, needs: tuple[tuple[str, str], ...]) -> Repository:
-        """Find the repository in the path, as far as the principal may."""
-        return authorize(self.principal, self.world.repository(f"{parts['owner']}/{parts['repo']}"), needs=needs)
 
 
 def route(operation: Operation) -> Response:
@@ -72,12 +47,12 @@ def route(operation: Operation) -> Response:
     raise not_found()
 
 
-def _get_repository(operation: Operation, parts: dict[str, str]) -> Response:
+def _get_repository(operation: Operation, parts: Parts) -> Response:
     repository = operation.repository(parts, needs=(("metadata", "read"),))
     return json_response(status=200, content=operation.answers.repository(repository, full=True))
 
 
-def _list_pulls(operation: Operation, parts: dict[str, str]) -> Response:
+def _list_pulls(operation: Operation, parts: Parts) -> Response:
     repository = operation.repository(parts, needs=_READ_PULLS)
     query = operation.request.parameters()
     state, sort = query.get("state", "open"), query.get("sort", "created")
@@ -99,46 +74,13 @@ def _list_pulls(operation: Operation, parts: dict[str, str]) -> Response:
     return json_response(status=200, content=content, headers=headers)
 
 
-def _get_pull(operation: Operation, parts: dict[str, str]) -> Response:
+def _get_pull(operation: Operation, parts: Parts) -> Response:
     repository = operation.repository(parts, needs=_READ_PULLS)
-    pull = _pull(repository, parts, documentation="/pulls/pulls#get-a-pull-request")
+    pull = pull_of(repository, parts, documentation="/pulls/pulls#get-a-pull-request")
     return json_response(status=200, content=operation.answers.pull(repository, pull, full=True))
 
 
-def _list_labels(operation: Operation, parts: dict[str, str]) -> Response:
-    repository = operation.repository(parts, needs=_READ_LABELS)
-    page, headers = page_of(operation.request, operation.answers.labels(repository, _pull(repository, parts)))
-    return json_response(status=200, content=page, headers=headers)
-
-
-def _add_labels(operation: Operation, parts: dict[str, str]) -> Response:
-    repository = operation.repository(parts, needs=_WRITE_LABELS)
-    pull = _pull(repository, parts)
-    return _write_labels(operation, repository, pull, (*_names(repository, pull), *_wanted(operation.request)))
-
-
-def _replace_labels(operation: Operation, parts: dict[str, str]) -> Response:
-    repository = operation.repository(parts, needs=_WRITE_LABELS)
-    return _write_labels(operation, repository, _pull(repository, parts), _wanted(operation.request))
-
-
-def _remove_label(operation: Operation, parts: dict[str, str]) -> Response:
-    repository = operation.repository(parts, needs=_WRITE_LABELS)
-    pull = _pull(repository, parts)
-    gone = parts["name"].lower()
-    if gone not in pull.labels:
-        raise not_found(message="Label does not exist", documentation=f"{_LABELS_DOC}#remove-a-label-from-an-issue")
-    kept = tuple(name for name in _names(repository, pull) if name.lower() != gone)
-    return _write_labels(operation, repository, pull, kept)
-
-
-def _remove_labels(operation: Operation, parts: dict[str, str]) -> Response:
-    repository = operation.repository(parts, needs=_WRITE_LABELS)
-    operation.world.set_labels(repository, _pull(repository, parts).number, (), at=operation.now)
-    return Response(status=204)
-
-
-def _list_activity(operation: Operation, parts: dict[str, str]) -> Response:
+def _list_activity(operation: Operation, parts: Parts) -> Response:
     repository = operation.repository(parts, needs=(("contents", "read"),))
     query = operation.request.parameters()
     found = list(repository.activities)
@@ -160,7 +102,7 @@ def _list_activity(operation: Operation, parts: dict[str, str]) -> Response:
     return json_response(status=200, content=content, headers=headers)
 
 
-def _rate_limit(operation: Operation, parts: dict[str, str]) -> Response:
+def _rate_limit(operation: Operation, parts: Parts) -> Response:
     del parts
     standing = operation.limits.standing(operation.principal.name if operation.principal else None)
     values = {
@@ -172,7 +114,7 @@ def _rate_limit(operation: Operation, parts: dict[str, str]) -> Response:
     return json_response(status=200, content={"resources": {"core": values, "search": values}, "rate": values})
 
 
-def _create_token(operation: Operation, parts: dict[str, str]) -> Response:
+def _create_token(operation: Operation, parts: Parts) -> Response:
     answer = operation.access.issue(
         authorization=operation.request.header("authorization"),
         installation_id=int(parts["id"]),
@@ -181,56 +123,18 @@ def _create_token(operation: Operation, parts: dict[str, str]) -> Response:
     return json_response(status=201, content={**answer, "expires_at": timestamp(answer["expires_at"])})
 
 
-def _pull(repository: Repository, parts: dict[str, str], *, documentation: str = _LABELS_DOC) -> PullRequest:
-    pull = repository.pulls.get(int(parts["number"]))
-    if pull is None:
-        raise not_found(documentation=documentation)
-    return pull
-
-
-def _names(repository: Repository, pull: PullRequest) -> tuple[str, ...]:
-    return tuple(repository.labels[name].name for name in pull.labels)
-
-
-def _wanted(request: Request) -> tuple[str, ...]:
-    body: Any = request.json()
-    wanted = body.get("labels", []) if isinstance(body, dict) else body
-    if isinstance(wanted, str):
-        wanted = [wanted]
-    if not isinstance(wanted, list):
-        raise invalid(resource="Label", field_name="labels", code="invalid")
-    return tuple(_name(item.get("name") if isinstance(item, dict) else item) for item in wanted)
-
-
-def _name(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise invalid(resource="Label", field_name="name", code="missing_field")
-    if len(value) > MAX_LABEL_LENGTH:
-        raise invalid(resource="Label", field_name="name", code="invalid")
-    return value
-
-
-def _write_labels(operation: Operation, repository: Repository, pull: PullRequest, names: tuple[str, ...]) -> Response:
-    if len({name.lower() for name in names}) > MAX_LABELS:
-        raise ApiError(
-            status=422, message="Validation Failed", errors=[{"resource": "Issue", "code": "custom", "field": "labels"}]
-        )
-    changed = operation.world.set_labels(repository, pull.number, names, at=operation.now)
-    return json_response(status=200, content=operation.answers.labels(repository, changed))
-
-
 _REPO = r"/repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)"
 _LABELS = _REPO + r"/issues/(?P<number>\d+)/labels"
-_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, dict[str, str]], Response]], ...] = (
+_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, Parts], Response]], ...] = (
     ("GET", re.compile(_REPO), _get_repository),
     ("GET", re.compile(_REPO + r"/pulls"), _list_pulls),
     ("GET", re.compile(_REPO + r"/pulls/(?P<number>\d+)"), _get_pull),
-    ("GET", re.compile(_LABELS), _list_labels),
-    ("POST", re.compile(_LABELS), _add_labels),
-    ("PUT", re.compile(_LABELS), _replace_labels),
-    ("DELETE", re.compile(_LABELS), _remove_labels),
+    ("GET", re.compile(_LABELS), labels.list_labels),
+    ("POST", re.compile(_LABELS), labels.add_labels),
+    ("PUT", re.compile(_LABELS), labels.replace_labels),
+    ("DELETE", re.compile(_LABELS), labels.remove_labels),
     # Names with a slash, such as kind/bug, are found whether or not the client encodes the slash.
-    ("DELETE", re.compile(_LABELS + r"/(?P<name>.+)"), _remove_label),
+    ("DELETE", re.compile(_LABELS + r"/(?P<name>.+)"), labels.remove_label),
     ("GET", re.compile(_REPO + r"/activity"), _list_activity),
     ("GET", re.compile(r"/rate_limit"), _rate_limit),
     ("POST", re.compile(r"/app/installations/(?P<id>\d+)/access_tokens"), _create_token),
