@@ -53,7 +53,7 @@ def members(package: Package, *, scratch: Path) -> Iterator[tuple[str, IO[bytes]
         Unavailable: when there is no npm, or it fails, or the content is not the pinned one.
     """
     target = scratch / "npm"
-    target.mkdir()
+    target.mkdir(parents=True)
     wanted = f"{package.name}@{package.version}"
     command = [*_npm(), "pack", "--ignore-scripts", "--silent", "--pack-destination", str(target), wanted]
     done = subprocess.run(command, cwd=target, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
