@@ -19,6 +19,13 @@ __all__ = ["control_plane", "namespace", "pytest_collection_modifyitems"]
 DOUBLE_NAMESPACE = "t-double"
 
 
+def expire(plane: ControlPlane) -> None:
+    """Compact etcd; in a cluster that TEST_KUBECONFIG names nobody but its owner can."""
+    if plane.etcd_url is None:
+        pytest.skip("the etcd of a given cluster is not ours to compact")
+    plane.compact()
+
+
 @pytest.fixture(params=["double", pytest.param("real", marks=pytest.mark.control_plane)])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Yield each server in turn, with the CodeRun kind installed and a new namespace."""
@@ -33,6 +40,6 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     plane: ControlPlane = request.getfixturevalue("control_plane")
     client = plane.client()
     name = new_namespace(client)
-    yield Cluster(client=client, namespace=name, is_double=False, expire_history=plane.compact)
+    yield Cluster(client=client, namespace=name, is_double=False, expire_history=lambda: expire(plane))
     client.request("DELETE", f"/api/v1/namespaces/{name}")
     client.close()

@@ -7,7 +7,7 @@ Not guaranteed: the rest of the validation of Pods, Jobs, Secrets, roles and net
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.doubles.kubernetes.errors import Problem, bad_request
 from tests.doubles.kubernetes.messages import JsonObject
@@ -77,6 +77,9 @@ def defaults(item: JsonObject, *, resource: Resource) -> JsonObject:
         return {"type": "Opaque", **kept, "data": {**item.get("data", {}), **text}}
     if resource.plural == "jobs":
         return {**item, "spec": job_spec(item), "status": {}}
+    if resource.plural == "customresourcedefinitions":
+        conditions = [{"type": kind, "status": "True"} for kind in ("NamesAccepted", "Established")]
+        return {**item, "status": {"conditions": conditions, "acceptedNames": item.get("spec", {}).get("names", {})}}
     return item
 
 
@@ -104,31 +107,47 @@ def job_spec(item: JsonObject) -> JsonObject:
 
 def problems(item: JsonObject, *, resource: Resource) -> Iterator[Problem]:
     """Yield what is wrong with an object of a built-in kind."""
-    spec = item.get("spec") or {}
-    if resource.plural == "configmaps":
-        size = sum(len(value) for value in (item.get("binaryData") or {}).values()) * 3 // 4
-        size += sum(len(value.encode()) for value in (item.get("data") or {}).values())
-        if size > MAX_CONFIGMAP:
-            said = f"Too long: may not be more than {MAX_CONFIGMAP} bytes"
-            yield Problem(field="[]", message=said, reason="FieldValueTooLong")
-        for key in item.get("data") or {}:
-            if not re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", key):
-                yield Problem(field=f"data[{key}]", message=f'Invalid value: "{key}": a valid config key must be plain')
-    elif resource.plural == "leases":
-        yield from lease_problems(spec)
-    elif resource.plural == "events":
-        involved = item.get("involvedObject", {}).get("namespace", "")
-        if (involved or "default") != item["metadata"].get("namespace"):
-            said = f'Invalid value: "{involved}": does not match event.namespace'
-            yield Problem(field="involvedObject.namespace", message=said)
-    elif resource.plural == "pods" and not spec.get("containers"):
+    if check := CHECKS.get(resource.plural):
+        yield from check(item)
+
+
+def config_map_problems(item: JsonObject) -> Iterator[Problem]:
+    """Yield what is wrong with a ConfigMap."""
+    size = sum(len(value) for value in (item.get("binaryData") or {}).values()) * 3 // 4
+    size += sum(len(value.encode()) for value in (item.get("data") or {}).values())
+    if size > MAX_CONFIGMAP:
+        said = f"Too long: may not be more than {MAX_CONFIGMAP} bytes"
+        yield Problem(field="[]", message=said, reason="FieldValueTooLong")
+    for key in item.get("data") or {}:
+        if not re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", key):
+            yield Problem(field=f"data[{key}]", message=f'Invalid value: "{key}": a valid config key must be plain')
+
+
+def event_problems(item: JsonObject) -> Iterator[Problem]:
+    """Yield what is wrong with an Event."""
+    involved = item.get("involvedObject", {}).get("namespace", "")
+    if (involved or "default") != item["metadata"].get("namespace"):
+        said = f'Invalid value: "{involved}": does not match event.namespace'
+        yield Problem(field="involvedObject.namespace", message=said)
+
+
+def pod_problems(item: JsonObject) -> Iterator[Problem]:
+    """Yield what is wrong with a Pod."""
+    if not (item.get("spec") or {}).get("containers"):
         yield Problem(field="spec.containers", message="Required value", reason="FieldValueRequired")
-    elif resource.plural == "jobs":
-        yield from job_problems(spec)
 
 
-def lease_problems(spec: JsonObject) -> Iterator[Problem]:
+def definition_problems(item: JsonObject) -> Iterator[Problem]:
+    """Yield what is wrong with a CustomResourceDefinition."""
+    spec, name = item.get("spec") or {}, item["metadata"].get("name", "")
+    if name != f"{spec.get('names', {}).get('plural')}.{spec.get('group')}":
+        said = f'Invalid value: "{name}": must be spec.names.plural+"."+spec.group'
+        yield Problem(field="metadata.name", message=said)
+
+
+def lease_problems(item: JsonObject) -> Iterator[Problem]:
     """Yield what is wrong with a Lease."""
+    spec = item.get("spec") or {}
     duration, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
     if duration is not None and duration <= 0:
         said = f"Invalid value: {duration}: must be greater than 0"
@@ -138,11 +157,21 @@ def lease_problems(spec: JsonObject) -> Iterator[Problem]:
         yield Problem(field="spec.leaseTransitions", message=said)
 
 
-def job_problems(spec: JsonObject) -> Iterator[Problem]:
+def job_problems(item: JsonObject) -> Iterator[Problem]:
     """Yield what is wrong with a Job."""
-    pod = spec.get("template", {}).get("spec", {})
+    pod = (item.get("spec") or {}).get("template", {}).get("spec", {})
     if not pod.get("containers"):
         yield Problem(field="spec.template.spec.containers", message="Required value", reason="FieldValueRequired")
     if pod.get("restartPolicy") not in {"Never", "OnFailure"}:
         said = 'Required value: valid values: "OnFailure", "Never"'
         yield Problem(field="spec.template.spec.restartPolicy", message=said, reason="FieldValueRequired")
+
+
+CHECKS: dict[str, Callable[[JsonObject], Iterator[Problem]]] = {
+    "configmaps": config_map_problems,
+    "customresourcedefinitions": definition_problems,
+    "events": event_problems,
+    "jobs": job_problems,
+    "leases": lease_problems,
+    "pods": pod_problems,
+}

@@ -30,10 +30,17 @@ class Server(ThreadingHTTPServer):
     def __init__(self, api: ApiServer, port: int) -> None:
         self.api = api
         self.connections: set[socket.socket] = set()
+        self.streams = 0
+        self.stream_ended = threading.Condition()
         super().__init__((LOOPBACK, port), Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the library
         """Say nothing of clients that went away."""
+
+    def wait_for_streams(self) -> None:
+        """Let watches write their proper end."""
+        with self.stream_ended:
+            self.stream_ended.wait_for(lambda: not self.streams, timeout=2.0)
 
     def end_connections(self) -> None:
         """Close what clients keep open."""
@@ -82,6 +89,16 @@ class Handler(BaseHTTPRequestHandler):
             self._stream(response)
 
     def _stream(self, response: Response) -> None:
+        with self.server.stream_ended:
+            self.server.streams += 1
+        try:
+            self._write_chunks(response)
+        finally:
+            with self.server.stream_ended:
+                self.server.streams -= 1
+                self.server.stream_ended.notify_all()
+
+    def _write_chunks(self, response: Response) -> None:
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
@@ -100,13 +117,14 @@ class Handler(BaseHTTPRequestHandler):
         """Keep standard error for the tests."""
 
 
-for _method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+for _method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
     setattr(Handler, f"do_{_method}", Handler.answer)
 
 
 @contextlib.contextmanager
 def serve(api: ApiServer, *, port: int = 0) -> Iterator[str]:
     """Serve a double over HTTP and yield its address."""
+    api.store.closed = False
     server = Server(api, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -115,6 +133,7 @@ def serve(api: ApiServer, *, port: int = 0) -> Iterator[str]:
     finally:
         api.store.close()
         server.shutdown()
+        server.wait_for_streams()
         server.end_connections()
         server.server_close()
         thread.join(timeout=5)

@@ -9,7 +9,7 @@ Not guaranteed: admission and defaulting of the built-in kinds beyond what valid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.doubles.kubernetes.errors import Problem, Subject, invalid
+from tests.doubles.kubernetes.errors import Subject
 from tests.doubles.kubernetes.messages import JsonObject
 
 BACKGROUND = "Background"
@@ -158,23 +158,6 @@ def from_definition(crd: Mapping[str, JsonObject]) -> tuple[Resource, ...]:
     """Derive the served resources from a CustomResourceDefinition."""
     spec = crd["spec"]
     names = spec.get("names", {})
-    expected = f"{names.get('plural')}.{spec.get('group')}"
-    if crd["metadata"].get("name") != expected:
-        subject = Subject(
-            group="apiextensions.k8s.io",
-            plural="customresourcedefinitions",
-            kind="CustomResourceDefinition",
-            name=crd["metadata"].get("name", ""),
-        )
-        raise invalid(
-            subject,
-            [
-                Problem(
-                    field="metadata.name",
-                    message=f'Invalid value: "{subject.name}": must be spec.names.plural+"."+spec.group',
-                )
-            ],
-        )
     return tuple(
         Resource(
             group=spec["group"],
