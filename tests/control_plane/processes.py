@@ -1,7 +1,7 @@
 """Server processes of a control plane: started in sessions of their own, watched while they start, ended for sure.
 
 Guarantees: a process that dies or is not ready in time is reported with the end of its log.
-Not guaranteed: that a process outlives the thread which started it; start it from one that lasts, as pytest's fixtures do.
+Not guaranteed: that a process outlives the thread which started it; start it from one that lasts.
 """
 
 import os
