@@ -52,7 +52,7 @@ def test_a_dropped_connection_says_nothing_about_the_effect(github: Recorded, fa
     with http(github) as send, pytest.raises(urllib3.exceptions.ProtocolError, match="reset by peer"):
         send("POST", LABELS, body=["x"])
     assert ("x" in github.labels(1)) is labelled
-    assert [call.status for call in github.calls] == [None]
+    assert [(call.status, call.principal) for call in github.calls] == [(None, "user:automation")]
 
 
 def test_in_process_a_dropped_connection_is_an_exception(github: Recorded) -> None:

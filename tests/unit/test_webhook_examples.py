@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.doubles.argo_events import Dropped, EventSource, Refused, Rejection, Sensor, sign
+from tests.doubles.argo_events import Dropped, Event, EventSource, Refused, Rejection, Sensor, sign
+from tests.doubles.github import GitHub, webhooks
 from tests.schemas.published import webhook_examples
 from tests.schemas.validate import validate
 
@@ -118,6 +119,26 @@ def test_a_push_of_our_agent_creates_exactly_one_workflow() -> None:
         "dry-run": "false",
         "requested-by": BOT,
     }
+
+
+def test_the_github_double_sends_what_github_sends() -> None:
+    github = GitHub()
+    github.add_repository(REPOSITORY)
+    sent = webhooks.push(github, "task-5-fix", "c" * 40, secret=SECRET, actor=BOT)
+    ours, real = json.loads(sent.body), _push()
+    assert ours.keys() | {"installation"} == real.keys()
+    for key in ("repository", "sender", "pusher", "head_commit"):
+        assert ours[key].keys() <= real[key].keys() | {"has_discussions"}, key
+        for name, value in ours[key].items():
+            known = real[key].get(name)
+            assert value is None or known is None or type(value) is type(known), (key, name)
+    received = EventSource.of(_rendered("EventSource"), event=DEPENDENCY["eventName"], secret=SECRET).receive(
+        sent.headers, sent.body
+    )
+    assert isinstance(received, Event)
+    created = Sensor(SENSOR).handle(received)
+    assert isinstance(created, list)
+    assert [one["metadata"]["name"] for one in created] == [f"cancel-{sent.id}"]
 
 
 def test_nothing_that_people_write_freely_reaches_the_workflow() -> None:

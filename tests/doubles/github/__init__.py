@@ -7,10 +7,12 @@
     github.fault(reply_lost(), method="POST", path="/labels$")
     github.after(lambda: github.push("task-5-fix", "c" * 40), method="GET", path="/pulls")
     with serve(github) as url: ...
+    webhook = webhooks.push(github, "task-5-fix", "d" * 40, secret="s3cret")  # headers and body
 
 What it guarantees is checked against GitHub's own published description in tests/contract.
 """
 
+from tests.doubles.github import webhooks
 from tests.doubles.github.double import GitHub
 from tests.doubles.github.faults import delay, fail, primary_limited, reply_lost, reset, secondary_limited
 from tests.doubles.github.messages import Call, ConnectionDropped, Request, Response
@@ -29,4 +31,5 @@ __all__ = [
     "reset",
     "secondary_limited",
     "serve",
+    "webhooks",
 ]

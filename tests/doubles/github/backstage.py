@@ -166,6 +166,11 @@ class Backstage:
             kept = [name for name in self.labels(number, repository=repository) if name.lower() not in gone]
             self.world.set_labels(self._repository(repository), number, (*kept, *add), at=self._clock())
 
+    def repository(self, full_name: str | None = None) -> Repository:
+        """Look at a repository; without a name, at the only one that is no fork."""
+        with self._lock:
+            return self._repository(full_name)
+
     def pull_request(self, number: int, *, repository: str | None = None) -> PullRequest:
         """Look at a pull request."""
         with self._lock:

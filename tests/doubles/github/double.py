@@ -24,6 +24,8 @@ from tests.doubles.github.operation import Operation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_BY_APPS = "/app/"
+"""What Apps ask for in their own name, with a JWT instead of a token."""
 _FREE = {"/rate_limit"}
 """What the primary limit does not count."""
 
@@ -59,10 +61,10 @@ class GitHub(Backstage):
         if fault is not None and fault.delay_s:
             self._sleep(fault.delay_s)
         with self._lock:
-            principal, effect = None, None
+            principal, effect = self._who(request), None
             if fault is None or fault.applied:
-                principal, effect = self._operate(request)
-            seen = self._seen(fault, effect)
+                effect = self._operate(request)
+            seen = self._seen(fault, effect, principal=principal)
             self.calls.append(self._record(request, principal=principal, effect=effect, seen=seen))
         self.plan.run_actions("after", request)
         if seen is None:
@@ -87,13 +89,22 @@ class GitHub(Backstage):
         """Change the world right after the nth matching request took effect."""
         self.plan.action("after", do, method=method, path=path, nth=nth)
 
-    def _operate(self, request: Request) -> tuple[str | None, Response]:
+    def _who(self, request: Request) -> str | None:
+        if request.path.startswith(_BY_APPS):
+            return None
+        try:
+            principal = self.access.identify(request.header("authorization"))
+        except ApiError:
+            return None
+        return principal.name if principal else None
+
+    def _operate(self, request: Request) -> Response:
         name = None
         try:
-            issuing = request.path.startswith("/app/")
-            principal = None if issuing else self.access.identify(request.header("authorization"))
+            by_app = request.path.startswith(_BY_APPS)
+            principal = None if by_app else self.access.identify(request.header("authorization"))
             name = principal.name if principal else None
-            free = issuing or request.path in _FREE
+            free = by_app or request.path in _FREE
             if not free:
                 self.limits.check(name, method=request.method)
             operation = Operation(
@@ -109,12 +120,12 @@ class GitHub(Backstage):
                 self.limits.count(name)
         except ApiError as error:
             response = error.response()
-        return name, self._stamped(response, principal=name)
+        return self._stamped(response, principal=name)
 
-    def _seen(self, fault: Fault | None, effect: Response | None) -> Response | None:
+    def _seen(self, fault: Fault | None, effect: Response | None, *, principal: str | None) -> Response | None:
         if fault is None or (fault.answer is None and not fault.drops):
             return effect
-        return None if fault.answer is None else self._stamped(fault.answer(self._clock()), principal=None)
+        return None if fault.answer is None else self._stamped(fault.answer(self._clock()), principal=principal)
 
     def _stamped(self, response: Response, *, principal: str | None) -> Response:
         headers = {

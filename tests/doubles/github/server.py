@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,7 +53,9 @@ class _Server(ThreadingHTTPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base class is untyped here
-        """Stay silent: clients that hang up are part of the tests."""
+        """Stay silent about clients that hang up, which is part of the tests, and show everything else."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def drop(self, connection: socket.socket) -> None:
         """Let the connection end with a reset."""
@@ -77,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815 - names that the base class looks up
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names that the base class looks up
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - the base class's signature
         """Stay silent; `GitHub.calls` is the record."""
