@@ -18,7 +18,7 @@ from tests.schemas.strict import strict
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMAT = 3
+_FORMAT = 4
 """Counts the changes of what this module writes, so that an old entry is not mistaken for a new one."""
 _CRDS = {"Workflow": "workflows", "WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflows"}
 WORKFLOW_KINDS = tuple(_CRDS)

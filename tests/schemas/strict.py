@@ -1,7 +1,7 @@
 """Published schemas turned into strict JSON Schemas: what a schema does not name is refused.
 
 Guarantees: respects the markers by which Kubernetes leaves a part open, and its int-or-string and nullable forms.
-Does not: carry over CEL rules (see `rules`) or formats.
+Does not: carry over CEL rules (see `rules`) or formats other than the width of integers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ _KEPT = {
     "minProperties", "minimum", "multipleOf", "not", "oneOf", "pattern", "properties", "required", "type",
     "uniqueItems",
 }  # fmt: skip
+_WIDTHS = {"int32": 32, "int64": 64}
 _OPEN = "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING = "x-kubernetes-int-or-string"
 
@@ -35,6 +36,9 @@ def strict(schema: Any, *, closed: bool = True) -> Any:  # noqa: ANN401 - a sche
         return {"type": ["integer", "string"]}
     if closed and schema.get("type") == "object" and not schema.get(_OPEN):
         result.setdefault("additionalProperties", False)
+    if schema.get("format") in _WIDTHS and schema.get("type") == "integer":
+        limit = 2 ** (_WIDTHS[schema["format"]] - 1)
+        result = {"minimum": -limit, "maximum": limit - 1, **result}
     if schema.get("nullable"):
         return _or_null(result)
     return result

@@ -176,6 +176,12 @@ CASES: dict[str, tuple[str, Callable[[Manifest], None], str, str]] = {
         "spec.activeDeadlineSeconds",
         "'soon' is not",
     ),
+    "a number that is too wide for its field": (
+        "WorkflowTemplate/cancel",
+        _put("spec/priority", 2**31),
+        "spec.priority",
+        "greater than the maximum",
+    ),
     "a missing required field": (
         "WorkflowTemplate/cancel",
         _put(f"{RUN}/containerSet/containers/0/name", ...),

@@ -110,4 +110,5 @@ def test_strict_schemas_refuse_unknown_fields_except_where_kubernetes_leaves_roo
     assert "additionalProperties" not in properties["open"]
     assert properties["map"]["additionalProperties"] == {"type": "string"}
     assert properties["port"] == {"type": ["integer", "string"]}
+    assert strict.strict({"type": "integer", "format": "int32"})["maximum"] == 2**31 - 1
     assert properties["description"] == {"type": "string"}

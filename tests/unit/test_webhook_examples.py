@@ -260,7 +260,7 @@ def test_a_ping_is_dropped() -> None:
     assert isinstance(_receive(_push() | {"zen": "Design for failure.", "hook_id": 1}, event="ping"), Dropped)
 
 
-@pytest.mark.parametrize("pushed_at", ["2024-05-01T12:00:00Z", "1700000000", None, [], -1, 1.5, True])
+@pytest.mark.parametrize("pushed_at", ["2024-05-01T12:00:00Z", "1700000000", None, [], -1, 1.5, True, 2**31, 10**30])
 def test_a_push_time_of_another_form_never_creates_an_object_that_the_schema_refuses(pushed_at: object) -> None:
     payload = _push()
     payload["repository"]["pushed_at"] = pushed_at
