@@ -23,12 +23,11 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "'" if _RISKY.fullmatch(value) else None
     if not value.replace("\n", "").isprintable():
         style = '"'
     elif "\n" in value:
         style = "|"
-    else:
-        style = "'" if _RISKY.fullmatch(value) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
