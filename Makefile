@@ -20,16 +20,16 @@ $(VENV)/.made: pyproject.toml
 setup: $(VENV)/.made ## make the virtual environment
 
 .PHONY: render
-render: $(VENV)/.made ## write rendered/ from settings.toml (SETTINGS=FILE for another)
+render: $(VENV)/.made ## write rendered/ from settings.toml (SETTINGS=FILE for another), and docs/settings.md
 	$(BIN)/python -m pipelines.render --settings $(SETTINGS)
+	$(BIN)/python -m pipelines.settings_page > docs/settings.md
 
 .PHONY: check
 check: $(VENV)/.made ## lint, types, layering, and rendered/ up to date
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/lint-imports > build-imports.log 2>&1 || { cat build-imports.log; rm -f build-imports.log; exit 1; }
-	@rm -f build-imports.log
+	$(BIN)/lint-imports
 	$(BIN)/python -m pipelines.render --settings $(SETTINGS) --check
 
 .PHONY: test

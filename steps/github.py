@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import requests
 from github import Auth, BadCredentialsException, Github, GithubException
+from jwt.exceptions import PyJWTError
 
 from steps.backoff import backoff
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, UnavailableError
@@ -54,7 +55,12 @@ def credentials(folder: Path) -> Auth.Auth:
         )
     if not found["installation-id"].isdigit():
         raise ForbiddenError(f"installation-id in {folder} is not a number: correct the Secret")
-    return Auth.AppAuth(found["app-id"], found["private-key.pem"]).get_installation_auth(int(found["installation-id"]))
+    app = Auth.AppAuth(found["app-id"], found["private-key.pem"])
+    try:
+        app.create_jwt()
+    except (PyJWTError, ValueError, TypeError) as error:
+        raise ForbiddenError(f"private-key.pem in {folder} is not a private key in PEM: correct the Secret") from error
+    return app.get_installation_auth(int(found["installation-id"]))
 
 
 class GitHub:
@@ -128,10 +134,17 @@ class GitHub:
     def _ask(self, verb: str, path: str, *, parameters: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 - JSON
         deadline = self._clock.monotonic() + self._rules.deadline_s
         for pause in backoff(attempts=self._rules.attempts, first_s=self._rules.backoff_s, random=self._random):
+            signed_in = False
             try:
+                # An App's token is fetched (once) here, so that its refusal isn't taken for the repository's.
+                signed_in = bool(self._requester.auth and self._requester.auth.token)
                 _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
             except GithubException as error:
                 problem = _meaning(f"{verb} {path}", error, now=self._clock.now().timestamp())
+                if isinstance(problem, NotFoundError) and not signed_in:
+                    problem = ForbiddenError(
+                        "the GitHub App has no such installation: correct installation-id in the Secret"
+                    )
                 if not isinstance(problem, UnavailableError):
                     raise problem from error
                 cause: Exception = error

@@ -74,7 +74,7 @@ class PushRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRules:
-    """The lock of a task (the brief's numbers: 30 s, renewed every 10 s)."""
+    """The lock of a task: 30 s, renewed every 10 s, as the platform's specification asks."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -96,7 +96,7 @@ class LeaseRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRules:
-    """How an agent is stopped (the brief's numbers: 30 s of grace, 10 s to verify, 3 attempts, 10 at once)."""
+    """How an agent is stopped: 30 s of grace, 10 s to verify, 3 attempts, 10 at once, as specified."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -121,7 +121,7 @@ class KubernetesRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitHubRules:
-    """How GitHub is asked (the brief's numbers: five attempts, from 100 ms)."""
+    """How GitHub is asked: five attempts, from 100 ms, as specified."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 

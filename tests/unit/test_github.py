@@ -1,0 +1,173 @@
+"""GitHub as the steps use it: credentials, limits, and errors by meaning."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from steps.errors import BadInputError, ForbiddenError, StepError, UnavailableError
+from steps.github import GitHub, credentials
+from tests.doubles import github as double
+from tests.doubles.github import delay, fail, primary_limited, reset, secondary_limited
+from tests.scene import DEFAULTS, REPOSITORY, TOKEN, Scene
+
+
+def pem(key: rsa.RSAPrivateKey) -> str:
+    form, bare = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, bare).decode()
+
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PRIVATE, STRANGER = pem(KEY), pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+PUBLIC = (
+    KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+)
+
+
+def mounted(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / name.replace("_", "-").replace("key-pem", "key.pem")).write_text(text)
+    return folder
+
+
+def client(scene: Scene, folder: Path) -> GitHub:
+    return GitHub(
+        auth=credentials(folder),
+        rules=replace(DEFAULTS.github, api_url=scene.github_url),
+        clock=scene.clock,
+        random=lambda: 0.5,
+        keep=lambda: None,
+    )
+
+
+def by_token(scene: Scene, folder: Path) -> GitHub:
+    return client(scene, mounted(folder, token=TOKEN + "\n"))
+
+
+@pytest.fixture
+def today() -> Iterator[tuple[double.GitHub, str]]:
+    """A GitHub of today: an App's token is signed for a time, and the library takes it from the machine."""
+    github = double.GitHub()
+    github.add_repository(REPOSITORY)
+    github.add_pull_request(head="task-7-work", sha="a" * 40)
+    github.add_app(app_id=42, installation_id=7, public_key=PUBLIC)
+    with double.serve(github) as url:
+        yield github, url
+
+
+def by_app(scene: Scene, url: str, folder: Path, *, key: str = PRIVATE, installation: str = "7") -> GitHub:
+    scene.github_url = url
+    return client(scene, mounted(folder, app_id="42\n", installation_id=f"{installation}\n", private_key_pem=key))
+
+
+def test_a_github_app_gets_its_own_token_once(scene: Scene, today: tuple[double.GitHub, str], tmp_path: Path) -> None:
+    github = by_app(scene, today[1], tmp_path)
+    github.add_label(repository=REPOSITORY, number=1, label="remediation-in-progress")
+    github.pull_request(repository=REPOSITORY, number=1)
+    assert "remediation-in-progress" in today[0].labels(1)
+    assert [call.path for call in today[0].calls].count("/app/installations/7/access_tokens") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "installation"),
+    [("not a key at all", "7"), (PRIVATE[:200], "7"), (STRANGER, "7"), (PRIVATE, "8")],
+    ids=["no key", "half a key", "another App's key", "another installation"],
+)
+def test_an_app_that_cannot_sign_in_is_refused_without_showing_its_key(
+    scene: Scene, today: tuple[double.GitHub, str], tmp_path: Path, key: str, installation: str
+) -> None:
+    with pytest.raises(ForbiddenError) as caught:
+        by_app(scene, today[1], tmp_path, key=key, installation=installation).open_pull_requests(
+            repository=REPOSITORY, branch="task-7-work"
+        )
+    assert not any(line and line in str(caught.value) for line in key.splitlines())
+
+
+@pytest.mark.parametrize("label", ["needs/qa", "ready for qa", "50%", "a?b#c", "größe"])
+def test_any_label_can_be_added_and_removed(scene: Scene, tmp_path: Path, label: str) -> None:
+    github = by_token(scene, tmp_path)
+    github.add_label(repository=REPOSITORY, number=1, label=label)
+    assert label in scene.github.labels(1)
+    github.remove_label(repository=REPOSITORY, number=1, label=label)
+    assert label not in scene.github.labels(1)
+    github.remove_label(repository=REPOSITORY, number=1, label=label)
+
+
+def test_removing_a_label_of_an_unknown_pull_request_is_not_taken_for_done(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(StepError):
+        by_token(scene, tmp_path).remove_label(repository=REPOSITORY, number=99, label="ready-for-qa")
+
+
+def test_a_repository_that_cannot_be_seen_is_named(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="5dlabs/none"):
+        by_token(scene, tmp_path).open_pull_requests(repository="5dlabs/none", branch="task-7-work")
+
+
+@pytest.mark.parametrize(
+    ("fault", "at_least_s", "at_most_s"),
+    [
+        (secondary_limited(retry_after=7), 7, 8),
+        (primary_limited(reset_in_s=20), 20, 23),
+        (fail(502), 0, 1),
+        (reset(), 0, 1),
+    ],
+    ids=["Retry-After", "x-ratelimit-reset", "502", "connection reset"],
+)
+def test_what_github_asks_to_wait_is_waited(
+    scene: Scene, tmp_path: Path, fault: object, at_least_s: float, at_most_s: float
+) -> None:
+    scene.github.fault(fault)  # type: ignore[arg-type]
+    began = scene.clock.monotonic()
+    by_token(scene, tmp_path).pull_request(repository=REPOSITORY, number=1)
+    assert at_least_s <= scene.clock.monotonic() - began <= at_most_s
+
+
+def test_a_secondary_limit_that_names_no_time_costs_a_minute_or_is_tried_again_later(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.github.fault(secondary_limited(retry_after=None))
+    with pytest.raises(UnavailableError) as caught:
+        by_token(scene, tmp_path).pull_request(repository=REPOSITORY, number=1)
+    assert caught.value.retry_after_s == 60
+
+
+def test_five_attempts_and_no_more(scene: Scene, tmp_path: Path) -> None:
+    scene.github.fault(fail(503), times=float("inf"))
+    with pytest.raises(UnavailableError):
+        by_token(scene, tmp_path).pull_request(repository=REPOSITORY, number=1)
+    assert len(scene.github.calls) == 5
+
+
+def test_the_hold_is_kept_while_github_makes_us_wait(scene: Scene, tmp_path: Path) -> None:
+    kept: list[float] = []
+    github = GitHub(
+        auth=credentials(mounted(tmp_path, token=TOKEN)),
+        rules=replace(DEFAULTS.github, api_url=scene.github_url),
+        clock=scene.clock,
+        random=lambda: 0.5,
+        keep=lambda: kept.append(scene.clock.monotonic()),
+    )
+    scene.github.fault(secondary_limited(retry_after=12))
+    github.pull_request(repository=REPOSITORY, number=1)
+    assert len(kept) >= 12
+
+
+def test_a_github_that_does_not_answer_is_given_up_in_time(scene: Scene, tmp_path: Path) -> None:
+    rules = replace(DEFAULTS.github, api_url=scene.github_url, timeout_s=1, attempts=1)
+    github = GitHub(
+        auth=credentials(mounted(tmp_path, token=TOKEN)),
+        rules=rules,
+        clock=scene.clock,
+        random=lambda: 0.5,
+        keep=lambda: None,
+    )
+    scene.github._sleep = time.sleep
+    scene.github.fault(delay(2.5))
+    with pytest.raises(UnavailableError, match="Timeout"):
+        github.pull_request(repository=REPOSITORY, number=1)
