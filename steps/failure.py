@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.errors import LockLostError, StepError
+from steps.errors import StepError
 from steps.record import Phase
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ def failing(hold: Hold, *, context: Context) -> Iterator[None]:
     """Write a failure of the body into the record and release the Lease; the failure goes on to the caller."""
     try:
         yield
-    except LockLostError:
-        raise
     except Exception as error:
         # The text of an error that is not ours may quote anything.
         text = f"{type(error).__name__}: {error}" if isinstance(error, StepError) else type(error).__name__

@@ -167,7 +167,9 @@ def test_8_a_pod_of_the_same_name_is_not_the_same_holder(scene: Scene) -> None:
     workflow = scene.workflow()
     old = held(scene, workflow, pod="pod")
     scene.api.delete("pods", "pod", namespace=DEFAULTS.namespaces.workflows, gracePeriodSeconds=0)
+    began = scene.clock.monotonic()
     new = held(scene, workflow, pod="pod")
+    assert scene.clock.monotonic() == began, "the uid tells that the holder is gone"
     assert new.epoch == 2
     with pytest.raises(LockLostError):
         old.write(RECORD)

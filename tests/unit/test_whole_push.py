@@ -8,8 +8,12 @@ from dataclasses import replace
 import pytest
 
 from steps.cancel import cancel
+from steps.children import force
+from steps.claim import claim
 from steps.errors import Exit
+from steps.fail import fail
 from steps.record import Labels, Outcome, Phase
+from steps.settle import settle
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github import primary_limited, reply_lost, secondary_limited
 from tests.doubles.kubernetes import Fault
@@ -207,6 +211,17 @@ def test_a_forks_branch_of_the_same_name_is_another_branch(scene: Scene) -> None
     assert scene.play(scene.workflow()) is Exit.DONE
     assert set(scene.github.labels(1)) == MOVED
     assert set(scene.github.labels(2)) == {"ready-for-qa"}
+
+
+def test_a_fork_of_the_same_owner_is_another_repository(scene: Scene) -> None:
+    scene.github.add_repository("5dlabs/cto-experiments", fork=True)
+    scene.github.add_pull_request(
+        head="task-7-work", sha=NEW, head_repository="5dlabs/cto-experiments", repository=REPOSITORY
+    )
+    pushed(scene)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert set(scene.github.labels(1)) == MOVED
+    assert scene.github.labels(2) == ()
 
 
 def test_two_pull_requests_are_told_apart_by_the_tasks_label(scene: Scene) -> None:
@@ -417,6 +432,86 @@ def test_no_delete_is_sent_once_the_hold_is_lost(scene: Scene) -> None:
     assert scene.runs() == {name}
     assert scene.attempt(workflow) is Exit.DONE
     assert scene.runs() == set()
+
+
+def test_no_delete_is_repeated_once_the_hold_is_lost(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    pushed(scene)
+    pause = DEFAULTS.lease.renew_deadline_s + 1
+    scene.api.faults.add(
+        Fault(method="DELETE", path="/coderuns/", status=503, after=lambda _: scene.clock.sleep(pause))
+    )
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert len([call for call in scene.api.calls if call.method == "DELETE"]) == 1
+
+
+def test_a_pod_that_outlives_its_run_and_its_job_is_waited_for_and_forced(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    job = scene.api.get("coderuns", name, namespace=AGENTS)["status"]["jobName"]
+    scene.api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": "outlives",
+                "namespace": AGENTS,
+                "labels": {"batch.kubernetes.io/job-name": job},
+            },
+            "spec": {"containers": [{"name": "agent", "image": "agent"}]},
+        }
+    )
+    pushed(scene)
+    pods_at_label: list[object] = []
+    scene.github.before(
+        lambda: pods_at_label.extend(scene.api.list("pods", namespace=AGENTS)), method="POST", path="/labels$"
+    )
+    began = scene.clock.monotonic()
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert pods_at_label == []
+    assert scene.clock.monotonic() - began >= DEFAULTS.stop.grace_s
+
+
+def test_a_pod_that_was_replaced_is_not_forced(scene: Scene) -> None:
+    spec = {"containers": [{"name": "agent", "image": "agent"}]}
+    metadata = {"name": "agent", "namespace": AGENTS}
+    old = scene.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    scene.api.delete("pods", "agent", namespace=AGENTS, gracePeriodSeconds=0)
+    new = scene.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    context = scene.context(scene.workflow(), pod="step")
+    hold = context.lease().acquire(lambda _: claim(None, context=context))
+    assert hold is not None
+    force([old], kube=context.kube, namespace=AGENTS, hold=hold)
+    assert scene.api.get("pods", "agent", namespace=AGENTS)["metadata"]["uid"] == new["metadata"]["uid"]
+
+
+def test_labels_do_not_move_for_agents_that_were_not_proven_gone(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    pushed(scene)
+    workflow = scene.workflow()
+    assert scene.step(cancel, workflow, pod="proven-but-dead") is Exit.DONE
+    scene.end_pod("proven-but-dead", phase="Failed")
+    context = scene.context(workflow, pod="half-way")
+    assert context.lease().acquire(lambda stored: claim(stored, context=context)) is not None
+    assert scene.step(settle, workflow, pod="half-way") is Exit.TRY_AGAIN
+    assert set(scene.github.labels(1)) == UNTOUCHED
+    assert scene.record().phase is Phase.FAILED
+
+
+def test_the_exit_hook_leaves_the_record_of_another_workflow_alone(scene: Scene) -> None:
+    pushed(scene)
+    failed = scene.workflow()
+    scene.step(cancel, failed, pod="failed")
+    scene.end_pod("failed", phase="Failed")
+    scene.later(5)
+    newer = scene.workflow(sha=NEWER)
+    assert scene.step(cancel, newer, pod="at-work") is Exit.DONE
+    before = scene.lease()
+    assert scene.step(fail, failed, pod="exit-hook") is Exit.DONE
+    assert scene.lease() == before
+    assert scene.step(settle, newer, pod="at-work") is Exit.DONE
 
 
 def test_a_run_that_names_the_head_is_kept(scene: Scene) -> None:
