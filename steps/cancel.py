@@ -20,7 +20,7 @@ from steps.entrypoint import run
 from steps.failure import failing
 from steps.push import check_time
 from steps.record import Labels, Outcome, Phase
-from steps.runs import judge_all, list_runs
+from steps.runs import judge_all, task_runs
 from steps.workers import side_by_side
 
 if TYPE_CHECKING:
@@ -74,17 +74,12 @@ def _look(context: Context, *, hold: Hold) -> tuple[tuple[Push, LabelPlan], tupl
     side_by_side(
         [
             lambda: plans.append(labels.read_plan(context=context, push=hold.record.push, keep=hold.keep)),
-            lambda: runs.extend(_runs(context)),
+            lambda: runs.extend(task_runs(context)),
         ],
         parallel=context.settings.stop.parallel,
         meanwhile=hold.keep,
     )
     return plans[0], tuple(runs)
-
-
-def _runs(context: Context) -> tuple[Run, ...]:
-    namespace = context.settings.namespaces.agents
-    return tuple(list_runs(context.settings.agents, kube=context.kube, namespace=namespace, task=context.push.task))
 
 
 def preview(context: Context) -> None:
@@ -100,7 +95,7 @@ def preview(context: Context) -> None:
     context.log.info("dry run: labels", plan=str(plan.labels))
     if plan.labels is Labels.SKIPPED:
         return
-    judged = judge_all(_runs(context), record=record)
+    judged = judge_all(task_runs(context), record=record)
     for run_ in judged.stale:
         context.log.info("dry run: run would be cancelled", run=run_.name, agent=run_.facts.agent)
     for agent in judged.kept:

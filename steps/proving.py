@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from steps.children import Family, find_active_pods, find_jobs, force, owned
 from steps.record import Outcome
-from steps.runs import judge_for, list_runs
+from steps.runs import judge_for, task_runs
 
 if TYPE_CHECKING:
     from steps.context import Context
@@ -63,12 +63,12 @@ def prove(record: Record, *, family: Family, context: Context, hold: Hold) -> tu
     while True:
         hold.keep()
         elapsed = context.clock.monotonic() - started
-        look = _look(record, family=family, context=context, closely=elapsed >= rules.grace_s)
+        look = _look(family=family, context=context, closely=elapsed >= rules.grace_s)
         family = family.grown(look.jobs)
         left = _left(record, family=family, look=look)
-        if not left and (not family.run_uids or not look.pods):
+        if not left and not look.pods:
             return _settled(record, look=look), look.runs
-        if elapsed >= rules.grace_s and not forced:
+        if look.pods and elapsed >= rules.grace_s and not forced:
             context.log.warning(
                 "grace period is over, deleting pods", pods=[pod["metadata"]["name"] for pod in look.pods]
             )
@@ -79,11 +79,11 @@ def prove(record: Record, *, family: Family, context: Context, hold: Hold) -> tu
         context.clock.sleep(rules.poll_s)
 
 
-def _look(record: Record, *, family: Family, context: Context, closely: bool) -> Look:
+def _look(*, family: Family, context: Context, closely: bool) -> Look:
     """List the runs; and, once they are gone or time presses, the Jobs and the pods as well."""
     namespace = context.settings.namespaces.agents
-    runs = tuple(list_runs(context.settings.agents, kube=context.kube, namespace=namespace, task=record.push.task))
-    if not family.run_uids or (not closely and any(run.uid in family.run_uids and not _ended(run) for run in runs)):
+    runs = task_runs(context)
+    if not closely and any(run.uid in family.run_uids and not _ended(run) for run in runs):
         return Look(runs=runs, jobs=(), pods=())
     jobs = tuple(find_jobs(family, kube=context.kube, namespace=namespace))
     pods = tuple(find_active_pods(family.grown(jobs), kube=context.kube, namespace=namespace))

@@ -19,6 +19,7 @@ from steps.record import Agent, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from steps.context import Context
     from steps.kube import Json, Kube
     from steps.push import TaskId
     from steps.record import Record
@@ -96,6 +97,14 @@ def list_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: Tas
         for obj in kube.list(resource(kind), namespace=namespace, labels=labels):
             if fieldpath.read(obj, kind.task) == task:
                 yield parse_run(obj, kind=kind)
+
+
+def task_runs(context: Context) -> tuple[Run, ...]:
+    """Every run of the step's task, now."""
+    settings = context.settings
+    return tuple(
+        list_runs(settings.agents, kube=context.kube, namespace=settings.namespaces.agents, task=context.push.task)
+    )
 
 
 def judge_for(record: Record, run: Run) -> Verdict:

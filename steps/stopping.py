@@ -13,7 +13,7 @@ from steps.deleting import delete_all
 from steps.errors import NotProvenError
 from steps.proving import family_of, newly_stale, prove
 from steps.record import Outcome
-from steps.runs import judge_all, list_runs
+from steps.runs import judge_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,19 +21,9 @@ if TYPE_CHECKING:
     from steps.context import Context
     from steps.hold import Hold
     from steps.record import Agent, Record
-    from steps.runs import Judged, Run
+    from steps.runs import Judged
 
 _ROUNDS = 3
-
-
-def find(record: Record, *, context: Context) -> Judged:
-    """The task's runs as they are now, judged for a record."""
-    return judge_all(_list(record, context=context), record=record)
-
-
-def _list(record: Record, *, context: Context) -> tuple[Run, ...]:
-    namespace = context.settings.namespaces.agents
-    return tuple(list_runs(context.settings.agents, kube=context.kube, namespace=namespace, task=record.push.task))
 
 
 def intend(record: Record, judged: Judged) -> Record:
