@@ -10,14 +10,12 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pipelines import names
+from tests.bench.platform_process import platform
 from tests.bench.world import World, add_credentials
 from tests.control_plane.installation import install, settings_with
 from tests.control_plane.server import run
 from tests.doubles import github as github_double
-from tests.doubles.platform.controller import Controller
-from tests.doubles.platform.kubelet import Kubelet
 from tests.doubles.platform.platform import install_crd
-from tests.doubles.platform.running import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +34,7 @@ def control_plane(folder: Path) -> Iterator[World]:
         installation = install(plane, settings=settings, folder=folder / "rendered")
         stack.callback(installation.client.close)
         namespace = settings.namespaces.agents
-        platform = plane.client()
-        stack.callback(platform.close)
-        controllers = Controller(client=platform, namespace=namespace), Kubelet(client=platform, namespace=namespace)
-        stack.enter_context(running(*controllers))
+        stack.enter_context(platform(kubeconfig=plane.kubeconfig, namespace=namespace))
         account = settings.namespaces.workflows, names.STEPS_ACCOUNT
         yield World(
             settings=settings,

@@ -2,7 +2,7 @@
 
 A `deletionTimestamp` has whole seconds, so the moments are those at which this process got the watch's events, on its
 own monotonic clock. They include the request's way, admission, the write to etcd and the watch's way back (a few
-milliseconds, the same for everything that is compared), and up to some 10 ms for the doubles that share this process.
+milliseconds, the same for everything that is compared), and whatever else this process, GitHub's double, just does.
 """
 
 from __future__ import annotations
