@@ -207,7 +207,7 @@ def _error(asked: str, response: Response) -> StepError:  # noqa: PLR0911 - a ta
             return ForbiddenError(f"{text}: give the service account the rendered Role")
         case 413 | 422:
             return TooLargeError(text)
-        case 429 | 500 | 502 | 503 | 504:
+        case 410 | 429 | 500 | 502 | 503 | 504:  # 410: a page's token has expired, the list has to start over
             return UnavailableError(text, retry_after_s=_seconds(response.headers.get("retry-after")))
         case _:
             return BadInputError(text)

@@ -404,6 +404,29 @@ def test_a_stale_agent_that_appears_while_others_end_is_stopped_as_well(scene: S
     assert len(scene.record().agents) == 2
 
 
+def test_runs_on_every_page_of_a_list_are_found(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, page=1))
+    for _ in range(3):
+        scene.agent()
+    scene.later(5)
+    pushed(scene)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert scene.runs() == set()
+
+
+def test_a_list_whose_pages_expire_is_tried_again_and_stops_nobody_by_halves(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, page=1))
+    names = {scene.agent()["metadata"]["name"] for _ in range(3)}
+    scene.later(5)
+    pushed(scene)
+    workflow = scene.workflow()
+    scene.api.faults.add(Fault(method="GET", path="coderuns.*continue=", status=410, reason="Expired", times=3))
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert scene.runs() == names
+    assert scene.attempt(workflow) is Exit.DONE
+    assert scene.runs() == set()
+
+
 def test_a_run_without_a_status_counts_as_not_started_and_is_stopped(scene: Scene) -> None:
     scene.agent()
     pushed(scene)
