@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 SETTINGS ?= settings.toml
 TESTS ?=
+BENCH ?=
 
 .DEFAULT_GOAL := help
 
@@ -43,9 +44,9 @@ demo: $(VENV)/.made ## play one push here, without a cluster
 	$(BIN)/python -m tests.demo
 
 .PHONY: bench
-bench: $(VENV)/.made ## measure start-up, calls, and the time of a cancellation
+bench: $(VENV)/.made ## measure start-up, calls, and the time of a cancellation (BENCH=--quick, --write, --json FILE)
 	$(BIN)/python -m tests.control_plane.binaries
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(BENCH)
 
 .PHONY: image
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., with docker, podman or buildah)

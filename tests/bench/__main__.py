@@ -59,7 +59,7 @@ def _interrupt(*_: object) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, show, write."""
     given = options(arguments)
-    waiting = Console(stderr=True)
+    waiting, load = Console(stderr=True), os.getloadavg()[0]
     with (
         tempfile.TemporaryDirectory(prefix="agent-cancellation-bench-") as folder,
         waiting.status("") as status,
@@ -72,7 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return 1
         machine = Machine(
-            python=platform.python_version(), api_server=run.api_server, cores=len(os.sched_getaffinity(0))
+            python=platform.python_version(),
+            api_server=run.api_server,
+            cores=len(os.sched_getaffinity(0)),
+            load=round(load, 1),
         )
     if given.json:
         text = json.dumps(as_json(results, machine=machine, quick=given.quick), indent=1) + "\n"

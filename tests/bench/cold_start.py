@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.bench.bench import Bench
     from tests.bench.world import World
 
-ROUNDS = 9
+ROUNDS = 7
 BARE, BOTH = "python -c pass", "import steps.cancel, steps.github"
 # Design: with both clients, and without GitHub's. Seconds and mebibytes.
 WITH_GITHUB, WITHOUT_GITHUB, UNPROMISED = (0.9, 65.0), (0.6, 50.0), (None, None)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.bench.bench import Bench
     from tests.bench.world import World
 
-ROUNDS, CONTENDED_ROUNDS, CONTENDERS, HOLD_S = 5, 3, 5, 0.5
+ROUNDS, CONTENDED_ROUNDS, CONTENDERS, HOLD_S = 5, 2, 5, 0.5
 # So long does a process take to import the client, with all of them at it.
 STARTING_S = 4.0
 DEAD_TARGET_S, CONTENDED_TARGET_S, LIMIT_S = 1.0, 5.0, 60

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.bench.bench import Bench
 
-ROUNDS = 7
+ROUNDS = 5
 TARGET_S = 2.5
 
 

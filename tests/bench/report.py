@@ -23,11 +23,16 @@ _SMALL = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the numbers were measured on."""
+    """What the numbers were measured on.
+
+    Attributes:
+        load: How many processes wanted to run in the minute before: more than there are cores is a busy machine.
+    """
 
     python: str
     api_server: str
     cores: int
+    load: float
 
 
 def as_json(results: Sequence[Result], *, machine: Machine, quick: bool) -> dict[str, Any]:
@@ -36,6 +41,7 @@ def as_json(results: Sequence[Result], *, machine: Machine, quick: bool) -> dict
         "python": machine.python,
         "api_server": machine.api_server,
         "cores": machine.cores,
+        "load": machine.load,
         "quick": quick,
         "entries": {
             result.entry.name: {
@@ -78,7 +84,7 @@ def tables(results: Sequence[Result]) -> Iterator[Table]:
 
 def markdown(results: Sequence[Result], *, machine: Machine, command: str, date: str) -> str:
     """The text of docs/measurements.md."""
-    on = [f"Python {machine.python}", f"{machine.cores} cores"]
+    on = [f"Python {machine.python}", f"{machine.cores} cores", f"load {machine.load:.1f} at the start"]
     if machine.api_server:
         on.insert(1, f"kube-apiserver {machine.api_server}")
     lines = [

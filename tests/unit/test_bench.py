@@ -12,14 +12,14 @@ from tests.bench.__main__ import main, options
 from tests.bench.measured import Entry, Result, Row
 from tests.bench.report import Machine, markdown
 
-MACHINE = Machine(python="3.11.0", api_server="v1.34.4", cores=2)
+MACHINE = Machine(python="3.11.0", api_server="v1.34.4", cores=2, load=0.5)
 
 
 def test_counting_calls_gives_rows_with_a_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "bench.json"
     assert main(["--quick", "--only", "calls", "--json", str(target)]) == 0
     told = json.loads(target.read_text())
-    assert told.keys() == {"python", "api_server", "cores", "quick", "entries"}
+    assert told.keys() == {"python", "api_server", "cores", "load", "quick", "entries"}
     assert (told["quick"], list(told["entries"])) == (True, ["calls"])
     rows = told["entries"]["calls"]["rows"]
     assert {row["what"].partition(",")[0] for row in rows} == {
@@ -68,6 +68,6 @@ def test_equal_results_give_equal_documents() -> None:
     results = [Result(entry=entry, rows=(row,), seconds=1.0)]
     text = markdown(results, machine=MACHINE, command="python -m tests.bench --write", date="2026-01-02")
     assert "| a process | s | 0.30 | 0.20 | 0.40 | 0.25 | NO | 3.0 x bare |" in text
-    assert "Measured on Python 3.11.0, kube-apiserver v1.34.4, 2 cores, 2026-01-02." in text
+    assert "Measured on Python 3.11.0, kube-apiserver v1.34.4, 2 cores, load 0.5 at the start, 2026-01-02." in text
     later = [Result(entry=entry, rows=(row,), seconds=2.0)]
     assert text == markdown(later, machine=MACHINE, command="python -m tests.bench --write", date="2026-01-02")
