@@ -89,8 +89,9 @@ def _context(env: Mapping[str, str], *, clock: Clock, log: Log) -> Context:
 
 def _github(rules: GitHubRules, clock: Clock, keep: Callable[[], None]) -> GitHub:
     # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
-    from steps.github import GitHub, credentials  # noqa: PLC0415
+    from steps.credentials import Handover, credentials  # noqa: PLC0415
+    from steps.github import GitHub  # noqa: PLC0415
 
-    return GitHub(
-        auth=credentials(Path(rules.credentials_dir)), rules=rules, clock=clock, random=random.random, keep=keep
-    )
+    handover = Handover(path=Path(rules.handover)) if rules.handover else None
+    auth = credentials(Path(rules.credentials_dir), handover=handover)
+    return GitHub(auth=auth, rules=rules, clock=clock, random=random.random, keep=keep, handover=handover)

@@ -8,12 +8,11 @@ authentication and transport with its own retries switched off, because they rep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
-from github import Auth, BadCredentialsException, Github, GithubException
-from jwt.exceptions import PyJWTError
+from github import BadCredentialsException, Github, GithubException
 
 from steps.backoff import backoff
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, UnavailableError
@@ -21,46 +20,15 @@ from steps.record import PullRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from github import Auth
 
     from steps.clock import Clock
+    from steps.credentials import Handover
     from steps.settings import GitHubRules
-
-T = TypeVar("T")
 
 _SECONDARY_LIMIT_S = 60.0
 _LABEL_GONE = "Label does not exist"
-
-
-def credentials(folder: Path) -> Auth.Auth:
-    """The credentials mounted from the Secret.
-
-    Raises:
-        ForbiddenError: There are none, or only part of them. Never says what they are.
-    """
-    found = (
-        {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()} if folder.is_dir() else {}
-    )
-    if token := found.get("token"):
-        return Auth.Token(token)
-    needed = ("app-id", "installation-id", "private-key.pem")
-    missing = [name for name in needed if not found.get(name)]
-    if len(missing) == len(needed):
-        raise ForbiddenError(
-            f"no GitHub credentials in {folder}: create the Secret with `token`, or with {', '.join(needed)}"
-        )
-    if missing:
-        raise ForbiddenError(
-            f"the GitHub App's credentials in {folder} lack {', '.join(missing)}: add them to the Secret"
-        )
-    if not found["installation-id"].isdigit():
-        raise ForbiddenError(f"installation-id in {folder} is not a number: correct the Secret")
-    app = Auth.AppAuth(found["app-id"], found["private-key.pem"])
-    try:
-        app.create_jwt()
-    except (PyJWTError, ValueError, TypeError) as error:
-        raise ForbiddenError(f"private-key.pem in {folder} is not a private key in PEM: correct the Secret") from error
-    return app.get_installation_auth(int(found["installation-id"]))
 
 
 class GitHub:
@@ -74,6 +42,7 @@ class GitHub:
         clock: Clock,
         random: Callable[[], float],
         keep: Callable[[], None],
+        handover: Handover | None = None,
     ) -> None:
         """Connect.
 
@@ -83,6 +52,7 @@ class GitHub:
             clock: Time.
             random: Uniform in [0, 1), for jitter.
             keep: Called about once a second while waiting, to renew a hold.
+            handover: Where an App's token is left for the pod's other container.
         """
         self._requester = Github(
             auth=auth,
@@ -96,6 +66,7 @@ class GitHub:
         self._clock = clock
         self._random = random
         self._keep = keep
+        self._handover = handover
 
     def open_pull_requests(self, *, repository: str, branch: str) -> list[PullRequest]:
         """Open pull requests from this branch of this very repository: forks' branches of the same name are others.
@@ -136,8 +107,8 @@ class GitHub:
         for pause in backoff(attempts=self._rules.attempts, first_s=self._rules.backoff_s, random=self._random):
             signed_in = False
             try:
-                # An App's token is fetched (once) here, so that its refusal isn't taken for the repository's.
-                signed_in = bool(self._requester.auth and self._requester.auth.token)
+                self._sign_in()
+                signed_in = True
                 _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
             except GithubException as error:
                 problem = _meaning(f"{verb} {path}", error, now=self._clock.now().timestamp())
@@ -159,6 +130,12 @@ class GitHub:
                 raise problem from cause
             self._sleep(wait)
         raise AssertionError("backoff ends with None")
+
+    def _sign_in(self) -> None:
+        """Fetch an App's token (once), apart from any request, so that its refusal isn't taken for the repository's."""
+        auth = self._requester.auth
+        if auth and auth.token and self._handover:
+            self._handover.leave(auth)
 
     def _sleep(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds

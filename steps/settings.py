@@ -134,6 +134,13 @@ class GitHubRules:
             min_length=1, description="mount of the Secret: `token`, or `app-id`, `installation-id`, `private-key.pem`"
         ),
     ]
+    handover: Annotated[
+        str,
+        Field(
+            description="file on the pod's memory-backed volume in which its first container leaves an App's token for "
+            "the second; empty: each signs in"
+        ),
+    ]
     timeout_s: Annotated[Seconds, Field(description="one request")]
     attempts: Annotated[Count, Field(description="attempts of each operation")]
     backoff_s: Annotated[Seconds, Field(description="first pause between attempts; doubles, with jitter")]

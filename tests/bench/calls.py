@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from steps.cancel import cancel
 from steps.errors import Exit
-from steps.github import GitHub, credentials
+from steps.credentials import credentials
+from steps.github import GitHub
 from steps.hold import RECORD
 from steps.settle import settle
 from tests.bench.measured import BenchError, Entry, Row

@@ -13,8 +13,8 @@ import pytest
 from pipelines.settings import read
 from steps import push, settings
 from steps.cancel import cancel
+from steps.credentials import credentials
 from steps.errors import BadInputError, Exit, ForbiddenError
-from steps.github import credentials
 from steps.hold import RECORD
 from tests.doubles.kubernetes import Fault
 from tests.scene import DEFAULTS, NEW, OLD, Scene

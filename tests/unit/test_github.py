@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +12,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from steps.credentials import Handover, credentials
 from steps.errors import BadInputError, ForbiddenError, StepError, UnavailableError
-from steps.github import GitHub, credentials
+from steps.github import GitHub
 from tests.doubles import github as double
 from tests.doubles.github import delay, fail, primary_limited, reset, secondary_limited
 from tests.scene import DEFAULTS, REPOSITORY, TOKEN, Scene
@@ -87,6 +89,38 @@ def test_an_app_that_cannot_sign_in_is_refused_without_showing_its_key(
             repository=REPOSITORY, branch="task-7-work"
         )
     assert not any(line and line in str(caught.value) for line in key.splitlines())
+
+
+def test_the_second_container_uses_the_token_that_the_first_one_left(
+    scene: Scene, today: tuple[double.GitHub, str], tmp_path: Path
+) -> None:
+    secret, handover = tmp_path / "secret", Handover(path=tmp_path / "token")
+    secret.mkdir()
+    mounted(secret, app_id="42", installation_id="7", private_key_pem=PRIVATE)
+    for _ in range(2):
+        GitHub(
+            auth=credentials(secret, handover=handover),
+            rules=replace(DEFAULTS.github, api_url=today[1]),
+            clock=scene.clock,
+            random=lambda: 0.5,
+            keep=lambda: None,
+            handover=handover,
+        ).pull_request(repository=REPOSITORY, number=1)
+    assert [call.path for call in today[0].calls].count("/app/installations/7/access_tokens") == 1
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("problem", ["readable by others", "old", "a link", "empty"])
+def test_a_token_that_somebody_else_could_have_left_is_not_used(tmp_path: Path, problem: str) -> None:
+    path = tmp_path / "token"
+    path.write_text("" if problem == "empty" else "ghs_left")
+    path.chmod(0o644 if problem == "readable by others" else 0o600)
+    if problem == "old":
+        os.utime(path, (0, 0))
+    if problem == "a link":
+        path.rename(tmp_path / "real")
+        path.symlink_to(tmp_path / "real")
+    assert Handover(path=path).take() is None
 
 
 @pytest.mark.parametrize("label", ["needs/qa", "ready for qa", "50%", "a?b#c", "größe"])
