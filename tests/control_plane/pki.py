@@ -61,12 +61,14 @@ class Authority:
     def _write(self, builder: x509.CertificateBuilder, path: Path) -> None:
         path.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, common_name: str, *, organisation: str = "", file_name: str) -> Pair:
-        """Issue a certificate for a server on the loopback interface or for a client."""
+    def issue(
+        self, common_name: str, *, organisation: str = "", file_name: str, addresses: tuple[str, ...] = ()
+    ) -> Pair:
+        """Issue a certificate for a client, or for a server on the loopback interface and other addresses."""
         pair = Pair(certificate=self._folder / f"{file_name}.crt", key=self._folder / f"{file_name}.key")
         key = write_key(pair.key)
         alternatives = [
-            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+            *(x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", *addresses)),
             x509.DNSName("localhost"),
             x509.DNSName("kubernetes.default.svc"),
         ]

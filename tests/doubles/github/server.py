@@ -1,4 +1,4 @@
-"""The double over HTTP: a real socket on the loopback interface, keep-alive, and real connection resets.
+"""The double over HTTP: a real socket, by default on the loopback interface, keep-alive, and real connection resets.
 
 Guarantees: when the context ends, no thread and no socket is left. Does not: speak TLS or HTTP/2.
 """
@@ -29,12 +29,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, github: GitHub, *, port: int) -> None:
+    def __init__(self, github: GitHub, *, host: str, port: int) -> None:
         self.github = github
         self._open: set[socket.socket] = set()
         self._dropped: set[socket.socket] = set()
         self._guard = threading.Lock()
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((host, port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base class is untyped here
         with self._guard:
@@ -116,13 +116,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(github: GitHub, *, port: int = 0) -> Iterator[str]:
+def serve(github: GitHub, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve the double and give its base URL."""
-    server = _Server(github, port=port)
+    server = _Server(github, host=host, port=port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _POLL_S}, name="github-double")
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

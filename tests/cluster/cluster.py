@@ -1,0 +1,216 @@
+"""One real cluster on this machine: up, down, and what it is like now.
+
+Guarantees: `up` on a running cluster only brings the installation up to date, `up` after a crash starts afresh, and
+`down` leaves nothing but the caches. Not guaranteed: that it outlives a day (its certificates do not) or a reboot.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import urllib3
+
+from pipelines.settings import Settings
+from tests.cluster import argo, box, kubernetes, network, node
+from tests.cluster.argo import Options
+from tests.cluster.box import Box
+from tests.cluster.folders import folders, say
+from tests.cluster.images import Images, images
+from tests.cluster.installation import Kubectl, install, prepare, settings_for
+from tests.cluster.network import Network
+from tests.cluster.packages import install_packages
+from tests.cluster.programs import Programs, programs
+from tests.control_plane.binaries import lock
+from tests.doubles.platform.client import Client
+from tests.doubles.platform.platform import install_crd
+
+_DEADLINE_S = 120.0
+_FILE = "cluster.json"
+
+
+class ClusterError(Exception):
+    """The cluster did not become ready; the message ends with logs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A running cluster."""
+
+    network: Network
+    options: Options
+    settings: Settings
+    images: Images
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """Run kubectl as the administrator."""
+        return Kubectl(kubeconfig=folders().kubeconfig)
+
+    def client(self) -> Client:
+        """A client of the administrator's."""
+        return Client.from_kubeconfig(folders().kubeconfig, user_agent="cluster-tests")
+
+    def address(self, service: str, *, namespace: str) -> str:
+        """A service's address, which this machine can reach."""
+        return self.kubectl("-n", namespace, "get", "service", service, "--output=jsonpath={.spec.clusterIP}")
+
+
+def up(options: Options | None) -> Cluster:
+    """Start the cluster, or bring the running one up to date; without options, the running one stays as it is.
+
+    Raises:
+        ClusterError: It did not become ready.
+    """
+    if os.geteuid() != 0:
+        raise ClusterError("a real cluster makes namespaces and cgroups: run this as root")
+    began = time.monotonic()
+    with lock(folders().root / "cluster.lock"):
+        install_packages()
+        built = programs()
+        made = images(built)
+        state, found = _state(), box.find(folders().run)
+        if found is None or state is None or options not in (None, Options(**state["options"])):
+            down_locked()
+            _boot(built, made, options or Options())
+        else:
+            node.load(found, made)
+        cluster = _cluster(made)
+        _install(cluster)
+    say(f"ready after {time.monotonic() - began:.0f} s: export KUBECONFIG={folders().kubeconfig}")
+    return cluster
+
+
+def down() -> None:
+    """End the cluster, whatever state it is in."""
+    with lock(folders().root / "cluster.lock"):
+        down_locked()
+
+
+def down_locked() -> None:
+    """End the cluster."""
+    if folders().run.exists() or box.find(folders().run):
+        say("removing the cluster that runs here, or what is left of one")
+    box.close(folders().run)
+    network.remove_cable()
+    shutil.rmtree(folders().run, ignore_errors=True)
+
+
+def status() -> dict[str, Any]:
+    """What runs, what has ended by itself, and where."""
+    found, state = box.find(folders().run), _state()
+    if found is None:
+        return {"up": False, "leftovers": folders().run.exists()}
+    known = {"up": state is not None, "process": found.pid, "running": found.running(), "ended": found.ended()}
+    return known | {"kubeconfig": str(folders().kubeconfig), **(state or {})}
+
+
+def _state() -> dict[str, Any] | None:
+    """What was written when the cluster had come up."""
+    try:
+        state: dict[str, Any] = json.loads((folders().run / _FILE).read_text())
+    except FileNotFoundError:
+        return None
+    return state
+
+
+def _cluster(made: Images) -> Cluster:
+    state = _state()
+    if state is None:
+        raise ClusterError("there is no cluster: make cluster-up")
+    addresses = Network(number=state["network"]["number"])
+    settings = settings_for(addresses, made.steps, folder=folders().run)
+    return Cluster(network=addresses, options=Options(**state["options"]), settings=settings, images=made)
+
+
+def _boot(built: Programs, made: Images, options: Options) -> None:
+    """Start every server."""
+    run, content = folders().run, folders().content
+    run.mkdir(parents=True)
+    addresses = network.choose()
+    known = kubernetes.identities(run, addresses)
+    found = box.open_box(run)
+    network.connect(found, addresses)
+    say(f"starting the servers (logs in {run})")
+    found.start("etcd", kubernetes.etcd(built, run))
+    found.start("apiserver", kubernetes.apiserver(built, known, addresses))
+    found.start("containerd", node.containerd(run, content=content, pause=made.pause, network=addresses))
+    _until(lambda: node.answers(found), box=found, what="containerd answers")
+    say("loading images")
+    node.load(found, made)
+    kubectl = Kubectl(kubeconfig=folders().kubeconfig)
+    client = Client.from_kubeconfig(folders().kubeconfig)
+    _until(lambda: client.request("GET", "/readyz").status == 200, box=found, what="the API server is ready")
+    say("applying CRDs")
+    # Before the controllers start: the garbage collector looks for new kinds only every 30 s.
+    install_crd(client)
+    kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={path}" for path in argo.crds()))
+    _apply(kubectl, kubernetes.roles())
+    found.start("controller-manager", kubernetes.controller_manager(built, known))
+    found.start("scheduler", kubernetes.scheduler(built, known))
+    found.start("proxy", kubernetes.proxy(built, known, addresses))
+    found.start("kubelet", node.kubelet(built, known, addresses))
+    argo.bus(found, built, known, addresses)
+    client.close()
+    (run / _FILE).write_text(json.dumps({"network": asdict(addresses), "options": asdict(options)}))
+
+
+def _install(cluster: Cluster) -> None:
+    """Install Argo and the project, and wait until all of it works."""
+    kubectl, settings, found = cluster.kubectl, cluster.settings, box.find(folders().run)
+    assert found is not None
+    say("installing Argo Workflows, Argo Events and agent-cancellation")
+    prepare(kubectl, settings)
+    kubectl("apply", "-f", "-", stdin=_json([_namespace(argo.NAMESPACE)]))
+    spaces = settings.namespaces
+    _apply(kubectl, argo.workflows(cluster.images, managed=spaces.workflows, options=cluster.options))
+    _apply(kubectl, argo.events(cluster.images, cluster.network, namespace=spaces.events))
+    install(kubectl, settings, folder=folders().run / "rendered")
+    client = cluster.client()
+    for namespace, count in ((argo.NAMESPACE, 2), (spaces.events, 3)):
+        _until(
+            lambda namespace=namespace, count=count: _available(client, namespace) == count,  # type: ignore[misc]
+            box=found,
+            what=f"{count} deployments in {namespace} are available",
+        )
+    client.close()
+
+
+def _available(client: Client, namespace: str) -> int:
+    """How many Deployments of a namespace are up to date and available."""
+    found = client.ask("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]
+    return sum(
+        each["status"].get("observedGeneration") == each["metadata"]["generation"]
+        and each["status"].get("availableReplicas", 0) == each["status"].get("replicas", 0) == each["spec"]["replicas"]
+        for each in found
+    )
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=_json(objects))
+
+
+def _json(objects: list[dict[str, Any]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+
+
+def _until(condition: Callable[[], bool], *, box: Box, what: str) -> None:
+    """Wait for something, unless a server has ended meanwhile."""
+    deadline = time.monotonic() + _DEADLINE_S
+    while time.monotonic() < deadline and not box.ended():
+        with suppress(urllib3.exceptions.HTTPError):
+            if condition():
+                return
+        time.sleep(0.1)
+    logs = "\n".join(f"--- {name} ended with {code}\n{box.tail(name)}" for name, code in box.ended().items())
+    raise ClusterError(f"in vain until {what}; see {box.folder}\n{logs}")

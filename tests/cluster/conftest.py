@@ -1,0 +1,84 @@
+"""Fixtures of the cluster tier: one real cluster, whichever runs or a new one, and a task in it for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.agents import PodController
+from tests.cluster.cluster import Cluster, up
+from tests.cluster.installation import GITHUB_PORT, TOKEN
+from tests.cluster.stage import REPOSITORY, Stage
+from tests.cluster.witness import Witness, listening
+from tests.doubles import github as github_double
+from tests.doubles.platform.running import running
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark these tests; what has to be built or started does not count against their time."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(180, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """The cluster, which stays up afterwards: `make cluster-down` ends it."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        return up(None)
+
+
+@pytest.fixture(scope="session")
+def witness(cluster: Cluster) -> Iterator[Witness]:
+    """Who hears what agents say."""
+    with listening(cluster.network.machine) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def github(cluster: Cluster) -> Iterator[github_double.GitHub]:
+    """A GitHub double where the steps look for GitHub."""
+    double = github_double.GitHub()
+    double.add_repository(REPOSITORY, labels=["ready-for-qa", "remediation-in-progress", "skip-automation"])
+    double.add_token(TOKEN)
+    with github_double.serve(double, host=cluster.network.machine, port=GITHUB_PORT):
+        yield double
+
+
+@pytest.fixture(scope="session")
+def platform(cluster: Cluster, witness: Witness) -> Iterator[PodController]:
+    """The platform's controller, at work."""
+    client = cluster.client()
+    controller = PodController(
+        client=client,
+        namespace=cluster.settings.namespaces.agents,
+        image=cluster.images.python.name,
+        witness=witness,
+    )
+    with running(controller, every_s=0.1):
+        yield controller
+    client.close()
+
+
+@pytest.fixture
+def stage(cluster: Cluster, github: github_double.GitHub, witness: Witness, platform: PodController) -> Iterator[Stage]:
+    """A task of one's own, ready for QA."""
+    del platform
+    client = cluster.client()
+    events = cluster.settings.events
+    address = cluster.address(f"{events.event_source}-eventsource-svc", namespace=cluster.settings.namespaces.events)
+    url = f"http://{address}:12000/github/webhook"
+    made = Stage(cluster=cluster, client=client, github=github, witness=witness, url=url)
+    made.set_up()
+    yield made
+    for run in made.runs():
+        client.request("DELETE", f"/apis/agents.platform/v1/namespaces/{made.agents}/coderuns/{run}")
+    client.close()

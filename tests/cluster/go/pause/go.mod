@@ -1,0 +1,3 @@
+module agent-cancellation/cluster/pause
+
+go 1.25.0

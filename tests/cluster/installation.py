@@ -1,0 +1,75 @@
+"""The project in the cluster, installed by the README's commands.
+
+Guarantees: what is applied is what `settings.toml` renders, but for the image's name and GitHub's address; the
+workflows' namespace admits only pods that meet the `restricted` Pod Security Standard.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.render import rendered, write
+from pipelines.settings import Settings
+from tests.cluster.images import Image
+from tests.cluster.network import Network
+from tests.control_plane.installation import settings_with
+
+TOKEN = "ghs_cluster"
+SECRET = "the webhook's secret"
+# The only port that the rendered NetworkPolicy leaves open for GitHub.
+GITHUB_PORT = 443
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubectl:
+    """Run kubectl as the administrator."""
+
+    kubeconfig: Path
+
+    def __call__(self, *arguments: str, stdin: str = "") -> str:
+        """Run it; its output.
+
+        Raises:
+            KubectlError: It failed.
+        """
+        command = ["kubectl", "--kubeconfig", str(self.kubeconfig), *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise KubectlError(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()[-2000:]}")
+        return done.stdout
+
+
+class KubectlError(Exception):
+    """kubectl failed."""
+
+
+def settings_for(network: Network, image: Image, *, folder: Path) -> Settings:
+    """The shipped settings for this cluster."""
+    changes = {
+        '"https://api.github.com"': f'"http://{network.machine}:{GITHUB_PORT}"',
+        '"agent-cancellation:0.1.0"': f'"{image.name}"',
+    }
+    return settings_with(changes, folder=folder)
+
+
+def prepare(kubectl: Kubectl, settings: Settings) -> None:
+    """Namespaces and secrets. Done twice, it changes nothing."""
+    spaces = settings.namespaces
+    for name in (spaces.workflows, spaces.agents, spaces.events):
+        _apply(kubectl, "create", "namespace", name)
+    kubectl("label", "--overwrite", "namespace", spaces.workflows, "pod-security.kubernetes.io/enforce=restricted")
+    github, webhook = settings.workflow.credentials_secret, settings.events.webhook_secret
+    _apply(kubectl, "-n", spaces.workflows, "create", "secret", "generic", github, f"--from-literal=token={TOKEN}")
+    _apply(kubectl, "-n", spaces.events, "create", "secret", "generic", webhook, f"--from-literal=secret={SECRET}")
+
+
+def install(kubectl: Kubectl, settings: Settings, *, folder: Path) -> None:
+    """Render and apply."""
+    write(rendered(settings), output=folder)
+    kubectl("apply", "-k", str(folder))
+
+
+def _apply(kubectl: Kubectl, *create: str) -> None:
+    kubectl("apply", "-f", "-", stdin=kubectl(*create, "--dry-run=client", "--output=yaml"))
