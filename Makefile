@@ -4,13 +4,14 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 SETTINGS ?= settings.toml
 TESTS ?=
+FLAGS ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.made: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +39,22 @@ test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kube
 	$(BIN)/python -m tests.schemas
 	$(BIN)/python -m tests.control_plane.binaries
 	$(BIN)/pytest $(TESTS)
+
+.PHONY: cluster-up
+cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 25 minutes; FLAGS=--fast)
+	$(BIN)/python -m tests.cluster up $(FLAGS)
+
+.PHONY: cluster-down
+cluster-down: $(VENV)/.made ## end it and leave nothing behind but caches
+	$(BIN)/python -m tests.cluster down
+
+.PHONY: cluster-status
+cluster-status: $(VENV)/.made ## print what runs of it
+	$(BIN)/python -m tests.cluster status
+
+.PHONY: e2e
+e2e: $(VENV)/.made ## end-to-end tests in the real cluster, which is started if need be and stays up
+	$(BIN)/pytest --capture=no tests/cluster
 
 .PHONY: demo
 demo: $(VENV)/.made ## play one push here, without a cluster
