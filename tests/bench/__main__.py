@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
             Path(given.json).write_text(text)
     if given.write:
         words = ["--write", *(["--quick"] if given.quick else []), *(["--date", given.date] if given.date else [])]
-        command = shlex.join(["python", "-m", "tests.bench", *words])
+        command = f"make bench BENCH={shlex.quote(' '.join(words))}"
         (ROOT / WRITTEN).write_text(markdown(results, machine=machine, command=command, date=given.date))
     if given.json != "-":
         console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from steps.cancel import cancel
+from steps.credentials import Handover, credentials
 from steps.errors import Exit
-from steps.credentials import credentials
 from steps.github import GitHub
 from steps.hold import RECORD
 from steps.settle import settle
@@ -50,6 +50,11 @@ class Counts:
         """Requests to Kubernetes in these phases."""
         return sum(count for (phase, _), count in self.kubernetes.items() if phase in names)
 
+    def detail(self, *names: str) -> dict[str, float]:
+        """The same by kind, in the order of the phases."""
+        found = sorted(self.kubernetes.items())
+        return {f"{phase} {kind}": float(count) for name in names for (phase, kind), count in found if phase == name}
+
 
 def _cancelled(*, stale: int, kind: str, folder: Path) -> Counts:
     """Play one push with so many stale runs."""
@@ -70,7 +75,8 @@ def _cancelled(*, stale: int, kind: str, folder: Path) -> Counts:
         scene.api.calls.clear()
         github.calls.clear()
         for step in (cancel, settle):
-            if scene.step(_as(step, secrets[kind], url=url), workflow, pod="pod-1") is not Exit.DONE:
+            handover = Handover(path=folder / "handover")
+            if scene.step(_as(step, secrets[kind], handover, url=url), workflow, pod="pod-1") is not Exit.DONE:
                 raise BenchError(f"{step.__name__} failed:\n{scene.output.getvalue()}")
         if scene.runs() or scene.record().labels != "moved":
             raise BenchError(f"the push was not dealt with:\n{scene.output.getvalue()}")
@@ -80,13 +86,20 @@ def _cancelled(*, stale: int, kind: str, folder: Path) -> Counts:
         )
 
 
-def _as(step: Callable[[Context], None], secret: Path, *, url: str) -> Callable[[Context], None]:
+def _as(step: Callable[[Context], None], secret: Path, handover: Handover, *, url: str) -> Callable[[Context], None]:
     """The step with the credentials of a mounted Secret, made anew for each connection as the entry points do."""
 
     def run(context: Context) -> None:
         def connect(keep: Callable[[], None]) -> GitHub:
             rules = replace(context.settings.github, api_url=url)
-            return GitHub(auth=credentials(secret), rules=rules, clock=context.clock, random=context.random, keep=keep)
+            return GitHub(
+                auth=credentials(secret, handover=handover),
+                rules=rules,
+                clock=context.clock,
+                random=context.random,
+                keep=keep,
+                handover=handover,
+            )
 
         step(replace(context, github=connect))
 
@@ -138,7 +151,6 @@ def measure(bench: Bench) -> Iterator[Row]:
         for stale in QUICK_SIZES if bench.quick else SIZES:
             bench.tell(f"counting calls, {label}, n = {stale}")
             counts = _cancelled(stale=stale, kind=kind, folder=bench.folder / f"calls-{kind}-{stale}")
-            detail = {f"{phase}: {what}": float(n) for (phase, what), n in sorted(counts.kubernetes.items())}
             least = Row(what="", unit="calls", values=(1.0 + stale,))
             name = f"{label}, n = {stale}"
             if kind == "token":
@@ -147,10 +159,12 @@ def measure(bench: Bench) -> Iterator[Row]:
                     unit="calls",
                     values=(float(counts.phase(BEFORE, AFTER)),),
                     target=float(KUBERNETES_FIXED + KUBERNETES_EACH * stale),
-                    detail=detail,
+                    detail=counts.detail(BEFORE, AFTER),
                 )
                 yield besides.against(**{"list and delete": least})
-                yield Row(what=f"Kubernetes in the wait, {name}", unit="calls", values=(float(counts.phase(WAIT)),))
+                waited = (float(counts.phase(WAIT)),)
+                what = f"Kubernetes in the wait, {name}"
+                yield Row(what=what, unit="calls", values=waited, detail=counts.detail(WAIT))
             yield Row(
                 what=f"GitHub, {name}",
                 unit="calls",

@@ -105,9 +105,10 @@ def markdown(results: Sequence[Result], *, machine: Machine, command: str, date:
 
 
 def _details(result: Result) -> Iterator[str]:
-    detailed = [row for row in result.rows if row.detail]
+    """What the medians are made of; of rows that are made of the same, the last one, which is the largest."""
+    detailed = {frozenset(row.detail): row for row in result.rows if row.detail}
     if detailed:
         yield ""
-    for row in detailed:
+    for row in detailed.values():
         parts = ", ".join(f"{name} {number(value, unit=row.unit)}" for name, value in row.detail.items())
         yield f"- {row.what}: {parts}"

@@ -63,12 +63,18 @@ class World:
     def argo(
         self, *, credentials: str = "token", kind: type[Argo] = Argo, monotonic: Callable[[], float] = time.monotonic
     ) -> Argo:
-        """Argo, which runs the rendered containers as processes here."""
+        """Argo, which runs the rendered containers as processes here; meant for one pod, whose volume is new."""
+        volume = self.kubeconfig.with_name(f"pod-{uuid.uuid4()}")
+        volume.mkdir()
+        rules = self.settings.github
+        mounts = {rules.credentials_dir: self.secrets[credentials]}
+        if rules.handover:
+            mounts[rules.handover] = volume / "github-token"
         return kind(
             template=self.template,
             client=self.client,
             environment={"KUBECONFIG": str(self.kubeconfig), "PATH": os.environ["PATH"]},
-            mounts={self.settings.github.credentials_dir: self.secrets[credentials]},
+            mounts=mounts,
             monotonic=monotonic,
         )
 
