@@ -62,8 +62,9 @@ def connect() -> KubernetesTransport:
     """
     configuration = Configuration()
     try:
-        if "KUBECONFIG" in os.environ:
-            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        if files := os.environ.get("KUBECONFIG"):
+            # Named, since the client remembers what the variable was when it was imported.
+            config.load_kube_config(config_file=files, client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError) as error:

@@ -1,0 +1,160 @@
+"""Submitting a cancellation by hand, and waiting for it properly.
+
+Guarantees: the parameters are checked by the same patterns as at the Sensor before anything is sent; the Workflow
+brings nothing but a name, labels, priority and arguments, so it is accepted under `templateReferencing: Secure`;
+waiting ends only when the Workflow has ended (one that waits for its task's mutex is Pending, which is not an end). Two
+ways lead to a cluster: Argo Server (pipelines.argo_server) and a kubeconfig (KubernetesApi below).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipelines import names
+from steps.errors import Exit, UnavailableError
+from steps.kube import Resource
+from steps.push import PARAMETERS, from_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pipelines.settings import Settings
+    from steps.clock import Clock
+    from steps.kube import Kube
+
+WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="workflows")
+_ENDED = ("Succeeded", "Failed", "Error")
+_EXIT_CODE = re.compile(r"code:? (\d+)\b")
+_POLL_S = 2.0
+# A laptop's network may be away for a while; the Workflow does not mind.
+_PATIENCE = 30
+
+Json = dict[str, Any]
+
+
+class Cluster(Protocol):
+    """What submitting needs of a cluster."""
+
+    def create(self, workflow: Json) -> Json:
+        """Create a Workflow."""
+        ...
+
+    def get(self, name: str) -> Json:
+        """Read a Workflow."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesApi:
+    """A cluster that is reached by a kubeconfig."""
+
+    kube: Kube
+    namespace: str
+
+    def create(self, workflow: Json) -> Json:
+        """Create a Workflow."""
+        return self.kube.create(WORKFLOWS, namespace=self.namespace, body=workflow)
+
+    def get(self, name: str) -> Json:
+        """Read a Workflow."""
+        return self.kube.get(WORKFLOWS, namespace=self.namespace, name=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a Workflow ended.
+
+    Attributes:
+        exit: 0 if it succeeded; otherwise the exit code of the step that failed, or 1 if none can be told.
+    """
+
+    name: str
+    phase: str
+    message: str
+    exit: int
+
+
+def workflow(values: Mapping[str, str], *, settings: Settings) -> Json:
+    """The Workflow of a push.
+
+    Args:
+        values: Parameters of the WorkflowTemplate by name; those with a default may be left out.
+        settings: Where it goes.
+
+    Raises:
+        BadInputError: A parameter is unknown, missing or malformed.
+    """
+    known = {parameter.name: parameter for parameter in PARAMETERS}
+    push = from_env({known[name].env: value for name, value in values.items()}, rules=settings.push)
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {
+            "name": f"cancel-{push.correlation_id}",
+            "namespace": settings.namespaces.workflows,
+            "labels": names.APP | {names.TASK_LABEL: str(push.task)},
+        },
+        "spec": {
+            "workflowTemplateRef": {"name": names.TEMPLATE},
+            "priority": int(push.pushed_at.timestamp()),
+            "arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]},
+        },
+    }
+
+
+def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: Callable[[str], None]) -> Result:
+    """Wait until a Workflow has ended.
+
+    Args:
+        name: The Workflow.
+        cluster: Where it is.
+        clock: Time.
+        deadline_s: Give up (exit 75) after this long; the Workflow goes on.
+        tell: Called with what it is doing whenever that changes.
+
+    Raises:
+        NotFoundError: It is gone, or never was.
+    """
+    deadline = clock.monotonic() + deadline_s
+    told, silent = "", 0
+    while True:
+        try:
+            status = cluster.get(name).get("status") or {}
+            silent = 0
+        except UnavailableError:
+            silent += 1
+            if silent > _PATIENCE:
+                raise
+            status = {}
+        phase, message = status.get("phase") or "Pending", status.get("message") or ""
+        if phase in _ENDED:
+            return Result(name=name, phase=phase, message=_reason(status), exit=exit_code(status))
+        doing = f"{phase}: {message}" if message else phase
+        if doing != told and not silent:
+            tell(doing)
+            told = doing
+        if clock.monotonic() >= deadline:
+            return Result(name=name, phase=phase, message=f"not done after {deadline_s:g} s", exit=Exit.TRY_AGAIN)
+        clock.sleep(_POLL_S)
+
+
+def _failures(status: Json) -> list[str]:
+    """Messages of the nodes that failed, the latest last."""
+    nodes = sorted((status.get("nodes") or {}).values(), key=lambda node: node.get("finishedAt") or "")
+    return [node.get("message") or "" for node in nodes if node.get("phase") in ("Failed", "Error")]
+
+
+def exit_code(status: Json) -> int:
+    """The exit code that a Workflow's status comes to."""
+    if status.get("phase") == "Succeeded":
+        return Exit.DONE
+    told = [int(code) for message in _failures(status) for code in _EXIT_CODE.findall(message)]
+    ours = [code for code in told if code in (Exit.BAD_INPUT, Exit.FORBIDDEN, Exit.TRY_AGAIN)]
+    return ours[-1] if ours else Exit.BUG
+
+
+def _reason(status: Json) -> str:
+    failures = [message for message in _failures(status) if message]
+    return failures[-1] if failures else status.get("message") or ""

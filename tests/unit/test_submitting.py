@@ -1,0 +1,170 @@
+"""Submitting by hand: what is sent, how it is waited for, and what the outcome is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.submission import KubernetesApi, exit_code, wait, workflow
+from pipelines.submit import main
+from steps.errors import BadInputError, Exit, NotFoundError, UnavailableError
+from steps.kube import Kube
+from tests.doubles.clock import ManualClock
+from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
+from tests.scene import DEFAULTS, NEW, InProcess
+from tests.schemas.validate import validate
+
+VALUES = {
+    "repository": "5dlabs/cto",
+    "task-id": "7",
+    "ref": "refs/heads/task-7-work",
+    "sha": NEW,
+    "pushed-at": "1772366400",
+    "correlation-id": "manual-1",
+}
+SPACE = DEFAULTS.namespaces.workflows
+
+
+class Told:
+    """A cluster whose Workflow goes through the given states, one at each look."""
+
+    def __init__(self, *states: dict[str, Any] | Exception) -> None:
+        self.states = itertools.chain(states, itertools.repeat(states[-1]))
+
+    def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        return wanted
+
+    def get(self, name: str) -> dict[str, Any]:
+        state = next(self.states)
+        if isinstance(state, Exception):
+            raise state
+        return {"metadata": {"name": name}, "status": state}
+
+
+def waited(*states: dict[str, Any] | Exception, deadline_s: float = 100) -> tuple[Any, list[str]]:
+    told: list[str] = []
+    result = wait("w", cluster=Told(*states), clock=ManualClock(), deadline_s=deadline_s, tell=told.append)
+    return result, told
+
+
+def test_the_workflow_brings_nothing_that_the_secure_mode_refuses() -> None:
+    wanted = workflow(VALUES, settings=DEFAULTS)
+    assert validate(wanted) == []
+    assert set(wanted["spec"]) == {"workflowTemplateRef", "priority", "arguments"}
+    assert wanted["metadata"]["name"] == "cancel-manual-1"
+
+
+@pytest.mark.parametrize(("name", "value"), [("sha", "main"), ("task-id", "seven"), ("ref", "refs/heads/main")])
+def test_a_wrong_parameter_is_refused_before_anything_is_sent(name: str, value: str) -> None:
+    with pytest.raises(BadInputError, match=name):
+        workflow(VALUES | {name: value}, settings=DEFAULTS)
+
+
+def test_a_workflow_that_waits_for_a_lock_is_not_done() -> None:
+    waiting = {"phase": "Pending", "message": "Waiting for agent-cancellation/Mutex/cancel-agents lock"}
+    result, told = waited({}, waiting, waiting, {"phase": "Running"}, {"phase": "Succeeded"})
+    assert (result.phase, result.exit) == ("Succeeded", 0)
+    assert told == ["Pending", f"Pending: {waiting['message']}", "Running"]
+
+
+def test_a_network_that_is_away_for_a_while_is_waited_for() -> None:
+    away = UnavailableError("away")
+    result, _ = waited({"phase": "Running"}, away, away, {"phase": "Succeeded"})
+    assert result.exit == 0
+
+
+def test_a_network_that_stays_away_is_given_up() -> None:
+    with pytest.raises(UnavailableError):
+        waited(UnavailableError("away"))
+
+
+def test_a_workflow_that_takes_too_long_is_left_alone() -> None:
+    result, _ = waited({"phase": "Running"}, deadline_s=10)
+    assert (result.phase, result.exit) == ("Running", Exit.TRY_AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (['main: Error (exit code 64): dependency "cancel" exited with non-zero code: 65'], 65),
+        (["cancel: Error (exit code 77)"], 77),
+        (["main: Error (exit code 75)", "main: Error (exit code 75)"], 75),
+        (["main: Error (exit code 75)", "main: Error (exit code 65)"], 65),
+        (["main: OOMKilled (exit code 137)"], 1),
+        ([], 1),
+    ],
+)
+def test_the_outcome_is_the_exit_code_of_the_step_that_failed(messages: list[str], expected: int) -> None:
+    nodes = {
+        str(number): {"phase": "Failed", "message": message, "finishedAt": f"2026-03-01T12:00:0{number}Z"}
+        for number, message in enumerate(messages)
+    }
+    assert exit_code({"phase": "Failed", "nodes": nodes}) == expected
+
+
+def test_a_workflow_that_is_gone_is_said_to_be() -> None:
+    api = ApiServer(namespaces=(SPACE,))
+    clock = ManualClock()
+    kube = Kube(transport=InProcess(api), clock=clock, rules=DEFAULTS.kubernetes, random=lambda: 0.5)
+    with pytest.raises(NotFoundError):
+        wait("none", cluster=KubernetesApi(kube=kube, namespace=SPACE), clock=clock, deadline_s=10, tell=lambda _: None)
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
+    """A kubeconfig that leads to an API server."""
+    api = ApiServer(namespaces=(SPACE,))
+    monkeypatch.delenv("ARGO_SERVER", raising=False)
+    with serve(api) as url:
+        monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
+        yield api
+
+
+def test_by_kubeconfig_the_workflow_is_created_and_its_outcome_is_the_exit_code(
+    laptop: ApiServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.submission._POLL_S", 0.01)
+
+    def ended() -> None:
+        for found in laptop.list("workflows", namespace=SPACE):
+            laptop.patch("workflows", found["metadata"]["name"], {"status": {"phase": "Failed"}}, namespace=SPACE)
+
+    monkeypatch.setattr("pipelines.submission.KubernetesApi.get", _after(ended))
+    given = ["--repository", "5dlabs/cto", "--ref", "task-7-work", "--sha", NEW, "--json"]
+    assert main(given) == Exit.BUG
+    assert json.loads(capsys.readouterr().out)["phase"] == "Failed"
+    parameters = laptop.list("workflows", namespace=SPACE)[0]["spec"]["arguments"]["parameters"]
+    values = {each["name"]: each["value"] for each in parameters}
+    assert (values["task-id"], values["ref"], values["reason"]) == ("7", "refs/heads/task-7-work", "manual")
+
+
+def _after(do: Any) -> Any:  # noqa: ANN401 - a method and its replacement
+    real = KubernetesApi.get
+
+    def get(self: KubernetesApi, name: str) -> dict[str, Any]:
+        do()
+        return real(self, name)
+
+    return get
+
+
+def test_without_waiting_the_name_is_all_there_is(laptop: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--repository", "5dlabs/cto", "--ref", "task-7-work", "--sha", NEW, "--no-wait"]) == 0
+    created = laptop.list("workflows", namespace=SPACE)[0]["metadata"]["name"]
+    assert created in capsys.readouterr().out
+
+
+def test_outside_a_checkout_what_is_missing_is_named(
+    laptop: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = str(Path("settings.toml").absolute())
+    monkeypatch.chdir(tmp_path)
+    assert main(["--settings", settings]) == Exit.BAD_INPUT
+    told = capsys.readouterr().err
+    assert all(name in told for name in ("repository", "task-id", "ref", "sha"))
+    assert laptop.list("workflows", namespace=SPACE) == []
