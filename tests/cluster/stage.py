@@ -104,18 +104,26 @@ class Stage:
 
     def workflow(self, delivery: webhooks.Delivery) -> dict[str, Any] | None:
         """The Workflow of a delivery."""
-        path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.home}/workflows/cancel-{delivery.id}"
-        reply = self.client.request("GET", path)
+        return self.named(f"cancel-{delivery.id}")
+
+    def named(self, name: str) -> dict[str, Any] | None:
+        """A Workflow, if it is there."""
+        reply = self.client.request("GET", f"/apis/argoproj.io/v1alpha1/namespaces/{self.home}/workflows/{name}")
         return reply.body if reply.status == 200 else None
 
     def phase(self, delivery: webhooks.Delivery) -> str:
         """The Workflow's phase, or nothing if it is not there."""
-        workflow = self.workflow(delivery)
-        return "" if workflow is None else str(workflow.get("status", {}).get("phase", "Pending"))
+        return self.phase_of(f"cancel-{delivery.id}")
 
-    def finished(self, delivery: webhooks.Delivery) -> dict[str, Any]:
+    def phase_of(self, name: str) -> str:
+        """A Workflow's phase, or nothing if it is not there."""
+        workflow = self.named(name)
+        return "" if workflow is None else str(workflow.get("status", {}).get("phase") or "Pending")
+
+    def finished(self, delivery: webhooks.Delivery, *, deadline_s: float = _DEADLINE_S) -> dict[str, Any]:
         """The Workflow of a delivery, once it has ended."""
-        self.until(lambda: self.phase(delivery) in FINISHED, what=f"workflow cancel-{delivery.id} ends")
+        name = f"cancel-{delivery.id}"
+        self.until(lambda: self.phase(delivery) in FINISHED, what=f"workflow {name} ends", deadline_s=deadline_s)
         workflow = self.workflow(delivery)
         assert workflow is not None
         return workflow
@@ -151,6 +159,22 @@ class Stage:
     def record(self) -> dict[str, Any]:
         """The task's record."""
         found: dict[str, Any] = json.loads(self.lease()["metadata"]["annotations"][RECORD])
+        return found
+
+    def nodes(self, name: str) -> list[dict[str, Any]]:
+        """A Workflow's nodes."""
+        return list(((self.named(name) or {}).get("status") or {}).get("nodes", {}).values())
+
+    def failures(self, name: str) -> list[str]:
+        """Messages of a Workflow's nodes that failed."""
+        return [node.get("message", "") for node in self.nodes(name) if node["phase"] in ("Failed", "Error")]
+
+    def step_pods(self, name: str) -> list[dict[str, Any]]:
+        """A Workflow's pods."""
+        query = {"labelSelector": f"workflows.argoproj.io/workflow={name}"}
+        found: list[dict[str, Any]] = self.client.ask("GET", f"/api/v1/namespaces/{self.home}/pods", query=query)[
+            "items"
+        ]
         return found
 
     def state(self) -> dict[str, Any]:
