@@ -112,7 +112,7 @@ def _template(name: str, settings: Settings, *, prefix: str, prioritised: bool) 
 def sensor(settings: Settings) -> dict[str, Any]:
     """The Sensor: one trigger, retried, with a dead letter."""
     retry = {"steps": settings.events.retries, "duration": "2s", "factor": 2, "jitter": 0.2}
-    limits, requests = settings.workflow.limits, settings.workflow.requests
+    limits, requests = settings.events.limits, settings.events.requests
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Sensor",

@@ -61,7 +61,7 @@ class WorkflowRules:
     keep_failed_s: Annotated[int, Field(ge=60, description="how long one that failed is kept, to retry from")]
     credentials_secret: Annotated[Name, Field(description="Secret with GitHub's credentials")]
     requests: Annotated[Resources, Field(description="of each container")]
-    limits: Annotated[Resources, Field(description="of each container, and of the Sensor's")]
+    limits: Annotated[Resources, Field(description="of each container")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,8 @@ class EventRules:
     ]
     webhook_secret: Annotated[Name, Field(description="Secret in the events' namespace, key `secret`")]
     retries: Annotated[Count, Field(description="attempts to create the Workflow before the dead letter")]
+    requests: Annotated[Resources, Field(description="of the Sensor's container")]
+    limits: Annotated[Resources, Field(description="of the Sensor's container")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ the settings name exists. Not there: controllers of Argo; what they would do is 
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ARGO_WORKFLOWS, ARGO_EVENTS = "github.com/argoproj/argo-workflows/v4", "github.com/argoproj/argo-events"
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
+_ESTABLISHED_S = 60.0
 # What this project creates objects of, and what its template refers to.
 KINDS = ("workflows", "workflowtemplates", "cronworkflows", "sensors", "eventsources")
 
@@ -88,7 +90,11 @@ def install_argo_crds(installation: Installation) -> None:
             if path.stem.rpartition("_")[2] in KINDS:
                 installation.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
     wanted = [f"crd/{kind}.argoproj.io" for kind in KINDS]
-    installation.kubectl("wait", "--for=condition=Established", "--timeout=60s", *wanted)
+    # Not `kubectl wait` alone: it fails on a definition that has no status yet, as on a busy machine.
+    deadline = time.monotonic() + _ESTABLISHED_S
+    while installation.kubectl("wait", "--for=condition=Established", "--timeout=5s", *wanted, check=False).returncode:
+        assert time.monotonic() < deadline, "the CRDs are not established"
+        time.sleep(0.2)
 
 
 def install(plane: ControlPlane, *, settings: Settings, folder: Path) -> Installation:
