@@ -143,6 +143,7 @@ def _boot(built: Programs, made: Images, options: Options) -> None:
     found.start("containerd", node.containerd(run, content=content, pause=made.pause, network=addresses))
     _until(lambda: node.answers(found), box=found, what="containerd answers")
     say("loading images")
+    node.forget(found, made)
     node.load(found, made)
     kubectl = Kubectl(kubeconfig=folders().kubeconfig)
     client = Client.from_kubeconfig(folders().kubeconfig)

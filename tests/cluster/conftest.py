@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.cluster.installation import GITHUB_PORT, TOKEN
 from tests.cluster.stage import REPOSITORY, Stage
 from tests.cluster.witness import Witness, listening
 from tests.doubles import github as github_double
+from tests.doubles.platform.platform import runs_path
 from tests.doubles.platform.running import running
 
 HERE = Path(__file__).parent
@@ -69,16 +70,30 @@ def platform(cluster: Cluster, witness: Witness) -> Iterator[PodController]:
 
 
 @pytest.fixture
-def stage(cluster: Cluster, github: github_double.GitHub, witness: Witness, platform: PodController) -> Iterator[Stage]:
-    """A task of one's own, ready for QA."""
+def new_stage(
+    cluster: Cluster, github: github_double.GitHub, witness: Witness, platform: PodController
+) -> Iterator[Callable[[], Stage]]:
+    """Makes tasks, each ready for QA; their agents end with the test."""
     del platform
-    client = cluster.client()
+    client, made = cluster.client(), []
     events = cluster.settings.events
     address = cluster.address(f"{events.event_source}-eventsource-svc", namespace=cluster.settings.namespaces.events)
     url = f"http://{address}:12000/github/webhook"
-    made = Stage(cluster=cluster, client=client, github=github, witness=witness, url=url)
-    made.set_up()
-    yield made
-    for run in made.runs():
-        client.request("DELETE", f"/apis/agents.platform/v1/namespaces/{made.agents}/coderuns/{run}")
+
+    def make() -> Stage:
+        stage = Stage(cluster=cluster, client=client, github=github, witness=witness, url=url)
+        stage.set_up()
+        made.append(stage)
+        return stage
+
+    yield make
+    for stage in made:
+        for run in stage.runs():
+            client.request("DELETE", runs_path(stage.agents, run))
     client.close()
+
+
+@pytest.fixture
+def stage(new_stage: Callable[[], Stage]) -> Stage:
+    """A task, ready for QA."""
+    return new_stage()

@@ -110,16 +110,20 @@ def kubelet(programs: Programs, known: Identities, network: Network) -> list[str
 
 
 def load(box: Box, images: Images) -> None:
-    """Let containerd have the images; forget containers of an earlier cluster."""
-    for container in _ctr(box, "containers", "list", "--quiet").split():
-        _ctr(box, "containers", "delete", container)
-    known = set(_ctr(box, "images", "list", "--quiet").split())
-    wanted = {image.name for image in images.all()}
+    """Let containerd have the images that it does not have yet."""
+    known = _ctr(box, "images", "list", "--quiet").split()
     for image in images.all():
         if image.name not in known:
             _ctr(box, "images", "import", str(image.archive))
-    for name in known - wanted:
-        if name.startswith("localhost/agent-cancellation-tests/"):
+
+
+def forget(box: Box, images: Images) -> None:
+    """Forget what an earlier cluster has left in containerd: its containers, and images that have been replaced."""
+    for container in _ctr(box, "containers", "list", "--quiet").split():
+        _ctr(box, "containers", "delete", container)
+    wanted = {image.name for image in images.all()}
+    for name in _ctr(box, "images", "list", "--quiet").split():
+        if name not in wanted:
             _ctr(box, "images", "delete", name)
 
 

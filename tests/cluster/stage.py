@@ -130,9 +130,17 @@ class Stage:
 
     def workflows(self) -> list[str]:
         """Names of the task's Workflows."""
+        return [each["metadata"]["name"] for each in self._workflows()]
+
+    def phases(self) -> list[str]:
+        """Phases of the task's Workflows."""
+        return [str(each.get("status", {}).get("phase", "Pending")) for each in self._workflows()]
+
+    def _workflows(self) -> list[dict[str, Any]]:
         query = {"labelSelector": f"agent-cancellation/task={self.task}"}
         path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.home}/workflows"
-        return [each["metadata"]["name"] for each in self.client.ask("GET", path, query=query)["items"]]
+        found: list[dict[str, Any]] = self.client.ask("GET", path, query=query)["items"]
+        return found
 
     def runs(self) -> set[str]:
         """Names of the task's runs."""

@@ -6,6 +6,9 @@ import json
 import time
 import uuid
 
+import pytest
+
+from pipelines import names
 from tests.cluster.folders import say
 from tests.cluster.installation import SECRET
 from tests.cluster.stage import REPOSITORY, Stage, sha
@@ -57,6 +60,15 @@ def test_a_push_stops_what_is_stale_and_nothing_else(stage: Stage) -> None:
     assert (state["unknown"], state["cancellation_in_progress"]) == ({"kept": True}, False)
 
 
+@pytest.mark.xfail(strict=True, reason="Argo 4.1.4 ignores the expression of a workflow's own exit hook")
+def test_a_push_that_succeeds_takes_one_pod(stage: Stage) -> None:
+    stage.agent()
+    delivery = stage.push()
+    assert stage.deliver(delivery) == 200
+    nodes = stage.finished(delivery)["status"]["nodes"].values()
+    assert [node["templateName"] for node in nodes if node["type"] == "Pod"] == [names.ENTRYPOINT]
+
+
 def test_what_is_not_such_a_push_does_nothing(stage: Stage) -> None:
     run = stage.agent()
     good = stage.push()
@@ -86,4 +98,4 @@ def test_what_is_not_such_a_push_does_nothing(stage: Stage) -> None:
     assert stage.finished(good)["status"]["phase"] == "Succeeded"
     assert stage.workflows() == [f"cancel-{good.id}"]
     stage.until(lambda: stage.witness.when("SIGTERM", job_name(run)) is not None, what="the good push stops the agent")
-    assert stage.record()["sha"] == sha(stage.task, 1)
+    assert stage.record()["push"]["sha"] == sha(stage.task, 1)
