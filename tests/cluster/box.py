@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,6 @@ class Box:
 
     folder: Path
     pid: int
-    made: tuple[str, ...] = field(default=())
 
     def start(self, name: str, command: list[str], *, environment: Mapping[str, str] | None = None) -> None:
         """Start a server; its output goes to `<folder>/<name>.log`."""

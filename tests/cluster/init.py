@@ -29,11 +29,10 @@ def isolate() -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "agent-cancellation", place], check=True)
 
 
-def start(name: str, command: list[str], *, log: Path, environment: dict[str, str]) -> int:
+def start(command: list[str], *, log: Path, environment: dict[str, str]) -> int:
     """Start a server in a session of its own; its process id, as seen from here."""
     opening = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), opening, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    del name
     return os.posix_spawnp(command[0], command, {**os.environ, **environment}, file_actions=actions, setsid=True)
 
 
@@ -62,7 +61,7 @@ class Servers:
         if name := request.get("start"):
             log = self._folder / f"{name}.log"
             self._ended.pop(name, None)
-            pid = start(name, request["command"], log=log, environment=request.get("environment", {}))
+            pid = start(request["command"], log=log, environment=request.get("environment", {}))
             self._names[pid] = name
         return {"running": sorted(self._names.values()), "ended": self._ended}
 

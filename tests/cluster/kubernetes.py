@@ -66,7 +66,10 @@ def identities(folder: Path, network: Network) -> Identities:
 
 def roles() -> list[dict[str, object]]:
     """What has to be bound to those identities besides what Kubernetes binds itself."""
-    granted = {"kube-proxy": ("system:node-proxier", "system:kube-proxy"), "kubelet-api": _kubelet_api()}
+    granted = {
+        "kube-proxy": ("system:node-proxier", "system:kube-proxy"),
+        "kubelet-api": ("system:kubelet-api-admin", _KUBELET_CLIENT),
+    }
     return [
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -77,10 +80,6 @@ def roles() -> list[dict[str, object]]:
         }
         for name, (role, user) in granted.items()
     ]
-
-
-def _kubelet_api() -> tuple[str, str]:
-    return "system:kubelet-api-admin", _KUBELET_CLIENT
 
 
 def etcd(programs: Programs, folder: Path) -> list[str]:
