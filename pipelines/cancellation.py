@@ -21,6 +21,8 @@ from hera.workflows import (
     Resources,
     RetryStrategy,
     SecretVolume,
+    Step,
+    Steps,
     WorkflowTemplate,
 )
 from hera.workflows import models as m
@@ -149,9 +151,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
                 m.Mutex(name="cancel-agents/{{workflow.parameters.repository}}/task-{{workflow.parameters.task-id}}")
             ]
         ),
-        hooks={
-            "exit": m.LifecycleHook(template=names.FAIL, expression='workflow.status != "Succeeded"'),
-        },
+        on_exit=names.ON_EXIT,
         active_deadline_seconds=(rules.retries + 2) * rules.deadline_s,
         ttl_strategy=m.TTLStrategy(
             seconds_after_success=rules.keep_succeeded_s, seconds_after_failure=rules.keep_failed_s
@@ -183,6 +183,10 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             ),
         ):
             _node("cancel", name="cancel", settings=settings) >> _node("settle", name="main", settings=settings)
+        # Not a hook with an expression: Argo ignores the expression of a workflow's own exit hook, and every success would
+        # cost a second pod, under the lock.
+        with Steps(name=names.ON_EXIT):
+            Step(name=names.FAIL, template=names.FAIL, when="{{workflow.status}} != Succeeded")
         Container(
             name=names.FAIL,
             image=settings.image.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TEMPLATE = "cancel-agents"
 ENTRYPOINT = "cancel-and-settle"
+ON_EXIT = "on-exit"
 FAIL = "fail"
 LIMITS = "cancel-agents-limits"
 LIMITS_KEY = "concurrent"
@@ -12,3 +13,4 @@ SENSOR = "implementation-agent-remediation"  # the platform's own name: GitOps u
 SENSOR_ACCOUNT = "cancel-agents-sensor"
 APP = {"app.kubernetes.io/name": "agent-cancellation", "app.kubernetes.io/managed-by": "agent-cancellation"}
 TASK_LABEL = "agent-cancellation/task"
+DELIVERY_LABEL = "agent-cancellation/delivery"

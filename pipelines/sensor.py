@@ -1,10 +1,11 @@
 """The Sensor `implementation-agent-remediation` and its EventSource.
 
 Guarantees, by anchored filters on signed fields, that only pushes of the configured senders to task branches of the
-configured repositories create Workflows; that nothing but checked ids reaches one; and that a redelivery (same delivery
-id, hence same name) creates none. A push that cannot be submitted goes to the dead letter: a Workflow of the same
-template without priority, in which the step names what was wrong. Does not guarantee delivery: GitHub never repeats a
-webhook that got no answer, and a Sensor acknowledges after its last attempt (docs/guarantees.md).
+configured repositories create Workflows, and that nothing but checked ids reaches one. A delivery that comes twice
+makes a second Workflow, which finds itself superseded: a fixed name would make the API server refuse it, which a Sensor
+retries for half a minute while every other push waits (docs/decisions/0005). A push that cannot be submitted goes to
+the dead letter: a Workflow of the same template without priority, in which the step names what was wrong. Does not
+guarantee delivery: GitHub never repeats a webhook that got no answer, and a Sensor acknowledges after its last attempt.
 """
 
 from __future__ import annotations
@@ -44,10 +45,16 @@ def _filters(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def _key(dest: str, key: str, *, raw: bool = False, append: bool = False) -> dict[str, Any]:
+def _key(dest: str, key: str, *, raw: bool = False) -> dict[str, Any]:
     """Copy a value of the event; `raw` keeps a number a number."""
     source = {"dependencyName": _DEPENDENCY, "dataKey": key} | ({"useRawData": True} if raw else {})
-    return {"src": source, "dest": dest} | ({"operation": "append"} if append else {})
+    return {"src": source, "dest": dest}
+
+
+def _named(prefix: str) -> dict[str, Any]:
+    """Name the Workflow after the delivery; the API server adds five characters."""
+    template = f'{prefix}{{{{ index .Input.body "X-GitHub-Delivery" }}}}-'
+    return {"src": {"dependencyName": _DEPENDENCY, "dataTemplate": template}, "dest": "metadata.generateName"}
 
 
 def _argument(name: str, key: str) -> dict[str, Any]:
@@ -68,9 +75,9 @@ def _workflow(settings: Settings, *, prefix: str) -> dict[str, Any]:
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": {
-            "name": prefix,
+            "generateName": prefix,
             "namespace": settings.namespaces.workflows,
-            "labels": names.APP | {names.TASK_LABEL: ""},
+            "labels": names.APP | {names.TASK_LABEL: "", names.DELIVERY_LABEL: ""},
         },
         "spec": {
             "workflowTemplateRef": {"name": names.TEMPLATE},
@@ -86,7 +93,8 @@ def _workflow(settings: Settings, *, prefix: str) -> dict[str, Any]:
 def _template(name: str, settings: Settings, *, prefix: str, prioritised: bool) -> dict[str, Any]:
     task = 'spec.arguments.parameters.#(name=="task-id").value'
     parameters = [
-        _key("metadata.name", "body.X-GitHub-Delivery", append=True),
+        _named(prefix),
+        _key(f"metadata.labels.{names.DELIVERY_LABEL}", "body.X-GitHub-Delivery"),
         _task(f"metadata.labels.{names.TASK_LABEL}", settings),
         _task(task, settings),
         _argument("repository", "body.repository.full_name"),

@@ -60,17 +60,19 @@ def watermark(*, created_at: datetime, pushed_at: datetime, tolerance_s: float) 
 def decide_claim(record: Record | None, *, push: Push, mark: datetime) -> Claim:
     """What the holder of the lock does with this push.
 
-    A finished record at or above the mark supersedes the push, with exceptions that keep the labels right: the record
-    left the labels to exactly this SHA, a person's skip label stopped it, or GitHub could not be read. An unfinished
-    record is always finished, under the higher of the two marks and for the push that mark belongs to.
+    GitHub's own time orders pushes; when a Workflow was created does not, since an event can be repeated or come late
+    while agents of a newer push are at work already. A push that is not newer than a finished record's is superseded,
+    with exceptions that keep the labels right: the record left the labels to exactly this SHA, a person's skip label
+    stopped it, or GitHub could not be read. An unfinished record is always finished; only a newer push takes it over
+    and may raise the watermark, which never goes back.
     """
     if record is None:
         return Start(push=push, watermark=mark)
-    newer = mark > record.watermark
+    if push.pushed_at > record.push.pushed_at:
+        raised = max(mark, record.watermark)
+        return (Start if record.finished else Resume)(push=push, watermark=raised)
     if not record.finished:
-        return Resume(push=push if newer else record.push, watermark=max(mark, record.watermark))
-    if newer:
-        return Start(push=push, watermark=mark)
+        return Resume(push=record.push, watermark=record.watermark)
     if record.labels is Labels.HEAD_MOVED and record.left_to == push.sha != record.push.sha:
         return Resume(push=push, watermark=record.watermark)
     if record.labels in (Labels.SKIPPED, Labels.UNREADABLE):

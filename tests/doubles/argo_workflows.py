@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _TAG = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
-_HOOK = 'workflow.status != "Succeeded"'
+_WHEN = "{{workflow.status}} != Succeeded"
 LIMIT_S = 300
 
 
@@ -103,11 +103,12 @@ class Argo:
 
     def exit_hook(self, workflow: Json) -> Process:
         """Run the exit hook of a workflow that did not succeed."""
-        hook = self.template["spec"]["hooks"]["exit"]
-        if hook["expression"] != _HOOK:
-            raise LookupError(f"not modelled: {hook['expression']}")
+        handler = self._template(self.template["spec"]["onExit"])
+        ((step,),) = handler["steps"]
+        if step["when"] != _WHEN:
+            raise LookupError(f"not modelled: {step['when']}")
         with _Pod(self, workflow, kind="exit") as pod:
-            container = self._template(hook["template"])["container"] | {"name": "main"}
+            container = self._template(step["template"])["container"] | {"name": "main"}
             return self._run(container, workflow=workflow, pod=pod)
 
     def _template(self, name: str) -> Json:

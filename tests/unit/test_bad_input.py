@@ -79,7 +79,8 @@ def test_unusual_but_real_repositories_pass(repository: str) -> None:
 
 def test_a_push_from_the_future_is_refused(scene: Scene) -> None:
     workflow = scene.workflow()
-    late = replace(workflow, push=replace(workflow.push, pushed_at=workflow.created_at + timedelta(seconds=61)))
+    future = workflow.created_at + timedelta(seconds=DEFAULTS.push.tolerance_s + 1)
+    late = replace(workflow, push=replace(workflow.push, pushed_at=future))
     assert scene.play(late) is Exit.BAD_INPUT
     assert "pushed-at" in scene.output.getvalue()
     assert scene.api.list("leases", namespace=DEFAULTS.namespaces.workflows) == []

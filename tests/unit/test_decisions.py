@@ -48,10 +48,15 @@ def push(sha: str = "b" * 40, *, pushed: float = 0) -> Push:
 
 
 def record(
-    mark: float, *, phase: Phase = Phase.COMPLETED, labels: Labels = Labels.MOVED, sha: str = "a" * 40
+    mark: float,
+    *,
+    phase: Phase = Phase.COMPLETED,
+    labels: Labels = Labels.MOVED,
+    sha: str = "a" * 40,
+    pushed: float | None = None,
 ) -> Record:
     return Record(
-        push=push(sha),
+        push=push(sha, pushed=mark if pushed is None else pushed),
         watermark=at(mark),
         phase=phase,
         attempts=1,
@@ -163,7 +168,7 @@ def test_the_first_push_of_a_task_starts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "sha", "mark", "expected"),
+    ("stored", "sha", "pushed", "expected"),
     [
         pytest.param(record(0), "b" * 40, 1, Start, id="a newer push starts"),
         pytest.param(record(0), "a" * 40, 0, Superseded, id="the same event again is superseded"),
@@ -178,28 +183,39 @@ def test_the_first_push_of_a_task_starts() -> None:
         pytest.param(
             replace(record(0, labels=Labels.HEAD_MOVED), left_to="b" * 40),
             "b" * 40,
-            -1,
+            0,
             Resume,
-            id="the push that the labels were left to, even with an older mark",
+            id="the push of the same second that the labels were left to",
         ),
         pytest.param(
             replace(record(0, labels=Labels.HEAD_MOVED), left_to="c" * 40),
             "b" * 40,
-            -1,
+            0,
             Superseded,
             id="the labels were left to another push",
         ),
     ],
 )
-def test_a_record_decides_what_an_event_means(stored: Record, sha: str, mark: float, expected: type) -> None:
-    assert isinstance(decide_claim(stored, push=push(sha), mark=at(mark)), expected)
+@pytest.mark.parametrize("late", [0, 20], ids=["at once", "with a Workflow made 20 s later"])
+def test_a_record_decides_what_an_event_means(
+    stored: Record, sha: str, pushed: float, expected: type, late: float
+) -> None:
+    claim = decide_claim(stored, push=push(sha, pushed=pushed), mark=at(pushed + late))
+    assert isinstance(claim, expected)
+    if not isinstance(claim, Superseded) and pushed <= 0:
+        assert claim.watermark == stored.watermark, "only a newer push may raise the watermark"
 
 
 def test_resuming_works_for_the_newer_of_the_two_pushes() -> None:
     crashed = record(0, phase=Phase.IN_PROGRESS)
-    older, newer = push("b" * 40), push("c" * 40)
-    assert decide_claim(crashed, push=older, mark=at(-9)) == Resume(push=crashed.push, watermark=at(0))
-    assert decide_claim(crashed, push=newer, mark=at(9)) == Resume(push=newer, watermark=at(9))
+    older, newer = push("b" * 40, pushed=-9), push("c" * 40, pushed=9)
+    assert decide_claim(crashed, push=older, mark=at(30)) == Resume(push=crashed.push, watermark=at(0))
+    assert decide_claim(crashed, push=newer, mark=at(10)) == Resume(push=newer, watermark=at(10))
+
+
+def test_a_newer_push_whose_workflow_was_made_first_keeps_the_watermark() -> None:
+    newer = push(pushed=3)
+    assert decide_claim(record(6, pushed=0), push=newer, mark=at(4)) == Start(push=newer, watermark=at(6))
 
 
 records = st.builds(
@@ -208,37 +224,44 @@ records = st.builds(
     phase=st.sampled_from(Phase),
     labels=st.sampled_from(Labels),
     sha=st.sampled_from(["a" * 40, "b" * 40]),
+    pushed=st.integers(-100, 100),
 )
 
 
-@given(stored=st.none() | records, mark=st.integers(-100, 100))
-def test_the_watermark_never_goes_back(stored: Record | None, mark: int) -> None:
-    claim = decide_claim(stored, push=push(), mark=at(mark))
-    if stored is not None and not isinstance(claim, Superseded):
-        assert claim.watermark >= stored.watermark
-        assert claim.watermark >= at(mark)
+@given(stored=records, pushed=st.integers(-100, 100), late=st.integers(0, 30))
+def test_the_watermark_never_goes_back_and_only_a_newer_push_raises_it(stored: Record, pushed: int, late: int) -> None:
+    claim = decide_claim(stored, push=push(pushed=pushed), mark=at(pushed + late))
+    if isinstance(claim, Superseded):
+        return
+    assert claim.watermark >= stored.watermark
+    if at(pushed) <= stored.push.pushed_at:
+        assert claim.watermark == stored.watermark
 
 
-@given(stored=st.none() | records, mark=st.integers(-100, 100))
-def test_an_event_that_was_dealt_with_is_superseded_when_it_comes_again(stored: Record | None, mark: int) -> None:
-    claim = decide_claim(stored, push=push(), mark=at(mark))
+@given(stored=st.none() | records, pushed=st.integers(-100, 100), late=st.integers(0, 30), again=st.integers(0, 30))
+def test_an_event_that_was_dealt_with_is_superseded_however_late_it_comes_again(
+    stored: Record | None, pushed: int, late: int, again: int
+) -> None:
+    claim = decide_claim(stored, push=push(pushed=pushed), mark=at(pushed + late))
     if isinstance(claim, Start):
         done = replace(record(0), push=claim.push, watermark=claim.watermark)
-        assert isinstance(decide_claim(done, push=push(), mark=at(mark)), Superseded)
+        assert isinstance(decide_claim(done, push=push(pushed=pushed), mark=at(pushed + late + again)), Superseded)
 
 
-@given(marks=st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True))
-def test_whatever_the_order_of_events_the_newest_push_has_the_last_word(marks: list[int]) -> None:
-    outcomes = set()
-    for order in permutations(marks):
+@given(
+    pushes=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 30)), min_size=1, max_size=4, unique_by=lambda p: p[0])
+)
+def test_whatever_the_order_of_events_the_newest_push_has_the_last_word(pushes: list[tuple[int, int]]) -> None:
+    newest = max(pushed for pushed, _ in pushes)
+    for order in permutations(pushes):
         stored: Record | None = None
-        for mark in order:
-            claim = decide_claim(stored, push=push(f"{mark:040x}"), mark=at(mark))
+        for pushed, late in order:
+            claim = decide_claim(stored, push=push(f"{pushed:040x}", pushed=pushed), mark=at(pushed + late))
             if not isinstance(claim, Superseded):
                 stored = replace(record(0), push=claim.push, watermark=claim.watermark)
         assert stored is not None
-        outcomes.add((stored.push.sha, stored.watermark))
-    assert outcomes == {(f"{max(marks):040x}", at(max(marks)))}
+        assert stored.push.sha == f"{newest:040x}"
+        assert stored.watermark >= at(newest)
 
 
 # The labels.

@@ -33,6 +33,33 @@ def kinds(wanted: str) -> list[dict[str, Any]]:
     return [manifest for manifest in manifests(DEFAULTS) if manifest["kind"] == wanted]
 
 
+def containers() -> list[dict[str, Any]]:
+    templates = kinds("WorkflowTemplate")[0]["spec"]["templates"]
+    alone = [each["container"] for each in templates if "container" in each]
+    found = alone + [
+        container for each in templates for container in each.get("containerSet", {}).get("containers", [])
+    ]
+    assert len(found) == 3
+    return found
+
+
+def test_a_success_costs_no_second_pod() -> None:
+    spec = kinds("WorkflowTemplate")[0]["spec"]
+    assert "hooks" not in spec, "Argo ignores the expression of a workflow's own exit hook"
+    handler = next(each for each in spec["templates"] if each["name"] == spec["onExit"])
+    assert [step["when"] for group in handler["steps"] for step in group] == ["{{workflow.status}} != Succeeded"]
+
+
+def test_a_repeated_delivery_is_not_refused_by_its_name() -> None:
+    """A Sensor handles events one by one: a name that exists would be retried for half a minute while others wait."""
+    trigger = kinds("Sensor")[0]["spec"]["triggers"][0]
+    for template in (trigger["template"], trigger["dlqTrigger"]["template"]):
+        metadata = template["k8s"]["source"]["resource"]["metadata"]
+        assert "name" not in metadata
+        assert metadata["generateName"].endswith("-")
+        assert "metadata.name" not in [parameter["dest"] for parameter in template["k8s"]["parameters"]]
+
+
 def test_the_committed_manifests_are_what_the_settings_render() -> None:
     assert drift(rendered(DEFAULTS), output=ROOT / "rendered") == []
 
@@ -67,25 +94,22 @@ def test_only_the_last_three_parameters_have_defaults() -> None:
 
 
 def test_no_parameter_reaches_a_shell() -> None:
-    for template in kinds("WorkflowTemplate")[0]["spec"]["templates"]:
-        containers = template.get("containerSet", {}).get("containers", []) or [template["container"]]
-        for container in containers:
-            assert container["command"][:2] == ["python", "-m"]
-            assert "{{" not in " ".join(container["command"])
-            assert "args" not in container
-            assert "source" not in container
+    for container in containers():
+        assert container["command"][:2] == ["python", "-m"]
+        assert "{{" not in " ".join(container["command"])
+        assert "args" not in container
+        assert "source" not in container
 
 
 def test_every_container_passes_the_restricted_standard() -> None:
     spec = kinds("WorkflowTemplate")[0]["spec"]
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    for template in spec["templates"]:
-        for container in template.get("containerSet", {}).get("containers", []) or [template["container"]]:
-            context = container["securityContext"]
-            assert context["allowPrivilegeEscalation"] is False
-            assert context["capabilities"] == {"drop": ["ALL"]}
-            assert context["readOnlyRootFilesystem"] is True
+    for container in containers():
+        context = container["securityContext"]
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["readOnlyRootFilesystem"] is True
 
 
 def test_the_sensor_repeats_only_where_that_works() -> None:

@@ -105,7 +105,8 @@ def test_a_push_of_our_agent_creates_exactly_one_workflow() -> None:
     assert isinstance(created, list)
     (workflow,) = created
     assert validate(workflow) == []
-    assert workflow["metadata"]["name"] == f"cancel-{DELIVERY}"
+    assert workflow["metadata"]["generateName"] == f"cancel-{DELIVERY}-"
+    assert workflow["metadata"]["labels"]["agent-cancellation/delivery"] == DELIVERY
     assert workflow["spec"]["priority"] == payload["repository"]["pushed_at"]
     parameters = {one["name"]: one["value"] for one in workflow["spec"]["arguments"]["parameters"]}
     assert parameters == {
@@ -138,7 +139,7 @@ def test_the_github_double_sends_what_github_sends() -> None:
     assert isinstance(received, Event)
     created = Sensor(SENSOR).handle(received)
     assert isinstance(created, list)
-    assert [one["metadata"]["name"] for one in created] == [f"cancel-{sent.id}"]
+    assert [one["metadata"]["generateName"] for one in created] == [f"cancel-{sent.id}-"]
 
 
 def test_nothing_that_people_write_freely_reaches_the_workflow() -> None:

@@ -118,6 +118,31 @@ def test_a_redelivery_an_hour_late_reaches_no_newer_agent(scene: Scene) -> None:
     assert scene.runs() == {newer}
 
 
+def test_a_push_that_comes_again_while_its_own_agents_work_reaches_none_of_them(scene: Scene) -> None:
+    pushed(scene)
+    workflow = scene.workflow()
+    assert scene.play(workflow) is Exit.DONE
+    scene.later(5)
+    fresh = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    again = scene.workflow(pushed_at=workflow.push.pushed_at)
+    assert scene.play(again) is Exit.DONE
+    assert scene.runs() == {fresh}
+
+
+def test_an_older_push_that_comes_while_the_newer_ones_agents_work_reaches_none_of_them(scene: Scene) -> None:
+    pushed(scene, NEW)
+    pushed_at = ago(scene.clock, 0)
+    scene.later(2)
+    pushed(scene, NEWER)
+    assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
+    scene.later(3)
+    fresh = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    assert scene.play(scene.workflow(sha=NEW, pushed_at=pushed_at)) is Exit.DONE
+    assert scene.runs() == {fresh}
+
+
 def test_an_older_push_that_arrives_late_is_superseded(scene: Scene) -> None:
     pushed(scene, NEWER)
     older = ago(scene.clock, 300)
