@@ -183,7 +183,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             ),
         ):
             _node("cancel", name="cancel", settings=settings) >> _node("settle", name="main", settings=settings)
-        # Not a hook with an expression: Argo ignores the expression of a workflow's own exit hook, and every success would
+        # Not a hook with an expression: Argo ignores the expression of a workflow's own exit hook. Every success would
         # cost a second pod, under the lock.
         with Steps(name=names.ON_EXIT):
             Step(name=names.FAIL, template=names.FAIL, when="{{workflow.status}} != Succeeded")
