@@ -23,7 +23,7 @@ from tests.cluster.argo import Options
 from tests.cluster.box import Box
 from tests.cluster.folders import folders, say
 from tests.cluster.images import Images, images
-from tests.cluster.installation import Kubectl, install, prepare, settings_for
+from tests.cluster.installation import Kubectl, KubectlError, install, prepare, settings_for
 from tests.cluster.network import Network
 from tests.cluster.packages import install_packages
 from tests.cluster.programs import Programs, programs
@@ -56,6 +56,12 @@ class Cluster:
     def client(self) -> Client:
         """A client of the administrator's."""
         return Client.from_kubeconfig(folders().kubeconfig, user_agent="cluster-tests")
+
+    @property
+    def webhook(self) -> str:
+        """Where the EventSource takes webhooks."""
+        source, namespace = self.settings.events.event_source, self.settings.namespaces.events
+        return f"http://{self.address(f'{source}-eventsource-svc', namespace=namespace)}:12000/github/webhook"
 
     def address(self, service: str, *, namespace: str) -> str:
         """A service's address, which this machine can reach."""
@@ -180,7 +186,16 @@ def _install(cluster: Cluster) -> None:
             box=found,
             what=f"{count} deployments in {namespace} are available",
         )
+    _until(lambda: _answers(cluster), box=found, what="the EventSource answers")
     client.close()
+
+
+def _answers(cluster: Cluster) -> bool:
+    """Whether the EventSource's service is there and leads to it; whatever it answers to no webhook at all."""
+    try:
+        return urllib3.request("GET", cluster.webhook, retries=False, timeout=2.0).status > 0
+    except KubectlError:
+        return False
 
 
 def _available(client: Client, namespace: str) -> int:

@@ -76,12 +76,9 @@ def new_stage(
     """Makes tasks, each ready for QA; their agents end with the test."""
     del platform
     client, made = cluster.client(), []
-    events = cluster.settings.events
-    address = cluster.address(f"{events.event_source}-eventsource-svc", namespace=cluster.settings.namespaces.events)
-    url = f"http://{address}:12000/github/webhook"
 
     def make() -> Stage:
-        stage = Stage(cluster=cluster, client=client, github=github, witness=witness, url=url)
+        stage = Stage(cluster=cluster, client=client, github=github, witness=witness, url=cluster.webhook)
         stage.set_up()
         made.append(stage)
         return stage

@@ -15,6 +15,7 @@ from typing import Any
 
 import urllib3
 
+from pipelines import names
 from steps.hold import RECORD
 from steps.lease import lease_name
 from steps.push import Repository, TaskId
@@ -103,8 +104,9 @@ class Stage:
     # What became of it.
 
     def workflow(self, delivery: webhooks.Delivery) -> dict[str, Any] | None:
-        """The Workflow of a delivery."""
-        return self.named(f"cancel-{delivery.id}")
+        """The first Workflow of a delivery."""
+        found = self._workflows(f"{names.DELIVERY_LABEL}={delivery.id}")
+        return min(found, key=lambda each: each["metadata"]["creationTimestamp"], default=None)
 
     def named(self, name: str) -> dict[str, Any] | None:
         """A Workflow, if it is there."""
@@ -112,8 +114,9 @@ class Stage:
         return reply.body if reply.status == 200 else None
 
     def phase(self, delivery: webhooks.Delivery) -> str:
-        """The Workflow's phase, or nothing if it is not there."""
-        return self.phase_of(f"cancel-{delivery.id}")
+        """The phase of a delivery's first Workflow, or nothing if there is none."""
+        workflow = self.workflow(delivery)
+        return "" if workflow is None else str(workflow.get("status", {}).get("phase") or "Pending")
 
     def phase_of(self, name: str) -> str:
         """A Workflow's phase, or nothing if it is not there."""
@@ -122,24 +125,19 @@ class Stage:
 
     def finished(self, delivery: webhooks.Delivery, *, deadline_s: float = _DEADLINE_S) -> dict[str, Any]:
         """The Workflow of a delivery, once it has ended."""
-        name = f"cancel-{delivery.id}"
-        self.until(lambda: self.phase(delivery) in FINISHED, what=f"workflow {name} ends", deadline_s=deadline_s)
+        what = f"the workflow of {delivery.id} ends"
+        self.until(lambda: self.phase(delivery) in FINISHED, what=what, deadline_s=deadline_s)
         workflow = self.workflow(delivery)
         assert workflow is not None
         return workflow
 
-    def workflows(self) -> list[str]:
-        """Names of the task's Workflows."""
-        return [each["metadata"]["name"] for each in self._workflows()]
+    def workflows(self) -> list[dict[str, Any]]:
+        """The task's Workflows."""
+        return self._workflows(f"{names.TASK_LABEL}={self.task}")
 
-    def phases(self) -> list[str]:
-        """Phases of the task's Workflows."""
-        return [str(each.get("status", {}).get("phase", "Pending")) for each in self._workflows()]
-
-    def _workflows(self) -> list[dict[str, Any]]:
-        query = {"labelSelector": f"agent-cancellation/task={self.task}"}
+    def _workflows(self, selector: str) -> list[dict[str, Any]]:
         path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.home}/workflows"
-        found: list[dict[str, Any]] = self.client.ask("GET", path, query=query)["items"]
+        found: list[dict[str, Any]] = self.client.ask("GET", path, query={"labelSelector": selector})["items"]
         return found
 
     def runs(self) -> set[str]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pytest
-
-from tests.cluster.stage import Stage
+from tests.cluster.folders import say
+from tests.cluster.stage import FINISHED, Stage
 from tests.doubles.platform.controller import job_name
 
 
-@pytest.mark.xfail(strict=True, reason="AlreadyExists is retried for 30 s, in order, and then goes to the dead letter")
 def test_a_delivery_that_is_repeated_holds_nobody_up(new_stage: Callable[[], Stage]) -> None:
     repeated, other = new_stage(), new_stage()
     delivery = repeated.push()
@@ -23,23 +21,22 @@ def test_a_delivery_that_is_repeated_holds_nobody_up(new_stage: Callable[[], Sta
     began = time.time()
     assert other.deliver(push) == 200
     waited = other.until(lambda: other.workflow(push) is not None, what="the other push's workflow") - began
-    assert repeated.workflows() == [f"cancel-{delivery.id}"]
+    say(f"a push right behind a repeated one: workflow after {waited:.1f} s")
     assert waited < 5
 
 
-@pytest.mark.xfail(strict=True, reason="a dead letter within the tolerance has a later watermark than its own push had")
 def test_a_delivery_that_is_repeated_changes_nothing(stage: Stage) -> None:
     delivery = stage.push()
     assert stage.deliver(delivery) == 200
-    first = stage.finished(delivery)
-    record = stage.record()
-    later = stage.agent()
+    stage.finished(delivery)
+    record, labels, later = stage.record(), stage.labels(), stage.agent()
 
     assert stage.deliver(delivery) == 200
-    stage.until(lambda: len(stage.workflows()) > 1, what="a dead letter")
-    stage.until(lambda: all(phase == "Succeeded" for phase in stage.phases()), what="it ends")
-    again = stage.workflow(delivery)
-    assert again is not None
-    assert again["metadata"]["uid"] == first["metadata"]["uid"]
-    assert stage.record() == record
+    stage.until(lambda: len(stage.workflows()) > 1, what="a second workflow")
+    stage.until(
+        lambda: all(each.get("status", {}).get("phase") in FINISHED for each in stage.workflows()), what="it ends"
+    )
+    assert {each["status"]["phase"] for each in stage.workflows()} == {"Succeeded"}
+    assert (stage.record(), stage.labels()) == (record, labels)
     assert stage.witness.when("SIGTERM", job_name(later)) is None
+    assert stage.runs() == {later["metadata"]["name"]}
