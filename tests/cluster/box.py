@@ -116,15 +116,19 @@ def open_box(folder: Path) -> Box:
         (controller / CGROUP).mkdir(exist_ok=True)
     separate = ["--pid", "--mount-proc", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child"]
     log = folder / "init.log"
-    with log.open("wb") as output:
-        subprocess.Popen(  # it outlives this process: find() and close() are its handles
-            ["unshare", *separate, sys.executable, "-m", _MODULE, str(folder)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    command = ["unshare", *separate, sys.executable, "-m", _MODULE, str(folder)]
+    # Not a subprocess object: it outlives this process, and find() and close() are its handles.
+    os.posix_spawnp(
+        command[0],
+        command,
+        {**os.environ, "PYTHONPATH": str(ROOT)},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
     deadline = time.monotonic() + _DEADLINE_S
     while time.monotonic() < deadline:
         if (box := find(folder)) and (folder / SOCKET).exists():
