@@ -28,8 +28,8 @@ def test_every_link_within_the_repository_leads_somewhere(document: Path) -> Non
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`?\bmake ([a-z]+)\b", (ROOT / "README.md").read_text()))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?\bmake ([a-z0-9-]+)\b", (ROOT / "README.md").read_text()))
     assert named - {"it"} <= targets
 
 
