@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,8 +98,3 @@ def person(cluster: Cluster, *, command: Path) -> ArgoClient:
     client.close()
     server = f"{cluster.address('argo-server', namespace='argo')}:2746"
     return ArgoClient(cluster=cluster, command=command, server=server, token=token)
-
-
-def delivery_id() -> str:
-    """A new delivery's id."""
-    return str(uuid.uuid4())

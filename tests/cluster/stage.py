@@ -167,22 +167,6 @@ class Stage:
         found: dict[str, Any] = json.loads(self.lease()["metadata"]["annotations"][RECORD])
         return found
 
-    def nodes(self, name: str) -> list[dict[str, Any]]:
-        """A Workflow's nodes."""
-        return list(((self.named(name) or {}).get("status") or {}).get("nodes", {}).values())
-
-    def failures(self, name: str) -> list[str]:
-        """Messages of a Workflow's nodes that failed."""
-        return [node.get("message", "") for node in self.nodes(name) if node["phase"] in ("Failed", "Error")]
-
-    def step_pods(self, name: str) -> list[dict[str, Any]]:
-        """A Workflow's pods."""
-        query = {"labelSelector": f"workflows.argoproj.io/workflow={name}"}
-        found: list[dict[str, Any]] = self.client.ask("GET", f"/api/v1/namespaces/{self.home}/pods", query=query)[
-            "items"
-        ]
-        return found
-
     def state(self) -> dict[str, Any]:
         """The task's state document."""
         path = f"/api/v1/namespaces/{self.agents}/configmaps/task-{self.task}-state"
