@@ -189,6 +189,22 @@ def test_a_run_that_does_not_say_what_it_is_is_kept_and_reported(scene: Scene, s
     assert scene.record().agents[0].reason.startswith("names no")
 
 
+def test_a_run_without_labels_is_found_where_the_task_is_read_from_its_spec(scene: Scene) -> None:
+    """By default a label selects a task's runs, so one without labels is not seen; any other path lists them all."""
+    run = scene.agent()["metadata"]["name"]
+    scene.api.patch("coderuns", run, {"metadata": {"labels": None}}, namespace=DEFAULTS.namespaces.agents)
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.runs() == {run}
+
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], task="spec.taskId"),))
+    scene.later(5)
+    scene.github.push("task-7-work", OLD)
+    assert scene.play(scene.workflow(sha=OLD)) is Exit.DONE
+    assert scene.runs() == set()
+
+
 @pytest.mark.parametrize(
     "text",
     ["{", "[]", '{"version": 2}', '{"version": 1, "phase": "completed"}'],
