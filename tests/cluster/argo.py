@@ -19,6 +19,7 @@ from tests.cluster.images import Images
 from tests.cluster.kubernetes import Identities
 from tests.cluster.network import Network
 from tests.cluster.programs import EVENTS, WORKFLOWS, Programs, module_folder
+from tests.control_plane.binaries import find
 
 Json = dict[str, Any]
 NAMESPACE = "argo"
@@ -125,7 +126,8 @@ def _container(manifest: Json) -> Json:
 
 
 def _built(folder: Path) -> list[Json]:
-    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=True)
+    command = [str(find().kubectl), "kustomize", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return list(yaml.safe_load_all(done.stdout))
 
 

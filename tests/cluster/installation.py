@@ -14,6 +14,7 @@ from pipelines.render import rendered, write
 from pipelines.settings import Settings
 from tests.cluster.images import Image
 from tests.cluster.network import Network
+from tests.control_plane.binaries import find
 from tests.control_plane.installation import settings_with
 
 TOKEN = "ghs_cluster"
@@ -34,7 +35,7 @@ class Kubectl:
         Raises:
             KubectlError: It failed.
         """
-        command = ["kubectl", "--kubeconfig", str(self.kubeconfig), *arguments]
+        command = [str(find().kubectl), "--kubeconfig", str(self.kubeconfig), *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
             raise KubectlError(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()[-2000:]}")
