@@ -49,7 +49,8 @@ def test_a_workflow_that_is_stopped_says_so_and_can_be_retried(stage: Stage, pla
     found = stage.named(name)
     assert found is not None
     nodes = found["status"]["nodes"].values()
-    assert [node["templateName"] for node in nodes if node["type"] == "Pod"] == [names.ENTRYPOINT, names.FAIL]
+    # Nodes are a map: they come in no order.
+    assert {node["templateName"] for node in nodes if node["type"] == "Pod"} == {names.ENTRYPOINT, names.FAIL}
 
     argo.retry(name, by="command")
     stage.until(lambda: stage.phase_of(name) == "Succeeded", what="the retry succeeds", deadline_s=120)
