@@ -31,13 +31,18 @@ def _text(path: str, *patterns: str) -> dict[str, Any]:
     return {"path": path, "type": "string", "value": [f"^(?:{pattern})$" for pattern in patterns]}
 
 
+def _literal(text: str) -> str:
+    """A pattern that matches just this text; Python escapes the hyphen, which Go and people read better bare."""
+    return re.escape(text).replace("\\-", "-")
+
+
 def _filters(settings: Settings) -> list[dict[str, Any]]:
     rules = settings.events
     return [
         _text("headers.X-Github-Event.0", "push"),
         _text("body.X-GitHub-Delivery", _DELIVERY),
-        _text("body.repository.full_name", *(re.escape(name).replace("\\-", "-") for name in rules.repositories)),
-        _text("body.sender.login", *(re.escape(login).replace("\\-", "-") for login in rules.senders)),
+        _text("body.repository.full_name", *map(_literal, rules.repositories)),
+        _text("body.sender.login", *map(_literal, rules.senders)),
         _text("body.sender.type", "Bot" if all(login.endswith("[bot]") for login in rules.senders) else "Bot|User"),
         _text("body.ref", settings.push.branch),
         _text("body.after", _PATTERNS["sha"]),

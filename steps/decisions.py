@@ -1,7 +1,8 @@
 """The rules: pure functions over plain values, no I/O, no clock.
 
-What they guarantee is in docs/guarantees.md; each rule's source is ../docs/decisions/0001-watermark.md unless it says
-otherwise. Times are the API server's creationTimestamps (whole seconds), so every comparison is between equal clocks.
+What they guarantee is in docs/guarantees.md; each rule's source is docs/decisions/0001-watermark.md unless it says
+otherwise. Every comparison is between equal clocks: runs and watermarks by the API server's creationTimestamps (whole
+seconds), pushes among themselves by GitHub's.
 """
 
 from __future__ import annotations

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pipelines import names
-from steps.push import PARAMETERS
+from pipelines import submission
 from tests.bench.measured import BenchError
 from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo
@@ -119,22 +118,15 @@ class Task:
 
     def workflow(self) -> Json:
         """Create the Workflow of the push, as the Sensor does."""
-        delivery = str(uuid.uuid4())
         values = {
             "repository": self.repository,
             "task-id": str(self.number),
             "ref": f"refs/heads/{self.branch}",
             "sha": NEW,
             "pushed-at": str(int(time.time())),
-            "correlation-id": delivery,
+            "correlation-id": str(uuid.uuid4()),
         }
-        parameters = [{"name": each.name, "value": values[each.name]} for each in PARAMETERS if each.name in values]
-        manifest = {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Workflow",
-            "metadata": {"name": f"cancel-{delivery}"},
-            "spec": {"workflowTemplateRef": {"name": names.TEMPLATE}, "arguments": {"parameters": parameters}},
-        }
+        manifest = submission.workflow(values, settings=self.world.settings)
         namespace = self.world.settings.namespaces.workflows
         return self.world.client.ask("POST", f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows", manifest)
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from pipelines import names
+from pipelines import names, submission
 from steps.hold import RECORD
 from steps.lease import lease_name
-from steps.push import PARAMETERS, Repository, TaskId
+from steps.push import Repository, TaskId
 from tests.control_plane.installation import Installation
 from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo, Process
@@ -93,22 +93,15 @@ class Stage:
 
     def workflow(self, sha: str = NEW) -> dict[str, Any]:
         """Create the Workflow of a push, as the Sensor does."""
-        delivery = str(uuid.uuid4())
         values = {
             "repository": self.repository,
             "task-id": str(self.task),
             "ref": f"refs/heads/task-{self.task}-work",
             "sha": sha,
             "pushed-at": str(int(time.time())),
-            "correlation-id": delivery,
+            "correlation-id": str(uuid.uuid4()),
         }
-        parameters = [{"name": each.name, "value": values[each.name]} for each in PARAMETERS if each.name in values]
-        manifest = {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Workflow",
-            "metadata": {"name": f"cancel-{delivery}", "namespace": self.installation.settings.namespaces.workflows},
-            "spec": {"workflowTemplateRef": {"name": names.TEMPLATE}, "arguments": {"parameters": parameters}},
-        }
+        manifest = submission.workflow(values, settings=self.installation.settings)
         path = self.installation.path(manifest, collection=True)
         return self.client.ask("POST", path, manifest, query={"fieldValidation": "Strict"})
 
