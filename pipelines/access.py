@@ -85,6 +85,35 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
     )
 
 
+def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
+    """The account of reconcile's pods: it looks at everything, and deletes nothing but Leases that are long idle."""
+    home, agents = settings.namespaces.workflows, settings.namespaces.agents
+    yield _account(names.RECONCILE, namespace=home)
+    yield from _granted(
+        names.RECONCILE,
+        namespace=home,
+        account=names.RECONCILE,
+        home=home,
+        rules=[
+            _rule("coordination.k8s.io", "leases", "get", "list", "update", "delete"),
+            _rule("", "pods", "get", "list"),  # is the holder of a Lease still alive?
+            _rule("argoproj.io", "workflows", "list", "create"),
+            _rule("", "events", "create"),
+            _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's own executor, in the same pod
+        ],
+    )
+    yield from _granted(
+        f"{names.RECONCILE}-agents" if agents == home else names.RECONCILE,
+        namespace=agents,
+        account=names.RECONCILE,
+        home=home,
+        rules=[
+            *(_rule(kind.group, kind.plural, "list") for kind in settings.agents),
+            _rule("", "configmaps", "get", "list", "update"),
+        ],
+    )
+
+
 def sensor_access(settings: Settings) -> Iterator[dict[str, Any]]:
     """The account of the Sensor's pod."""
     home = settings.namespaces.events

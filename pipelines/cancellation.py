@@ -8,29 +8,23 @@ docs/decisions/0002.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from hera.workflows import (
     Container,
     ContainerNode,
     ContainerSet,
-    EmptyDirVolume,
     Env,
     Parameter,
-    Resources,
     RetryStrategy,
-    SecretVolume,
     Step,
     Steps,
     WorkflowTemplate,
 )
 from hera.workflows import models as m
-from hera.workflows.models import VolumeMount
-from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
 from hera.workflows.models.io.k8s.apimachinery.pkg.util.intstr import IntOrString
 
-from pipelines import names
+from pipelines import names, pods
 from steps.errors import Exit
 from steps.push import PARAMETERS
 from steps.settings import ENV
@@ -38,15 +32,6 @@ from steps.settings import ENV
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-# Argo's own containers run as this user; ours do as well, so one pod security context fits all.
-_USER = 8737
-_RESTRICTED = m.SecurityContext(
-    allow_privilege_escalation=False,
-    capabilities=m.Capabilities(drop=["ALL"]),
-    read_only_root_filesystem=True,
-    run_as_non_root=True,
-    run_as_user=_USER,
-)
 _NEVER = f"{Exit.BAD_INPUT}|{Exit.FORBIDDEN}"
 
 
@@ -69,28 +54,7 @@ def environment(settings: Settings) -> list[Env | m.EnvVar]:
     parameters: list[Env | m.EnvVar] = [
         Env(name=parameter.env, value=f"{{{{workflow.parameters.{parameter.name}}}}}") for parameter in PARAMETERS
     ]
-    return [
-        *parameters,
-        Env(name="WORKFLOW_NAME", value="{{workflow.name}}"),
-        Env(name="WORKFLOW_UID", value="{{workflow.uid}}"),
-        Env(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
-        _downward("POD_NAME", "metadata.name"),
-        _downward("POD_UID", "metadata.uid"),
-        Env(name=ENV, value=settings.for_steps()),
-    ]
-
-
-def _downward(name: str, path: str) -> m.EnvVar:
-    return m.EnvVar(
-        name=name, value_from=m.EnvVarSource(field_ref=m.ObjectFieldSelector(api_version="v1", field_path=path))
-    )
-
-
-def _resources(settings: Settings) -> Resources:
-    requests, limits = settings.workflow.requests, settings.workflow.limits
-    return Resources(
-        cpu_request=requests.cpu, memory_request=requests.memory, cpu_limit=limits.cpu, memory_limit=limits.memory
-    )
+    return [*parameters, *pods.identity(), Env(name=ENV, value=settings.for_steps())]
 
 
 def _node(step: str, *, name: str, settings: Settings) -> ContainerNode:
@@ -101,28 +65,10 @@ def _node(step: str, *, name: str, settings: Settings) -> ContainerNode:
         image_pull_policy=settings.image.pull_policy,
         command=["python", "-m", f"steps.{step}"],
         env=environment(settings),
-        resources=_resources(settings),
-        security_context=_RESTRICTED,
-        volume_mounts=[
-            VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - the pod's own empty folder
-            VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
-        ],
+        resources=pods.resources(settings),
+        security_context=pods.RESTRICTED,
+        volume_mounts=pods.mounts(settings),
     )
-
-
-def _pod_spec_patch() -> str:
-    """Make Argo's own containers pass the `restricted` Pod Security Standard too."""
-    restricted = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "runAsNonRoot": True,
-        "runAsUser": _USER,
-    }
-    patch = {
-        "initContainers": [{"name": "init", "securityContext": restricted}],
-        "containers": [{"name": "wait", "securityContext": restricted}],
-    }
-    return json.dumps(patch, indent=1)
 
 
 def workflow_template(settings: Settings) -> dict[str, Any]:
@@ -140,10 +86,8 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             for parameter in PARAMETERS
         ],
         service_account_name=names.STEPS_ACCOUNT,
-        security_context=m.PodSecurityContext(
-            run_as_non_root=True, run_as_user=_USER, seccomp_profile=m.SeccompProfile(type="RuntimeDefault")
-        ),
-        pod_spec_patch=_pod_spec_patch(),
+        security_context=pods.SECURITY,
+        pod_spec_patch=pods.spec_patch(),
         pod_metadata=m.Metadata(labels=names.APP),
         workflow_metadata=m.WorkflowMetadata(labels=names.APP | {names.TASK_LABEL: "{{workflow.parameters.task-id}}"}),
         synchronization=m.Synchronization(
@@ -160,15 +104,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
     ) as template:
         with ContainerSet(
             name=names.ENTRYPOINT,
-            volumes=[
-                EmptyDirVolume(name="tmp", mount_path="/tmp", medium="Memory", size_limit=Quantity("16Mi")),  # noqa: S108 - as above
-                SecretVolume(
-                    name="github",
-                    secret_name=rules.credentials_secret,
-                    mount_path=settings.github.credentials_dir,
-                    optional=True,
-                ),
-            ],
+            volumes=pods.volumes(settings),
             active_deadline_seconds=rules.deadline_s,
             retry_strategy=RetryStrategy(
                 limit=rules.retries,
@@ -193,8 +129,8 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             image_pull_policy=settings.image.pull_policy,
             command=["python", "-m", "steps.fail"],
             env=environment(settings),
-            resources=_resources(settings),
-            security_context=_RESTRICTED,
+            resources=pods.resources(settings),
+            security_context=pods.RESTRICTED,
             active_deadline_seconds=rules.deadline_s,
         )
     return dict(template.to_dict())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-TEMPLATE = "cancel-agents"
+from steps import hold, workflow
+
+TEMPLATE = workflow.TEMPLATE
 ENTRYPOINT = "cancel-and-settle"
 ON_EXIT = "on-exit"
 FAIL = "fail"
@@ -11,6 +13,7 @@ LIMITS_KEY = "concurrent"
 STEPS_ACCOUNT = "cancel-agents"
 SENSOR = "implementation-agent-remediation"  # the platform's own name: GitOps updates the platform's Sensor in place
 SENSOR_ACCOUNT = "cancel-agents-sensor"
-APP = {"app.kubernetes.io/name": "agent-cancellation", "app.kubernetes.io/managed-by": "agent-cancellation"}
-TASK_LABEL = "agent-cancellation/task"
+APP = workflow.APP
+TASK_LABEL = hold.TASK
 DELIVERY_LABEL = "agent-cancellation/delivery"
+RECONCILE = "reconcile-cancellations"  # template, schedule and account

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines import access, sensor
 from pipelines.cancellation import limits, workflow_template
 from pipelines.manifest_yaml import dump
+from pipelines.reconciliation import reconcile_template, schedule
 from pipelines.settings import read
 from steps.errors import Exit, StepError
 
@@ -31,10 +32,13 @@ HEADER = "# Rendered by agent-cancellation (make render): do not edit.\n"
 def manifests(settings: Settings) -> Iterator[dict[str, Any]]:
     """Every object, in the order in which it is applied."""
     yield from access.steps_access(settings)
+    yield from access.reconcile_access(settings)
     yield from access.sensor_access(settings)
     yield access.network_policy(settings)
     yield limits(settings)
     yield workflow_template(settings)
+    yield reconcile_template(settings)
+    yield schedule(settings)
     if settings.events.render_event_source:
         yield sensor.event_source(settings)
     yield sensor.sensor(settings)

@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from steps.errors import BadInputError
-from steps.push import PARAMETERS
-from steps.settings import Count, Name, StepSettings, load
+from steps.settings import Count, Name, PushSources, ReconcileSettings, StepSettings, load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _STRICT = ConfigDict(extra="forbid")
-_REPOSITORY = next(parameter for parameter in PARAMETERS if parameter.name == "repository")
-_SENDER = r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}(\[bot\])?$"
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi)?$")]
 
@@ -65,19 +62,11 @@ class WorkflowRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventRules:
+class EventRules(PushSources):
     """Which webhooks become Workflows."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    repositories: Annotated[
-        tuple[Annotated[str, Field(pattern=f"^{_REPOSITORY.pattern}$")], ...],
-        Field(min_length=1, description="owner/name; pushes to any other are ignored"),
-    ]
-    senders: Annotated[
-        tuple[Annotated[str, Field(pattern=_SENDER)], ...],
-        Field(min_length=1, description="logins whose pushes make agents stale"),
-    ]
     event_source: Annotated[Name, Field(description="name of the EventSource")]
     event_name: Annotated[Name, Field(description="name of the event in it")]
     render_event_source: Annotated[
@@ -90,7 +79,7 @@ class EventRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(StepSettings):
+class Settings(ReconcileSettings):
     """Everything that can be decided."""
 
     image: Image
@@ -98,13 +87,26 @@ class Settings(StepSettings):
     events: EventRules
 
     def for_steps(self) -> str:
-        """What goes into a container's environment: JSON, one value a line, so that a diff shows what changed.
+        """What the steps of a push find in their environment.
 
         Raises:
             BadInputError: A value contains braces that Argo would evaluate.
         """
+        return self._dumped(StepSettings)
+
+    def for_reconcile(self) -> str:
+        """What reconcile finds in its environment.
+
+        Raises:
+            BadInputError: A value contains braces that Argo would evaluate.
+        """
+        return self._dumped(ReconcileSettings)
+
+    def _dumped(self, tree: type[StepSettings]) -> str:
+        """JSON, one value a line, so that a diff shows what changed."""
         values = TypeAdapter(type(self)).dump_python(self, mode="json")
-        text = json.dumps({field.name: values[field.name] for field in fields(StepSettings)}, indent=1)
+        values["events"] = {field.name: values["events"][field.name] for field in fields(PushSources)}
+        text = json.dumps({field.name: values[field.name] for field in fields(tree)}, indent=1)
         if found := re.search(r"\{\{|\$\(", text):
             raise BadInputError(f"settings: no value may contain {found.group()}: Argo or Kubernetes would evaluate it")
         return text

@@ -1,9 +1,8 @@
 """Submitting a cancellation by hand, and waiting for it properly.
 
-Guarantees: the parameters are checked by the same patterns as at the Sensor before anything is sent; the Workflow
-brings nothing but a name, labels, priority and arguments, so it is accepted under `templateReferencing: Secure`;
-waiting ends only when the Workflow has ended (one that waits for its task's mutex is Pending, which is not an end). Two
-ways lead to a cluster: Argo Server (pipelines.argo_server) and a kubeconfig (KubernetesApi below).
+Guarantees: waiting ends only when the Workflow has ended (one that waits for its task's mutex is Pending, which is not
+an end). What is submitted is steps.workflow's. Two ways lead to a cluster: Argo Server (pipelines.argo_server) and a
+kubeconfig (KubernetesApi below).
 """
 
 from __future__ import annotations
@@ -12,19 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipelines import names
 from steps.errors import Exit, UnavailableError
-from steps.kube import Resource
-from steps.push import PARAMETERS, from_env
+from steps.workflow import WORKFLOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from pipelines.settings import Settings
     from steps.clock import Clock
     from steps.kube import Kube
 
-WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="workflows")
 _ENDED = ("Succeeded", "Failed", "Error")
 _EXIT_CODE = re.compile(r"code:? (\d+)\b")
 _POLL_S = 2.0
@@ -74,34 +69,6 @@ class Result:
     phase: str
     message: str
     exit: int
-
-
-def workflow(values: Mapping[str, str], *, settings: Settings) -> Json:
-    """The Workflow of a push.
-
-    Args:
-        values: Parameters of the WorkflowTemplate by name; those with a default may be left out.
-        settings: Where it goes.
-
-    Raises:
-        BadInputError: A parameter is unknown, missing or malformed.
-    """
-    known = {parameter.name: parameter for parameter in PARAMETERS}
-    push = from_env({known[name].env: value for name, value in values.items()}, rules=settings.push)
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "metadata": {
-            "name": f"cancel-{push.correlation_id}",
-            "namespace": settings.namespaces.workflows,
-            "labels": names.APP | {names.TASK_LABEL: str(push.task)},
-        },
-        "spec": {
-            "workflowTemplateRef": {"name": names.TEMPLATE},
-            "priority": int(push.pushed_at.timestamp()),
-            "arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]},
-        },
-    }
 
 
 def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: Callable[[str], None]) -> Result:

@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.settings import read
-from pipelines.submission import Cluster, KubernetesApi, Result, wait, workflow
+from pipelines.submission import Cluster, KubernetesApi, Result, wait
 from steps.clock import SystemClock
 from steps.errors import Exit, StepError
 from steps.kube import Kube
 from steps.runs import repository_of
 from steps.transport import connect
+from steps.workflow import workflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.decisions import Claim, Resume, Start, Superseded, decide_claim, watermark
+from steps.push import RECONCILE
 from steps.record import Labels, Phase, Record
 
 if TYPE_CHECKING:
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def decision(stored: Record | None, *, context: Context) -> Claim:
-    """What this step's push means, given the record as it stands."""
+    """What this step's push means, given the record as it stands.
+
+    A push that reconcile brings is minutes late, and agents of the new code may have started right after it: its own
+    time alone bounds what is stale, with no tolerance for them to fall into.
+    """
     mark = watermark(
         created_at=context.created_at,
         pushed_at=context.push.pushed_at,
-        tolerance_s=context.settings.push.tolerance_s,
+        tolerance_s=0.0 if context.push.reason == RECONCILE else context.settings.push.tolerance_s,
     )
     return decide_claim(stored, push=context.push, mark=mark)
 

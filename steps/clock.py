@@ -62,3 +62,11 @@ def parse_stamp(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset")
     return moment.astimezone(UTC)
+
+
+def moment(text: object) -> datetime | None:
+    """A moment as somebody else wrote it; None if it is none."""
+    try:
+        return parse_stamp(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -14,7 +14,7 @@ import traceback
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from steps import push, settings
 from steps.clock import SystemClock
@@ -33,12 +33,27 @@ if TYPE_CHECKING:
     from steps.github import GitHub
     from steps.settings import GitHubRules
 
+C = TypeVar("C")
+
 # What the rendered containers get besides the parameters and the settings.
 POD_ENV = ("WORKFLOW_NAME", "WORKFLOW_UID", "WORKFLOW_CREATED_AT", "POD_NAME", "POD_UID")
 
 
 def run(step: Callable[[Context], None]) -> int:
+    """Run a step of a push as the container's process.
+
+    Returns:
+        The exit code.
+    """
+    return run_with(step, prepare=_context)
+
+
+def run_with(step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str], Clock, Log], C]) -> int:
     """Run a step as the container's process.
+
+    Args:
+        step: The step.
+        prepare: Makes what it works with from the environment.
 
     Returns:
         The exit code.
@@ -47,7 +62,7 @@ def run(step: Callable[[Context], None]) -> int:
     log = Log(clock=clock).bind(step=step.__name__)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        step(_context(os.environ, clock=clock, log=log))
+        step(prepare(os.environ, clock, log))
     except StepError as error:
         log.error(str(error), error=type(error).__name__, exit=int(error.exit))
         return error.exit
@@ -63,9 +78,12 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise TerminatedError("SIGTERM: the pod is being stopped")
 
 
-def _context(env: Mapping[str, str], *, clock: Clock, log: Log) -> Context:
-    rules = settings.from_env(env)
-    pushed = push.from_env(env, rules=rules.push)
+def check_pod(env: Mapping[str, str]) -> tuple[Holder, datetime]:
+    """Who the process is, and when its Workflow was created by the API server's clock.
+
+    Raises:
+        BadInputError: The environment is not the rendered one.
+    """
     missing = [name for name in POD_ENV if not env.get(name)]
     if missing:
         raise BadInputError(
@@ -73,21 +91,34 @@ def _context(env: Mapping[str, str], *, clock: Clock, log: Log) -> Context:
         )
     if not env["WORKFLOW_CREATED_AT"].isdigit():
         raise BadInputError("WORKFLOW_CREATED_AT is not in Unix seconds: use the rendered WorkflowTemplate")
+    holder = Holder(pod=env["POD_NAME"], pod_uid=env["POD_UID"], workflow_uid=env["WORKFLOW_UID"])
+    return holder, datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC)
+
+
+def _context(env: Mapping[str, str], clock: Clock, log: Log) -> Context:
+    rules = settings.from_env(env, settings.StepSettings)
+    pushed = push.from_env(env, rules=rules.push)
+    holder, created_at = check_pod(env)
     return Context(
         push=pushed,
         settings=rules,
         workflow=env["WORKFLOW_NAME"],
-        created_at=datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC),
-        holder=Holder(pod=env["POD_NAME"], pod_uid=env["POD_UID"], workflow_uid=env["WORKFLOW_UID"]),
+        created_at=created_at,
+        holder=holder,
         kube=Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random),
-        github=partial(_github, rules.github, clock),
+        github=partial(connect_github, rules.github, clock),
         clock=clock,
         random=random.random,
         log=log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task),
     )
 
 
-def _github(rules: GitHubRules, clock: Clock, keep: Callable[[], None]) -> GitHub:
+def connect_github(rules: GitHubRules, clock: Clock, keep: Callable[[], None]) -> GitHub:
+    """A connection with the mounted credentials.
+
+    Raises:
+        ForbiddenError: There are none, or not all of them.
+    """
     # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
     from steps.credentials import Handover, credentials  # noqa: PLC0415
     from steps.github import GitHub  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""GitHub: one pull request read, two label writes.
+"""GitHub: one pull request read, two label writes, and what was pushed lately.
 
 Guarantees that nothing but a single label is ever added or removed (the whole set is never written, so nobody else's
 label can be lost), that every operation may be repeated, and that rate limits are honoured up to a deadline. GitHub has
@@ -14,7 +14,9 @@ from urllib.parse import quote
 import requests
 from github import BadCredentialsException, Github, GithubException
 
+from steps.activity import Activity
 from steps.backoff import backoff
+from steps.clock import parse_stamp
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, UnavailableError
 from steps.record import PullRequest
 
@@ -84,6 +86,35 @@ class GitHub:
             _pull_request(pull)
             for pull in found
             if ((pull["head"]["repo"] or {}).get("full_name") or "").casefold() == repository.casefold()
+        ]
+
+    def activity(self, *, repository: str) -> list[Activity]:
+        """The latest changes of a repository's branches within a day, newest first: one page of a hundred.
+
+        Raises:
+            BadInputError: The repository does not exist, or the credentials may not see it.
+            ForbiddenError: The credentials may not read contents.
+        """
+        query = {"time_period": "day", "per_page": "100"}
+        try:
+            found = self._ask("GET", f"/repos/{repository}/activity", parameters=query)
+        except NotFoundError as error:
+            raise BadInputError(
+                f"GitHub has no repository {repository}, or the credentials may not see it: was it renamed?"
+            ) from error
+        except ForbiddenError as error:
+            raise ForbiddenError(
+                f"GitHub refuses the activity of {repository}: give the App or token read access to contents, or set "
+                "reconcile.ask_github to false"
+            ) from error
+        return [
+            Activity(
+                ref=entry["ref"],
+                sha=entry["after"],
+                at=parse_stamp(entry["timestamp"]),
+                by=(entry.get("actor") or {}).get("login", ""),
+            )
+            for entry in found
         ]
 
     def pull_request(self, *, repository: str, number: int) -> PullRequest:

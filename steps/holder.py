@@ -39,6 +39,13 @@ class Holder:
         return f"{self.workflow_uid}/{self.pod_uid}/{self.pod}"
 
 
+def pod_of(identity: str) -> tuple[str, str] | None:
+    """(name, uid) of the pod that a holderIdentity names; None if it names none."""
+    _, _, rest = identity.partition("/")
+    uid, _, name = rest.partition("/")
+    return (name, uid) if name and uid else None
+
+
 def is_dead(identity: str, *, kube: Kube, namespace: str) -> bool:
     """Whether a holder has provably ended; False also means "cannot tell".
 
@@ -47,10 +54,10 @@ def is_dead(identity: str, *, kube: Kube, namespace: str) -> bool:
         kube: The API server.
         namespace: Where the holders' pods run.
     """
-    _, _, rest = identity.partition("/")
-    uid, _, name = rest.partition("/")
-    if not uid or not name:
+    holder = pod_of(identity)
+    if holder is None:
         return False
+    name, uid = holder
     try:
         pod = kube.get(PODS, namespace=namespace, name=name)
     except NotFoundError:

@@ -72,6 +72,7 @@ class Resource:
 
 
 CONFIG_MAPS = Resource(group="", version="v1", plural="configmaps")
+EVENTS = Resource(group="", version="v1", plural="events")
 PODS = Resource(group="", version="v1", plural="pods")
 JOBS = Resource(group="batch", version="v1", plural="jobs")
 LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases")
@@ -97,7 +98,14 @@ class Kube:
         return self._read(resource.path(namespace=namespace, name=name))
 
     def list(
-        self, resource: Resource, *, namespace: str, labels: str = "", fields: str = "", metadata_only: bool = False
+        self,
+        resource: Resource,
+        *,
+        namespace: str,
+        labels: str = "",
+        fields: str = "",
+        metadata_only: bool = False,
+        page: int = 0,
     ) -> Iterator[Json]:
         """Read a collection, page by page.
 
@@ -107,15 +115,16 @@ class Kube:
             labels: Label selector.
             fields: Field selector.
             metadata_only: Ask for metadata alone, a fraction of the bytes where objects are large.
+            page: Objects in one page, where the usual number of them could be too large for memory; 0 for the usual.
         """
         path = resource.path(namespace=namespace)
         selectors = {"labelSelector": labels, "fieldSelector": fields}
-        query = {"limit": str(self._rules.page)} | {name: text for name, text in selectors.items() if text}
+        query = {"limit": str(page or self._rules.page)} | {name: text for name, text in selectors.items() if text}
         accept = METADATA_ONLY if metadata_only else "application/json"
         while True:
-            page = self._read(f"{path}?{urlencode(query)}", accept=accept)
-            yield from page.get("items") or ()
-            token = page.get("metadata", {}).get("continue")
+            found = self._read(f"{path}?{urlencode(query)}", accept=accept)
+            yield from found.get("items") or ()
+            token = found.get("metadata", {}).get("continue")
             if not token:
                 return
             query["continue"] = token

@@ -62,7 +62,8 @@ class Snapshot:
         return parse(text) if text else None
 
 
-def _snapshot(body: Json) -> Snapshot:
+def snapshot_of(body: Json) -> Snapshot:
+    """A Lease as the API server gave it."""
     spec = body.get("spec") or {}
     return Snapshot(
         body=body,
@@ -100,7 +101,7 @@ class TaskLease:
     def read(self) -> Snapshot | None:
         """The Lease now; None if there never was one."""
         try:
-            return _snapshot(self._kube.get(LEASES, namespace=self._namespace, name=self._name))
+            return snapshot_of(self._kube.get(LEASES, namespace=self._namespace, name=self._name))
         except NotFoundError:
             return None
 

@@ -23,6 +23,8 @@ TaskId = NewType("TaskId", str)
 Sha = NewType("Sha", str)
 
 ZERO_SHA = "0" * 40
+# Reason and requester of what reconcile submits.
+RECONCILE = "reconcile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from steps.kube import Resource
 from steps.record import Agent, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from steps.context import Context
     from steps.kube import Json, Kube
@@ -92,11 +93,29 @@ def list_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: Tas
     """
     for kind in kinds:
         key = fieldpath.label_key(kind.task)
-        wanted = kind.selector | ({key: str(task)} if key else {})
-        labels = ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
+        labels = _selector(kind.selector | ({key: str(task)} if key else {}))
         for obj in kube.list(resource(kind), namespace=namespace, labels=labels):
             if fieldpath.read(obj, kind.task) == task:
                 yield parse_run(obj, kind=kind)
+
+
+def live_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str) -> Iterator[tuple[str, Run]]:
+    """Every run of every task that has not finished, with the task; one list a kind.
+
+    Raises:
+        BadInputError: A kind is not served: its CRD is not installed.
+    """
+    for kind in kinds:
+        key = fieldpath.label_key(kind.task)
+        labels = ",".join(filter(None, (_selector(kind.selector), key)))
+        for obj in kube.list(resource(kind), namespace=namespace, labels=labels):
+            task = fieldpath.read(obj, kind.task)
+            if task and fieldpath.read(obj, kind.phase) not in kind.finished:
+                yield task, parse_run(obj, kind=kind)
+
+
+def _selector(wanted: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
 
 
 def task_runs(context: Context) -> tuple[Run, ...]:
@@ -107,13 +126,16 @@ def task_runs(context: Context) -> tuple[Run, ...]:
     )
 
 
+def judge(run: Run, *, repository: str, mark: datetime, head_sha: str) -> Verdict:
+    """Decide about a run by its kind's rules; the rest is decide_run's."""
+    policy = Policy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
+    return decide_run(run.facts, policy=policy, repository=repository, mark=mark, head_sha=head_sha)
+
+
 def judge_for(record: Record, run: Run) -> Verdict:
     """Decide about a run by a record: its repository, its watermark and the head SHA that it protects."""
-    policy = Policy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
     protected = record.pull_request.head_sha if record.pull_request else record.push.sha
-    return decide_run(
-        run.facts, policy=policy, repository=record.push.repository, mark=record.watermark, head_sha=protected
-    )
+    return judge(run, repository=record.push.repository, mark=record.watermark, head_sha=protected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

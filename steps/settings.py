@@ -1,7 +1,8 @@
 """Settings of the steps: one frozen tree, defined here and nowhere else.
 
 `pipelines.settings` extends it with what only the generator needs, reads it from `settings.toml` and renders the part
-below into the environment of every container as `CANCELLATION_SETTINGS`; the steps read it back from there. An unknown
+below into the environment of every container as `CANCELLATION_SETTINGS` (`StepSettings` for the steps of a push,
+`ReconcileSettings` for reconcile); the steps read it back from there. An unknown
 or malformed key is an error that names it. Credentials are never settings: they are files in `github.credentials_dir`.
 """
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from steps.errors import BadInputError
+from steps.push import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -232,6 +234,67 @@ class StepSettings:
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
 
 
+# owner/name of a repository and login of an account, as patterns.
+REPOSITORY = next(parameter.pattern for parameter in PARAMETERS if parameter.name == "repository")
+SENDER = r"[A-Za-z0-9][A-Za-z0-9-]{0,99}(\[bot\])?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushSources:
+    """Whose pushes count, and where."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    repositories: Annotated[
+        tuple[Annotated[str, Field(pattern=f"^{REPOSITORY}$")], ...],
+        Field(min_length=1, description="owner/name; pushes to any other are ignored"),
+    ]
+    senders: Annotated[
+        tuple[Annotated[str, Field(pattern=f"^{SENDER}$")], ...],
+        Field(min_length=1, description="logins whose pushes make agents stale"),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRules:
+    """How what went wrong anyway is found and finished."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    every_s: Annotated[
+        int,
+        Field(ge=10, le=60, description="from one pass to the next; a pod of each minute does them one after another"),
+    ]
+    stuck_after_s: Annotated[
+        Seconds, Field(description="an unfinished cancellation without a sign of life for this long is taken up again")
+    ]
+    lost_after_s: Annotated[
+        Seconds, Field(description="a push that GitHub knows of and no Workflow does is lost after this long")
+    ]
+    ask_github: Annotated[
+        bool,
+        Field(
+            description="look for lost pushes: one request per repository with live agents and pass; needs read access "
+            "to contents"
+        ),
+    ]
+    in_flight: Annotated[Count, Field(description="repairs under way at once")]
+    tries: Annotated[Count, Field(description="repairs of one task before it is left to a person")]
+    backoff_s: Annotated[Seconds, Field(description="pause after a task's first repair; doubles with each further one")]
+    keep_idle_days: Annotated[
+        int, Field(ge=1, le=3650, description="a finished task's Lease and record are deleted after this long")
+    ]
+    dry_run: Annotated[bool, Field(description="only log what would be done")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileSettings(StepSettings):
+    """Everything that reconcile can be told."""
+
+    reconcile: ReconcileRules
+    events: PushSources
+
+
 T = TypeVar("T", bound=StepSettings)
 
 
@@ -256,8 +319,12 @@ def load(tree: type[T], values: Mapping[str, object], *, source: str) -> T:
         raise BadInputError(f"{source}: " + "; ".join(problems)) from error
 
 
-def from_env(env: Mapping[str, str]) -> StepSettings:
+def from_env(env: Mapping[str, str], tree: type[T]) -> T:
     """Read back what the generator rendered into the container's environment.
+
+    Args:
+        env: The container's environment.
+        tree: What the container was given.
 
     Raises:
         BadInputError: The variable is missing, not JSON, or holds a wrong key.
@@ -269,4 +336,4 @@ def from_env(env: Mapping[str, str]) -> StepSettings:
         values = json.loads(text)
     except ValueError as error:
         raise BadInputError(f"{ENV} is not JSON: render the manifests again") from error
-    return load(StepSettings, values, source=ENV)
+    return load(tree, values, source=ENV)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EPOCH = f"{PREFIX}/epoch"
 FLAG = "cancellation_in_progress"
+# One key, so that copies are bounded: the latest corrupt document.
+QUARANTINE = ".quarantine"
 _ATTEMPTS = 5
 _MAX_MESSAGES = 50
 
@@ -77,9 +79,7 @@ def update(change: Change, *, context: Context, hold: Hold) -> None:
             context.log.info("no state document", config_map=name)
             return
         _fence(stored, hold=hold)
-        wanted = _changed(
-            stored, key=rules.key, change=change, now=stamp(context.clock.now()), warn=context.log.warning
-        )
+        wanted = changed(stored, key=rules.key, change=change, now=stamp(context.clock.now()), warn=context.log.warning)
         if wanted == stored:
             return
         wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | {EPOCH: str(hold.epoch)}
@@ -105,8 +105,16 @@ def _fence(stored: Json, *, hold: Hold) -> None:
         raise FencedError(f"state was written in epoch {text}, our hold is of epoch {hold.epoch}")
 
 
-def _changed(stored: Json, *, key: str, change: Change, now: str, warn: Callable[..., None]) -> Json:
-    """The ConfigMap to write; the stored one itself if nothing is to be written."""
+def changed(stored: Json, *, key: str, change: Change, now: str, warn: Callable[..., None]) -> Json:
+    """The ConfigMap to write; the stored one itself (or an equal one) if nothing is to be written.
+
+    Args:
+        stored: As it was read.
+        key: Of the document.
+        change: What to change in it.
+        now: For its `last_update`.
+        warn: Called if the document cannot be read; it is then copied aside and left as it is.
+    """
     text = (stored.get("data") or {}).get(key)
     if text is None:
         return stored
@@ -116,7 +124,7 @@ def _changed(stored: Json, *, key: str, change: Change, now: str, warn: Callable
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        aside = f"{key}.quarantine"
+        aside = f"{key}{QUARANTINE}"
         warn("state document is not a JSON object: copied aside, left as it is", key=key, copied_to=aside)
         wanted["data"][aside] = text
         return wanted

@@ -12,7 +12,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,14 @@ from steps.holder import Holder
 from steps.kube import Json, Kube, Response
 from steps.lease import lease_name
 from steps.log import Log
+from steps.plan import Intent
 from steps.push import Push, Repository, Sha, TaskId
+from steps.reconcile import sweep_once
 from steps.record import Record, parse
-from steps.settings import StepSettings
+from steps.settings import ReconcileSettings, StepSettings
 from steps.settle import settle
+from steps.sweep import Sweep
+from steps.workflow import COMPLETED, REPAIR
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import ApiServer, ConnectionLostError, make_request
@@ -119,6 +123,7 @@ class Scene:
     github_url: str
     clock: ManualClock
     settings: StepSettings = DEFAULTS
+    rules: ReconcileSettings = DEFAULTS
     api: ApiServer = field(init=False)
     kubelet: Kubelet = field(init=False)
     controller: Controller = field(init=False)
@@ -264,6 +269,61 @@ class Scene:
             self.clock.sleep(5)
         if code is not Exit.DONE:
             self.step(fail, workflow, pod=f"{workflow.name}-exit-{next(self._serial)}")
+        return code
+
+    # What reconcile does.
+
+    def sweep(self, *, pod: str = "reconcile", dry_run: bool = False) -> Sweep:
+        """What a process of reconcile works with."""
+        holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid="reconcile")
+        context = replace(self.context_without_pod(self.workflow()), holder=holder)
+        return Sweep(
+            settings=self.rules,
+            workflow="reconcile-1",
+            started_at=self.clock.now(),
+            started=self.clock.monotonic(),
+            holder=holder,
+            kube=context.kube,
+            github=context.github,
+            clock=self.clock,
+            random=context.random,
+            log=Log(clock=self.clock, stream=self.output).bind(step="reconcile"),
+            dry_run=dry_run,
+        )
+
+    def reconcile(self, *, dry_run: bool = False) -> tuple[Intent, ...]:
+        """One pass."""
+        return sweep_once(self.sweep(dry_run=dry_run))
+
+    def repairs(self) -> list[Json]:
+        """The repairs under way."""
+        namespace = self.settings.namespaces.workflows
+        return self.api.list("workflows", namespace=namespace, labels=f"{REPAIR},{COMPLETED}!=true")
+
+    def run_repairs(self) -> list[Exit]:
+        """Run every repair to its end, as Argo would."""
+        return [self.run_repair(found) for found in self.repairs()]
+
+    def run_repair(self, found: Json) -> Exit:
+        """Run a Workflow that was submitted."""
+        values = {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]}
+        push = Push(
+            repository=Repository(values["repository"]),
+            task=TaskId(values["task-id"]),
+            ref=values["ref"],
+            sha=Sha(values["sha"]),
+            pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
+            correlation_id=values["correlation-id"],
+            reason=values["reason"],
+            dry_run=values["dry-run"] == "true",
+            requested_by=values["requested-by"],
+        )
+        metadata = found["metadata"]
+        created_at = datetime.fromisoformat(metadata["creationTimestamp"])
+        code = self.play(Workflow(name=metadata["name"], uid=metadata["uid"], push=push, created_at=created_at))
+        phase = "Succeeded" if code is Exit.DONE else "Failed"
+        labels = {COMPLETED: "true", "workflows.argoproj.io/phase": phase}
+        self.api.patch("workflows", metadata["name"], {"metadata": {"labels": labels}}, namespace=metadata["namespace"])
         return code
 
     # What became of it.

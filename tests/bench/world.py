@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pipelines import submission
+from steps.workflow import workflow
 from tests.bench.measured import BenchError
 from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo
@@ -126,7 +126,7 @@ class Task:
             "pushed-at": str(int(time.time())),
             "correlation-id": str(uuid.uuid4()),
         }
-        manifest = submission.workflow(values, settings=self.world.settings)
+        manifest = workflow(values, settings=self.world.settings)
         namespace = self.world.settings.namespaces.workflows
         return self.world.client.ask("POST", f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows", manifest)
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from pipelines import names, submission
+from pipelines import names
 from steps.hold import RECORD
 from steps.lease import lease_name
 from steps.push import Repository, TaskId
+from steps.workflow import workflow as workflow_of_a_push
 from tests.control_plane.installation import Installation
 from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo, Process
@@ -101,7 +102,7 @@ class Stage:
             "pushed-at": str(int(time.time())),
             "correlation-id": str(uuid.uuid4()),
         }
-        manifest = submission.workflow(values, settings=self.installation.settings)
+        manifest = workflow_of_a_push(values, settings=self.installation.settings)
         path = self.installation.path(manifest, collection=True)
         return self.client.ask("POST", path, manifest, query={"fieldValidation": "Strict"})
 

@@ -275,7 +275,7 @@ def test_a_value_that_argo_would_evaluate_is_refused() -> None:
 )
 def test_settings_that_do_not_reach_a_step_are_named(env: dict[str, str], told: str) -> None:
     with pytest.raises(BadInputError, match=told):
-        settings.from_env(env)
+        settings.from_env(env, settings.StepSettings)
 
 
 def test_what_is_rendered_is_what_the_steps_read_back() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.submission import KubernetesApi, exit_code, wait, workflow
+from pipelines.submission import KubernetesApi, exit_code, wait
 from pipelines.submit import main
 from steps.errors import BadInputError, Exit, NotFoundError, UnavailableError
 from steps.kube import Kube
+from steps.workflow import workflow
 from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
 from tests.scene import DEFAULTS, NEW, InProcess

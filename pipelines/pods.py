@@ -1,0 +1,88 @@
+"""What every pod of ours has: it meets the `restricted` Pod Security Standard, knows itself, sees GitHub's Secret."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hera.workflows import EmptyDirVolume, Env, Resources, SecretVolume
+from hera.workflows import models as m
+from hera.workflows.models import VolumeMount
+from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+# Argo's own containers run as this user; ours do as well, so one pod security context fits all.
+_USER = 8737
+RESTRICTED = m.SecurityContext(
+    allow_privilege_escalation=False,
+    capabilities=m.Capabilities(drop=["ALL"]),
+    read_only_root_filesystem=True,
+    run_as_non_root=True,
+    run_as_user=_USER,
+)
+SECURITY = m.PodSecurityContext(
+    run_as_non_root=True, run_as_user=_USER, seccomp_profile=m.SeccompProfile(type="RuntimeDefault")
+)
+
+
+def identity() -> list[Env | m.EnvVar]:
+    """Who a container is, in its environment."""
+    return [
+        Env(name="WORKFLOW_NAME", value="{{workflow.name}}"),
+        Env(name="WORKFLOW_UID", value="{{workflow.uid}}"),
+        Env(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
+        _downward("POD_NAME", "metadata.name"),
+        _downward("POD_UID", "metadata.uid"),
+    ]
+
+
+def _downward(name: str, path: str) -> m.EnvVar:
+    return m.EnvVar(
+        name=name, value_from=m.EnvVarSource(field_ref=m.ObjectFieldSelector(api_version="v1", field_path=path))
+    )
+
+
+def resources(settings: Settings) -> Resources:
+    """Compute resources of a container."""
+    requests, limits = settings.workflow.requests, settings.workflow.limits
+    return Resources(
+        cpu_request=requests.cpu, memory_request=requests.memory, cpu_limit=limits.cpu, memory_limit=limits.memory
+    )
+
+
+def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume]:
+    """A pod's folders: one of its own, in memory, and GitHub's credentials."""
+    return [
+        EmptyDirVolume(name="tmp", mount_path="/tmp", medium="Memory", size_limit=Quantity("16Mi")),  # noqa: S108 - the pod's own empty folder
+        SecretVolume(
+            name="github",
+            secret_name=settings.workflow.credentials_secret,
+            mount_path=settings.github.credentials_dir,
+            optional=True,
+        ),
+    ]
+
+
+def mounts(settings: Settings) -> list[VolumeMount]:
+    """Where a container of a set finds the pod's folders."""
+    return [
+        VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - as above
+        VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
+    ]
+
+
+def spec_patch() -> str:
+    """Make Argo's own containers pass the `restricted` Pod Security Standard too."""
+    restricted = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        "runAsUser": _USER,
+    }
+    patch = {
+        "initContainers": [{"name": "init", "securityContext": restricted}],
+        "containers": [{"name": "wait", "securityContext": restricted}],
+    }
+    return json.dumps(patch, indent=1)

@@ -1,0 +1,101 @@
+"""What to do about findings, within limits: pure.
+
+Guarantees: no more repairs are under way than `in_flight`; a task is tried again only after its pause, and not at all
+once it was tried `tries` times or a person has been called. What needs no Workflow is not limited: it costs a few
+requests and ends at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from steps.findings import Kind
+from steps.tries import Tries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from steps.findings import Finding
+    from steps.ledger import Ledger
+    from steps.settings import ReconcileRules
+    from steps.survey import Survey
+
+
+class Action(StrEnum):
+    """What to do about a finding."""
+
+    SUBMIT = "submit a Workflow"
+    REOPEN = "reopen the record and submit a Workflow"
+    FREE = "free the Lease"
+    CLEAR = "clear the flag"
+    SET_ASIDE = "copy the document aside"
+    HAND_OVER = "call a person"
+    WAIT = "wait"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One finding and what to do about it; `why` says why not more."""
+
+    finding: Finding
+    action: Action
+    why: str = ""
+
+
+_MENDED_BY = {
+    Kind.LOST_PUSH: Action.SUBMIT,
+    Kind.STUCK: Action.SUBMIT,
+    Kind.FAILED: Action.SUBMIT,
+    # A finished record would supersede its own push: it has to be unfinished first.
+    Kind.LIVE_STALE: Action.REOPEN,
+    # decide_claim lets these two in: GitHub could not be read, and the labels were left to this very push.
+    Kind.HALF_MOVED: Action.SUBMIT,
+    Kind.ORPHANED_LOCK: Action.FREE,
+    Kind.STRAY_FLAG: Action.CLEAR,
+    Kind.CORRUPT_STATE: Action.SET_ASIDE,
+    Kind.UNREADABLE_RECORD: Action.HAND_OVER,
+    Kind.WRONG_CLOCK: Action.REPORT,
+}
+
+
+def plan(findings: Iterable[Finding], *, survey: Survey, rules: ReconcileRules) -> tuple[Intent, ...]:
+    """What to do about each finding, in their order."""
+    free = rules.in_flight - survey.repairs
+    intents = []
+    for finding in findings:
+        intent = _intent(finding, survey=survey, rules=rules)
+        if intent.action in (Action.SUBMIT, Action.REOPEN):
+            if free <= 0:
+                intent = Intent(finding=finding, action=Action.WAIT, why=f"{rules.in_flight} repairs are under way")
+            free -= 1
+        intents.append(intent)
+    return tuple(intents)
+
+
+def _intent(finding: Finding, *, survey: Survey, rules: ReconcileRules) -> Intent:
+    ledger, action = finding.ledger, _MENDED_BY[finding.kind]
+    tries = ledger.tries if ledger else Tries()
+    if action is Action.SET_ASIDE and finding.document and finding.document.aside:
+        return Intent(finding=finding, action=Action.REPORT, why="copied aside")
+    if action is Action.REPORT:
+        return Intent(finding=finding, action=action)
+    if ledger and ledger.handed_over:
+        return Intent(finding=finding, action=Action.REPORT, why="waits for a person")
+    if tries.count >= rules.tries:
+        return Intent(finding=finding, action=Action.HAND_OVER, why=f"tried {tries.count} times")
+    if not tries.ready_at(survey.now, backoff_s=rules.backoff_s):
+        return Intent(finding=finding, action=Action.WAIT, why=f"tried {tries.count} times, the last a moment ago")
+    return Intent(finding=finding, action=action)
+
+
+def healthy(survey: Survey, findings: Iterable[Finding]) -> Iterator[Ledger]:
+    """Leases whose tries can be forgotten: the task was finished and nothing is wrong with it."""
+    wrong = {finding.task for finding in findings}
+    busy = {task for task, _ in survey.busy}
+    for ledger in survey.ledgers:
+        finished = ledger.record is not None and ledger.record.finished and not ledger.holder
+        if ledger.tries.count and finished and ledger.task not in wrong | busy:
+            yield ledger

@@ -1,0 +1,55 @@
+"""The Workflow of one push, as everybody submits it: the Sensor, a laptop, and reconcile.
+
+Guarantees: parameters are checked by the same patterns as at the Sensor before anything is sent, and the Workflow
+brings nothing but a name, labels, priority and arguments, so that Argo accepts it under `templateReferencing: Secure`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steps.hold import PREFIX, TASK
+from steps.kube import Resource
+from steps.push import PARAMETERS, from_env
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from steps.kube import Json
+    from steps.settings import StepSettings
+
+WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="workflows")
+TEMPLATE = "cancel-agents"
+APP = {"app.kubernetes.io/name": PREFIX, "app.kubernetes.io/managed-by": PREFIX}
+REPAIR = f"{PREFIX}/repair"
+# Argo's own, on every Workflow that it has looked at.
+COMPLETED = "workflows.argoproj.io/completed"
+
+
+def workflow(values: Mapping[str, str], *, settings: StepSettings, labels: Mapping[str, str] | None = None) -> Json:
+    """The Workflow of a push.
+
+    Args:
+        values: Parameters of the WorkflowTemplate by name; those with a default may be left out.
+        settings: Where it goes.
+        labels: Further labels.
+
+    Raises:
+        BadInputError: A parameter is unknown, missing or malformed.
+    """
+    known = {parameter.name: parameter for parameter in PARAMETERS}
+    push = from_env({known[name].env: value for name, value in values.items()}, rules=settings.push)
+    return {
+        "apiVersion": f"{WORKFLOWS.group}/{WORKFLOWS.version}",
+        "kind": "Workflow",
+        "metadata": {
+            "name": f"cancel-{push.correlation_id}",
+            "namespace": settings.namespaces.workflows,
+            "labels": APP | {TASK: str(push.task)} | (dict(labels) if labels else {}),
+        },
+        "spec": {
+            "workflowTemplateRef": {"name": TEMPLATE},
+            "priority": int(push.pushed_at.timestamp()),
+            "arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]},
+        },
+    }
