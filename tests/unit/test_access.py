@@ -56,6 +56,7 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     scene.end_pod("crashed", phase="Failed")
     scene.agent()
     scene.later(5)
+    scene.workflow(pushed_at=workflow.push.pushed_at)
     later = scene.workflow()
 
     def touch(_: object) -> None:
