@@ -13,13 +13,15 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from github import Auth
 
-from pipelines import submission
+from pipelines import cancellation, submission
 from pipelines.settings import Settings, read
+from steps.breaker import Breaker, Breakers
 from steps.cancel import cancel
 from steps.clock import parse_stamp
 from steps.context import Context
@@ -139,6 +141,7 @@ class Scene:
         )
         self.api.create(CRD)
         self.api.create(argo_controller.CRD)
+        self.api.create(cancellation.breakers(DEFAULTS))
         self.argo = ArgoController(api=self.api, namespace=namespaces.workflows)
         client = LocalClient(self.api)
         self.kubelet = Kubelet(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
@@ -199,24 +202,45 @@ class Scene:
 
     def context_without_pod(self, workflow: Workflow, *, random: Callable[[], float] = lambda: 0.5) -> Context:
         """The Context of a process outside the cluster."""
+        kube = Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random)
+        breakers = self.breakers(kube)
         return Context(
             push=workflow.push,
             settings=self.settings,
             workflow=workflow.name,
             created_at=workflow.created_at,
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
-            kube=Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random),
+            kube=kube,
+            breakers=breakers,
             github=lambda keep: GitHub(
                 auth=Auth.Token(TOKEN),
                 rules=replace(self.settings.github, api_url=self.github_url),
                 clock=self.clock,
                 random=random,
                 keep=keep,
+                breaker=breakers.github,
             ),
             clock=self.clock,
             random=random,
             log=Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name),
         )
+
+    def breakers(self, kube: Kube | None = None) -> Breakers:
+        """The breakers as a pod that starts now sees them."""
+        kube = kube or self.context_without_pod(self.workflow()).kube
+        namespace = self.settings.namespaces.workflows
+        found = self.api.get("configmaps", self.settings.breaker.config_map, namespace=namespace)
+        data: dict[str, str] = found.get("data", {})
+        new = partial(
+            Breaker,
+            kube=kube,
+            clock=self.clock,
+            rules=self.settings.breaker,
+            namespace=namespace,
+            mounted=lambda dependency: data.get(dependency, ""),
+            log=Log(clock=self.clock, stream=self.output),
+        )
+        return Breakers(github=new("github"), agents=new("agents"))
 
     def _pod_uid(self, name: str) -> str:
         """Make the step's own pod if it is not there; its uid."""
