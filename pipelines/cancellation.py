@@ -136,6 +136,19 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
     return dict(template.to_dict())
 
 
+def breakers(settings: Settings) -> dict[str, Any]:
+    """The ConfigMap in which the pods keep their breakers; it has no data, so applying it again resets none of them."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": settings.breaker.config_map,
+            "namespace": settings.namespaces.workflows,
+            "labels": dict(names.APP),
+        },
+    }
+
+
 def limits(settings: Settings) -> dict[str, Any]:
     """The ConfigMap behind the semaphore: Argo reads it at each check, so it can be changed while workflows wait."""
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from hera.workflows import EmptyDirVolume, Env, Resources, SecretVolume
+from hera.workflows import ConfigMapVolume, EmptyDirVolume, Env, Resources, SecretVolume
 from hera.workflows import models as m
 from hera.workflows.models import VolumeMount
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
@@ -52,8 +52,8 @@ def resources(settings: Settings) -> Resources:
     )
 
 
-def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume]:
-    """A pod's folders: one of its own, in memory, and GitHub's credentials."""
+def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMapVolume]:
+    """A pod's folders: one of its own, in memory; GitHub's credentials; what all pods know of dependencies."""
     return [
         EmptyDirVolume(name="tmp", mount_path="/tmp", medium="Memory", size_limit=Quantity("16Mi")),  # noqa: S108 - the pod's own empty folder
         SecretVolume(
@@ -62,6 +62,8 @@ def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume]:
             mount_path=settings.github.credentials_dir,
             optional=True,
         ),
+        # Hera calls a volume by its ConfigMap's name.
+        ConfigMapVolume(name=settings.breaker.config_map, mount_path=settings.breaker.mount, optional=True),
     ]
 
 
@@ -70,6 +72,7 @@ def mounts(settings: Settings) -> list[VolumeMount]:
     return [
         VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - as above
         VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
+        VolumeMount(name=settings.breaker.config_map, mount_path=settings.breaker.mount, read_only=True),
     ]
 
 

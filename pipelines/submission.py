@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from steps.errors import Exit, UnavailableError
-from steps.workflow import WORKFLOWS
+from steps.kube import WORKFLOWS
+from steps.waiting import SUPERSEDED_BY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,8 @@ class Result:
     """How a Workflow ended.
 
     Attributes:
-        exit: 0 if it succeeded; otherwise the exit code of the step that failed, or 1 if none can be told.
+        phase: Argo's phase, or `Superseded` if it was ended while it waited, its push having been answered by another.
+        exit: 0 if it succeeded or was superseded; else the exit code of the step that failed, or 1 if none can be told.
     """
 
     name: str
@@ -88,14 +90,17 @@ def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: 
     told, silent = "", 0
     while True:
         try:
-            status = cluster.get(name).get("status") or {}
+            found = cluster.get(name)
             silent = 0
         except UnavailableError:
             silent += 1
             if silent > _PATIENCE:
                 raise
-            status = {}
+            found = {}
+        status = found.get("status") or {}
         phase, message = status.get("phase") or "Pending", status.get("message") or ""
+        if phase in _ENDED and (winner := _labels(found).get(SUPERSEDED_BY)):
+            return Result(name=name, phase="Superseded", message=f"answered by {winner}", exit=Exit.DONE)
         if phase in _ENDED:
             return Result(name=name, phase=phase, message=_reason(status), exit=exit_code(status))
         doing = f"{phase}: {message}" if message else phase
@@ -105,6 +110,10 @@ def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: 
         if clock.monotonic() >= deadline:
             return Result(name=name, phase=phase, message=f"not done after {deadline_s:g} s", exit=Exit.TRY_AGAIN)
         clock.sleep(_POLL_S)
+
+
+def _labels(workflow: Json) -> dict[str, str]:
+    return workflow.get("metadata", {}).get("labels") or {}
 
 
 def _failures(status: Json) -> list[str]:

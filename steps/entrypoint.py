@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from steps import push, settings
+from steps.breaker import Breaker, Breakers, mounted
 from steps.clock import SystemClock
 from steps.context import Context
 from steps.errors import BadInputError, Exit, StepError, TerminatedError
@@ -95,25 +96,43 @@ def check_pod(env: Mapping[str, str]) -> tuple[Holder, datetime]:
     return holder, datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC)
 
 
+def breakers(rules: settings.StepSettings, *, kube: Kube, clock: Clock, log: Log) -> Breakers:
+    """What all pods know of the dependencies."""
+    breaker = partial(
+        Breaker,
+        kube=kube,
+        clock=clock,
+        rules=rules.breaker,
+        namespace=rules.namespaces.workflows,
+        mounted=mounted(Path(rules.breaker.mount)),
+        log=log,
+    )
+    return Breakers(github=breaker("github"), agents=breaker("agents"))
+
+
 def _context(env: Mapping[str, str], clock: Clock, log: Log) -> Context:
     rules = settings.from_env(env, settings.StepSettings)
     pushed = push.from_env(env, rules=rules.push)
     holder, created_at = check_pod(env)
+    log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
+    kube = Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random)
+    known = breakers(rules, kube=kube, clock=clock, log=log)
     return Context(
         push=pushed,
         settings=rules,
         workflow=env["WORKFLOW_NAME"],
         created_at=created_at,
         holder=holder,
-        kube=Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random),
-        github=partial(connect_github, rules.github, clock),
+        kube=kube,
+        github=partial(connect_github, rules.github, clock, known.github),
+        breakers=known,
         clock=clock,
         random=random.random,
-        log=log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task),
+        log=log,
     )
 
 
-def connect_github(rules: GitHubRules, clock: Clock, keep: Callable[[], None]) -> GitHub:
+def connect_github(rules: GitHubRules, clock: Clock, breaker: Breaker, keep: Callable[[], None]) -> GitHub:
     """A connection with the mounted credentials.
 
     Raises:
@@ -125,4 +144,6 @@ def connect_github(rules: GitHubRules, clock: Clock, keep: Callable[[], None]) -
 
     handover = Handover(path=Path(rules.handover)) if rules.handover else None
     auth = credentials(Path(rules.credentials_dir), handover=handover)
-    return GitHub(auth=auth, rules=rules, clock=clock, random=random.random, keep=keep, handover=handover)
+    return GitHub(
+        auth=auth, rules=rules, clock=clock, random=random.random, keep=keep, breaker=breaker, handover=handover
+    )

@@ -3,7 +3,7 @@
 Guarantees: a task that somebody is working on (a Workflow that has not ended, a holder that is alive) is never a
 finding, nor is a run that the rules of steps.decisions would keep, nor what a person's skip label stopped. At most one
 finding of a task asks for a Workflow, the one that mends the most. Why each is safe to repair although it may be out of
-date by then: docs/decisions/0006-reconcile.md.
+date by then: docs/decisions/0008-reconcile.md.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps import retention, tries
-from steps.entrypoint import check_pod, connect_github, run_with
+from steps.entrypoint import breakers, check_pod, connect_github, run_with
 from steps.errors import StepError, TerminatedError
 from steps.findings import find
 from steps.kube import Kube
@@ -142,14 +142,17 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log) -> Sweep:
     holder, created_at = check_pod(env)
     # Rate limits are waited for by the next pass; and there is no second container to hand a token to.
     github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S), handover="")
+    kube = Kube(transport=connect(), clock=clock, rules=settings.kubernetes, random=random.random)
+    known = breakers(settings, kube=kube, clock=clock, log=log)
     return Sweep(
         settings=settings,
         workflow=env["WORKFLOW_NAME"],
         started_at=created_at,
         started=clock.monotonic(),
         holder=holder,
-        kube=Kube(transport=connect(), clock=clock, rules=settings.kubernetes, random=random.random),
-        github=partial(connect_github, github, clock),
+        kube=kube,
+        github=partial(connect_github, github, clock, known.github),
+        breakers=known,
         clock=clock,
         random=random.random,
         log=log,

@@ -15,12 +15,12 @@ from steps import state, tries
 from steps.clock import stamp
 from steps.errors import ConflictError, NotFoundError, StepError
 from steps.hold import REPOSITORY, repository_label
-from steps.kube import CONFIG_MAPS, EVENTS, LEASES
+from steps.kube import CONFIG_MAPS, EVENTS, LEASES, WORKFLOWS
 from steps.lease import lease_name
 from steps.plan import Action
 from steps.push import RECONCILE
 from steps.record import Phase
-from steps.workflow import REPAIR, WORKFLOWS, workflow
+from steps.workflow import REPAIR, workflow
 
 if TYPE_CHECKING:
     from steps.findings import Finding

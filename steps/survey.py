@@ -18,11 +18,11 @@ from steps.activity import newest_pushes
 from steps.document import read_document, task_of
 from steps.errors import StepError, TerminatedError
 from steps.hold import PREFIX, REPOSITORY, TASK
-from steps.kube import CONFIG_MAPS, LEASES, PODS
+from steps.kube import CONFIG_MAPS, LEASES, PODS, WORKFLOWS
 from steps.ledger import read_ledger
 from steps.push import Repository
 from steps.runs import live_runs
-from steps.workflow import COMPLETED, REPAIR, WORKFLOWS
+from steps.workflow import COMPLETED, REPAIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,6 +11,7 @@ from steps.context import Context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from steps.breaker import Breakers
     from steps.clock import Clock
     from steps.github import GitHub
     from steps.holder import Holder
@@ -44,6 +45,7 @@ class Sweep:
     holder: Holder
     kube: Kube
     github: Callable[[Callable[[], None]], GitHub]
+    breakers: Breakers
     clock: Clock
     random: Callable[[], float]
     log: Log
@@ -63,6 +65,7 @@ class Sweep:
             holder=self.holder,
             kube=self.kube,
             github=self.github,
+            breakers=self.breakers,
             clock=self.clock,
             random=self.random,
             log=self.log.bind(repository=push.repository, task=push.task),

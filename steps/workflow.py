@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from steps.hold import PREFIX, TASK
-from steps.kube import Resource
+from steps.kube import WORKFLOWS
 from steps.push import PARAMETERS, from_env
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from steps.kube import Json
     from steps.settings import StepSettings
 
-WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="workflows")
 TEMPLATE = "cancel-agents"
 APP = {"app.kubernetes.io/name": PREFIX, "app.kubernetes.io/managed-by": PREFIX}
 REPAIR = f"{PREFIX}/repair"

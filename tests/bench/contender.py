@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("start", "hold"):
         parser.add_argument(f"--{name}", type=float, required=True)
     given = parser.parse_args(arguments)
-    rules, clock = settings.from_env(os.environ), SystemClock()
+    rules, clock = settings.from_env(os.environ, settings.StepSettings), SystemClock()
     lease = TaskLease(
         kube=Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random),
         clock=clock,

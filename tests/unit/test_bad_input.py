@@ -145,9 +145,8 @@ def test_a_crd_that_is_not_installed_is_named(scene: Scene) -> None:
 
 
 def test_a_namespace_that_is_missing_is_named(scene: Scene) -> None:
-    scene.settings = replace(DEFAULTS, namespaces=replace(DEFAULTS.namespaces, workflows="nowhere"))
-    workflow = scene.workflow()
-    context = replace(scene.context_without_pod(workflow), settings=scene.settings)
+    elsewhere = replace(DEFAULTS, namespaces=replace(DEFAULTS.namespaces, workflows="nowhere"))
+    context = replace(scene.context_without_pod(scene.workflow()), settings=elsewhere)
     with pytest.raises(Exception, match="nowhere") as caught:
         cancel(context)
     assert getattr(caught.value, "exit", None) is Exit.BAD_INPUT
@@ -279,5 +278,5 @@ def test_settings_that_do_not_reach_a_step_are_named(env: dict[str, str], told: 
 
 
 def test_what_is_rendered_is_what_the_steps_read_back() -> None:
-    got = settings.from_env({settings.ENV: DEFAULTS.for_steps()})
+    got = settings.from_env({settings.ENV: DEFAULTS.for_steps()}, settings.StepSettings)
     assert got == settings.StepSettings(**{each.name: getattr(DEFAULTS, each.name) for each in fields(got)})
