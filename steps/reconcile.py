@@ -117,8 +117,9 @@ def _mend(intent: Intent, *, sweep: Sweep) -> None:
     try:
         mend(intent, sweep=sweep)
     except StepError:
-        # What cannot be mended has to come before a person some day.
-        count(intent, sweep=sweep)
+        # What cannot be mended has to come before a person some day; calling one is no try.
+        if intent.action is not Action.HAND_OVER:
+            count(intent, sweep=sweep)
         raise
     if intent.action in (Action.SUBMIT, Action.REOPEN):
         count(intent, sweep=sweep)
