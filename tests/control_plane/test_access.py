@@ -37,6 +37,28 @@ IN_AGENTS: Grants = {
     ("", "configmaps", "update"),
 }
 
+RECONCILE_IN_WORKFLOWS: Grants = {
+    ("coordination.k8s.io", "leases", "get"),
+    ("coordination.k8s.io", "leases", "list"),
+    ("coordination.k8s.io", "leases", "update"),
+    ("coordination.k8s.io", "leases", "delete"),
+    ("", "pods", "get"),
+    ("", "pods", "list"),
+    ("argoproj.io", "workflows", "list"),
+    ("argoproj.io", "workflows", "create"),
+    ("", "events", "create"),
+    ("", "configmaps/cancel-agents-breakers", "get"),
+    ("", "configmaps/cancel-agents-breakers", "update"),
+    ("argoproj.io", "workflowtaskresults", "create"),
+    ("argoproj.io", "workflowtaskresults", "patch"),
+}
+RECONCILE_IN_AGENTS: Grants = {
+    ("agents.platform", "coderuns", "list"),
+    ("", "configmaps", "get"),
+    ("", "configmaps", "list"),
+    ("", "configmaps", "update"),
+}
+
 
 def _as(installation: Installation, *, namespace: str, account: str, folder: Path) -> Client:
     path = installation.plane.service_account_kubeconfig(namespace, account, folder / account)
@@ -75,6 +97,35 @@ def test_the_steps_may_do_what_they_need_and_nothing_else(
 ) -> None:
     steps = _as(installation, namespace=spaces[0], account=names.STEPS_ACCOUNT, folder=tmp_path)
     assert [_granted(steps, space) for space in spaces] == [IN_WORKFLOWS, IN_AGENTS, set(), set()]
+
+
+def test_reconcile_may_do_what_it_needs_and_nothing_else(
+    installation: Installation, spaces: tuple[str, str, str, str], tmp_path: Path
+) -> None:
+    sweeper = _as(installation, namespace=spaces[0], account=names.RECONCILE, folder=tmp_path)
+    expected = [RECONCILE_IN_WORKFLOWS, RECONCILE_IN_AGENTS, set(), set()]
+    assert [_granted(sweeper, space) for space in spaces] == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/apis/agents.platform/v1/namespaces/{1}/coderuns/any"),
+        ("DELETE", "/api/v1/namespaces/{0}/pods/any"),
+        ("DELETE", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases"),
+        ("POST", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases"),
+        ("DELETE", "/apis/argoproj.io/v1alpha1/namespaces/{0}/workflows/any"),
+        ("GET", "/api/v1/namespaces/{0}/secrets/agent-cancellation-github"),
+        ("DELETE", "/api/v1/namespaces/{1}/configmaps/any"),
+        ("GET", "/apis/coordination.k8s.io/v1/leases"),
+    ],
+)
+def test_a_request_beyond_that_is_refused_to_reconcile(
+    installation: Installation, spaces: tuple[str, str, str, str], tmp_path: Path, method: str, path: str
+) -> None:
+    sweeper = _as(installation, namespace=spaces[0], account=names.RECONCILE, folder=tmp_path)
+    body: dict[str, str] | None = {} if method == "POST" else None
+    assert sweeper.request(method, path.format(*spaces), body).status == 403
 
 
 def test_the_sensor_may_create_workflows_and_nothing_else(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
-from pipelines.access import steps_access
+from pipelines.access import reconcile_access, steps_access
+from pipelines.settings import Settings
 from steps.cancel import cancel
 from steps.errors import Exit
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import Call, Fault
 from tests.doubles.platform.kubelet import Ending
 from tests.scene import DEFAULTS, NEW, Scene
+from tests.trouble import HOME, STALE, a_world, name_of
 
 _PATH = re.compile(
     r"/apis?/(?:(?P<group>[^/]+)/)?v[^/]+/namespaces/(?P<space>[^/]+)/(?P<plural>[^/]+)(?:/(?P<name>.+))?"
@@ -31,11 +35,11 @@ def used(calls: list[Call]) -> Grants:
     return found
 
 
-def granted(scene: Scene) -> Grants:
+def granted(scene: Scene, access: Callable[[Settings], Iterable[dict[str, Any]]] = steps_access) -> Grants:
     settings = replace(DEFAULTS, agents=scene.settings.agents)
     return {
         (role["metadata"]["namespace"], group, resource, verb)
-        for role in steps_access(settings)
+        for role in access(settings)
         if role["kind"] == "Role"
         for rule in role["rules"]
         for group in rule["apiGroups"]
@@ -81,3 +85,17 @@ def test_asking_a_run_to_stop_needs_one_verb_more(scene: Scene) -> None:
     patch = (DEFAULTS.namespaces.agents, "agents.platform", "coderuns", "patch")
     assert patch in used(scene.api.calls)
     assert patch in granted(scene)
+
+
+def test_reconciles_role_grants_exactly_the_verbs_that_it_uses() -> None:
+    with a_world() as (scene, _):
+        other = scene.context(scene.workflow(task=99), pod="somebody-else")
+        taken = {"spec": {"holderIdentity": str(other.holder), "leaseTransitions": 9}}
+
+        def take(_: object) -> None:
+            scene.api.patch("leases", name_of(STALE), taken, namespace=HOME)
+
+        scene.api.faults.add(Fault(method="GET", path=f"/leases/{name_of(STALE)}", before=take))
+        scene.github.fault(fail(503), method="GET", path="/activity$")
+        scene.reconcile()
+        assert used(scene.api.calls) == granted(scene, reconcile_access)
