@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import sys
 import traceback
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +23,9 @@ from steps.entrypoint import breakers, check_pod, connect_github, run_with
 from steps.errors import StepError, TerminatedError
 from steps.findings import find
 from steps.kube import Kube
+from steps.ledger import Ledger  # noqa: TC001 - part of a public dataclass
 from steps.look import Look
-from steps.plan import Action, healthy, plan
+from steps.plan import Action, Intent, healthy, plan
 from steps.repair import count, mend
 from steps.settings import ReconcileSettings, from_env
 from steps.survey import survey
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from steps.clock import Clock
     from steps.log import Log
-    from steps.plan import Intent
 
 # A new pod starts each minute; this one has to be gone by then.
 _MINUTE_S = 60.0
@@ -62,11 +62,23 @@ def reconcile(sweep: Sweep) -> None:
         sweep.clock.sleep(following - now)
 
 
-def sweep_once(sweep: Sweep) -> tuple[Intent, ...]:
-    """One pass.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What one pass found.
 
-    Returns:
-        What was found, and what was done about it.
+    Attributes:
+        intents: Each finding, and what was (or in a dry run, would be) done about it.
+        idle: Leases that were (or would be) deleted.
+        unread: What could not be read, and what to do about it.
+    """
+
+    intents: tuple[Intent, ...]
+    idle: tuple[Ledger, ...]
+    unread: tuple[str, ...]
+
+
+def sweep_once(sweep: Sweep) -> Pass:
+    """One pass.
 
     Raises:
         StepError: Leases, Workflows or pods can't be read.
@@ -79,7 +91,7 @@ def sweep_once(sweep: Sweep) -> tuple[Intent, ...]:
     intents = plan(findings, survey=seen, rules=sweep.settings.reconcile)
     for intent in intents:
         _tell(intent, sweep=sweep)
-    idle = [*retention.outdated(Look.at(seen, settings=sweep.settings), findings)]
+    idle = tuple(retention.outdated(Look.at(seen, settings=sweep.settings), findings))
     if not sweep.dry_run:
         for intent in intents:
             _guarded(partial(_mend, intent, sweep=sweep), task=intent.finding.task, sweep=sweep)
@@ -96,7 +108,7 @@ def sweep_once(sweep: Sweep) -> tuple[Intent, ...]:
         seconds=round(sweep.clock.monotonic() - began, 3),
         dry_run=sweep.dry_run,
     )
-    return intents
+    return Pass(intents=intents, idle=idle, unread=seen.unread)
 
 
 def _tell(intent: Intent, *, sweep: Sweep) -> None:

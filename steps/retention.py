@@ -28,7 +28,7 @@ _DAY_S = 86400.0
 
 def outdated(look: Look, findings: Collection[Finding]) -> Iterator[Ledger]:
     """Leases that nobody needs any more; none if it is not known which runs are alive."""
-    if look.survey.unread:
+    if not look.survey.runs_known:
         return
     idle_s = look.settings.reconcile.keep_idle_days * _DAY_S
     concerned = {finding.task for finding in findings} | {task for task, _ in look.survey.busy}

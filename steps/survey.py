@@ -50,6 +50,7 @@ class Survey:
         repairs: How many of these are repairs.
         pods: (name, uid) of each pod in the workflows' namespace that has not ended.
         runs: Unfinished runs with their tasks.
+        runs_known: Whether these are all of them.
         pushes: The newest push of each task that GitHub knows of.
         unread: What could not be read, and what to do about it.
     """
@@ -60,6 +61,7 @@ class Survey:
     repairs: int = 0
     pods: frozenset[tuple[str, str]] = frozenset()
     runs: tuple[tuple[str, Run], ...] = ()
+    runs_known: bool = True
     documents: tuple[Document, ...] = ()
     pushes: tuple[Push, ...] = ()
     unread: tuple[str, ...] = ()
@@ -83,6 +85,7 @@ def survey(sweep: Sweep) -> Survey:
     pods = tuple(kube.list(PODS, namespace=home, fields=_ACTIVE, metadata_only=True))
     unread: list[str] = []
     runs = _tolerantly(lambda: live_runs(settings.agents, kube=kube, namespace=agents), unread=unread)
+    runs_known = not unread
     documents = _tolerantly(lambda: _documents(sweep), unread=unread)
     pushes = tuple(_pushes(runs, sweep=sweep, now=now, unread=unread)) if settings.reconcile.ask_github else ()
     return Survey(
@@ -92,6 +95,7 @@ def survey(sweep: Sweep) -> Survey:
         repairs=sum(REPAIR in labels for labels in workflows),
         pods=frozenset((pod["metadata"]["name"], pod["metadata"]["uid"]) for pod in pods),
         runs=runs,
+        runs_known=runs_known,
         documents=documents,
         pushes=pushes,
         unread=tuple(unread),

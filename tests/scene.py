@@ -333,7 +333,7 @@ class Scene:
 
     def reconcile(self, *, dry_run: bool = False) -> tuple[Intent, ...]:
         """One pass."""
-        return sweep_once(self.sweep(dry_run=dry_run))
+        return sweep_once(self.sweep(dry_run=dry_run)).intents
 
     def repairs(self) -> list[Json]:
         """The repairs under way."""

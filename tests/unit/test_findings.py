@@ -433,4 +433,4 @@ def test_no_lease_is_collected_that_anything_speaks_of(survey: Survey) -> None:
         assert not each.holder
         assert not each.handed_over
         assert each.task not in {task for task, _ in survey.runs} | {task for task, _ in survey.busy}
-    assert not [*outdated(Look.at(replace(later, unread=("runs",)), settings=rules), findings)]
+    assert not [*outdated(Look.at(replace(later, runs_known=False), settings=rules), findings)]

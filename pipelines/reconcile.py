@@ -1,0 +1,152 @@
+"""One pass of reconcile from a laptop: what is wrong, and what is done about it.
+
+    python -m pipelines.reconcile [--dry-run] [--json] [--settings FILE]
+
+Goes through the kubeconfig, with its user's rights. `--dry-run` writes nothing. Ages are judged by the API server's
+clock, not by the laptop's. Without GitHub's credentials in `github.credentials_dir` lost pushes are not looked for, and
+that is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import io
+import json
+import os
+import random
+import sys
+import uuid
+from dataclasses import replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.settings import read
+from steps.clock import SystemClock
+from steps.entrypoint import breakers, connect_github
+from steps.errors import Exit, StepError
+from steps.holder import Holder
+from steps.kube import Kube
+from steps.log import Log
+from steps.reconcile import Pass, sweep_once
+from steps.sweep import Sweep
+from steps.transport import KubernetesTransport, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from pipelines.settings import Settings
+    from steps.kube import Transport
+
+_WIDTH = 150
+
+
+def server_time(transport: Transport, *, timeout_s: float) -> datetime:
+    """The API server's time, as its answers are dated; our own if they are not.
+
+    Raises:
+        UnavailableError: It does not answer.
+    """
+    answer = transport.send(method="GET", target="/version", headers={}, body=None, timeout_s=timeout_s)
+    dated = answer.headers.get("date")
+    return parsedate_to_datetime(dated).astimezone(UTC) if dated else SystemClock().now()
+
+
+def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Sweep:
+    """What a pass works with, outside the cluster."""
+    clock = SystemClock()
+    log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
+    kube = Kube(transport=transport, clock=clock, rules=settings.kubernetes, random=random.random)
+    known = breakers(settings, kube=kube, clock=clock, log=log)
+    return Sweep(
+        settings=settings,
+        workflow="laptop",
+        started_at=server_time(transport, timeout_s=settings.kubernetes.timeout_s),
+        started=clock.monotonic(),
+        holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
+        kube=kube,
+        github=partial(connect_github, replace(settings.github, handover=""), clock, known.github),
+        breakers=known,
+        clock=clock,
+        random=random.random,
+        log=log,
+        dry_run=dry_run,
+    )
+
+
+def rows(done: Pass) -> list[dict[str, str]]:
+    """What a pass found, one line each."""
+    found = [
+        {
+            "finding": str(intent.finding.kind),
+            "repository": intent.finding.repository,
+            "task": intent.finding.task,
+            "action": str(intent.action) + (f" ({intent.why})" if intent.why else ""),
+            "detail": intent.finding.detail,
+            "advice": intent.finding.advice,
+        }
+        for intent in done.intents
+    ]
+    idle = [
+        {
+            "finding": "idle",
+            "repository": ledger.repository,
+            "task": ledger.task,
+            "action": "delete the Lease",
+            "detail": f"last used at {ledger.renewed_at}",
+            "advice": "",
+        }
+        for ledger in done.idle
+    ]
+    return found + idle
+
+
+def table(done: Pass, *, dry_run: bool) -> Table:
+    """The same for people."""
+    found = rows(done)
+    title = f"{len(found)} findings" + (", nothing was done" if dry_run else "")
+    shown = Table(title=title, title_justify="left")
+    for column in ("finding", "repository", "task", "action", "detail"):
+        shown.add_column(column, overflow="fold")
+    for row in found:
+        detail = row["detail"] + (f"\n→ {row['advice']}" if row["advice"] else "")
+        shown.add_row(row["finding"], row["repository"], row["task"], row["action"], detail)
+    return shown
+
+
+def _transport() -> KubernetesTransport:
+    os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
+    return connect()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look, and mend unless it is a dry run; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.reconcile", description="Find what went wrong, mend it.")
+    parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    options = parser.parse_args(arguments)
+    try:
+        done = sweep_once(sweep_of(read(options.settings), transport=_transport(), dry_run=options.dry_run))
+    except StepError as error:
+        print(error, file=sys.stderr)
+        return error.exit
+    if options.json:
+        print(json.dumps({"findings": rows(done), "unread": list(done.unread)}, indent=1))
+        return Exit.DONE
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False)
+    console.print(table(done, dry_run=options.dry_run))
+    for problem in done.unread:
+        console.print(f"not read: {problem}")
+    return Exit.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
