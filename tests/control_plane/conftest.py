@@ -26,8 +26,12 @@ def github() -> Iterator[tuple[github_double.GitHub, str]]:
 def installation(
     control_plane: ControlPlane, github: tuple[github_double.GitHub, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Installation:
-    """The project, installed once; GitHub's address and the grace period differ from what is shipped."""
+    """The project, installed once; GitHub's address, the grace period and reconcile's rhythm differ from what ships."""
     folder = tmp_path_factory.mktemp("installation")
-    changes = {'"https://api.github.com"': f'"{github[1]}"', "grace_s = 30 ": "grace_s = 8 "}
+    changes = {
+        '"https://api.github.com"': f'"{github[1]}"',
+        "grace_s = 30 ": "grace_s = 8 ",
+        "every_s = 30 ": "every_s = 60 ",
+    }
     settings = settings_with(changes, folder=folder)
     return install(control_plane, settings=settings, folder=folder / "rendered")

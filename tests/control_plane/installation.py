@@ -60,10 +60,10 @@ class Installation:
         path = f"{root}/namespaces/{metadata['namespace']}/{plural}"
         return path if collection else f"{path}/{metadata['name']}"
 
-    def template(self) -> dict[str, Any]:
-        """The WorkflowTemplate as the API server has it."""
+    def template(self, name: str = names.TEMPLATE) -> dict[str, Any]:
+        """A WorkflowTemplate as the API server has it."""
         namespace = self.settings.namespaces.workflows
-        path = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflowtemplates/{names.TEMPLATE}"
+        path = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflowtemplates/{name}"
         return self.client.ask("GET", path)
 
 

@@ -59,8 +59,8 @@ class Argo:
 
     def variables(self, workflow: Json) -> dict[str, str]:
         """Every tag that may be used, resolved."""
-        declared = {p["name"]: p.get("value") for p in self.template["spec"]["arguments"]["parameters"]}
-        given = {p["name"]: p["value"] for p in workflow["spec"]["arguments"]["parameters"]}
+        declared = {p["name"]: p.get("value") for p in _parameters(self.template)}
+        given = {p["name"]: p["value"] for p in _parameters(workflow)}
         if unknown := given.keys() - declared.keys():
             raise LookupError(f"parameters that the template does not declare: {unknown}")
         values = declared | given
@@ -100,6 +100,15 @@ class Argo:
                     return
                 done.add(container["name"])
             pod.phase = "Succeeded"
+
+    def alone(self, workflow: Json) -> Process:
+        """Run an entrypoint that is one container."""
+        entry = self._template(self.template["spec"]["entrypoint"])
+        with _Pod(self, workflow, kind="run") as pod:
+            process = self._run(entry["container"] | {"name": "main"}, workflow=workflow, pod=pod)
+            if not process.exit_code:
+                pod.phase = "Succeeded"
+            return process
 
     def exit_hook(self, workflow: Json) -> Process:
         """Run the exit hook of a workflow that did not succeed."""
@@ -153,6 +162,11 @@ class Argo:
             output=ran.stdout + ran.stderr,
             seconds=self.monotonic() - began,
         )
+
+
+def _parameters(manifest: Json) -> list[Json]:
+    found: list[Json] = manifest["spec"].get("arguments", {}).get("parameters", [])
+    return found
 
 
 class _Pod:
