@@ -18,13 +18,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import calls, cold_start, latency, lock, rendering
+from tests.bench import calls, cold_start, latency, lock, reconcile, rendering
 from tests.bench.bench import Bench, bench
 from tests.bench.measured import BenchError, Entry, Result
 from tests.bench.report import Machine, as_json, markdown, tables
 from tests.bench.world import ROOT
 
-ENTRIES = (cold_start.ENTRY, calls.ENTRY, latency.ENTRY, lock.ENTRY, rendering.ENTRY)
+ENTRIES = (cold_start.ENTRY, calls.ENTRY, latency.ENTRY, lock.ENTRY, reconcile.ENTRY, rendering.ENTRY)
 WRITTEN = Path("docs/measurements.md")
 PLAIN_WIDTH = 150
 

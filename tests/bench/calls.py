@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from steps.cancel import cancel
 from steps.credentials import Handover, credentials
@@ -37,6 +37,20 @@ SIZES, QUICK_SIZES = (0, 1, 5, 20), (0, 5)
 KUBERNETES_FIXED, KUBERNETES_EACH, GITHUB_TARGET = 12, 2, 5
 BEFORE, WAIT, AFTER = "before the wait", "in the wait", "after it"
 _KIND = re.compile(r"/namespaces/[^/]+/([a-z]+)(/.+)?$")
+
+
+class Asked(Protocol):
+    """A request, as far as it is counted."""
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Without the query."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +130,7 @@ def _add_state(scene: Scene) -> None:
 
 
 def _phased(calls: list[Call]) -> Iterator[tuple[str, str]]:
-    kinds = [_kind(call) for call in calls]
+    kinds = [kind_of(call) for call in calls]
     last_delete = max((index for index, kind in enumerate(kinds) if kind == "DELETE coderuns"), default=len(calls))
     proven = next(
         index
@@ -132,7 +146,8 @@ def _proven(call: Call) -> bool:
     return "proven_gone_at" in json.loads(call.body["metadata"]["annotations"][RECORD])
 
 
-def _kind(call: Call) -> str:
+def kind_of(call: Asked) -> str:
+    """Verb and resource of a request; reading a collection is LIST."""
     match = _KIND.search(call.path)
     if match is None:
         return f"{call.method} {call.path}"

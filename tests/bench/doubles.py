@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from pipelines import names
 from pipelines.render import manifests
 from tests.bench.world import World, add_credentials
 from tests.control_plane.installation import settings_with
@@ -32,7 +33,7 @@ def doubles(folder: Path) -> Iterator[World]:
         spaces = settings.namespaces
         api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents, spaces.events))
         api.create(CRD)
-        applied = {each["kind"]: api.create(each) for each in manifests(settings)}
+        applied = {(each["kind"], each["metadata"]["name"]): api.create(each) for each in manifests(settings)}
         url = stack.enter_context(serve(api))
         kubeconfig = write_kubeconfig(folder / "kubeconfig", url)
         client = Client(url=url)
@@ -42,7 +43,7 @@ def doubles(folder: Path) -> Iterator[World]:
             client=client,
             github=github,
             github_url=github_url,
-            template=applied["WorkflowTemplate"],
+            template=applied["WorkflowTemplate", names.TEMPLATE],
             kubeconfig=kubeconfig,
             administrator=kubeconfig,
             secrets=add_credentials(github, folder / "secrets"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipelines import names
 from pipelines.render import rendered, write
 from pipelines.settings import read
 from steps.hold import RECORD
@@ -127,7 +128,8 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         url = stack.enter_context(serve(api))
         api.create(CRD)
         tell("rendering the manifests and applying them")
-        manifests = {each["kind"]: each for each in _stage(api, github, settings=settings, folder=folder / "rendered")}
+        staged = _stage(api, github, settings=settings, folder=folder / "rendered")
+        manifests = {each["kind"]: each for each in staged if each["metadata"]["name"] != names.RECONCILE}
         client = Client(url=url)
         kubelet = Kubelet(client=client, namespace=spaces.agents, ending=Ending.AFTER, exit_after_s=1.0)
         platform = (

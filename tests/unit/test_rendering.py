@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -34,12 +35,12 @@ def kinds(wanted: str) -> list[dict[str, Any]]:
 
 
 def containers() -> list[dict[str, Any]]:
-    templates = kinds("WorkflowTemplate")[0]["spec"]["templates"]
+    templates = [template for each in kinds("WorkflowTemplate") for template in each["spec"]["templates"]]
     alone = [each["container"] for each in templates if "container" in each]
     found = alone + [
         container for each in templates for container in each.get("containerSet", {}).get("containers", [])
     ]
-    assert len(found) == 3
+    assert len(found) == 4
     return found
 
 
@@ -102,9 +103,12 @@ def test_no_parameter_reaches_a_shell() -> None:
 
 
 def test_every_container_passes_the_restricted_standard() -> None:
-    spec = kinds("WorkflowTemplate")[0]["spec"]
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for template in kinds("WorkflowTemplate"):
+        spec = template["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert "readOnlyRootFilesystem" not in spec["podSpecPatch"], "Argo's own containers write to theirs"
+        assert json.loads(spec["podSpecPatch"])["containers"][0]["securityContext"]["runAsNonRoot"] is True
     for container in containers():
         context = container["securityContext"]
         assert context["allowPrivilegeEscalation"] is False
@@ -201,6 +205,33 @@ def test_one_namespace_for_everything_can_be_rendered_too() -> None:
     files = rendered(one)
     assert len(files) == len(rendered(DEFAULTS))
     assert unresolved(list(manifests(one))) == []
+
+
+def test_reconcile_runs_each_minute_one_pod_at_a_time() -> None:
+    (cron,) = kinds("CronWorkflow")
+    spec = cron["spec"]
+    assert spec["schedules"] == ["* * * * *"], "@every starts over whenever the object is touched"
+    assert (spec["concurrencyPolicy"], spec["startingDeadlineSeconds"]) == ("Forbid", 60)
+    assert spec["successfulJobsHistoryLimit"] + spec["failedJobsHistoryLimit"] <= 5
+    assert spec["workflowSpec"] == {"workflowTemplateRef": {"name": names.RECONCILE}}, "all that Secure mode allows"
+
+
+def test_the_network_policy_covers_every_pod() -> None:
+    (policy,) = kinds("NetworkPolicy")
+    wanted = policy["spec"]["podSelector"]["matchLabels"].items()
+    for template in kinds("WorkflowTemplate"):
+        assert wanted <= template["spec"]["podMetadata"]["labels"].items()
+
+
+def test_what_reconcile_is_told_changes_no_template_of_a_push() -> None:
+    """A WorkflowTemplate that changes while its Workflows run ends them in error under the Secure mode."""
+    other = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, tries=9))
+    templates = [
+        {each["metadata"]["name"]: each for each in manifests(settings) if each["kind"] == "WorkflowTemplate"}
+        for settings in (DEFAULTS, other)
+    ]
+    changed = [name for name in templates[0] if templates[0][name] != templates[1][name]]
+    assert changed == [names.RECONCILE]
 
 
 def test_the_event_source_can_be_left_to_the_user() -> None:
