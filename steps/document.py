@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
 from steps.clock import moment
-from steps.state import FLAG, QUARANTINE
+from steps.state import FLAG, QUARANTINE, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,17 +43,13 @@ def task_of(name: str, *, rules: StateRules) -> str:
 def read_document(name: str, *, task: str, data: Mapping[str, str], key: str) -> Document:
     """Read what a state ConfigMap says of a cancellation."""
     text = data[key]
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    corrupt = not isinstance(found, dict)
-    values = {} if corrupt else found
+    found = read_object(text)
+    values = found or {}
     return Document(
         name=name,
         task=task,
         flag=bool(values.get(FLAG)),
-        corrupt=corrupt,
+        corrupt=found is None,
         aside=data.get(f"{key}{QUARANTINE}") == text,
         updated_at=moment(values.get("last_update")),
     )

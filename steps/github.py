@@ -111,15 +111,10 @@ class GitHub:
                 f"GitHub refuses the activity of {repository}: give the App or token read access to contents, or set "
                 "reconcile.ask_github to false"
             ) from error
-        return [
-            Activity(
-                ref=entry["ref"],
-                sha=entry["after"],
-                at=parse_stamp(entry["timestamp"]),
-                by=(entry.get("actor") or {}).get("login", ""),
-            )
-            for entry in found
-        ]
+        try:
+            return [_activity(entry) for entry in found]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnavailableError(f"GitHub's activity of {repository} is not as documented") from error
 
     def pull_request(self, *, repository: str, number: int) -> PullRequest:
         """A pull request now."""
@@ -201,6 +196,15 @@ def _pull_request(pull: dict[str, Any]) -> PullRequest:
         number=pull["number"],
         head_sha=pull["head"]["sha"],
         labels=tuple(label["name"] for label in pull["labels"]),
+    )
+
+
+def _activity(entry: dict[str, Any]) -> Activity:
+    return Activity(
+        ref=entry["ref"],
+        sha=entry["after"],
+        at=parse_stamp(entry["timestamp"]),
+        by=(entry.get("actor") or {}).get("login", ""),
     )
 
 

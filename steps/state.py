@@ -57,6 +57,15 @@ class Change:
         return changed
 
 
+def read_object(text: str) -> Json | None:
+    """A JSON object; None if the text is none, or is nested deeper than anybody could read."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def update(change: Change, *, context: Context, hold: Hold) -> None:
     """Change the task's state document, if there is one.
 
@@ -119,11 +128,8 @@ def changed(stored: Json, *, key: str, change: Change, now: str, warn: Callable[
     if text is None:
         return stored
     wanted = copy.deepcopy(stored)
-    try:
-        document = json.loads(text)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
+    document = read_object(text)
+    if document is None:
         aside = f"{key}{QUARANTINE}"
         warn("state document is not a JSON object: copied aside, left as it is", key=key, copied_to=aside)
         wanted["data"][aside] = text

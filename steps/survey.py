@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # A state document may be as large as a megabyte: this many at a time fit into the pod's memory.
-_STATE_PAGE = 50
+_STATE_PAGE = 25
 _ACTIVE = "status.phase!=Succeeded,status.phase!=Failed"
 
 

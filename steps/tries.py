@@ -49,7 +49,7 @@ def read(metadata: Json) -> Tries:
     try:
         found = json.loads((metadata.get("annotations") or {})[REPAIRS])
         return Tries(count=max(0, int(found["count"])), last_at=parse_stamp(found["at"]))
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         return Tries()
 
 

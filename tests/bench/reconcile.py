@@ -266,7 +266,7 @@ ENTRY = Entry(
         "The process that the schedule starts, as its own service account, against a real API server over TLS: from "
         "the start of the process to its end, and the pass by itself. Each broken task costs a Workflow and the count "
         "of its try on its Lease (three requests). GitHub is not asked. The lists are five, however many tasks there "
-        "are; a page holds 500 objects (50 of the state documents, which may be large)."
+        "are; a page holds 500 objects (25 of the state documents, which may be large)."
     ),
     measure=measure,
 )

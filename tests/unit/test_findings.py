@@ -260,7 +260,7 @@ def test_a_state_document_is_known_by_its_name(name: str, task: str) -> None:
     assert task_of(name, rules=DEFAULTS.state) == task
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"text"'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"text"', "[" * 100_000, '{"a":' * 100_000])
 def test_a_document_that_is_no_object_is_corrupt(text: str) -> None:
     found = read_document("task-7-state", task="7", data={"state.json": text}, key="state.json")
     assert (found.corrupt, found.flag, found.aside) == (True, False, False)
@@ -387,15 +387,17 @@ def test_limits_are_kept(survey: Survey) -> None:
 
 
 @given(SURVEYS)
-def test_once_everything_planned_is_done_nothing_is_left(survey: Survey) -> None:
+def test_once_everything_planned_is_done_nothing_is_left_but_what_a_person_has_to_mend(survey: Survey) -> None:
     """What a Workflow does is modelled: it finishes the record for its push and stops what is stale by it."""
     fresh = tuple(replace(each, tries=Tries(), handed_over=False) for each in survey.ledgers)
     survey = replace(survey, ledgers=fresh, repairs=0, busy=frozenset(), pods=frozenset())
-    look = find(survey, settings=DEFAULTS)
-    for intent in plan(look, survey=survey, rules=replace(RULES, in_flight=100)):
-        survey = mended(survey, intent.finding.task, of=intent.finding.push, action=intent.action)
-    left = [each for each in find(survey, settings=DEFAULTS) if each.kind is not Kind.WRONG_CLOCK]
-    assert [each.kind for each in left if each.kind is not Kind.CORRUPT_STATE] == []
+    # Two passes: a task whose lock is orphaned is looked at more closely once it is free.
+    for _ in range(2):
+        findings = find(survey, settings=DEFAULTS)
+        for intent in plan(findings, survey=survey, rules=replace(RULES, in_flight=100)):
+            survey = mended(survey, intent.finding.task, of=intent.finding.push, action=intent.action)
+    left = {finding.kind for finding in find(survey, settings=DEFAULTS)}
+    assert left <= {Kind.WRONG_CLOCK, Kind.CORRUPT_STATE}
 
 
 def mended(survey: Survey, task: str, *, of: Push | None, action: Action) -> Survey:

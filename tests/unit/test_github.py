@@ -17,6 +17,8 @@ from steps.errors import BadInputError, ForbiddenError, StepError, UnavailableEr
 from steps.github import GitHub
 from tests.doubles import github as double
 from tests.doubles.github import delay, fail, primary_limited, reset, secondary_limited
+from tests.doubles.github.faults import Fault
+from tests.doubles.github.messages import json_response
 from tests.scene import DEFAULTS, REPOSITORY, TOKEN, Scene
 
 
@@ -209,3 +211,35 @@ def test_a_github_that_does_not_answer_is_given_up_in_time(scene: Scene, tmp_pat
     scene.github.fault(delay(2.5))
     with pytest.raises(UnavailableError, match="Timeout"):
         github.pull_request(repository=REPOSITORY, number=1)
+
+
+def answering(content: object) -> Fault:
+    return Fault(applied=False, answer=lambda _: json_response(status=200, content=content))
+
+
+def test_the_activity_of_a_repository_tells_who_pushed_what_newest_first(scene: Scene, tmp_path: Path) -> None:
+    scene.github.push("task-7-work", "b" * 40)
+    scene.later(2)
+    scene.github.push("task-8-work", "c" * 40, actor="a-person")
+    found = by_token(scene, tmp_path).activity(repository=REPOSITORY)
+    assert [(each.ref, each.sha[0], each.by) for each in found] == [
+        ("refs/heads/task-8-work", "c", "a-person"),
+        ("refs/heads/task-7-work", "b", "5DLabs-Rex[bot]"),
+    ]
+    assert (found[0].at - found[1].at).total_seconds() == 2
+    (call,) = scene.github.calls
+    assert call.query == {"time_period": "day", "per_page": "100"}, "one page, whatever happened"
+
+
+def test_an_account_that_is_gone_pushes_for_nobody(scene: Scene, tmp_path: Path) -> None:
+    entry = {"ref": "refs/heads/task-7", "after": "b" * 40, "timestamp": "2026-03-01T12:00:00Z", "actor": None}
+    scene.github.fault(answering([entry]), method="GET", path="/activity$")
+    (found,) = by_token(scene, tmp_path).activity(repository=REPOSITORY)
+    assert found.by == ""
+
+
+@pytest.mark.parametrize("answer", [[{}], [{"ref": 1, "after": 2, "timestamp": "yesterday"}], {"a": 1}, [None]])
+def test_an_activity_that_is_not_as_documented_is_no_bug_of_ours(scene: Scene, tmp_path: Path, answer: object) -> None:
+    scene.github.fault(answering(answer), method="GET", path="/activity$")
+    with pytest.raises(UnavailableError, match="not as documented"):
+        by_token(scene, tmp_path).activity(repository=REPOSITORY)
