@@ -13,13 +13,10 @@ import argparse
 import getpass
 import io
 import json
-import os
 import random
 import sys
 import uuid
 from dataclasses import replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,20 +24,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from pipelines import laptop
 from pipelines.settings import read
 from steps.clock import SystemClock
 from steps.entrypoint import breakers, connect_github
 from steps.errors import Exit, StepError
 from steps.holder import Holder
-from steps.kube import Kube
 from steps.log import Log
 from steps.reconcile import Pass, sweep_once
 from steps.sweep import Sweep
-from steps.transport import KubernetesTransport, connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from pipelines.settings import Settings
     from steps.kube import Transport
@@ -48,27 +43,16 @@ if TYPE_CHECKING:
 _WIDTH = 150
 
 
-def server_time(transport: Transport, *, timeout_s: float) -> datetime:
-    """The API server's time, as its answers are dated; our own if they are not.
-
-    Raises:
-        UnavailableError: It does not answer.
-    """
-    answer = transport.send(method="GET", target="/version", headers={}, body=None, timeout_s=timeout_s)
-    dated = answer.headers.get("date")
-    return parsedate_to_datetime(dated).astimezone(UTC) if dated else SystemClock().now()
-
-
 def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Sweep:
     """What a pass works with, outside the cluster."""
     clock = SystemClock()
     log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
-    kube = Kube(transport=transport, clock=clock, rules=settings.kubernetes, random=random.random)
+    kube = laptop.kube(settings, by=transport)
     known = breakers(settings, kube=kube, clock=clock, log=log)
     return Sweep(
         settings=settings,
         workflow="laptop",
-        started_at=server_time(transport, timeout_s=settings.kubernetes.timeout_s),
+        started_at=laptop.server_time(transport, timeout_s=settings.kubernetes.timeout_s),
         started=clock.monotonic(),
         holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
         kube=kube,
@@ -121,20 +105,15 @@ def table(done: Pass, *, dry_run: bool) -> Table:
     return shown
 
 
-def _transport() -> KubernetesTransport:
-    os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
-    return connect()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look, and mend unless it is a dry run; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.reconcile", description="Find what went wrong, mend it.")
+    parser = argparse.ArgumentParser(prog="agent-cancellation reconcile", description="Find what went wrong, mend it.")
     parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     options = parser.parse_args(arguments)
     try:
-        done = sweep_once(sweep_of(read(options.settings), transport=_transport(), dry_run=options.dry_run))
+        done = sweep_once(sweep_of(read(options.settings), transport=laptop.transport(), dry_run=options.dry_run))
     except StepError as error:
         print(error, file=sys.stderr)
         return error.exit

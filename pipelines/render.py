@@ -111,7 +111,7 @@ def write(files: dict[str, str], *, output: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Render, or check; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.render", description="Render the manifests.")
+    parser = argparse.ArgumentParser(prog="agent-cancellation render", description="Render the manifests.")
     parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
     parser.add_argument("--output", type=Path, default=Path("rendered"), help="folder to write to (rendered)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the folder is out of date")

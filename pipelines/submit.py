@@ -12,7 +12,6 @@ import argparse
 import getpass
 import json
 import os
-import random
 import re
 import subprocess
 import sys
@@ -21,13 +20,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import laptop
 from pipelines.settings import read
 from pipelines.submission import Cluster, KubernetesApi, Result, wait
 from steps.clock import SystemClock
 from steps.errors import Exit, StepError
-from steps.kube import Kube
 from steps.runs import repository_of
-from steps.transport import connect
 from steps.workflow import workflow
 
 if TYPE_CHECKING:
@@ -71,13 +69,11 @@ def _cluster(settings: Settings) -> Cluster:
         from pipelines.argo_server import from_env  # noqa: PLC0415
 
         return from_env(os.environ, namespace=namespace)
-    os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
-    kube = Kube(transport=connect(), clock=SystemClock(), rules=settings.kubernetes, random=random.random)
-    return KubernetesApi(kube=kube, namespace=namespace)
+    return KubernetesApi(kube=laptop.kube(settings, by=laptop.transport()), namespace=namespace)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.submit", description="Stop the stale agents of a task.")
+    parser = argparse.ArgumentParser(prog="agent-cancellation submit", description="Stop the stale agents of a task.")
     parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
     parser.add_argument("--repository", help="owner/name (git's origin)")
     parser.add_argument("--task", help="task id (from the branch)")

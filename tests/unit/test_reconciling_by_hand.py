@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.reconcile import main, server_time
+from pipelines.laptop import server_time
+from pipelines.reconcile import main
 from steps.errors import Exit
 from steps.kube import Response
 from tests.doubles.kubernetes import serve, write_kubeconfig
@@ -26,7 +27,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
     """A cluster in trouble, behind a kubeconfig; its clock is the scene's own."""
     with a_world() as (scene, _), serve(scene.api) as url:
         monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
-        monkeypatch.setattr("pipelines.reconcile.server_time", lambda *_, **__: scene.clock.now())
+        monkeypatch.setattr("pipelines.laptop.server_time", lambda *_, **__: scene.clock.now())
         yield scene
 
 

@@ -1,0 +1,49 @@
+"""A cluster as a laptop reaches it: by the kubeconfig, with its user's rights, dated by the API server's own clock.
+
+Guarantees nothing that steps.kube does not; it only finds the way there.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steps.clock import SystemClock
+from steps.kube import Kube
+from steps.transport import KubernetesTransport, connect
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from steps.kube import Transport
+    from steps.settings import StepSettings
+
+
+def transport() -> KubernetesTransport:
+    """Connect as KUBECONFIG says, or as the usual file does.
+
+    Raises:
+        BadInputError: There is no such file, or nothing in it.
+    """
+    os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
+    return connect()
+
+
+def kube(settings: StepSettings, *, by: Transport) -> Kube:
+    """The API server."""
+    return Kube(transport=by, clock=SystemClock(), rules=settings.kubernetes, random=random.random)
+
+
+def server_time(by: Transport, *, timeout_s: float) -> datetime:
+    """The API server's time, as its answers are dated; our own if they are not.
+
+    Raises:
+        UnavailableError: It does not answer.
+    """
+    answer = by.send(method="GET", target="/version", headers={}, body=None, timeout_s=timeout_s)
+    dated = answer.headers.get("date")
+    return parsedate_to_datetime(dated).astimezone(UTC) if dated else SystemClock().now()
