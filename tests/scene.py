@@ -349,21 +349,7 @@ class Scene:
 
     def run_repair(self, found: Json) -> Exit:
         """Run a Workflow that was submitted."""
-        values = {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]}
-        push = Push(
-            repository=Repository(values["repository"]),
-            task=TaskId(values["task-id"]),
-            ref=values["ref"],
-            sha=Sha(values["sha"]),
-            pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
-            correlation_id=values["correlation-id"],
-            reason=values["reason"],
-            dry_run=values["dry-run"] == "true",
-            requested_by=values["requested-by"],
-        )
-        metadata = found["metadata"]
-        created_at = datetime.fromisoformat(metadata["creationTimestamp"])
-        return self.play(Workflow(name=metadata["name"], uid=metadata["uid"], push=push, created_at=created_at))
+        return self.play(submitted(found))
 
     # What became of it.
 
@@ -387,6 +373,28 @@ class Scene:
     def later(self, seconds: float) -> None:
         """Let time pass."""
         self.clock.sleep(seconds)
+
+
+def submitted(found: Json) -> Workflow:
+    """A Workflow that somebody submitted, as the steps will see it."""
+    values = {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]}
+    metadata = found["metadata"]
+    return Workflow(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created_at=parse_stamp(metadata["creationTimestamp"]),
+        push=Push(
+            repository=Repository(values["repository"]),
+            task=TaskId(values["task-id"]),
+            ref=values["ref"],
+            sha=Sha(values["sha"]),
+            pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
+            correlation_id=values["correlation-id"],
+            reason=values["reason"],
+            dry_run=values["dry-run"] == "true",
+            requested_by=values["requested-by"],
+        ),
+    )
 
 
 def parameters(push: Push) -> dict[str, str]:

@@ -34,8 +34,11 @@ class Broken:
 
 def broken(story: Story) -> list[Broken]:
     """Everything that does not hold at the end of a story."""
-    checks = (_deletions, _gone, _epochs, _fences, _labels, _state, _ended)
-    return [found for check in checks for found in check(story)]
+    checks = [_deletions, _lost, _epochs, _fences, _state]
+    if story.scene.api.list("leases", namespace=story.scene.settings.namespaces.workflows):
+        checks += [_gone, _labels, _ended]
+    noted = [Broken(invariant="as it happened", what=what) for what in story.noted]
+    return noted + [found for check in checks for found in check(story)]
 
 
 def _writes(story: Story, method: str, part: str) -> Iterator[Call]:
@@ -74,6 +77,15 @@ def _gone(story: Story) -> Iterator[Broken]:
         runs = [each["uid"] for job in owners if job for each in job["metadata"].get("ownerReferences", ())]
         if not set(runs) & set(left) and pod["status"].get("phase") not in FINISHED:
             yield Broken(invariant="every stale run's pods are gone", what=pod["metadata"]["name"])
+
+
+def _lost(story: Story) -> Iterator[Broken]:
+    """2: also if the push's webhook never came."""
+    newest = max(pushed_at for _, pushed_at in story.pushes)
+    for run in story.scene.api.list("coderuns", namespace=AGENTS):
+        finished = run.get("status", {}).get("phase") in FINISHED
+        if run["spec"]["githubApp"] != REX and _created(run) <= newest and not finished:
+            yield Broken(invariant="no run outlives the newest push", what=run["metadata"]["name"])
 
 
 def _leases(story: Story) -> Iterator[dict[str, Any]]:
@@ -143,8 +155,8 @@ def _ended(story: Story) -> Iterator[Broken]:
         yield Broken(invariant="the Lease is free", what=lease["spec"]["holderIdentity"])
     if record.phase is not Phase.COMPLETED:
         yield Broken(invariant="the record is final", what=f"{record.phase}: {record.errors}")
-    newest = max(pushed_at for _, pushed_at in story.pushes)
-    if record.push.pushed_at != newest:
+    newest = max(story.workflows, key=lambda workflow: workflow.push.sha)
+    if record.push.sha != newest.push.sha:
         yield Broken(invariant="the newest push has the last word", what=str(record.push))
     unproven = [agent.name for agent in record.agents if agent.unproven]
     if unproven:

@@ -184,6 +184,23 @@ def test_labels_that_stayed_because_github_was_down_are_moved(scene: Scene) -> N
     check_done(scene)
 
 
+def test_agents_that_are_stale_only_for_the_push_that_never_came_are_stopped_with_the_labels(scene: Scene) -> None:
+    pushed(scene)
+    workflow = scene.workflow()
+    scene.later(3)
+    between = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(workflow) is Exit.DONE
+    assert (scene.record().labels, scene.runs()) == (Labels.HEAD_MOVED, {between})
+    scene.later(125)
+    assert found(scene.reconcile()) == [(Kind.LOST_PUSH, Action.SUBMIT)]
+    assert scene.run_repairs() == [Exit.DONE]
+    assert scene.record().push.sha == NEWER
+    assert scene.runs() == set()
+    check_done(scene)
+
+
 def test_labels_that_were_left_to_a_push_that_never_came_are_moved(scene: Scene) -> None:
     scene.agent()
     scene.later(5)

@@ -1,0 +1,190 @@
+"""Argo, in turns: a Workflow is attempts as pods, retried by exit code, with an exit hook, behind a mutex or none.
+
+Guarantees: what Argo does to order is there: waiting with the newest first, retries, exit hooks that run after failures
+and not after a termination, and a CronWorkflow's pod. Not modelled: whatever makes no difference to the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from github import Auth
+
+from steps.breaker import Breakers
+from steps.cancel import cancel
+from steps.clock import Clock
+from steps.context import Context
+from steps.errors import Exit, StepError
+from steps.fail import fail
+from steps.github import GitHub
+from steps.kube import Kube
+from steps.reconcile import sweep_once
+from steps.settle import settle
+from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
+from tests.scene import TOKEN, InProcess, Workflow, submitted
+from tests.simulation.outside import TurnClock, TurnTransport, by_turns
+from tests.simulation.turns import Killed
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Story
+
+_ATTEMPTS = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class Argo:
+    """Runs the Workflows of one story.
+
+    Attributes:
+        mutex: Whether Argo's own lock is there; the Lease has to do without.
+        found: How much the last pass of reconcile has found.
+    """
+
+    story: Story
+    mutex: bool
+    found: int = 0
+    _held_by: str = ""
+
+    # Workflows.
+
+    def deliver(self, sha: str, pushed_at: datetime) -> None:
+        """A webhook comes: a Workflow, from its creation to its end."""
+        self._run_through(self.story.scene.workflow(sha=sha, pushed_at=pushed_at))
+
+    def _run_through(self, workflow: Workflow) -> None:
+        story = self.story
+        story.workflows.append(workflow)
+        while self.mutex and not self._may_begin(workflow):
+            story.turns.give_up("waits for the mutex", for_s=2)
+            if self._phase(workflow) == FAILED:
+                self._check_ended(workflow)
+                return
+        self._held_by = workflow.name
+        story.scene.argo.mark(workflow.name, RUNNING)
+        code = self._attempts(workflow)
+        if code is Exit.DONE and story.scene.lease()["spec"]["holderIdentity"].startswith(workflow.uid):
+            story.noted.append(f"a Workflow that succeeded lets go of the Lease: {workflow.name}")
+        story.scene.argo.mark(workflow.name, SUCCEEDED if code is Exit.DONE else FAILED)
+        if self._held_by == workflow.name:
+            self._held_by = ""
+
+    def _check_ended(self, workflow: Workflow) -> None:
+        """Whoever was ended while it waited must have had nothing left to do."""
+        record = self.story.scene.record()
+        if not record.finished or record.push.pushed_at < workflow.push.pushed_at:
+            self.story.noted.append(f"who is ended while it waits has nothing left to do: {workflow.name}")
+
+    def _phase(self, workflow: Workflow) -> str:
+        home = self.story.scene.settings.namespaces.workflows
+        found = self.story.scene.api.get("workflows", workflow.name, namespace=home)
+        return str(found.get("status", {}).get("phase") or PENDING)
+
+    def _may_begin(self, workflow: Workflow) -> bool:
+        """The newest push of those that wait is next."""
+        waiting = [each for each in self.story.workflows if self._phase(each) == PENDING]
+        return not self._held_by and max(waiting, key=lambda each: each.push.pushed_at) is workflow
+
+    def _attempts(self, workflow: Workflow) -> Exit:
+        code: Exit | None = None
+        for number in range(_ATTEMPTS):
+            code = self._pod(workflow, name=f"{workflow.name}-{number}")
+            if code not in (None, Exit.TRY_AGAIN):
+                break
+            if self.story.random.random() < 0.1:
+                self.story.turns.trace.append(f"{workflow.name} is terminated")
+                return Exit.BUG
+            self.story.turns.give_up("Argo's backoff", for_s=5 * 2**number)
+        if code is not Exit.DONE:
+            self._step(fail, workflow, pod=f"{workflow.name}-exit")
+            self.story.scene.end_pod(f"{workflow.name}-exit", phase="Succeeded")
+        return Exit.BUG if code is None else code
+
+    def _pod(self, workflow: Workflow, *, name: str) -> Exit | None:
+        """One attempt; None if the pod was killed.
+
+        A pod takes more than a second to start (measured: 1.7 s), so the second of its Workflow's watermark, in which a
+        run may be created before or after it, is over when a step looks for runs.
+        """
+        story = self.story
+        story.turns.give_up("the pod starts", for_s=story.random.uniform(1.1, 3))
+        code = self._step(cancel, workflow, pod=name)
+        if code is Exit.DONE:
+            story.turns.give_up("hand-over", for_s=1)
+            code = self._step(settle, workflow, pod=name)
+        story.scene.end_pod(name, phase="Succeeded" if code is Exit.DONE else "Failed")
+        return code
+
+    def _step(self, step: Callable[[Context], None], workflow: Workflow, *, pod: str) -> Exit | None:
+        assert self.story.turns.current is not None
+        self.story.at_work[self.story.turns.current.name] = workflow
+        return self._process(lambda: step(self._context(workflow, pod=pod)), name=f"{pod} {step.__name__}")
+
+    def _process(self, run: Callable[[], object], *, name: str) -> Exit | None:
+        """Run something that may die; its exit code, or None if it has."""
+        turns = self.story.turns
+        try:
+            turns.mortal(mortal=True)
+            run()
+        except StepError as error:
+            turns.trace.append(f"{name} ended: {error}")
+            return error.exit
+        except Killed:
+            # Its node takes a while to notice.
+            turns.mortal(mortal=False)
+            turns.give_up("the kubelet notices", for_s=self.story.random.choice([0.5, 3, 40]))
+            return None
+        finally:
+            turns.mortal(mortal=False)
+        return Exit.DONE
+
+    # Reconcile.
+
+    def reconcile(self, pod: str) -> None:
+        """One pass; the Workflows that it submits are run as any other."""
+        story = self.story
+        plain = story.scene.sweep(pod=pod)
+        clock = TurnClock(clock=story.scene.clock, turns=story.turns)
+        kube = self._kube(clock)
+        breakers = story.scene.breakers(kube)
+        sweep = replace(plain, clock=clock, kube=kube, breakers=breakers, github=partial(self._github, clock, breakers))
+
+        def one_pass() -> None:
+            self.found = len(sweep_once(sweep).intents)
+
+        self._process(one_pass, name=pod)
+        story.scene.end_pod(pod, phase="Succeeded")
+        known = {workflow.name for workflow in story.workflows}
+        for found in story.scene.repairs():
+            if found["metadata"]["name"] not in known:
+                workflow = submitted(found)
+                story.turns.spawn(workflow.name, partial(self._run_through, workflow))
+
+    # What a process meets.
+
+    def _context(self, workflow: Workflow, *, pod: str) -> Context:
+        """A step's Context whose every call is a turn."""
+        clock = TurnClock(clock=self.story.scene.clock, turns=self.story.turns)
+        kube = self._kube(clock)
+        breakers = self.story.scene.breakers(kube)
+        plain = self.story.scene.context(workflow, pod=pod)
+        return replace(plain, clock=clock, kube=kube, breakers=breakers, github=partial(self._github, clock, breakers))
+
+    def _kube(self, clock: Clock) -> Kube:
+        transport = TurnTransport(inner=InProcess(self.story.scene.api), turns=self.story.turns)
+        rules = self.story.scene.settings.kubernetes
+        return Kube(transport=transport, clock=clock, rules=rules, random=lambda: 0.5)
+
+    def _github(self, clock: Clock, breakers: Breakers, keep: Callable[[], None]) -> GitHub:
+        real = GitHub(
+            auth=Auth.Token(TOKEN),
+            rules=self.story.scene.settings.github,
+            clock=clock,
+            random=lambda: 0.5,
+            keep=keep,
+            breaker=breakers.github,
+        )
+        return by_turns(real, double=self.story.scene.github, turns=self.story.turns)
