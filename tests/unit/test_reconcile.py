@@ -385,6 +385,42 @@ def test_this_pods_own_clock_decides_nothing(scene: Scene) -> None:
     assert found(sweep_once(sweep).intents) == []
 
 
+# What changes between the look and the repair.
+
+
+def test_a_record_that_changed_since_it_was_found_is_not_reopened(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.edit_labels(1, add=["skip-automation"])
+    done(scene)
+    put_record(scene, labels=Labels.MOVED)
+    newer = {"labels": Labels.SKIPPED, "attempts": 9}
+    scene.api.faults.add(Fault(method="GET", path="/leases/", before=lambda _: put_record(scene, **newer)))
+    assert found(scene.reconcile()) == [(Kind.LIVE_STALE, Action.REOPEN)]
+    assert (scene.record().phase, scene.record().attempts) == (Phase.COMPLETED, 9)
+    assert scene.repairs() == []
+
+
+def test_a_lock_that_was_taken_since_it_was_found_is_not_freed(scene: Scene) -> None:
+    done(scene)
+    name = scene.lease()["metadata"]["name"]
+    scene.api.patch("leases", name, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
+    scene.later(61)
+    taken = {"spec": {"holderIdentity": "w/u/new", "leaseTransitions": 9}}
+    scene.api.faults.add(
+        Fault(method="GET", path="/leases/", before=lambda _: scene.api.patch("leases", name, taken, namespace=HOME))
+    )
+    assert found(scene.reconcile()) == [(Kind.ORPHANED_LOCK, Action.FREE)]
+    assert scene.lease()["spec"]["holderIdentity"] == "w/u/new"
+
+
+def test_a_try_whose_count_got_no_answer_is_counted_once(scene: Scene) -> None:
+    failed(scene)
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
+    scene.reconcile()
+    assert tries.read(scene.lease()["metadata"]).count == 1
+
+
 # Limits.
 
 
