@@ -45,6 +45,7 @@ from tests.doubles import github as github_double
 from tests.doubles.argo_controller import ArgoController
 from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import ApiServer, ConnectionLostError, make_request
+from tests.doubles.kubernetes.server import random_uid
 from tests.doubles.platform.client import Client, Reply
 from tests.doubles.platform.controller import Controller
 from tests.doubles.platform.crd import CRD
@@ -130,6 +131,7 @@ class Scene:
     clock: ManualClock
     settings: StepSettings = DEFAULTS
     rules: ReconcileSettings = DEFAULTS
+    new_uid: Callable[[], str] = random_uid
     api: ApiServer = field(init=False)
     kubelet: Kubelet = field(init=False)
     controller: Controller = field(init=False)
@@ -142,6 +144,7 @@ class Scene:
         self.api = ApiServer(
             clock=self.clock.now,
             sleep=self.clock.sleep,
+            new_uid=self.new_uid,
             namespaces=("default", namespaces.workflows, namespaces.agents, namespaces.events),
         )
         self.api.create(CRD)
