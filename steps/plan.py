@@ -1,7 +1,8 @@
 """What to do about findings, within limits: pure.
 
 Guarantees: no more repairs are under way than `in_flight`; a task is tried again only after its pause, and not at all
-once it was tried `tries` times or a person has been called. What needs no Workflow is not limited: it costs a few
+once it was tried `tries` times or a person has been called. A task that fails because GitHub or the API server is away
+is tried for as long as that lasts, with the longest pause. What needs no Workflow is not limited: it costs a few
 requests and ends at once.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from steps.errors import BreakerOpenError, RateLimitedError, UnavailableError
 from steps.findings import Kind
 from steps.tries import Tries
 
@@ -59,6 +61,11 @@ _MENDED_BY = {
     Kind.UNREADABLE_RECORD: Action.HAND_OVER,
     Kind.WRONG_CLOCK: Action.REPORT,
 }
+# What is done to a task's own lock, and therefore counted. A state document is a courtesy to the platform: if it can't
+# be written, that is said each time, and never keeps a cancellation from being finished.
+_COUNTED = (Action.SUBMIT, Action.REOPEN, Action.FREE, Action.HAND_OVER)
+# How the errors of a dependency that does not answer begin in a record.
+_AWAY = tuple(error.__name__ for error in (UnavailableError, RateLimitedError, BreakerOpenError))
 
 
 def plan(findings: Iterable[Finding], *, survey: Survey, rules: ReconcileRules) -> tuple[Intent, ...]:
@@ -80,20 +87,27 @@ def _intent(finding: Finding, *, survey: Survey, rules: ReconcileRules) -> Inten
     tries = ledger.tries if ledger else Tries()
     if action is Action.SET_ASIDE and finding.document and finding.document.aside:
         return Intent(finding=finding, action=Action.REPORT, why="copied aside")
-    if action is Action.REPORT:
+    if action is Action.REPORT or finding.document:
         return Intent(finding=finding, action=action)
     if ledger and ledger.handed_over:
         return Intent(finding=finding, action=Action.REPORT, why="waits for a person")
-    if tries.count >= rules.tries:
+    if tries.count >= rules.tries and not _is_dependency_away(finding):
         return Intent(finding=finding, action=Action.HAND_OVER, why=f"tried {tries.count} times")
-    if not tries.ready_at(survey.now, backoff_s=rules.backoff_s):
+    if not tries.ready_at(survey.now, backoff_s=rules.backoff_s, longest=rules.tries):
         return Intent(finding=finding, action=Action.WAIT, why=f"tried {tries.count} times, the last a moment ago")
     return Intent(finding=finding, action=action)
 
 
+def _is_dependency_away(finding: Finding) -> bool:
+    """Whether a task failed for want of something that will come back: nobody could mend it, and nobody has to."""
+    record = finding.ledger.record if finding.ledger else None
+    last = record.errors[-1] if record and record.errors and finding.kind is Kind.FAILED else ""
+    return last.partition(":")[0] in _AWAY
+
+
 def healthy(survey: Survey, findings: Iterable[Finding]) -> Iterator[Ledger]:
     """Leases whose tries can be forgotten: the task was finished and nothing is wrong with it."""
-    wrong = {finding.task for finding in findings}
+    wrong = {finding.task for finding in findings if _MENDED_BY[finding.kind] in _COUNTED}
     busy = {task for task, _ in survey.busy}
     for ledger in survey.ledgers:
         finished = ledger.record is not None and ledger.record.finished and not ledger.holder

@@ -58,8 +58,9 @@ def mend(intent: Intent, *, sweep: Sweep) -> None:
 
 
 def count(intent: Intent, *, sweep: Sweep) -> None:
-    """Count a try of the task, if it has a Lease to count on."""
-    if ledger := intent.finding.ledger:
+    """Count a try of the task, if it has a Lease to count on and this is about more than its state document."""
+    ledger = intent.finding.ledger
+    if ledger and not intent.finding.document:
         tries.count(ledger.name, to=ledger.tries.count + 1, what=intent.finding.kind, sweep=sweep)
 
 

@@ -36,12 +36,18 @@ class Tries:
     count: int = 0
     last_at: datetime | None = None
 
-    def ready_at(self, now: datetime, *, backoff_s: float) -> bool:
-        """Whether the pause after the last one is over: `backoff_s`, doubled with each further try."""
+    def ready_at(self, now: datetime, *, backoff_s: float, longest: int) -> bool:
+        """Whether the pause after the last one is over.
+
+        Args:
+            now: The moment that is asked about.
+            backoff_s: Seconds after the first try; doubled with each further one.
+            longest: The try from which on it is no longer doubled.
+        """
         if self.last_at is None or not self.count:
             return True
         # A time in the future was written by a clock that is wrong: it must not hold the task up.
-        return not 0 <= (now - self.last_at).total_seconds() < backoff_s * 2 ** (self.count - 1)
+        return not 0 <= (now - self.last_at).total_seconds() < backoff_s * 2 ** (min(self.count, longest) - 1)
 
 
 def read(metadata: Json) -> Tries:

@@ -402,6 +402,42 @@ def test_this_pods_own_clock_decides_nothing(scene: Scene) -> None:
     assert found(sweep_once(sweep).intents) == []
 
 
+# What changes between the look and the repair.
+
+
+def test_a_record_that_changed_since_it_was_found_is_not_reopened(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.edit_labels(1, add=["skip-automation"])
+    done(scene)
+    put_record(scene, labels=Labels.MOVED)
+    newer = {"labels": Labels.SKIPPED, "attempts": 9}
+    scene.api.faults.add(Fault(method="GET", path="/leases/", before=lambda _: put_record(scene, **newer)))
+    assert found(scene.reconcile()) == [(Kind.LIVE_STALE, Action.REOPEN)]
+    assert (scene.record().phase, scene.record().attempts) == (Phase.COMPLETED, 9)
+    assert scene.repairs() == []
+
+
+def test_a_lock_that_was_taken_since_it_was_found_is_not_freed(scene: Scene) -> None:
+    done(scene)
+    name = scene.lease()["metadata"]["name"]
+    scene.api.patch("leases", name, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
+    scene.later(61)
+    taken = {"spec": {"holderIdentity": "w/u/new", "leaseTransitions": 9}}
+    scene.api.faults.add(
+        Fault(method="GET", path="/leases/", before=lambda _: scene.api.patch("leases", name, taken, namespace=HOME))
+    )
+    assert found(scene.reconcile()) == [(Kind.ORPHANED_LOCK, Action.FREE)]
+    assert scene.lease()["spec"]["holderIdentity"] == "w/u/new"
+
+
+def test_a_try_whose_count_got_no_answer_is_counted_once(scene: Scene) -> None:
+    failed(scene)
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
+    scene.reconcile()
+    assert tries.read(scene.lease()["metadata"]).count == 1
+
+
 # Limits.
 
 
@@ -454,6 +490,35 @@ def test_a_task_that_cannot_be_mended_is_tried_with_pauses_and_then_left_to_a_pe
     patch = {"metadata": {"labels": {tries.ATTENTION: None}}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], patch, namespace=HOME)
     assert found(scene.reconcile()) == [(Kind.FAILED, Action.SUBMIT)], "whoever removes the label gives it a new chance"
+
+
+def test_an_outage_of_github_calls_nobody_and_is_made_good_when_it_is_over(scene: Scene) -> None:
+    failed(scene)
+    scene.github.fault(github_fails(503), times=1e9)
+    for _ in range(7):
+        scene.clock.jump(1000)
+        assert found(scene.reconcile()) == [(Kind.FAILED, Action.SUBMIT)]
+        assert scene.run_repairs() == [Exit.TRY_AGAIN]
+        assert found(scene.reconcile()) == [(Kind.FAILED, Action.WAIT)]
+    assert scene.api.list("events", namespace=HOME) == []
+    scene.github.plan = Plan()
+    scene.clock.jump(1000)
+    assert found(scene.reconcile()) == [(Kind.FAILED, Action.SUBMIT)]
+    assert scene.run_repairs() == [Exit.DONE]
+    check_done(scene)
+
+
+def test_a_document_that_cannot_be_written_keeps_no_cancellation_from_being_finished(scene: Scene) -> None:
+    failed(scene)
+    put_state(scene, "{" + "x" * 700_000)
+    for _ in range(7):
+        kinds = found(scene.reconcile())
+        assert (Kind.CORRUPT_STATE, Action.SET_ASIDE) in kinds
+        scene.run_repairs()
+    assert scene.record().phase is Phase.COMPLETED
+    assert not tries.is_handed_over(scene.lease()["metadata"])
+    assert tries.read(scene.lease()["metadata"]).count == 0
+    assert any(event.get("error") == "TooLargeError" for event in scene.events())
 
 
 def test_a_task_that_cannot_be_mended_does_not_keep_the_others_from_it(scene: Scene) -> None:
@@ -517,7 +582,7 @@ def test_a_pass_makes_one_list_of_each_kind_however_many_tasks_there_are(scene: 
         scene.agent(task=task)
     scene.api.calls.clear()
     scene.reconcile(dry_run=True)
-    kinds = sorted(call.path.rpartition("/")[2] for call in scene.api.calls)
+    kinds = sorted(call.path.rpartition("/")[2] for call in scene.api.calls if "continue" not in call.query)
     assert kinds == ["coderuns", "configmaps", "leases", "pods", "workflows"]
 
 
