@@ -10,8 +10,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,23 +18,18 @@ import urllib3
 from pipelines.settings import Settings
 from tests.cluster import argo, box, kubernetes, network, node
 from tests.cluster.argo import Options
-from tests.cluster.box import Box
 from tests.cluster.folders import folders, say
 from tests.cluster.images import Images, images
 from tests.cluster.installation import Kubectl, KubectlError, install, prepare, settings_for
 from tests.cluster.network import Network
 from tests.cluster.packages import install_packages
 from tests.cluster.programs import Programs, programs
+from tests.cluster.readiness import ClusterError, deployed, leads, until
 from tests.control_plane.binaries import lock
 from tests.doubles.platform.client import Client
 from tests.doubles.platform.platform import install_crd
 
-_DEADLINE_S = 120.0
 _FILE = "cluster.json"
-
-
-class ClusterError(Exception):
-    """The cluster did not become ready; the message ends with logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +37,6 @@ class Cluster:
     """A running cluster."""
 
     network: Network
-    options: Options
     settings: Settings
     images: Images
 
@@ -82,15 +74,35 @@ def up(options: Options | None) -> Cluster:
         built = programs()
         made = images(built)
         state, found = _state(), box.find(folders().run)
-        if found is None or state is None or options not in (None, Options(**state["options"])):
+        if found is None or state is None:
             down_locked()
             _boot(built, made, options or Options())
         else:
             node.load(found, made)
+            _write(Network(number=state["network"]["number"]), options or Options(**state["options"]))
         cluster = _cluster(made)
-        _install(cluster)
+        _install(cluster, options=Options(**(_state() or {})["options"]))
     say(f"ready after {time.monotonic() - began:.0f} s: export KUBECONFIG={folders().kubeconfig}")
     return cluster
+
+
+def configure(cluster: Cluster, options: Options) -> None:
+    """Let Argo's controller run with other options; everything else stays as it is.
+
+    Raises:
+        ClusterError: It did not become ready.
+    """
+    state, found = _state(), box.find(folders().run)
+    assert state is not None
+    assert found is not None
+    if Options(**state["options"]) == options:
+        return
+    managed = cluster.settings.namespaces.workflows
+    _apply(cluster.kubectl, argo.workflows(cluster.images, managed=managed, options=options))
+    client = cluster.client()
+    until(lambda: leads(client, argo.NAMESPACE), box=found, what=f"Argo's controller leads with {options}")
+    client.close()
+    _write(cluster.network, options)
 
 
 def down() -> None:
@@ -126,13 +138,17 @@ def _state() -> dict[str, Any] | None:
     return state
 
 
+def _write(addresses: Network, options: Options) -> None:
+    (folders().run / _FILE).write_text(json.dumps({"network": asdict(addresses), "options": asdict(options)}))
+
+
 def _cluster(made: Images) -> Cluster:
     state = _state()
     if state is None:
         raise ClusterError("there is no cluster: make cluster-up")
     addresses = Network(number=state["network"]["number"])
     settings = settings_for(addresses, made.steps, folder=folders().run)
-    return Cluster(network=addresses, options=Options(**state["options"]), settings=settings, images=made)
+    return Cluster(network=addresses, settings=settings, images=made)
 
 
 def _boot(built: Programs, made: Images, options: Options) -> None:
@@ -147,13 +163,13 @@ def _boot(built: Programs, made: Images, options: Options) -> None:
     found.start("etcd", kubernetes.etcd(built, run))
     found.start("apiserver", kubernetes.apiserver(built, known, addresses))
     found.start("containerd", node.containerd(run, content=content, pause=made.pause, network=addresses))
-    _until(lambda: node.answers(found), box=found, what="containerd answers")
+    until(lambda: node.answers(found), box=found, what="containerd answers")
     say("loading images")
     node.forget(found, made)
     node.load(found, made)
     kubectl = Kubectl(kubeconfig=folders().kubeconfig)
     client = Client.from_kubeconfig(folders().kubeconfig)
-    _until(lambda: client.request("GET", "/readyz").status == 200, box=found, what="the API server is ready")
+    until(lambda: client.request("GET", "/readyz").status == 200, box=found, what="the API server is ready")
     say("applying CRDs")
     # Before the controllers start: the garbage collector looks for new kinds only every 30 s.
     install_crd(client)
@@ -165,10 +181,10 @@ def _boot(built: Programs, made: Images, options: Options) -> None:
     found.start("kubelet", node.kubelet(built, known, addresses))
     argo.bus(found, built, known, addresses)
     client.close()
-    (run / _FILE).write_text(json.dumps({"network": asdict(addresses), "options": asdict(options)}))
+    _write(addresses, options)
 
 
-def _install(cluster: Cluster) -> None:
+def _install(cluster: Cluster, *, options: Options) -> None:
     """Install Argo and the project, and wait until all of it works."""
     kubectl, settings, found = cluster.kubectl, cluster.settings, box.find(folders().run)
     assert found is not None
@@ -176,17 +192,14 @@ def _install(cluster: Cluster) -> None:
     prepare(kubectl, settings)
     kubectl("apply", "-f", "-", stdin=_json([_namespace(argo.NAMESPACE)]))
     spaces = settings.namespaces
-    _apply(kubectl, argo.workflows(cluster.images, managed=spaces.workflows, options=cluster.options))
+    _apply(kubectl, argo.workflows(cluster.images, managed=spaces.workflows, options=options))
     _apply(kubectl, argo.events(cluster.images, cluster.network, namespace=spaces.events))
     install(kubectl, settings, folder=folders().run / "rendered")
     client = cluster.client()
-    for namespace, count in ((argo.NAMESPACE, 2), (spaces.events, 3)):
-        _until(
-            lambda namespace=namespace, count=count: _available(client, namespace) == count,  # type: ignore[misc]
-            box=found,
-            what=f"{count} deployments in {namespace} are available",
-        )
-    _until(lambda: _answers(cluster), box=found, what="the EventSource answers")
+    until(lambda: deployed(client, argo.NAMESPACE) == 2, box=found, what="Argo Workflows is deployed")
+    until(lambda: leads(client, argo.NAMESPACE), box=found, what="Argo's controller leads")
+    until(lambda: deployed(client, spaces.events) == 3, box=found, what="Argo Events is deployed")
+    until(lambda: _answers(cluster), box=found, what="the EventSource answers")
     client.close()
 
 
@@ -196,16 +209,6 @@ def _answers(cluster: Cluster) -> bool:
         return urllib3.request("GET", cluster.webhook, retries=False, timeout=2.0).status > 0
     except KubectlError:
         return False
-
-
-def _available(client: Client, namespace: str) -> int:
-    """How many Deployments of a namespace are up to date and available."""
-    found = client.ask("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]
-    return sum(
-        each["status"].get("observedGeneration") == each["metadata"]["generation"]
-        and each["status"].get("availableReplicas", 0) == each["status"].get("replicas", 0) == each["spec"]["replicas"]
-        for each in found
-    )
 
 
 def _namespace(name: str) -> dict[str, Any]:
@@ -218,15 +221,3 @@ def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
 
 def _json(objects: list[dict[str, Any]]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-
-
-def _until(condition: Callable[[], bool], *, box: Box, what: str) -> None:
-    """Wait for something, unless a server has ended meanwhile."""
-    deadline = time.monotonic() + _DEADLINE_S
-    while time.monotonic() < deadline and not box.ended():
-        with suppress(urllib3.exceptions.HTTPError):
-            if condition():
-                return
-        time.sleep(0.1)
-    logs = "\n".join(f"--- {name} ended with {code}\n{box.tail(name)}" for name, code in box.ended().items())
-    raise ClusterError(f"in vain until {what}; see {box.folder}\n{logs}")

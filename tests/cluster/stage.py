@@ -19,6 +19,7 @@ from pipelines import names
 from steps.hold import RECORD
 from steps.lease import lease_name
 from steps.push import Repository, TaskId
+from tests.cluster.agents import Manner
 from tests.cluster.cluster import Cluster
 from tests.cluster.installation import SECRET
 from tests.cluster.witness import Witness
@@ -79,17 +80,30 @@ class Stage:
 
     # What happens.
 
-    def agent(self, agent: str = TESS) -> dict[str, Any]:
-        """Start an agent and wait until its pod works; its run."""
-        repository = f"https://github.com/{REPOSITORY}"
-        run = put_run(self.client, agent_run(task=self.task, agent=agent, repository=repository, namespace=self.agents))
-        self.until(lambda: self.witness.when("working", job_name(run)) is not None, what=f"{agent} works")
-        name = run["metadata"]["name"]
-        self.until(
-            lambda: self.client.ask("GET", runs_path(self.agents, name)).get("status", {}).get("phase") == "Running",
-            what=f"{name} is Running",
+    def start(self, agent: str = TESS, *, how: Manner | None = None, name: str = "") -> dict[str, Any]:
+        """Start an agent; its run."""
+        repository, notes = f"https://github.com/{REPOSITORY}", (how or Manner()).annotations()
+        manifest = agent_run(
+            task=self.task, agent=agent, repository=repository, namespace=self.agents, name=name, annotations=notes
         )
+        return put_run(self.client, manifest)
+
+    def at_work(self, run: dict[str, Any]) -> None:
+        """Wait until an agent's pod works and its run says so."""
+        name = run["metadata"]["name"]
+        self.until(lambda: self.witness.when("working", job_name(run)) is not None, what=f"{name} works")
+        self.until(lambda: self.phase_of_run(name) in {"Running", "Succeeded"}, what=f"{name} is Running")
+
+    def agent(self, agent: str = TESS, *, how: Manner | None = None, name: str = "") -> dict[str, Any]:
+        """Start an agent and wait until its pod works; its run."""
+        run = self.start(agent, how=how, name=name)
+        self.at_work(run)
         return run
+
+    def phase_of_run(self, name: str) -> str:
+        """A run's phase, or nothing."""
+        reply = self.client.request("GET", runs_path(self.agents, name))
+        return str(reply.body.get("status", {}).get("phase", "")) if reply.status == 200 else ""
 
     def push(self, number: int = 1, **changes: Any) -> webhooks.Delivery:  # noqa: ANN401 - passed on
         """Push to the task's branch; the webhook that GitHub would send."""

@@ -6,6 +6,8 @@ import json
 import time
 import uuid
 
+import pytest
+
 from pipelines import names
 from tests.cluster.folders import say
 from tests.cluster.installation import SECRET
@@ -14,6 +16,9 @@ from tests.doubles.github import webhooks
 from tests.doubles.platform.controller import job_name
 from tests.doubles.platform.platform import put_run
 from tests.doubles.platform.runs import CLEO, REX, TESS, agent_run
+
+# What is measured here is what users get, with the time Argo takes.
+pytestmark = pytest.mark.argo(fast=False)
 
 
 def test_a_push_stops_what_is_stale_and_nothing_else(stage: Stage) -> None:
