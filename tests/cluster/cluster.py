@@ -18,6 +18,7 @@ import urllib3
 from pipelines.settings import Settings
 from tests.cluster import argo, box, kubernetes, network, node
 from tests.cluster.argo import Options
+from tests.cluster.box import Box
 from tests.cluster.folders import folders, say
 from tests.cluster.images import Images, images
 from tests.cluster.installation import Kubectl, KubectlError, install, prepare, settings_for
@@ -48,6 +49,18 @@ class Cluster:
     def client(self) -> Client:
         """A client of the administrator's."""
         return Client.from_kubeconfig(folders().kubeconfig, user_agent="cluster-tests")
+
+    @property
+    def box(self) -> Box:
+        """The namespaces that it runs in."""
+        found = box.find(folders().run)
+        if found is None:
+            raise ClusterError("the cluster has been ended")
+        return found
+
+    def processes(self) -> str:
+        """The command lines of all its processes, those in pods too."""
+        return self.box.run("ps", "-eo", "args")
 
     @property
     def webhook(self) -> str:
@@ -92,15 +105,14 @@ def configure(cluster: Cluster, options: Options) -> None:
     Raises:
         ClusterError: It did not become ready.
     """
-    state, found = _state(), box.find(folders().run)
+    state = _state()
     assert state is not None
-    assert found is not None
     if Options(**state["options"]) == options:
         return
     managed = cluster.settings.namespaces.workflows
     _apply(cluster.kubectl, argo.workflows(cluster.images, managed=managed, options=options))
     client = cluster.client()
-    until(lambda: leads(client, argo.NAMESPACE), box=found, what=f"Argo's controller leads with {options}")
+    until(lambda: leads(client, argo.NAMESPACE), box=cluster.box, what=f"Argo's controller leads with {options}")
     client.close()
     _write(cluster.network, options)
 
@@ -186,8 +198,7 @@ def _boot(built: Programs, made: Images, options: Options) -> None:
 
 def _install(cluster: Cluster, *, options: Options) -> None:
     """Install Argo and the project, and wait until all of it works."""
-    kubectl, settings, found = cluster.kubectl, cluster.settings, box.find(folders().run)
-    assert found is not None
+    kubectl, settings, found = cluster.kubectl, cluster.settings, cluster.box
     say("installing Argo Workflows, Argo Events and agent-cancellation")
     prepare(kubectl, settings)
     kubectl("apply", "-f", "-", stdin=_json([_namespace(argo.NAMESPACE)]))

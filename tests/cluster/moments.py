@@ -5,6 +5,7 @@ Guarantees: each moment is one that has been seen from outside, not one that has
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,13 @@ def submitted(stage: Stage, delivery: Delivery) -> str:
     workflow = stage.workflow(delivery)
     assert workflow is not None
     return str(workflow["metadata"]["name"])
+
+
+def next_second() -> None:
+    """Wait for the next second: a webhook tells the second of a push, and no more."""
+    now = int(time.time())
+    while int(time.time()) == now:
+        time.sleep(0.02)
 
 
 def in_cancel(stage: Stage) -> str:

@@ -42,12 +42,12 @@ def until(condition: Callable[[], bool], *, box: Box, what: str) -> None:
 
 def deployed(client: Client, namespace: str) -> int:
     """How many Deployments of a namespace are up to date and available."""
-    return sum(map(_is_up, client.ask("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]))
+    return sum(map(is_up, client.ask("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]))
 
 
 def leads(client: Client, namespace: str) -> bool:
     """Whether a pod of the newest version of Argo's controller, and no other, runs and leads."""
-    if not _is_up(client.ask("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{CONTROLLER}")):
+    if not is_up(client.ask("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments/{CONTROLLER}")):
         return False
     query = {"labelSelector": f"app={CONTROLLER}"}
     pods = client.ask("GET", f"/api/v1/namespaces/{namespace}/pods", query=query)["items"]
@@ -56,7 +56,8 @@ def leads(client: Client, namespace: str) -> bool:
     return [each["metadata"]["name"] for each in pods] == [holder]
 
 
-def _is_up(deployment: dict[str, Any]) -> bool:
+def is_up(deployment: dict[str, Any]) -> bool:
+    """Whether all pods of a Deployment are of its newest version and available."""
     status, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
     counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
     return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [wanted] * 3

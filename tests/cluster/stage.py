@@ -25,7 +25,7 @@ from tests.cluster.installation import SECRET
 from tests.cluster.witness import Witness
 from tests.doubles import github as github_double
 from tests.doubles.github import webhooks
-from tests.doubles.platform.client import Client
+from tests.doubles.platform.client import Client, RefusedError
 from tests.doubles.platform.controller import job_name
 from tests.doubles.platform.platform import put_run, runs_path
 from tests.doubles.platform.runs import TESS, agent_run
@@ -175,6 +175,13 @@ class Stage:
         """The task's Lease."""
         name = lease_name(repository=Repository(REPOSITORY), task=TaskId(str(self.task)))
         return self.client.ask("GET", f"/apis/coordination.k8s.io/v1/namespaces/{self.home}/leases/{name}")
+
+    def annotations(self) -> dict[str, str]:
+        """The annotations of the task's Lease; none if there is no Lease."""
+        try:
+            return self.lease()["metadata"].get("annotations") or {}
+        except RefusedError:
+            return {}
 
     def record(self) -> dict[str, Any]:
         """The task's record."""

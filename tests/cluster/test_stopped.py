@@ -10,6 +10,7 @@ import pytest
 from pipelines import names
 from tests.cluster.argo_client import ArgoClient, person
 from tests.cluster.moments import in_cancel, submitted
+from tests.cluster.outcome import settled
 from tests.cluster.programs import programs
 from tests.cluster.stage import Stage
 
@@ -27,11 +28,7 @@ def the_next_push_finishes_it(stage: Stage, *, number: int) -> None:
     later = stage.push(number)
     stage.deliver(later)
     assert stage.finished(later, deadline_s=150)["status"]["phase"] == "Succeeded"
-    assert stage.runs() == set()
-    assert stage.labels() == {"remediation-in-progress"}
-    assert stage.lease()["spec"].get("holderIdentity", "") == ""
-    assert stage.state()["cancellation_in_progress"] is False
-    assert (stage.record()["phase"], stage.record()["push"]["sha"][-1]) == ("completed", str(number))
+    settled(stage, number=number)
 
 
 def test_a_workflow_that_is_stopped_says_so_and_can_be_retried(stage: Stage, argo: ArgoClient) -> None:
@@ -49,8 +46,7 @@ def test_a_workflow_that_is_stopped_says_so_and_can_be_retried(stage: Stage, arg
 
     argo.retry(name, by="command")
     stage.until(lambda: stage.phase_of(name) == "Succeeded", what="the retry succeeds", deadline_s=120)
-    assert stage.record()["phase"] == "completed"
-    assert stage.labels() == {"remediation-in-progress"}
+    settled(stage)
 
 
 @pytest.mark.parametrize("how", ["stop", "terminate", "delete"])
