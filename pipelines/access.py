@@ -68,6 +68,8 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
         rules=[
             _rule("coordination.k8s.io", "leases", "get", "create", "update"),
             _rule("", "pods", "get"),  # is the holder of a Lease still alive?
+            _rule("argoproj.io", "workflows", "list", "patch"),  # end those that wait with nothing left to do
+            _rule("", "configmaps", "get", "update") | {"resourceNames": [settings.breaker.config_map]},
             _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's own executor, in the same pod
         ],
     )

@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hera.workflows import (
+    ConfigMapVolume,
     Container,
     ContainerNode,
     ContainerSet,
@@ -106,6 +107,7 @@ def _node(step: str, *, name: str, settings: Settings) -> ContainerNode:
         volume_mounts=[
             VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - the pod's own empty folder
             VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
+            VolumeMount(name=settings.breaker.config_map, mount_path=settings.breaker.mount, read_only=True),
         ],
     )
 
@@ -168,6 +170,8 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
                     mount_path=settings.github.credentials_dir,
                     optional=True,
                 ),
+                # Hera calls a volume by its ConfigMap's name.
+                ConfigMapVolume(name=settings.breaker.config_map, mount_path=settings.breaker.mount, optional=True),
             ],
             active_deadline_seconds=rules.deadline_s,
             retry_strategy=RetryStrategy(
@@ -198,6 +202,19 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             active_deadline_seconds=rules.deadline_s,
         )
     return dict(template.to_dict())
+
+
+def breakers(settings: Settings) -> dict[str, Any]:
+    """The ConfigMap in which the pods keep their breakers; it has no data, so applying it again resets none of them."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": settings.breaker.config_map,
+            "namespace": settings.namespaces.workflows,
+            "labels": dict(names.APP),
+        },
+    }
 
 
 def limits(settings: Settings) -> dict[str, Any]:

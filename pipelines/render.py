@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import access, sensor
-from pipelines.cancellation import limits, workflow_template
+from pipelines.cancellation import breakers, limits, workflow_template
 from pipelines.manifest_yaml import dump
 from pipelines.settings import read
 from steps.errors import Exit, StepError
@@ -34,6 +34,7 @@ def manifests(settings: Settings) -> Iterator[dict[str, Any]]:
     yield from access.sensor_access(settings)
     yield access.network_policy(settings)
     yield limits(settings)
+    yield breakers(settings)
     yield workflow_template(settings)
     if settings.events.render_event_source:
         yield sensor.event_source(settings)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines import names
 from steps.errors import Exit, UnavailableError
-from steps.kube import Resource
+from steps.kube import WORKFLOWS
 from steps.push import PARAMETERS, from_env
+from steps.waiting import SUPERSEDED_BY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from steps.clock import Clock
     from steps.kube import Kube
 
-WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="workflows")
 _ENDED = ("Succeeded", "Failed", "Error")
 _EXIT_CODE = re.compile(r"code:? (\d+)\b")
 _POLL_S = 2.0
@@ -67,7 +67,8 @@ class Result:
     """How a Workflow ended.
 
     Attributes:
-        exit: 0 if it succeeded; otherwise the exit code of the step that failed, or 1 if none can be told.
+        phase: Argo's phase, or `Superseded` if it was ended while it waited, its push having been answered by another.
+        exit: 0 if it succeeded or was superseded; else the exit code of the step that failed, or 1 if none can be told.
     """
 
     name: str
@@ -121,14 +122,17 @@ def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: 
     told, silent = "", 0
     while True:
         try:
-            status = cluster.get(name).get("status") or {}
+            found = cluster.get(name)
             silent = 0
         except UnavailableError:
             silent += 1
             if silent > _PATIENCE:
                 raise
-            status = {}
+            found = {}
+        status = found.get("status") or {}
         phase, message = status.get("phase") or "Pending", status.get("message") or ""
+        if phase in _ENDED and (winner := _labels(found).get(SUPERSEDED_BY)):
+            return Result(name=name, phase="Superseded", message=f"answered by {winner}", exit=Exit.DONE)
         if phase in _ENDED:
             return Result(name=name, phase=phase, message=_reason(status), exit=exit_code(status))
         doing = f"{phase}: {message}" if message else phase
@@ -138,6 +142,10 @@ def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: 
         if clock.monotonic() >= deadline:
             return Result(name=name, phase=phase, message=f"not done after {deadline_s:g} s", exit=Exit.TRY_AGAIN)
         clock.sleep(_POLL_S)
+
+
+def _labels(workflow: Json) -> dict[str, str]:
+    return workflow.get("metadata", {}).get("labels") or {}
 
 
 def _failures(status: Json) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from steps.decisions import LabelPlan
     from steps.hold import Hold
     from steps.push import Push
+    from steps.record import Record
     from steps.runs import Run
 
 
@@ -41,13 +42,23 @@ def cancel(context: Context) -> None:
     if context.push.dry_run:
         preview(context)
         return
-    hold = context.lease().acquire(partial(claim, context=context))
+    hold = context.lease().acquire(partial(_promising, context=context))
     if hold is None:
         return
     context = replace(context, log=context.log.bind(epoch=hold.epoch))
     context.log.info("lease acquired", watermark=hold.record.watermark.isoformat(), attempt=hold.record.attempts)
     with failing(hold, context=context):
         _cancel(context, hold=hold)
+
+
+def _promising(stored: Record | None, *, context: Context) -> Record | None:
+    """The record to take the Lease with, unless there is nothing to do, or what it takes is known not to work."""
+    record = claim(stored, context=context)
+    if record is not None:
+        context.breakers.agents.check(patience_s=context.settings.stop.grace_s)
+        if context.settings.github.unreadable == "wait":
+            context.breakers.github.check(patience_s=context.settings.github.deadline_s)
+    return record
 
 
 def _cancel(context: Context, *, hold: Hold) -> None:

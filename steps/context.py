@@ -11,6 +11,7 @@ from steps.lease import TaskLease, lease_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from steps.breaker import Breakers
     from steps.clock import Clock
     from steps.github import GitHub
     from steps.holder import Holder
@@ -38,6 +39,7 @@ class Context:
     holder: Holder
     kube: Kube
     github: Callable[[Callable[[], None]], GitHub]
+    breakers: Breakers
     clock: Clock
     random: Callable[[], float]
     log: Log

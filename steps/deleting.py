@@ -83,7 +83,7 @@ def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -
 
 
 def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:
-    rules = context.settings.stop
+    rules, breaker = context.settings.stop, context.breakers.agents
     namespace = context.settings.namespaces.agents
     for pause in backoff(attempts=rules.attempts, first_s=rules.backoff_s, random=context.random):
         hold.check()
@@ -92,8 +92,10 @@ def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:
         try:
             context.kube.delete(resource(run.kind), namespace=namespace, name=run.name, options=options)
         except NotFoundError:
+            breaker.succeeded()
             break
         except ConflictError:
+            breaker.succeeded()
             changed = _judge_again(run, context=context, record=record)
             if isinstance(changed, Agent):
                 return changed
@@ -103,10 +105,11 @@ def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:
                 )
             run = changed
         except UnavailableError as error:
-            if pause is None:
+            if not breaker.failed() or pause is None:
                 return run.as_agent(outcome=Outcome.STUCK, reason=f"not deleted: {error}")
             context.clock.sleep(max(pause, min(error.retry_after_s or 0.0, rules.grace_s)))
         else:
+            breaker.succeeded()
             context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)
             break
     return run.as_agent(outcome=Outcome.STOPPING, reason="stale")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps import push, settings
+from steps.breaker import Breaker, Breakers, mounted
 from steps.clock import SystemClock
 from steps.context import Context
 from steps.errors import BadInputError, Exit, StepError, TerminatedError
@@ -73,25 +74,40 @@ def _context(env: Mapping[str, str], *, clock: Clock, log: Log) -> Context:
         )
     if not env["WORKFLOW_CREATED_AT"].isdigit():
         raise BadInputError("WORKFLOW_CREATED_AT is not in Unix seconds: use the rendered WorkflowTemplate")
+    log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
+    kube = Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random)
+    breaker = partial(
+        Breaker,
+        kube=kube,
+        clock=clock,
+        rules=rules.breaker,
+        namespace=rules.namespaces.workflows,
+        mounted=mounted(Path(rules.breaker.mount)),
+        log=log,
+    )
+    breakers = Breakers(github=breaker("github"), agents=breaker("agents"))
     return Context(
         push=pushed,
         settings=rules,
         workflow=env["WORKFLOW_NAME"],
         created_at=datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC),
         holder=Holder(pod=env["POD_NAME"], pod_uid=env["POD_UID"], workflow_uid=env["WORKFLOW_UID"]),
-        kube=Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random),
-        github=partial(_github, rules.github, clock),
+        kube=kube,
+        github=partial(_github, rules.github, clock, breakers.github),
+        breakers=breakers,
         clock=clock,
         random=random.random,
-        log=log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task),
+        log=log,
     )
 
 
-def _github(rules: GitHubRules, clock: Clock, keep: Callable[[], None]) -> GitHub:
+def _github(rules: GitHubRules, clock: Clock, breaker: Breaker, keep: Callable[[], None]) -> GitHub:
     # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
     from steps.credentials import Handover, credentials  # noqa: PLC0415
     from steps.github import GitHub  # noqa: PLC0415
 
     handover = Handover(path=Path(rules.handover)) if rules.handover else None
     auth = credentials(Path(rules.credentials_dir), handover=handover)
-    return GitHub(auth=auth, rules=rules, clock=clock, random=random.random, keep=keep, handover=handover)
+    return GitHub(
+        auth=auth, rules=rules, clock=clock, random=random.random, keep=keep, breaker=breaker, handover=handover
+    )

@@ -72,6 +72,14 @@ class UnavailableError(TryAgainError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimitedError(UnavailableError):
+    """The server asks everybody to come back later; `retry_after_s` says when."""
+
+
+class BreakerOpenError(UnavailableError):
+    """The server was not asked at all: it has failed too often of late."""
+
+
 class NotProvenError(TryAgainError):
     """An agent could not be proven gone in time."""
 

@@ -15,7 +15,7 @@ import requests
 from github import BadCredentialsException, Github, GithubException
 
 from steps.backoff import backoff
-from steps.errors import BadInputError, ForbiddenError, NotFoundError, UnavailableError
+from steps.errors import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
 from steps.record import PullRequest
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from github import Auth
 
+    from steps.breaker import Breaker
     from steps.clock import Clock
     from steps.credentials import Handover
     from steps.settings import GitHubRules
@@ -42,6 +43,7 @@ class GitHub:
         clock: Clock,
         random: Callable[[], float],
         keep: Callable[[], None],
+        breaker: Breaker,
         handover: Handover | None = None,
     ) -> None:
         """Connect.
@@ -52,6 +54,7 @@ class GitHub:
             clock: Time.
             random: Uniform in [0, 1), for jitter.
             keep: Called about once a second while waiting, to renew a hold.
+            breaker: Shared by all pods: whether GitHub may be asked at all.
             handover: Where an App's token is left for the pod's other container.
         """
         self._requester = Github(
@@ -66,6 +69,7 @@ class GitHub:
         self._clock = clock
         self._random = random
         self._keep = keep
+        self._breaker = breaker
         self._handover = handover
 
     def open_pull_requests(self, *, repository: str, branch: str) -> list[PullRequest]:
@@ -106,6 +110,7 @@ class GitHub:
         deadline = self._clock.monotonic() + self._rules.deadline_s
         for pause in backoff(attempts=self._rules.attempts, first_s=self._rules.backoff_s, random=self._random):
             signed_in = False
+            self._wait_for_others(deadline=deadline)
             try:
                 self._sign_in()
                 signed_in = True
@@ -117,6 +122,7 @@ class GitHub:
                         "the GitHub App has no such installation: correct installation-id in the Secret"
                     )
                 if not isinstance(problem, UnavailableError):
+                    self._breaker.succeeded()  # GitHub works; it is the request that is wrong
                     raise problem from error
                 cause: Exception = error
             except requests.RequestException as error:
@@ -124,12 +130,27 @@ class GitHub:
                 problem = UnavailableError(f"{verb} {path}: {type(error).__name__}")
                 cause = error
             else:
+                self._breaker.succeeded()
                 return data
             wait = max(pause or 0.0, problem.retry_after_s or 0.0)
-            if pause is None or self._clock.monotonic() + wait >= deadline:
+            if not self._may_retry(problem) or pause is None or self._clock.monotonic() + wait >= deadline:
                 raise problem from cause
             self._sleep(wait)
         raise AssertionError("backoff ends with None")
+
+    def _wait_for_others(self, *, deadline: float) -> None:
+        """Wait as long as GitHub has told any pod to, but not beyond our own deadline."""
+        wait = self._breaker.enter()
+        if wait and self._clock.monotonic() + wait >= deadline:
+            raise RateLimitedError("GitHub has told another pod to wait", retry_after_s=wait)
+        self._sleep(wait)
+
+    def _may_retry(self, problem: UnavailableError) -> bool:
+        """Let the other pods know of the problem; whether this one may try again by itself."""
+        if isinstance(problem, RateLimitedError):
+            self._breaker.limited(problem.retry_after_s or _SECONDARY_LIMIT_S)
+            return True
+        return self._breaker.failed()
 
     def _sign_in(self) -> None:
         """Fetch an App's token (once), apart from any request, so that its refusal isn't taken for the repository's."""
@@ -161,7 +182,7 @@ def _meaning(
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status in (403, 429):
         if (wait := _limited_s(headers, message=message, now=now)) is not None or error.status == 429:  # noqa: PLR2004
-            return UnavailableError(text, retry_after_s=wait)
+            return RateLimitedError(text, retry_after_s=wait)
         return ForbiddenError(f"{text}: give the App or token read and write access to pull requests and issues")
     if isinstance(error, BadCredentialsException) or error.status == 401:  # noqa: PLR2004 - HTTP
         return ForbiddenError(f"{text}: the credentials are wrong or have expired, renew the Secret")

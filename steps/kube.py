@@ -75,6 +75,7 @@ CONFIG_MAPS = Resource(group="", version="v1", plural="configmaps")
 PODS = Resource(group="", version="v1", plural="pods")
 JOBS = Resource(group="batch", version="v1", plural="jobs")
 LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases")
+WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="workflows")
 
 
 class Kube:

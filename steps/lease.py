@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from steps.clock import parse_stamp
 from steps.errors import ConflictError, LockBusyError, LockLostError, NotFoundError, UnavailableError
 from steps.hold import RECORD, Hold, render
 from steps.holder import is_dead
@@ -109,9 +110,24 @@ class TaskLease:
         record = snapshot.record()
         if snapshot.holder != self._me or record is None:
             return None
-        hold = self._hold(snapshot.body, record=record, epoch=snapshot.epoch, sent_at=self._clock.monotonic())
-        hold.write(record)
+        age_s = self._age_s(snapshot)
+        sent_at = self._clock.monotonic() - (age_s or 0.0)
+        hold = self._hold(snapshot.body, record=record, epoch=snapshot.epoch, sent_at=sent_at)
+        if age_s is None:
+            hold.write(record)
         return hold
+
+    def _age_s(self, snapshot: Snapshot) -> float | None:
+        """Seconds since an earlier container of this pod renewed; None if that cannot be told, or it is time to renew.
+
+        The stamp is of this very machine's clock, which is the same for all containers of a pod. Should somebody have
+        set it in between, compare-and-swap and epochs are still there.
+        """
+        try:
+            age_s = (self._clock.now() - parse_stamp(snapshot.renewed_at)).total_seconds()
+        except ValueError:
+            return None
+        return age_s if 0 <= age_s < self._rules.renew_every_s else None
 
     def acquire(self, claim: Callable[[Record | None], Record | None]) -> Hold | None:
         """Take the Lease, waiting while somebody alive holds it.

@@ -157,6 +157,25 @@ class GitHubRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerRules:
+    """When a dependency that fails is left alone: 5 failures, 30 s, one probe, as specified."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    failures: Annotated[Count, Field(description="failures in a row that open the breaker of a dependency")]
+    open_s: Annotated[Seconds, Field(description="how long nobody asks it then; after that, one at a time may try")]
+    window_s: Annotated[
+        Seconds, Field(description="failures farther apart than this are not in a row; also the retry budget's window")
+    ]
+    retries: Annotated[
+        int, Field(ge=1, le=10000, description="retries of all pods together in one window; then each tries once")
+    ]
+    limit_s: Annotated[Seconds, Field(description="longest rate limit that pods believe each other")]
+    config_map: Annotated[Name, Field(description="ConfigMap that they share, in the workflows' namespace")]
+    mount: Annotated[str, Field(min_length=1, description="where it is mounted, so that all's well costs no request")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRules:
     """Labels of a pull request."""
 
@@ -227,6 +246,7 @@ class StepSettings:
     stop: StopRules
     kubernetes: KubernetesRules
     github: GitHubRules
+    breaker: BreakerRules
     labels: LabelRules
     state: StateRules
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]

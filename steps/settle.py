@@ -1,4 +1,4 @@
-"""Second container, `main`: move the labels, clear the state flag, finish the record, release the Lease.
+"""Second container, `main`: move the labels, clear the state flag, finish the record, release the Lease, end waiters.
 
     python -m steps.settle
 
@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps import labels, state
+from steps import labels, state, waiting
 from steps.claim import decision
 from steps.decisions import Superseded
 from steps.entrypoint import run
@@ -40,7 +40,7 @@ def settle(context: Context) -> None:
         raise LockLostError("the Lease is gone: it was deleted while it was held")
     hold = lease.adopt(snapshot)
     if hold is None:
-        _check_done(snapshot.record(), context=context)
+        waiting.end_superseded(_checked_done(snapshot.record(), context=context), context=context)
         return
     context = replace(context, log=context.log.bind(epoch=hold.epoch))
     with failing(hold, context=context):
@@ -50,14 +50,17 @@ def settle(context: Context) -> None:
         state.update(state.Change(in_progress=False), context=context, hold=hold)
         hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
         context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
+    # Last, to find those as well that came meanwhile, and within this pod, since Argo holds the mutex until it ends.
+    waiting.end_superseded(hold.record, context=context)
 
 
-def _check_done(record: Record | None, *, context: Context) -> None:
-    """Fail unless the record shows that there is nothing left to do for this push."""
+def _checked_done(record: Record | None, *, context: Context) -> Record:
+    """The record, if it shows that there is nothing left to do for this push."""
     own = record is not None and record.finished and record.workflow_uid == context.holder.workflow_uid
-    if not own and not isinstance(decision(record, context=context), Superseded):
+    if record is None or not (own or isinstance(decision(record, context=context), Superseded)):
         raise LockLostError("the Lease is no longer held by this pod: the cancellation has to run again")
-    context.log.info("nothing to settle", labels=str(record.labels) if record else "")
+    context.log.info("nothing to settle", labels=str(record.labels))
+    return record
 
 
 if __name__ == "__main__":

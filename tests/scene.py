@@ -13,13 +13,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from github import Auth
 
+from pipelines import cancellation, submission
 from pipelines.settings import Settings, read
+from steps.breaker import Breaker, Breakers
 from steps.cancel import cancel
+from steps.clock import parse_stamp
 from steps.context import Context
 from steps.errors import Exit, StepError, UnavailableError
 from steps.fail import fail
@@ -32,7 +36,9 @@ from steps.push import Push, Repository, Sha, TaskId
 from steps.record import Record, parse
 from steps.settings import StepSettings
 from steps.settle import settle
+from tests.doubles import argo_controller
 from tests.doubles import github as github_double
+from tests.doubles.argo_controller import ArgoController
 from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import ApiServer, ConnectionLostError, make_request
 from tests.doubles.platform.client import Client, Reply
@@ -103,7 +109,7 @@ class LocalClient(Client):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """A Workflow that the Sensor created."""
+    """A Workflow that the Sensor created; it waits until it is played."""
 
     name: str
     uid: str
@@ -122,6 +128,7 @@ class Scene:
     api: ApiServer = field(init=False)
     kubelet: Kubelet = field(init=False)
     controller: Controller = field(init=False)
+    argo: ArgoController = field(init=False)
     output: io.StringIO = field(default_factory=io.StringIO)
     _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -133,11 +140,14 @@ class Scene:
             namespaces=("default", namespaces.workflows, namespaces.agents, namespaces.events),
         )
         self.api.create(CRD)
+        self.api.create(argo_controller.CRD)
+        self.api.create(cancellation.breakers(DEFAULTS))
+        self.argo = ArgoController(api=self.api, namespace=namespaces.workflows)
         client = LocalClient(self.api)
         self.kubelet = Kubelet(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
         self.controller = Controller(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
         jobs = JobController(client=client, namespace=namespaces.agents)
-        for part in (self.controller, jobs, self.kubelet):
+        for part in (self.controller, jobs, self.kubelet, self.argo):
             self.clock.every(part.step)
 
     # What the world does.
@@ -163,23 +173,24 @@ class Scene:
         dry_run: bool = False,
     ) -> Workflow:
         """The Workflow that the Sensor creates now for a push (by default of this very moment)."""
-        number = next(self._serial)
-        now = self.clock.now().replace(microsecond=0)
+        push = Push(
+            repository=Repository(repository),
+            task=TaskId(str(task)),
+            ref=f"refs/heads/task-{task}-work",
+            sha=Sha(sha),
+            pushed_at=(pushed_at or self.clock.now()).replace(microsecond=0),
+            correlation_id=f"delivery-{next(self._serial)}",
+            reason="push",
+            dry_run=dry_run,
+            requested_by="5DLabs-Rex[bot]",
+        )
+        metadata = self.api.create(submission.workflow(parameters(push), settings=DEFAULTS))["metadata"]
+        self.argo.step()
         return Workflow(
-            name=f"cancel-{number}",
-            uid=f"workflow-{number}",
-            created_at=now,
-            push=Push(
-                repository=Repository(repository),
-                task=TaskId(str(task)),
-                ref=f"refs/heads/task-{task}-work",
-                sha=Sha(sha),
-                pushed_at=pushed_at or now,
-                correlation_id=f"delivery-{number}",
-                reason="push",
-                dry_run=dry_run,
-                requested_by="5DLabs-Rex[bot]",
-            ),
+            name=metadata["name"],
+            uid=metadata["uid"],
+            created_at=parse_stamp(metadata["creationTimestamp"]),
+            push=push,
         )
 
     # What the steps do.
@@ -191,24 +202,45 @@ class Scene:
 
     def context_without_pod(self, workflow: Workflow, *, random: Callable[[], float] = lambda: 0.5) -> Context:
         """The Context of a process outside the cluster."""
+        kube = Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random)
+        breakers = self.breakers(kube)
         return Context(
             push=workflow.push,
             settings=self.settings,
             workflow=workflow.name,
             created_at=workflow.created_at,
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
-            kube=Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random),
+            kube=kube,
+            breakers=breakers,
             github=lambda keep: GitHub(
                 auth=Auth.Token(TOKEN),
                 rules=replace(self.settings.github, api_url=self.github_url),
                 clock=self.clock,
                 random=random,
                 keep=keep,
+                breaker=breakers.github,
             ),
             clock=self.clock,
             random=random,
             log=Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name),
         )
+
+    def breakers(self, kube: Kube | None = None) -> Breakers:
+        """The breakers as a pod that starts now sees them."""
+        kube = kube or self.context_without_pod(self.workflow()).kube
+        namespace = self.settings.namespaces.workflows
+        found = self.api.get("configmaps", self.settings.breaker.config_map, namespace=namespace)
+        data: dict[str, str] = found.get("data", {})
+        new = partial(
+            Breaker,
+            kube=kube,
+            clock=self.clock,
+            rules=self.settings.breaker,
+            namespace=namespace,
+            mounted=lambda dependency: data.get(dependency, ""),
+            log=Log(clock=self.clock, stream=self.output),
+        )
+        return Breakers(github=new("github"), agents=new("agents"))
 
     def _pod_uid(self, name: str) -> str:
         """Make the step's own pod if it is not there; its uid."""
@@ -248,6 +280,7 @@ class Scene:
     def attempt(self, workflow: Workflow, *, pod: str = "") -> Exit:
         """Run one attempt of the pod: cancel, then settle if it succeeded."""
         pod = pod or f"{workflow.name}-pod-{next(self._serial)}"
+        self.argo.mark(workflow.name, argo_controller.RUNNING)
         code = self.step(cancel, workflow, pod=pod)
         if code is Exit.DONE:
             code = self.step(settle, workflow, pod=pod)
@@ -264,6 +297,8 @@ class Scene:
             self.clock.sleep(5)
         if code is not Exit.DONE:
             self.step(fail, workflow, pod=f"{workflow.name}-exit-{next(self._serial)}")
+        ended = argo_controller.SUCCEEDED if code is Exit.DONE else argo_controller.FAILED
+        self.argo.mark(workflow.name, ended, message="" if code is Exit.DONE else f"exit code {int(code)}")
         return code
 
     # What became of it.
@@ -288,6 +323,21 @@ class Scene:
     def later(self, seconds: float) -> None:
         """Let time pass."""
         self.clock.sleep(seconds)
+
+
+def parameters(push: Push) -> dict[str, str]:
+    """A push as the parameters of the WorkflowTemplate."""
+    return {
+        "repository": push.repository,
+        "task-id": push.task,
+        "ref": push.ref,
+        "sha": push.sha,
+        "pushed-at": str(int(push.pushed_at.timestamp())),
+        "correlation-id": push.correlation_id,
+        "reason": push.reason,
+        "dry-run": str(push.dry_run).lower(),
+        "requested-by": push.requested_by,
+    }
 
 
 def ago(clock: ManualClock, seconds: float) -> datetime:

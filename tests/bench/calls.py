@@ -98,6 +98,7 @@ def _as(step: Callable[[Context], None], secret: Path, handover: Handover, *, ur
                 clock=context.clock,
                 random=context.random,
                 keep=keep,
+                breaker=context.breakers.github,
                 handover=handover,
             )
 

@@ -19,6 +19,8 @@ IN_WORKFLOWS: Grants = {
     ("coordination.k8s.io", "leases", "create"),
     ("coordination.k8s.io", "leases", "update"),
     ("", "pods", "get"),
+    ("argoproj.io", "workflows", "list"),
+    ("argoproj.io", "workflows", "patch"),
     ("argoproj.io", "workflowtaskresults", "create"),
     ("argoproj.io", "workflowtaskresults", "patch"),
 }
@@ -87,7 +89,8 @@ def test_the_sensor_may_create_workflows_and_nothing_else(
         ("GET", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases"),
         ("GET", "/api/v1/namespaces/{0}/secrets/agent-cancellation-github"),
         ("DELETE", "/api/v1/namespaces/{0}/pods/any"),
-        ("GET", "/apis/argoproj.io/v1alpha1/namespaces/{0}/workflows"),
+        ("POST", "/apis/argoproj.io/v1alpha1/namespaces/{0}/workflows"),
+        ("DELETE", "/apis/argoproj.io/v1alpha1/namespaces/{0}/workflows/any"),
         ("DELETE", "/apis/agents.platform/v1/namespaces/{1}/coderuns"),
         ("DELETE", "/apis/batch/v1/namespaces/{1}/jobs/any"),
         ("POST", "/api/v1/namespaces/{1}/pods"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pipelines.access import steps_access
 from steps.cancel import cancel
 from steps.errors import Exit
+from tests.doubles.github import fail
 from tests.doubles.kubernetes import Call, Fault
 from tests.doubles.platform.kubelet import Ending
 from tests.scene import DEFAULTS, NEW, Scene
@@ -56,6 +57,7 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     scene.end_pod("crashed", phase="Failed")
     scene.agent()
     scene.later(5)
+    scene.workflow(pushed_at=workflow.push.pushed_at)
     later = scene.workflow()
 
     def touch(_: object) -> None:
@@ -64,6 +66,7 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
             scene.api.patch("coderuns", run, status, namespace=DEFAULTS.namespaces.agents, subresource="status")
 
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=touch))
+    scene.github.fault(fail(503), method="GET", path="/pulls$")
     assert scene.play(later) is Exit.DONE
     assert used(scene.api.calls) == granted(scene)
 

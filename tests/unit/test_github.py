@@ -45,6 +45,7 @@ def client(scene: Scene, folder: Path) -> GitHub:
         clock=scene.clock,
         random=lambda: 0.5,
         keep=lambda: None,
+        breaker=scene.breakers().github,
     )
 
 
@@ -104,6 +105,7 @@ def test_the_second_container_uses_the_token_that_the_first_one_left(
             clock=scene.clock,
             random=lambda: 0.5,
             keep=lambda: None,
+            breaker=scene.breakers().github,
             handover=handover,
         ).pull_request(repository=REPOSITORY, number=1)
     assert [call.path for call in today[0].calls].count("/app/installations/7/access_tokens") == 1
@@ -186,6 +188,7 @@ def test_the_hold_is_kept_while_github_makes_us_wait(scene: Scene, tmp_path: Pat
         clock=scene.clock,
         random=lambda: 0.5,
         keep=lambda: kept.append(scene.clock.monotonic()),
+        breaker=scene.breakers().github,
     )
     scene.github.fault(secondary_limited(retry_after=12))
     github.pull_request(repository=REPOSITORY, number=1)
@@ -200,6 +203,7 @@ def test_a_github_that_does_not_answer_is_given_up_in_time(scene: Scene, tmp_pat
         clock=scene.clock,
         random=lambda: 0.5,
         keep=lambda: None,
+        breaker=scene.breakers().github,
     )
     scene.github._sleep = time.sleep
     scene.github.fault(delay(2.5))

@@ -14,6 +14,7 @@ from pipelines.submission import KubernetesApi, exit_code, wait, workflow
 from pipelines.submit import main
 from steps.errors import BadInputError, Exit, NotFoundError, UnavailableError
 from steps.kube import Kube
+from steps.waiting import SUPERSEDED_BY
 from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
 from tests.scene import DEFAULTS, NEW, InProcess
@@ -43,7 +44,7 @@ class Told:
         state = next(self.states)
         if isinstance(state, Exception):
             raise state
-        return {"metadata": {"name": name}, "status": state}
+        return {"metadata": {"name": name} | state.get("metadata", {}), "status": state}
 
 
 def waited(*states: dict[str, Any] | Exception, deadline_s: float = 100) -> tuple[Any, list[str]]:
@@ -70,6 +71,12 @@ def test_a_workflow_that_waits_for_a_lock_is_not_done() -> None:
     result, told = waited({}, waiting, waiting, {"phase": "Running"}, {"phase": "Succeeded"})
     assert (result.phase, result.exit) == ("Succeeded", 0)
     assert told == ["Pending", f"Pending: {waiting['message']}", "Running"]
+
+
+def test_a_workflow_that_was_ended_while_it_waited_is_no_failure() -> None:
+    ended = {"phase": "Failed", "metadata": {"labels": {SUPERSEDED_BY: "cancel-newer"}}}
+    result, _ = waited({"phase": "Pending"}, ended)
+    assert (result.phase, result.message, result.exit) == ("Superseded", "answered by cancel-newer", 0)
 
 
 def test_a_network_that_is_away_for_a_while_is_waited_for() -> None:

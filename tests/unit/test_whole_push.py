@@ -311,6 +311,10 @@ def test_a_rate_limit_beyond_the_deadline_is_tried_again_later_without_a_delete(
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
     assert scene.runs() == {name}
     assert scene.record().phase is Phase.FAILED
+    asked = len(scene.github.calls)
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert len(scene.github.calls) == asked
+    scene.later(1801)
     assert scene.attempt(workflow) is Exit.DONE
     assert scene.runs() == set()
 
@@ -325,6 +329,7 @@ def test_settings_may_choose_to_cancel_though_github_is_down(scene: Scene) -> No
     assert scene.play(workflow) is Exit.DONE
     assert scene.runs() == set()
     assert scene.record().labels is Labels.UNREADABLE
+    scene.later(DEFAULTS.breaker.open_s + 1)
     assert scene.play(workflow) is Exit.DONE
     assert set(scene.github.labels(1)) == MOVED
 

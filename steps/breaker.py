@@ -1,0 +1,188 @@
+"""The breaker of one dependency, shared by all pods through one ConfigMap.
+
+Guarantees: while all is well it costs no request, since the ConfigMap is mounted as a file; an open one costs a step
+one read; every change is a compare-and-swap, so two pods never probe at once. It is advice: if the ConfigMap is
+missing, unreadable or not to be written, the step carries on, because a broken breaker must not stop cancellations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps import circuit
+from steps.errors import BreakerOpenError, ConflictError, RateLimitedError, StepError
+from steps.kube import CONFIG_MAPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from steps.circuit import Circuit
+    from steps.clock import Clock
+    from steps.kube import Json, Kube
+    from steps.log import Log
+    from steps.settings import BreakerRules
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakers:
+    """The breakers of a step."""
+
+    github: Breaker
+    agents: Breaker
+
+
+def mounted(folder: Path) -> Callable[[str], str]:
+    """Read the circuits from the folder where the ConfigMap is mounted; nothing if it is not there."""
+
+    def read(dependency: str) -> str:
+        try:
+            return (folder / dependency).read_text()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    return read
+
+
+class Breaker:
+    """One dependency's circuit, as one step sees it."""
+
+    def __init__(
+        self,
+        dependency: str,
+        *,
+        kube: Kube,
+        clock: Clock,
+        rules: BreakerRules,
+        namespace: str,
+        mounted: Callable[[str], str],
+        log: Log,
+    ) -> None:
+        """Know of a circuit.
+
+        Args:
+            dependency: Key in the ConfigMap.
+            kube: The API server.
+            clock: Wall-clock time.
+            rules: When it opens, and for how long.
+            namespace: Where the ConfigMap is.
+            mounted: Reads the ConfigMap's key as it was when the pod started.
+            log: Where a change is told.
+        """
+        self._dependency = dependency
+        self._kube = kube
+        self._clock = clock
+        self._rules = rules
+        self._namespace = namespace
+        self._mounted = mounted
+        self._log = log
+        self._known: Circuit | None = None
+
+    def enter(self) -> float:
+        """Ask for permission to ask the dependency.
+
+        Returns:
+            Seconds to wait first, because the dependency has told some pod so.
+
+        Raises:
+            BreakerOpenError: It has failed too often; try again later.
+        """
+        if self._all_is_well():
+            return 0.0
+        fresh = self._change(self._probing)
+        return circuit.limited_s(fresh, now=self._clock.now(), rules=self._rules) if fresh else 0.0
+
+    def check(self, *, patience_s: float) -> None:
+        """Fail now rather than later: like `enter`, but long before anything is asked, and without reserving a probe.
+
+        Args:
+            patience_s: How long the caller would wait for a rate limit.
+
+        Raises:
+            BreakerOpenError: It has failed too often; try again later.
+            RateLimitedError: It has told some pod to wait for longer than that.
+        """
+        if self._all_is_well():
+            return
+        fresh = self._change(self._permitted)
+        wait_s = circuit.limited_s(fresh, now=self._clock.now(), rules=self._rules) if fresh else 0.0
+        if wait_s > patience_s:
+            raise RateLimitedError(f"{self._dependency} has told another pod to wait", retry_after_s=wait_s)
+
+    def _all_is_well(self) -> bool:
+        known = self._last_known()
+        limited_s = circuit.limited_s(known, now=self._clock.now(), rules=self._rules)
+        return circuit.is_closed(known) and not limited_s
+
+    def failed(self) -> bool:
+        """The dependency failed; whether this pod may try again by itself."""
+        now = self._clock.now()
+        after = self._change(lambda found: circuit.after_failure(found, now=now, rules=self._rules))
+        if after is None:
+            return True
+        if not circuit.is_closed(after):
+            self._log.warning("breaker open", dependency=self._dependency, failures=after.failures)
+        return circuit.may_retry(after, now=now, rules=self._rules)
+
+    def limited(self, wait_s: float) -> None:
+        """The dependency asks everybody to wait so many seconds."""
+        now = self._clock.now()
+        self._change(lambda found: circuit.after_limit(found, wait_s=wait_s, now=now, rules=self._rules))
+
+    def succeeded(self) -> None:
+        """The dependency works."""
+        if self._last_known().failures:
+            self._change(circuit.after_success)
+            self._log.info("breaker closed", dependency=self._dependency)
+
+    def _permitted(self, found: Circuit) -> Circuit:
+        """The circuit as it is, unless it is open."""
+        if left_s := circuit.open_s(found, now=self._clock.now(), rules=self._rules):
+            raise BreakerOpenError(
+                f"{self._dependency} failed {found.failures} times in a row: not asked for {left_s:.0f} s more",
+                retry_after_s=left_s,
+            )
+        return found
+
+    def _probing(self, found: Circuit) -> Circuit:
+        """The circuit with our probe reserved, if one is due."""
+        permitted = self._permitted(found)
+        if circuit.is_closed(permitted):
+            return permitted
+        return circuit.reserved(permitted, now=self._clock.now(), rules=self._rules)
+
+    def _last_known(self) -> Circuit:
+        if self._known is None:
+            self._known = circuit.parse(self._mounted(self._dependency) or "{}")
+        return self._known
+
+    def _change(self, change: Callable[[Circuit], Circuit]) -> Circuit | None:
+        """Change the shared circuit; the new one, or None if there is none to be had.
+
+        Raises:
+            BreakerOpenError: `change` said so.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                stored = self._kube.get(CONFIG_MAPS, namespace=self._namespace, name=self._rules.config_map)
+                found = circuit.parse((stored.get("data") or {}).get(self._dependency, "{}"))
+                self._known = found
+                wanted = change(found)
+                if wanted != found:
+                    self._kube.replace(CONFIG_MAPS, namespace=self._namespace, body=self._body(stored, wanted))
+            except ConflictError:
+                continue
+            except BreakerOpenError:
+                raise
+            except StepError as error:
+                self._log.warning("breaker not readable: carrying on without", error=type(error).__name__)
+                return None
+            self._known = wanted
+            return wanted
+        return None
+
+    def _body(self, stored: Json, wanted: Circuit) -> Json:
+        return stored | {"data": (stored.get("data") or {}) | {self._dependency: circuit.dump(wanted)}}

@@ -1,0 +1,278 @@
+"""The breaker that all pods share: when it opens, who may probe, what it costs, and that breaking it stops nobody."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steps import circuit
+from steps.circuit import Circuit
+from steps.errors import BreakerOpenError, Exit, UnavailableError
+from tests.doubles.github import fail, primary_limited, secondary_limited
+from tests.doubles.kubernetes import Fault
+from tests.scene import DEFAULTS, NEW, REPOSITORY, Scene
+
+RULES, HOME = DEFAULTS.breaker, DEFAULTS.namespaces.workflows
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FOREVER = 1000
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def failed(times: int, *, every_s: float = 1.0) -> Circuit:
+    found = Circuit()
+    for number in range(times):
+        found = circuit.after_failure(found, now=later(number * every_s), rules=RULES)
+    return found
+
+
+# The rules.
+
+
+def test_four_failures_in_a_row_are_patience_the_fifth_opens() -> None:
+    assert circuit.is_closed(failed(4))
+    opened = failed(5)
+    assert not circuit.is_closed(opened)
+    assert circuit.open_s(opened, now=later(4), rules=RULES) == RULES.open_s
+
+
+def test_a_success_in_between_starts_the_count_again() -> None:
+    assert circuit.is_closed(circuit.after_failure(circuit.after_success(failed(4)), now=later(5), rules=RULES))
+
+
+def test_failures_far_apart_are_not_in_a_row() -> None:
+    assert circuit.is_closed(failed(20, every_s=RULES.window_s + 1))
+
+
+def test_after_half_a_minute_one_may_probe_and_the_others_wait_for_what_comes_of_it() -> None:
+    opened = failed(5)
+    due = later(4 + RULES.open_s)
+    assert circuit.open_s(opened, now=due, rules=RULES) == 0
+    probing = circuit.reserved(opened, now=due, rules=RULES)
+    assert circuit.open_s(probing, now=due, rules=RULES) > 0
+    assert circuit.is_closed(circuit.after_success(probing))
+    again = circuit.after_failure(probing, now=due, rules=RULES)
+    assert circuit.open_s(again, now=due, rules=RULES) == RULES.open_s
+
+
+def test_a_probe_whose_pod_dies_does_not_keep_it_open_for_ever() -> None:
+    probing = circuit.reserved(failed(5), now=later(40), rules=RULES)
+    assert circuit.open_s(probing, now=later(40 + RULES.open_s), rules=RULES) == 0
+
+
+def test_the_retry_budget_of_all_pods_is_spent_and_comes_back() -> None:
+    spent = Circuit()
+    for number in range(RULES.retries + 1):
+        spent = circuit.after_success(circuit.after_failure(spent, now=later(number / 10), rules=RULES))
+        assert circuit.is_closed(spent)
+    assert not circuit.may_retry(spent, now=later(7), rules=RULES)
+    assert circuit.may_retry(spent, now=later(RULES.window_s), rules=RULES)
+
+
+@given(ahead_s=st.floats(-1e7, 1e7), times=st.integers(1, 20), probing=st.booleans())
+def test_a_clock_that_is_wrong_never_keeps_it_open_longer(ahead_s: float, times: int, probing: bool) -> None:  # noqa: FBT001 - drawn
+    wrong = Circuit()
+    for _ in range(times):
+        wrong = circuit.after_failure(wrong, now=later(ahead_s), rules=RULES)
+    if probing:
+        wrong = circuit.reserved(wrong, now=later(ahead_s), rules=RULES)
+    wrong = circuit.after_limit(wrong, wait_s=1e9, now=later(ahead_s), rules=RULES)
+    assert circuit.open_s(wrong, now=NOW, rules=RULES) <= RULES.open_s
+    assert circuit.limited_s(wrong, now=NOW, rules=RULES) <= RULES.limit_s
+
+
+@given(text=st.text() | st.sampled_from(["null", "[]", '{"failures": "many"}', '{"newer": 1}']))
+def test_what_cannot_be_read_knows_nothing_and_stops_nobody(text: str) -> None:
+    found = circuit.parse(text)
+    assert circuit.is_closed(found)
+    assert circuit.parse(circuit.dump(found)) == found
+
+
+def test_a_circuit_survives_being_written_down() -> None:
+    found = circuit.after_limit(circuit.reserved(failed(7), now=NOW, rules=RULES), wait_s=9, now=NOW, rules=RULES)
+    assert circuit.parse(circuit.dump(found)) == found
+
+
+# What the pods make of it.
+
+
+def a_push(scene: Scene) -> str:
+    name: str = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    return name
+
+
+def stored(scene: Scene, dependency: str = "github") -> Circuit:
+    found = scene.api.get("configmaps", RULES.config_map, namespace=HOME)
+    return circuit.parse(found.get("data", {}).get(dependency, "{}"))
+
+
+def asked_for_breaker(scene: Scene) -> list[str]:
+    return [call.method for call in scene.api.calls if call.path.endswith(RULES.config_map)]
+
+
+def test_while_all_is_well_it_costs_no_request(scene: Scene) -> None:
+    a_push(scene)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert asked_for_breaker(scene) == []
+
+
+def test_a_github_that_is_down_for_one_pod_is_not_asked_by_the_next(scene: Scene) -> None:
+    name = a_push(scene)
+    first, second = scene.workflow(), scene.workflow(task=8)
+    scene.github.fault(fail(503), times=FOREVER)
+    assert scene.attempt(first) is Exit.TRY_AGAIN
+    assert not circuit.is_closed(stored(scene))
+    asked = len(scene.github.calls)
+    assert asked == DEFAULTS.github.attempts
+
+    scene.api.calls.clear()
+    assert scene.attempt(second) is Exit.TRY_AGAIN
+    assert len(scene.github.calls) == asked
+    kinds = [(call.method, call.path.split("/")[-2]) for call in scene.api.calls]
+    assert kinds.count(("GET", "configmaps")) == 1, "an open breaker costs one read"
+    assert not any(call.method in ("PUT", "DELETE") for call in scene.api.calls), "and nothing is written"
+    assert "not asked" in scene.output.getvalue()
+    assert scene.runs() == {name}
+
+
+def test_when_github_is_back_one_probe_closes_it_and_the_push_is_dealt_with(scene: Scene) -> None:
+    a_push(scene)
+    workflow = scene.workflow()
+    scene.github.fault(fail(503), times=DEFAULTS.github.attempts)
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    scene.later(RULES.open_s)
+    assert scene.play(workflow) is Exit.DONE
+    assert stored(scene) == replace(Circuit(), window_at=stored(scene).window_at, spent=stored(scene).spent)
+    assert scene.runs() == set()
+
+
+def test_argos_own_retries_outlast_an_outage_of_half_a_minute(scene: Scene) -> None:
+    a_push(scene)
+    scene.github.fault(fail(503), times=DEFAULTS.github.attempts)
+    workflow = scene.workflow()
+    for pause_s in (5, 10, 20):
+        if scene.attempt(workflow) is Exit.DONE:
+            break
+        scene.later(pause_s)
+    else:
+        assert scene.attempt(workflow) is Exit.DONE
+    assert scene.runs() == set()
+
+
+def test_two_pods_never_probe_at_once(scene: Scene) -> None:
+    for _ in range(RULES.failures):
+        scene.breakers().github.failed()
+    scene.later(RULES.open_s)
+    one, other = scene.breakers().github, scene.breakers().github
+    race = Fault(method="PUT", path=RULES.config_map, before=lambda _: other.enter())
+    scene.api.faults.add(race)
+    with pytest.raises(BreakerOpenError):
+        one.enter()
+
+
+def test_an_answer_that_says_no_is_an_answer(scene: Scene) -> None:
+    for _ in range(RULES.failures - 1):
+        scene.breakers().github.failed()
+    scene.github.fault(fail(403), method="GET", path="/pulls$")
+    a_push(scene)
+    assert scene.attempt(scene.workflow()) is Exit.FORBIDDEN
+    assert stored(scene).failures == 0
+
+
+def test_a_rate_limit_that_one_pod_meets_is_waited_for_by_the_others(scene: Scene) -> None:
+    a_push(scene)
+    scene.github.fault(primary_limited(reset_in_s=1800), method="GET")
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    asked = len(scene.github.calls)
+    assert scene.attempt(scene.workflow(task=8)) is Exit.TRY_AGAIN
+    assert len(scene.github.calls) == asked
+    assert circuit.is_closed(stored(scene)), "it limits; it has not failed"
+
+
+def test_a_short_rate_limit_is_sat_out_under_the_hold(scene: Scene) -> None:
+    a_push(scene)
+    scene.github.fault(secondary_limited(retry_after=20), method="GET")
+    waiting = scene.breakers().github
+    began = scene.clock.monotonic()
+    waiting.limited(20)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.clock.monotonic() - began >= 20
+
+
+def test_an_agents_api_that_is_down_is_left_alone_as_well(scene: Scene) -> None:
+    for _ in range(RULES.failures):
+        a_push(scene)
+    down = Fault(method="DELETE", path="/coderuns/", status=503, reason="ServiceUnavailable", times=0)
+    scene.api.faults.add(down)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert not circuit.is_closed(stored(scene, "agents"))
+    deletes = sum(call.method == "DELETE" for call in scene.api.calls)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert sum(call.method == "DELETE" for call in scene.api.calls) == deletes
+    scene.api.faults.clear()
+    scene.later(RULES.open_s)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.runs() == set()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"status": 403, "reason": "Forbidden"}, {"status": 500, "reason": "InternalError"}, {"lose": "reply"}],
+    ids=["forbidden", "failing", "no answer"],
+)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_broken_breaker_stops_no_cancellation(scene: Scene, broken: dict[str, object], method: str) -> None:
+    a_push(scene)
+    scene.api.faults.add(Fault(method=method, path=RULES.config_map, times=0, **broken))  # type: ignore[arg-type]
+    scene.github.fault(fail(503), times=2)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.runs() == set()
+
+
+def test_without_its_config_map_all_goes_on(scene: Scene) -> None:
+    a_push(scene)
+    workflow = scene.workflow()
+    breakers = scene.breakers()
+    scene.api.delete("configmaps", RULES.config_map, namespace=HOME)
+    assert breakers.github.failed()
+    assert breakers.github.enter() == 0
+    del workflow
+
+
+def test_a_config_map_that_somebody_filled_with_something_else_is_no_obstacle(scene: Scene) -> None:
+    scene.api.patch("configmaps", RULES.config_map, {"data": {"github": "{]", "notes": "ours"}}, namespace=HOME)
+    a_push(scene)
+    scene.github.fault(fail(503))
+    assert scene.play(scene.workflow()) is Exit.DONE
+    data = scene.api.get("configmaps", RULES.config_map, namespace=HOME)["data"]
+    assert data["notes"] == "ours"
+    assert json.loads(data["github"]).get("failures", 0) == 0
+
+
+def test_a_step_that_may_cancel_without_github_is_not_stopped_by_its_breaker(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, github=replace(DEFAULTS.github, unreadable="cancel"))
+    a_push(scene)
+    for _ in range(RULES.failures):
+        scene.breakers().github.failed()
+    asked = len(scene.github.calls)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert scene.runs() == set()
+    assert len(scene.github.calls) == asked
+
+
+def test_the_retry_budget_ends_a_pods_own_retries(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, breaker=replace(RULES, retries=1, failures=100))
+    github = scene.context_without_pod(scene.workflow()).github(lambda: None)
+    scene.github.fault(fail(503), times=FOREVER)
+    with pytest.raises(UnavailableError):
+        github.pull_request(repository=REPOSITORY, number=1)
+    assert len(scene.github.calls) == 2

@@ -1,0 +1,139 @@
+"""Workflows that wait for a task's lock: which are ended by whoever finished, and which never."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from steps.cancel import cancel
+from steps.errors import Exit
+from steps.record import Phase
+from steps.settle import settle
+from steps.waiting import SUPERSEDED_BY
+from tests.doubles import argo_controller
+from tests.doubles.github import fail as github_fails
+from tests.doubles.kubernetes import Fault
+from tests.scene import DEFAULTS, NEW, NEWER, Scene, Workflow, ago
+
+HOME = DEFAULTS.namespaces.workflows
+
+
+def phase(scene: Scene, workflow: Workflow) -> str:
+    scene.later(1)
+    found: dict[str, Any] = scene.api.get("workflows", workflow.name, namespace=HOME)
+    return str(found["status"]["phase"])
+
+
+def superseded_by(scene: Scene, workflow: Workflow) -> str:
+    return str(scene.api.get("workflows", workflow.name, namespace=HOME)["metadata"]["labels"].get(SUPERSEDED_BY, ""))
+
+
+def play_newest(scene: Scene) -> Workflow:
+    scene.github.push("task-7-work", NEWER)
+    newest = scene.workflow(sha=NEWER)
+    assert scene.play(newest) is Exit.DONE
+    return newest
+
+
+def test_those_with_nothing_left_to_do_are_ended_and_say_by_whom(scene: Scene) -> None:
+    older = [scene.workflow(pushed_at=ago(scene.clock, seconds)) for seconds in (9, 5, 1)]
+    newest = play_newest(scene)
+    assert [phase(scene, each) for each in older] == ["Failed"] * 3
+    assert {superseded_by(scene, each) for each in older} == {newest.name}
+
+
+def test_n_pushes_to_one_task_take_two_executions(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    first = scene.workflow()
+    rest: list[Workflow] = []
+
+    def arrive(_: object) -> None:
+        while len(rest) < 24:
+            scene.later(1)
+            rest.append(scene.workflow(sha=f"{len(rest) + 2:040x}"))
+            scene.github.push("task-7-work", rest[-1].push.sha)
+
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=arrive))
+    assert scene.play(first) is Exit.DONE
+    waiting = [each for each in rest if phase(scene, each) == "Pending"]
+    assert waiting == rest, "the first push is older than every other: it answers none of them"
+    assert scene.play(rest[-1]) is Exit.DONE
+    assert {phase(scene, each) for each in rest[:-1]} == {"Failed"}
+    assert scene.record().push.sha == rest[-1].push.sha
+
+
+def test_a_superseded_push_ends_its_fellows_as_well(scene: Scene) -> None:
+    pushed_at = ago(scene.clock, 5)
+    play_newest(scene)
+    late = [scene.workflow(pushed_at=pushed_at) for _ in range(3)]
+    assert scene.play(late[0]) is Exit.DONE
+    assert [phase(scene, each) for each in late] == ["Succeeded", "Failed", "Failed"]
+
+
+def test_a_newer_push_another_task_and_a_dry_run_go_on(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    first = scene.workflow()
+    scene.later(2)
+    others = [
+        scene.workflow(sha=NEWER),
+        scene.workflow(task=8, pushed_at=ago(scene.clock, 60)),
+        scene.workflow(repository="5dlabs/other", pushed_at=ago(scene.clock, 60)),
+        scene.workflow(dry_run=True, pushed_at=ago(scene.clock, 60)),
+    ]
+    assert scene.play(first) is Exit.DONE
+    assert {phase(scene, each) for each in others} == {"Pending"}
+
+
+def test_one_that_has_begun_goes_on(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.argo.mark(older.name, argo_controller.RUNNING)
+    play_newest(scene)
+    assert phase(scene, older) == "Running"
+
+
+def test_one_that_begins_at_that_very_moment_goes_on(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    begin = Fault(
+        method="PATCH", path="/workflows/", before=lambda _: scene.argo.mark(older.name, argo_controller.RUNNING)
+    )
+    scene.api.faults.add(begin)
+    play_newest(scene)
+    assert phase(scene, older) == "Running"
+    assert superseded_by(scene, older) == ""
+
+
+def test_one_that_is_malformed_is_left_to_say_so_itself(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    arguments = {"parameters": [{"name": "task-id", "value": "7"}, {"name": "sha", "value": "main"}]}
+    scene.api.patch("workflows", older.name, {"spec": {"arguments": arguments}}, namespace=HOME)
+    play_newest(scene)
+    assert phase(scene, older) == "Pending"
+
+
+def test_nobody_ends_itself_even_if_argos_label_lags(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow()
+    assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
+    assert scene.step(settle, workflow, pod="pod") is Exit.DONE
+    assert phase(scene, workflow) == "Pending"
+
+
+def test_a_cancellation_that_fails_ends_nobody(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.github.fault(github_fails(401), method="GET", path="/pulls$")
+    assert scene.play(scene.workflow()) is Exit.FORBIDDEN
+    assert scene.record().phase is Phase.FAILED
+    assert phase(scene, older) == "Pending"
+
+
+@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_waiters_that_cannot_be_ended_never_fail_a_cancellation(scene: Scene, method: str, status: int) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.api.faults.add(Fault(method=method, path="/workflows", status=status, reason="Forbidden", times=99))
+    play_newest(scene)
+    assert phase(scene, older) == "Pending"
+    assert scene.record().phase is Phase.COMPLETED
