@@ -1,8 +1,8 @@
 """The platform's CodeRun controller, whose Jobs run real pods.
 
 Guarantees: everything of tests.doubles.platform.controller; the pods tell the witness when they work, when they are
-told to stop and when they end; how they behave is their run's `Manner`; an API server that does not answer is asked
-again. Not guaranteed: that an agent does anything else.
+told to stop and when they end; how they behave is their run's `Manner`; an API server that does not answer, or not yet,
+is asked again. Not guaranteed: that an agent does anything else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import urllib3
 
 from tests.cluster.witness import AGENT, Witness
-from tests.doubles.platform.client import JsonObject
+from tests.doubles.platform.client import JsonObject, RefusedError
 from tests.doubles.platform.controller import Controller
 
 _PREFIX = "tests.agent-cancellation/"
@@ -51,7 +51,8 @@ class PodController(Controller):
 
     def step(self) -> None:
         """Look at every run once."""
-        with suppress(urllib3.exceptions.HTTPError):
+        # An API server that has just started refuses everybody for a moment: it does not know the roles yet.
+        with suppress(urllib3.exceptions.HTTPError, RefusedError):
             # Not super(): a dataclass with slots is a second class, which super() does not know.
             Controller.step(self)
 

@@ -35,9 +35,10 @@ def evict(stage: Stage, workflow: str) -> None:
 
 
 def executions(workflows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The nodes of pods in which these Workflows cancelled something, or found out that they need not."""
+    """The nodes of pods that ran the steps; those of Workflows that were ended before they had a pod do not count."""
     nodes = [node for each in workflows for node in (each["status"].get("nodes") or {}).values()]
-    return [node for node in nodes if node["type"] == "Pod" and node["templateName"] == names.ENTRYPOINT]
+    pods = [node for node in nodes if node["type"] == "Pod" and node["templateName"] == names.ENTRYPOINT]
+    return [node for node in pods if "hostNodeName" in node]
 
 
 def _path(stage: Stage, name: str = "") -> str:
