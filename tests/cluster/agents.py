@@ -16,6 +16,7 @@ import urllib3
 from tests.cluster.witness import AGENT, Witness
 from tests.doubles.platform.client import JsonObject, RefusedError
 from tests.doubles.platform.controller import Controller
+from tests.doubles.platform.platform import runs_path
 
 _PREFIX = "tests.agent-cancellation/"
 
@@ -48,13 +49,22 @@ class PodController(Controller):
 
     image: str
     witness: Witness
+    seen: frozenset[tuple[str, str]] = frozenset()
 
     def step(self) -> None:
-        """Look at every run once."""
+        """Look at every run once, if there is anything new to see: a real controller is told, and asks for nothing."""
         # An API server that has just started refuses everybody for a moment: it does not know the roles yet.
         with suppress(urllib3.exceptions.HTTPError, RefusedError):
-            # Not super(): a dataclass with slots is a second class, which super() does not know.
-            Controller.step(self)
+            found = [each for path in (runs_path(self.namespace), self._jobs()) for each in self._listed(path)]
+            seen = frozenset((each["metadata"]["uid"], each["metadata"]["resourceVersion"]) for each in found)
+            if seen != self.seen:
+                # Not super(): a dataclass with slots is a second class, which super() does not know.
+                Controller.step(self)
+                self.seen = seen
+
+    def _listed(self, path: str) -> list[JsonObject]:
+        found: list[JsonObject] = self.client.ask("GET", path)["items"]
+        return found
 
     def job(self, run: JsonObject) -> JsonObject:
         """Return the Job of a run."""
