@@ -6,6 +6,7 @@ SETTINGS ?= settings.toml
 TESTS ?=
 FLAGS ?=
 BENCH ?=
+SOAK ?=
 
 .DEFAULT_GOAL := help
 
@@ -39,6 +40,10 @@ test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kube
 	$(BIN)/python -m tests.schemas
 	$(BIN)/python -m tests.control_plane.binaries
 	$(BIN)/pytest $(TESTS)
+
+.PHONY: soak
+soak: $(VENV)/.made ## tell 10,000 simulated stories and check every invariant (about half an hour; SOAK="--stories N --from SEED --trace")
+	$(BIN)/python -m tests.simulation $(SOAK)
 
 .PHONY: cluster-up
 cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 25 minutes; FLAGS=--fast)

@@ -41,6 +41,7 @@ from tests.doubles import github as github_double
 from tests.doubles.argo_controller import ArgoController
 from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import ApiServer, ConnectionLostError, make_request
+from tests.doubles.kubernetes.server import random_uid
 from tests.doubles.platform.client import Client, Reply
 from tests.doubles.platform.controller import Controller
 from tests.doubles.platform.crd import CRD
@@ -125,6 +126,7 @@ class Scene:
     github_url: str
     clock: ManualClock
     settings: StepSettings = DEFAULTS
+    new_uid: Callable[[], str] = random_uid
     api: ApiServer = field(init=False)
     kubelet: Kubelet = field(init=False)
     controller: Controller = field(init=False)
@@ -137,6 +139,7 @@ class Scene:
         self.api = ApiServer(
             clock=self.clock.now,
             sleep=self.clock.sleep,
+            new_uid=self.new_uid,
             namespaces=("default", namespaces.workflows, namespaces.agents, namespaces.events),
         )
         self.api.create(CRD)

@@ -1,0 +1,1 @@
+"""Many actors on the doubles, one at a time, in an order that a seed decides."""

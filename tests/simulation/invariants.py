@@ -1,0 +1,151 @@
+"""What has to hold of every story, whatever the order (design, "What works means"), judged from the doubles' records.
+
+Guarantees: judged by what reached the API server and GitHub and by the world at the end, not by what the steps say of
+themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from steps.clock import parse_stamp
+from steps.hold import RECORD
+from steps.record import Labels, Phase, parse
+from steps.state import EPOCH, FLAG
+from tests.doubles.kubernetes import Call
+from tests.doubles.platform.runs import REX
+from tests.simulation.world import AGENTS, STATE, Story
+
+FINISHED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """One invariant that does not hold."""
+
+    invariant: str
+    what: str
+
+
+def broken(story: Story) -> list[Broken]:
+    """Everything that does not hold at the end of a story."""
+    checks = (_deletions, _gone, _epochs, _fences, _labels, _state, _ended)
+    return [found for check in checks for found in check(story)]
+
+
+def _writes(story: Story, method: str, part: str) -> Iterator[Call]:
+    """Requests that took effect; one whose answer was lost did."""
+    for call in story.scene.api.calls:
+        if call.method == method and part in call.path and call.status < 300:
+            yield call
+
+
+def _deletions(story: Story) -> Iterator[Broken]:
+    """1: no newer, exempt or finished run is ever deleted by a step."""
+    for call in _writes(story, "DELETE", "/coderuns/"):
+        uid = call.body["preconditions"]["uid"]
+        run = story.born[uid]
+        if run["spec"]["githubApp"] == REX:
+            yield Broken(invariant="no exempt run is deleted", what=call.path)
+        if _created(run) > max(map(story.mark, story.workflows)):
+            yield Broken(invariant="no run newer than every watermark is deleted", what=call.path)
+
+
+def _created(run: dict[str, Any]) -> datetime:
+    return parse_stamp(run["metadata"]["creationTimestamp"])
+
+
+def _gone(story: Story) -> Iterator[Broken]:
+    """2: every stale run is gone, with its pods."""
+    record = story.scene.record()
+    left = {run["metadata"]["uid"]: run for run in story.scene.api.list("coderuns", namespace=AGENTS)}
+    for uid, run in left.items():
+        finished = run.get("status", {}).get("phase") in FINISHED
+        if run["spec"]["githubApp"] != REX and _created(run) <= record.watermark and not finished:
+            yield Broken(invariant="every stale run is gone", what=f"{run['metadata']['name']} {uid}")
+    jobs = {job["metadata"]["uid"]: job for job in story.scene.api.list("jobs", namespace=AGENTS)}
+    for pod in story.scene.api.list("pods", namespace=AGENTS):
+        owners = [jobs.get(each["uid"]) for each in pod["metadata"].get("ownerReferences", ())]
+        runs = [each["uid"] for job in owners if job for each in job["metadata"].get("ownerReferences", ())]
+        if not set(runs) & set(left) and pod["status"].get("phase") not in FINISHED:
+            yield Broken(invariant="every stale run's pods are gone", what=pod["metadata"]["name"])
+
+
+def _leases(story: Story) -> Iterator[dict[str, Any]]:
+    for call in story.scene.api.calls:
+        if "/leases" in call.path and call.method in ("POST", "PUT") and call.status < 300:
+            yield call.body
+
+
+def _epochs(story: Story) -> Iterator[Broken]:
+    """3: an epoch has one holder, and epochs only rise."""
+    holders: dict[int, set[str]] = defaultdict(set)
+    last = 0
+    for lease in _leases(story):
+        epoch, holder = lease["spec"]["leaseTransitions"], lease["spec"]["holderIdentity"]
+        if epoch < last:
+            yield Broken(invariant="epochs only rise", what=f"{epoch} after {last}")
+        last = max(last, epoch)
+        if holder:
+            holders[epoch].add(holder)
+    for epoch, found in holders.items():
+        if len(found) > 1:
+            yield Broken(invariant="an epoch has one holder", what=f"{epoch}: {sorted(found)}")
+
+
+def _fences(story: Story) -> Iterator[Broken]:
+    """3: the watermark never goes back, and neither does the state's epoch."""
+    marks = [parse(lease["metadata"]["annotations"][RECORD]).watermark for lease in _leases(story)]
+    if marks != sorted(marks):
+        yield Broken(invariant="the watermark never goes back", what=str(marks))
+    states = [call.body["metadata"].get("annotations", {}).get(EPOCH) for call in _writes(story, "PUT", "-state")]
+    epochs = [int(epoch) for epoch in states if epoch]
+    if epochs != sorted(epochs):
+        yield Broken(invariant="the state's epoch never goes back", what=str(epochs))
+
+
+def _labels(story: Story) -> Iterator[Broken]:
+    """4: labels move only once the stale runs are gone, they end right, and what else is on the pull request stays."""
+    for at_that_time, runs in story.labelled:
+        for run in runs:
+            finished = run.get("status", {}).get("phase") in FINISHED
+            if run["spec"]["githubApp"] != REX and not finished and _created(run) <= at_that_time.watermark:
+                yield Broken(invariant="labels move after the stale runs are gone", what=run["metadata"]["name"])
+    labels, record = set(story.scene.github.labels(1)), story.scene.record()
+    if not {"task-7", "team-a", "team-b", "looks-good"} <= labels:
+        yield Broken(invariant="unrelated labels are untouched", what=str(sorted(labels)))
+    right = "remediation-in-progress" in labels and "ready-for-qa" not in labels
+    if record.labels is Labels.MOVED and not right:
+        yield Broken(invariant="labels that were moved are right", what=str(sorted(labels)))
+    if record.push.sha == story.scene.github.pull_request(1).head_sha and record.labels is not Labels.MOVED:
+        yield Broken(invariant="the head's labels are moved", what=str(record.labels))
+
+
+def _state(story: Story) -> Iterator[Broken]:
+    """5: what others write into the state survives, and the flag is down."""
+    stored = story.scene.api.get("configmaps", "task-7-state", namespace=AGENTS)
+    document = json.loads(stored["data"]["state.json"])
+    if document["unknown"] != STATE["unknown"] or document["counter"] != story.increments:
+        yield Broken(invariant="unknown state survives", what=f"{document} after {story.increments} increments")
+    if document.get(FLAG):
+        yield Broken(invariant="the flag is down at the end", what=str(document))
+
+
+def _ended(story: Story) -> Iterator[Broken]:
+    """7: the Lease is free, the record final, and it is the newest push's."""
+    lease, record = story.scene.lease(), story.scene.record()
+    if lease["spec"]["holderIdentity"]:
+        yield Broken(invariant="the Lease is free", what=lease["spec"]["holderIdentity"])
+    if record.phase is not Phase.COMPLETED:
+        yield Broken(invariant="the record is final", what=f"{record.phase}: {record.errors}")
+    newest = max(pushed_at for _, pushed_at in story.pushes)
+    if record.push.pushed_at != newest:
+        yield Broken(invariant="the newest push has the last word", what=str(record.push))
+    unproven = [agent.name for agent in record.agents if agent.unproven]
+    if unproven:
+        yield Broken(invariant="every agent is proven gone", what=str(unproven))
