@@ -117,7 +117,7 @@ def test_a_pod_that_is_not_restricted_is_refused_where_the_steps_run(stage: Stag
     }
     refused = stage.client.request("POST", f"/api/v1/namespaces/{stage.home}/pods", pod)
     assert refused.status == 403
-    assert 'violates PodSecurity "restricted' in refused.text
+    assert 'violates PodSecurity "restricted' in refused.body["message"]
 
 
 def test_every_container_of_the_steps_pods_is_restricted_argos_own_too(stage: Stage) -> None:
