@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from steps.record import Record
 
 SUPERSEDED_BY = f"{PREFIX}/superseded-by"
-# Argo's own label. A Workflow in this phase has not begun; one that has may hold a lock, and is never touched.
-_PENDING = "workflows.argoproj.io/phase=Pending"
+# Argo's own label. A Workflow in one of these phases has begun, may hold a lock, and is never touched. One that waits
+# is Pending, or has no such label yet: under load Argo takes seconds to look at a new one.
+_NOT_BEGUN = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
+_ROUNDS = 3
 
 
 def end_superseded(record: Record, *, context: Context) -> None:
@@ -42,13 +44,17 @@ def end_superseded(record: Record, *, context: Context) -> None:
     if not record.finished:
         return
     home = context.settings.namespaces.workflows
+    ended: list[str] = []
     try:
-        waiting = list(context.kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_PENDING}"))
-        answered = [each for each in waiting if _answered(each, record=record, context=context)]
-        ended = [each["metadata"]["name"] for each in answered if _end(each, context=context)]
+        for _ in range(_ROUNDS):
+            found = context.kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_BEGUN}")
+            answered = [each for each in found if _answered(each, record=record, context=context)]
+            done = [each["metadata"]["name"] for each in answered if _end(each, context=context)]
+            ended += done
+            if len(done) == len(answered):
+                break
     except StepError as error:
         context.log.warning("waiting workflows were left to themselves", error=type(error).__name__, problem=str(error))
-        return
     if ended:
         context.log.info("ended waiting workflows: superseded", workflows=ended, by=record.push.sha)
 
@@ -61,7 +67,8 @@ def _answered(workflow: Json, *, record: Record, context: Context) -> bool:
         return False  # its own step says what is wrong with it
     mine = lease_name(repository=record.push.repository, task=record.push.task)
     own = workflow["metadata"]["name"] == context.workflow
-    if own or push.dry_run or lease_name(repository=push.repository, task=push.task) != mine:
+    told = bool(workflow["spec"].get("shutdown"))
+    if own or told or push.dry_run or lease_name(repository=push.repository, task=push.task) != mine:
         return False
     mark = watermark(
         created_at=parse_stamp(workflow["metadata"]["creationTimestamp"]),
@@ -79,7 +86,7 @@ def _push(workflow: Json, *, context: Context) -> Push:
 
 
 def _end(workflow: Json, *, context: Context) -> bool:
-    """End one; False if it was left alone after all."""
+    """End one; False if it was left alone after all: it may have begun, or Argo has just written its position."""
     metadata = workflow["metadata"]
     patch = {
         "metadata": {"resourceVersion": metadata["resourceVersion"], "labels": {SUPERSEDED_BY: context.workflow}},
@@ -89,5 +96,5 @@ def _end(workflow: Json, *, context: Context) -> bool:
     try:
         context.kube.merge(WORKFLOWS, namespace=home, name=metadata["name"], body=patch)
     except (ConflictError, NotFoundError):
-        return False  # it changed, so it may have begun, or it is gone
+        return False
     return True

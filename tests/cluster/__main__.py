@@ -8,11 +8,12 @@ import sys
 
 from tests.cluster.argo import Options
 from tests.cluster.box import BoxError
-from tests.cluster.cluster import ClusterError, down, status, up
+from tests.cluster.cluster import down, status, up
 from tests.cluster.images import ImageError
 from tests.cluster.installation import KubectlError
 from tests.cluster.network import NetworkError
 from tests.cluster.packages import PackagesMissingError
+from tests.cluster.readiness import ClusterError
 from tests.control_plane.binaries import BinariesMissingError
 
 _EXPECTED = (BinariesMissingError, BoxError, ClusterError, ImageError, KubectlError, NetworkError, PackagesMissingError)
@@ -24,14 +25,15 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("up", help="start it, or bring the running one up to date")
     starting.add_argument("--fast", action="store_true", help="Argo looks at workflows every second, not every ten")
-    starting.add_argument("--restricted", action="store_true", help="only Workflows made from a WorkflowTemplate")
+    modes = ("Secure", "Strict", "none")
+    starting.add_argument("--referencing", choices=modes, default=modes[0], help="Argo's templateReferencing (Secure)")
     commands.add_parser("down", help="end it and leave nothing behind but caches")
     commands.add_parser("status", help="print what runs, as JSON")
     options = parser.parse_args()
     try:
         match options.command:
             case "up":
-                up(Options(fast=options.fast, restricted=options.restricted))
+                up(Options(fast=options.fast, referencing=options.referencing))
             case "down":
                 down()
             case _:

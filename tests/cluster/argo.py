@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -34,8 +34,8 @@ class Options:
 
     fast: bool = False
     """Look at workflows again after 1 s instead of Argo's 10 s."""
-    restricted: bool = False
-    """Accept only Workflows that are made from a WorkflowTemplate (`templateReferencing: Secure`)."""
+    referencing: Literal["Secure", "Strict", "none"] = "Secure"
+    """Argo's `templateReferencing`: which Workflows it accepts besides those that just name a WorkflowTemplate."""
 
 
 def bus(box: Box, programs: Programs, known: Identities, network: Network) -> None:
@@ -77,6 +77,8 @@ def workflows(images: Images, *, managed: str, options: Options) -> list[Json]:
                 container |= {"image": images.controller.name, "args": [*scope, *executor]}
                 timing = _FAST if options.fast else {}
                 container["env"] += [{"name": name, "value": value} for name, value in timing.items()]
+                # Argo takes up another configuration while it runs; when, it does not say. A new pod has it for sure.
+                each["spec"]["template"]["metadata"]["annotations"] = {"tests/referencing": options.referencing}
             case "Deployment", "argo-server":
                 container |= {"image": images.server.name, "args": ["server", *scope, "--auth-mode", "client"]}
                 container["readinessProbe"] |= {"initialDelaySeconds": 1, "periodSeconds": 1}
@@ -114,7 +116,9 @@ def events(images: Images, network: Network, *, namespace: str) -> list[Json]:
 
 def _configuration(options: Options) -> dict[str, str]:
     shipped = {"executor": "imagePullPolicy: IfNotPresent\n"}
-    return shipped | ({"workflowRestrictions": "templateReferencing: Secure\n"} if options.restricted else {})
+    if options.referencing == "none":
+        return shipped
+    return shipped | {"workflowRestrictions": f"templateReferencing: {options.referencing}\n"}
 
 
 def _container(manifest: Json) -> Json:

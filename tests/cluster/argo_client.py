@@ -22,6 +22,10 @@ PERSON = "a-person"
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 
 
+class ArgoRefusedError(Exception):
+    """Argo did not do what it was asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArgoClient:
     """One person's way to Argo."""
@@ -45,11 +49,16 @@ class ArgoClient:
         }
 
     def run(self, *words: str) -> str:
-        """Run the `argo` command; its output."""
+        """Run the `argo` command; its output.
+
+        Raises:
+            ArgoRefusedError: It failed.
+        """
         done = subprocess.run(
             [str(self.command), *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
-        assert done.returncode == 0, f"argo {' '.join(words)}: {done.stderr or done.stdout}"
+        if done.returncode:
+            raise ArgoRefusedError(f"argo {' '.join(words)}: {done.stderr or done.stdout}")
         return done.stdout
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> urllib3.BaseHTTPResponse:
@@ -60,13 +69,18 @@ class ArgoClient:
         return pool.request(method, f"https://{self.server}/api/v1{path}", json=body, headers=headers)
 
     def retry(self, name: str, *, by: str) -> None:
-        """Retry a Workflow, by the server's API as the UI does, or by the command."""
+        """Retry a Workflow, by the server's API as the UI does, or by the command.
+
+        Raises:
+            ArgoRefusedError: It may not be retried.
+        """
         if by == "command":
             self.run("retry", name)
             return
         namespace = self.cluster.settings.namespaces.workflows
         answer = self.ask("PUT", f"/workflows/{namespace}/{name}/retry", {})
-        assert answer.status == 200, answer.data.decode()[:500]
+        if answer.status != 200:
+            raise ArgoRefusedError(answer.data.decode()[:500])
 
 
 def person(cluster: Cluster, *, command: Path) -> ArgoClient:

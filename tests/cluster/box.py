@@ -44,6 +44,23 @@ class Box:
         """Start a server; its output goes to `<folder>/<name>.log`."""
         self._ask({"start": name, "command": command, "environment": dict(environment or {})})
 
+    def kill(self, name: str) -> None:
+        """Kill a server as a crash would, and wait until it has ended.
+
+        Raises:
+            BoxError: It does not end.
+        """
+        self._ask({"kill": name})
+        deadline = time.monotonic() + _DEADLINE_S
+        while name in self.running():
+            if time.monotonic() > deadline:
+                raise BoxError(f"{name} does not end")
+            time.sleep(0.05)
+
+    def start_again(self, name: str) -> None:
+        """Start a server that has ended by the command it was started with."""
+        self._ask({"again": name})
+
     def running(self) -> list[str]:
         """Names of the servers that run."""
         return list(self._ask({})["running"])

@@ -10,33 +10,25 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import urllib3
-
 from pipelines.settings import Settings
-from tests.cluster import argo, box, kubernetes, network, node
+from tests.cluster import argo, box, network, node
 from tests.cluster.argo import Options
 from tests.cluster.box import Box
 from tests.cluster.folders import folders, say
 from tests.cluster.images import Images, images
-from tests.cluster.installation import Kubectl, KubectlError, install, prepare, settings_for
+from tests.cluster.installation import Kubectl, settings_for
 from tests.cluster.network import Network
 from tests.cluster.packages import install_packages
-from tests.cluster.programs import Programs, programs
+from tests.cluster.programs import programs
+from tests.cluster.readiness import ClusterError, leads, until
+from tests.cluster.starting import apply, boot, install_all
 from tests.control_plane.binaries import lock
 from tests.doubles.platform.client import Client
-from tests.doubles.platform.platform import install_crd
 
-_DEADLINE_S = 120.0
 _FILE = "cluster.json"
-
-
-class ClusterError(Exception):
-    """The cluster did not become ready; the message ends with logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +36,6 @@ class Cluster:
     """A running cluster."""
 
     network: Network
-    options: Options
     settings: Settings
     images: Images
 
@@ -56,6 +47,18 @@ class Cluster:
     def client(self) -> Client:
         """A client of the administrator's."""
         return Client.from_kubeconfig(folders().kubeconfig, user_agent="cluster-tests")
+
+    @property
+    def box(self) -> Box:
+        """The namespaces that it runs in."""
+        found = box.find(folders().run)
+        if found is None:
+            raise ClusterError("the cluster has been ended")
+        return found
+
+    def processes(self) -> str:
+        """The command lines of all its processes, those in pods too."""
+        return self.box.run("ps", "-eo", "args")
 
     @property
     def webhook(self) -> str:
@@ -82,15 +85,34 @@ def up(options: Options | None) -> Cluster:
         built = programs()
         made = images(built)
         state, found = _state(), box.find(folders().run)
-        if found is None or state is None or options not in (None, Options(**state["options"])):
+        if found is None or state is None:
             down_locked()
-            _boot(built, made, options or Options())
+            _write(boot(built, made), options or Options())
         else:
             node.load(found, made)
+            _write(Network(number=state["network"]["number"]), options or Options(**state["options"]))
         cluster = _cluster(made)
-        _install(cluster)
+        install_all(cluster, options=Options(**(_state() or {})["options"]))
     say(f"ready after {time.monotonic() - began:.0f} s: export KUBECONFIG={folders().kubeconfig}")
     return cluster
+
+
+def configure(cluster: Cluster, options: Options) -> None:
+    """Let Argo's controller run with other options; everything else stays as it is.
+
+    Raises:
+        ClusterError: It did not become ready.
+    """
+    state = _state()
+    assert state is not None
+    if Options(**state["options"]) == options:
+        return
+    managed = cluster.settings.namespaces.workflows
+    apply(cluster.kubectl, argo.workflows(cluster.images, managed=managed, options=options))
+    client = cluster.client()
+    until(lambda: leads(client, argo.NAMESPACE), box=cluster.box, what=f"Argo's controller leads with {options}")
+    client.close()
+    _write(cluster.network, options)
 
 
 def down() -> None:
@@ -126,107 +148,14 @@ def _state() -> dict[str, Any] | None:
     return state
 
 
+def _write(addresses: Network, options: Options) -> None:
+    (folders().run / _FILE).write_text(json.dumps({"network": asdict(addresses), "options": asdict(options)}))
+
+
 def _cluster(made: Images) -> Cluster:
     state = _state()
     if state is None:
         raise ClusterError("there is no cluster: make cluster-up")
     addresses = Network(number=state["network"]["number"])
     settings = settings_for(addresses, made.steps, folder=folders().run)
-    return Cluster(network=addresses, options=Options(**state["options"]), settings=settings, images=made)
-
-
-def _boot(built: Programs, made: Images, options: Options) -> None:
-    """Start every server."""
-    run, content = folders().run, folders().content
-    run.mkdir(parents=True)
-    addresses = network.choose()
-    known = kubernetes.identities(run, addresses)
-    found = box.open_box(run)
-    network.connect(found, addresses)
-    say(f"starting the servers (logs in {run})")
-    found.start("etcd", kubernetes.etcd(built, run))
-    found.start("apiserver", kubernetes.apiserver(built, known, addresses))
-    found.start("containerd", node.containerd(run, content=content, pause=made.pause, network=addresses))
-    _until(lambda: node.answers(found), box=found, what="containerd answers")
-    say("loading images")
-    node.forget(found, made)
-    node.load(found, made)
-    kubectl = Kubectl(kubeconfig=folders().kubeconfig)
-    client = Client.from_kubeconfig(folders().kubeconfig)
-    _until(lambda: client.request("GET", "/readyz").status == 200, box=found, what="the API server is ready")
-    say("applying CRDs")
-    # Before the controllers start: the garbage collector looks for new kinds only every 30 s.
-    install_crd(client)
-    kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={path}" for path in argo.crds()))
-    _apply(kubectl, kubernetes.roles())
-    found.start("controller-manager", kubernetes.controller_manager(built, known))
-    found.start("scheduler", kubernetes.scheduler(built, known))
-    found.start("proxy", kubernetes.proxy(built, known, addresses))
-    found.start("kubelet", node.kubelet(built, known, addresses))
-    argo.bus(found, built, known, addresses)
-    client.close()
-    (run / _FILE).write_text(json.dumps({"network": asdict(addresses), "options": asdict(options)}))
-
-
-def _install(cluster: Cluster) -> None:
-    """Install Argo and the project, and wait until all of it works."""
-    kubectl, settings, found = cluster.kubectl, cluster.settings, box.find(folders().run)
-    assert found is not None
-    say("installing Argo Workflows, Argo Events and agent-cancellation")
-    prepare(kubectl, settings)
-    kubectl("apply", "-f", "-", stdin=_json([_namespace(argo.NAMESPACE)]))
-    spaces = settings.namespaces
-    _apply(kubectl, argo.workflows(cluster.images, managed=spaces.workflows, options=cluster.options))
-    _apply(kubectl, argo.events(cluster.images, cluster.network, namespace=spaces.events))
-    install(kubectl, settings, folder=folders().run / "rendered")
-    client = cluster.client()
-    for namespace, count in ((argo.NAMESPACE, 2), (spaces.events, 3)):
-        _until(
-            lambda namespace=namespace, count=count: _available(client, namespace) == count,  # type: ignore[misc]
-            box=found,
-            what=f"{count} deployments in {namespace} are available",
-        )
-    _until(lambda: _answers(cluster), box=found, what="the EventSource answers")
-    client.close()
-
-
-def _answers(cluster: Cluster) -> bool:
-    """Whether the EventSource's service is there and leads to it; whatever it answers to no webhook at all."""
-    try:
-        return urllib3.request("GET", cluster.webhook, retries=False, timeout=2.0).status > 0
-    except KubectlError:
-        return False
-
-
-def _available(client: Client, namespace: str) -> int:
-    """How many Deployments of a namespace are up to date and available."""
-    found = client.ask("GET", f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]
-    return sum(
-        each["status"].get("observedGeneration") == each["metadata"]["generation"]
-        and each["status"].get("availableReplicas", 0) == each["status"].get("replicas", 0) == each["spec"]["replicas"]
-        for each in found
-    )
-
-
-def _namespace(name: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
-def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=_json(objects))
-
-
-def _json(objects: list[dict[str, Any]]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-
-
-def _until(condition: Callable[[], bool], *, box: Box, what: str) -> None:
-    """Wait for something, unless a server has ended meanwhile."""
-    deadline = time.monotonic() + _DEADLINE_S
-    while time.monotonic() < deadline and not box.ended():
-        with suppress(urllib3.exceptions.HTTPError):
-            if condition():
-                return
-        time.sleep(0.1)
-    logs = "\n".join(f"--- {name} ended with {code}\n{box.tail(name)}" for name, code in box.ended().items())
-    raise ClusterError(f"in vain until {what}; see {box.folder}\n{logs}")
+    return Cluster(network=addresses, settings=settings, images=made)

@@ -2,7 +2,7 @@
 
 Guarantees: when it ends, the kernel ends every process of the cluster, pods' included, and takes back their mounts,
 network devices and packet filter rules; so nothing can be left of them, not even after a crash.
-Not guaranteed: restarts; a server that ended stays ended, and `Box.ended` says so.
+Not guaranteed: restarts by itself; a server that ended stays ended until it is asked for, and `Box.ended` says so.
 Only the standard library: it runs as long as the cluster does.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def isolate() -> None:
 
 def start(command: list[str], *, log: Path, environment: dict[str, str]) -> int:
     """Start a server in a session of its own; its process id, as seen from here."""
-    opening = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    opening = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), opening, (os.POSIX_SPAWN_DUP2, 1, 2)]
     return os.posix_spawnp(command[0], command, {**os.environ, **environment}, file_actions=actions, setsid=True)
 
@@ -42,6 +43,7 @@ class Servers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._names: dict[int, str] = {}
+        self._started: dict[str, dict[str, Any]] = {}
         self._ended: dict[str, int] = {}
 
     def reap(self) -> None:
@@ -57,12 +59,17 @@ class Servers:
                 self._ended[name] = os.waitstatus_to_exitcode(status)
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Start a server if asked to; tell what runs and what has ended."""
-        if name := request.get("start"):
-            log = self._folder / f"{name}.log"
+        """Start, kill or start again a server if asked to; tell what runs and what has ended."""
+        if name := request.get("start") or request.get("again"):
+            known = self._started.setdefault(name, request)
             self._ended.pop(name, None)
-            pid = start(request["command"], log=log, environment=request.get("environment", {}))
+            log = self._folder / f"{name}.log"
+            pid = start(known["command"], log=log, environment=known.get("environment", {}))
             self._names[pid] = name
+        for pid, name in self._names.items():
+            if name == request.get("kill"):
+                # Without a chance to tidy up: what a crash leaves is what tests are about.
+                os.kill(pid, signal.SIGKILL)
         return {"running": sorted(self._names.values()), "ended": self._ended}
 
 

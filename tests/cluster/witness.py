@@ -1,4 +1,4 @@
-"""What agents' pods say of themselves: a datagram when they start working, and one when they are told to stop.
+"""What agents' pods say of themselves: a datagram when they start working, when they are told to stop, when they end.
 
 Guarantees: moments are this process's own clock, so they compare with everything else a test measures.
 Not guaranteed: that a datagram arrives; but none leaves this machine.
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 # Runs in the pods. It does not exit at once, so that a test sees the difference between told and gone.
 AGENT = """
 import os, signal, socket, sys, time
-name, host, port, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+name, host, port, after, lasting = sys.argv[1], sys.argv[2], int(sys.argv[3]), *map(float, sys.argv[4:])
 channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 def say(what):
     channel.sendto(f"{what} {name}".encode(), (host, port))
@@ -27,8 +27,8 @@ def stop(*_):
     os._exit(0)
 signal.signal(signal.SIGTERM, stop)
 say("working")
-while True:
-    signal.pause()
+time.sleep(lasting)
+say("done")
 """
 
 

@@ -105,6 +105,33 @@ def test_one_that_begins_at_that_very_moment_goes_on(scene: Scene) -> None:
     assert superseded_by(scene, older) == ""
 
 
+def test_one_that_argo_has_not_looked_at_yet_is_ended_as_well(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    # As a controller that is seconds behind leaves it.
+    change = {"metadata": {"labels": {argo_controller.PHASE: None}}, "status": None}
+    unseen = Fault(
+        method="GET",
+        path="/workflows",
+        before=lambda _: scene.api.patch("workflows", older.name, change, namespace=HOME),
+    )
+    scene.api.faults.add(unseen)
+    newest = play_newest(scene)
+    assert superseded_by(scene, older) == newest.name
+
+
+def test_one_of_which_argo_has_just_written_that_it_waits_is_ended_all_the_same(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.later(1)
+    waits = Fault(
+        method="PATCH",
+        path="/workflows/",
+        before=lambda _: scene.argo.mark(older.name, argo_controller.PENDING, message="Waiting for the lock"),
+    )
+    scene.api.faults.add(waits)
+    play_newest(scene)
+    assert phase(scene, older) == "Failed"
+
+
 def test_one_that_is_malformed_is_left_to_say_so_itself(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     arguments = {"parameters": [{"name": "task-id", "value": "7"}, {"name": "sha", "value": "main"}]}

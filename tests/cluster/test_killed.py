@@ -1,0 +1,50 @@
+"""A step's pod that is lost, at each moment: Argo repeats it, and the repetition finishes what was begun.
+
+Not here: eviction by the kubelet when the node is short of something. It ranks pods by what they use beyond their
+requests: on this one node Argo's own and the agents' would come first, the step's last. What Argo sees of it is a pod
+that failed, as when it is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cluster.moments import in_cancel, in_main, not_begun
+from tests.cluster.outcome import settled
+from tests.cluster.pods import evict, kill
+from tests.cluster.stage import Stage
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+befalls = pytest.mark.parametrize("befall", [kill, evict], ids=["killed", "evicted"])
+Befall = Callable[[Stage, str], None]
+
+
+def finished_all_the_same(stage: Stage, name: str) -> dict[str, Any]:
+    """The record of a push whose Workflow has succeeded in spite of all."""
+    stage.until(lambda: stage.phase_of(name) == "Succeeded", what="it succeeds in spite of that", deadline_s=150)
+    return settled(stage)
+
+
+@befalls
+def test_a_pod_that_is_lost_while_it_waits_for_an_agent_is_repeated(stage: Stage, befall: Befall) -> None:
+    name = in_cancel(stage)
+    befall(stage, name)
+    assert finished_all_the_same(stage, name)["attempts"] == 2
+
+
+@befalls
+def test_a_pod_that_is_lost_while_it_moves_labels_is_repeated(stage: Stage, befall: Befall) -> None:
+    with in_main(stage) as name:
+        befall(stage, name)
+    assert finished_all_the_same(stage, name)["attempts"] == 2
+
+
+@befalls
+def test_a_pod_that_is_lost_before_it_has_begun_is_repeated(stage: Stage, befall: Befall) -> None:
+    with not_begun(stage) as name:
+        befall(stage, name)
+    assert finished_all_the_same(stage, name)["attempts"] == 1, "the lost one has done nothing"
