@@ -6,6 +6,7 @@ SETTINGS ?= settings.toml
 TESTS ?=
 FLAGS ?=
 BENCH ?=
+PLATFORM ?=
 
 .DEFAULT_GOAL := help
 
@@ -57,8 +58,8 @@ e2e: $(VENV)/.made ## end-to-end tests in the real cluster, which is started if 
 	$(BIN)/pytest --capture=no tests/cluster
 
 .PHONY: demo
-demo: $(VENV)/.made ## play one push here, without a cluster
-	$(BIN)/python -m tests.demo
+demo: $(VENV)/.made ## play one push here, without a cluster (PLATFORM=cluster: in a real one, with real pods, as root)
+	$(BIN)/python -m tests.demo $(if $(filter cluster,$(PLATFORM)),--cluster)
 
 .PHONY: bench
 bench: $(VENV)/.made ## measure start-up, calls, and the time of a cancellation (BENCH=--quick, --write, --json FILE)
