@@ -62,9 +62,9 @@ demo: $(VENV)/.made ## play one push here, without a cluster (PLATFORM=cluster: 
 	$(BIN)/python -m tests.demo $(if $(filter cluster,$(PLATFORM)),--cluster)
 
 .PHONY: bench
-bench: $(VENV)/.made ## measure start-up, calls, and the time of a cancellation (BENCH=--quick, --write, --json FILE)
+bench: $(VENV)/.made ## measure start-up, calls, time (BENCH=--quick, --write, --json FILE; PLATFORM=cluster: the whole chain, as root)
 	$(BIN)/python -m tests.control_plane.binaries
-	$(BIN)/python -m tests.bench $(BENCH)
+	$(BIN)/python -m tests.bench $(if $(filter cluster,$(PLATFORM)),--cluster) $(BENCH)
 
 .PHONY: image
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., with docker, podman or buildah)
