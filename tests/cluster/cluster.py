@@ -13,22 +13,20 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import urllib3
-
 from pipelines.settings import Settings
-from tests.cluster import argo, box, kubernetes, network, node
+from tests.cluster import argo, box, network, node
 from tests.cluster.argo import Options
 from tests.cluster.box import Box
 from tests.cluster.folders import folders, say
 from tests.cluster.images import Images, images
-from tests.cluster.installation import Kubectl, KubectlError, install, prepare, settings_for
+from tests.cluster.installation import Kubectl, settings_for
 from tests.cluster.network import Network
 from tests.cluster.packages import install_packages
-from tests.cluster.programs import Programs, programs
-from tests.cluster.readiness import ClusterError, deployed, leads, until
+from tests.cluster.programs import programs
+from tests.cluster.readiness import ClusterError, leads, until
+from tests.cluster.starting import apply, boot, install_all
 from tests.control_plane.binaries import lock
 from tests.doubles.platform.client import Client
-from tests.doubles.platform.platform import install_crd
 
 _FILE = "cluster.json"
 
@@ -89,12 +87,12 @@ def up(options: Options | None) -> Cluster:
         state, found = _state(), box.find(folders().run)
         if found is None or state is None:
             down_locked()
-            _boot(built, made, options or Options())
+            _write(boot(built, made), options or Options())
         else:
             node.load(found, made)
             _write(Network(number=state["network"]["number"]), options or Options(**state["options"]))
         cluster = _cluster(made)
-        _install(cluster, options=Options(**(_state() or {})["options"]))
+        install_all(cluster, options=Options(**(_state() or {})["options"]))
     say(f"ready after {time.monotonic() - began:.0f} s: export KUBECONFIG={folders().kubeconfig}")
     return cluster
 
@@ -110,7 +108,7 @@ def configure(cluster: Cluster, options: Options) -> None:
     if Options(**state["options"]) == options:
         return
     managed = cluster.settings.namespaces.workflows
-    _apply(cluster.kubectl, argo.workflows(cluster.images, managed=managed, options=options))
+    apply(cluster.kubectl, argo.workflows(cluster.images, managed=managed, options=options))
     client = cluster.client()
     until(lambda: leads(client, argo.NAMESPACE), box=cluster.box, what=f"Argo's controller leads with {options}")
     client.close()
@@ -161,74 +159,3 @@ def _cluster(made: Images) -> Cluster:
     addresses = Network(number=state["network"]["number"])
     settings = settings_for(addresses, made.steps, folder=folders().run)
     return Cluster(network=addresses, settings=settings, images=made)
-
-
-def _boot(built: Programs, made: Images, options: Options) -> None:
-    """Start every server."""
-    run, content = folders().run, folders().content
-    run.mkdir(parents=True)
-    addresses = network.choose()
-    known = kubernetes.identities(run, addresses)
-    found = box.open_box(run)
-    network.connect(found, addresses)
-    say(f"starting the servers (logs in {run})")
-    found.start("etcd", kubernetes.etcd(built, run))
-    found.start("apiserver", kubernetes.apiserver(built, known, addresses))
-    found.start("containerd", node.containerd(run, content=content, pause=made.pause, network=addresses))
-    until(lambda: node.answers(found), box=found, what="containerd answers")
-    say("loading images")
-    node.forget(found, made)
-    node.load(found, made)
-    kubectl = Kubectl(kubeconfig=folders().kubeconfig)
-    client = Client.from_kubeconfig(folders().kubeconfig)
-    until(lambda: client.request("GET", "/readyz").status == 200, box=found, what="the API server is ready")
-    say("applying CRDs")
-    # Before the controllers start: the garbage collector looks for new kinds only every 30 s.
-    install_crd(client)
-    kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={path}" for path in argo.crds()))
-    _apply(kubectl, kubernetes.roles())
-    found.start("controller-manager", kubernetes.controller_manager(built, known))
-    found.start("scheduler", kubernetes.scheduler(built, known))
-    found.start("proxy", kubernetes.proxy(built, known, addresses))
-    found.start("kubelet", node.kubelet(built, known, addresses))
-    argo.bus(found, built, known, addresses)
-    client.close()
-    _write(addresses, options)
-
-
-def _install(cluster: Cluster, *, options: Options) -> None:
-    """Install Argo and the project, and wait until all of it works."""
-    kubectl, settings, found = cluster.kubectl, cluster.settings, cluster.box
-    say("installing Argo Workflows, Argo Events and agent-cancellation")
-    prepare(kubectl, settings)
-    kubectl("apply", "-f", "-", stdin=_json([_namespace(argo.NAMESPACE)]))
-    spaces = settings.namespaces
-    _apply(kubectl, argo.workflows(cluster.images, managed=spaces.workflows, options=options))
-    _apply(kubectl, argo.events(cluster.images, cluster.network, namespace=spaces.events))
-    install(kubectl, settings, folder=folders().run / "rendered")
-    client = cluster.client()
-    until(lambda: deployed(client, argo.NAMESPACE) == 2, box=found, what="Argo Workflows is deployed")
-    until(lambda: leads(client, argo.NAMESPACE), box=found, what="Argo's controller leads")
-    until(lambda: deployed(client, spaces.events) == 3, box=found, what="Argo Events is deployed")
-    until(lambda: _answers(cluster), box=found, what="the EventSource answers")
-    client.close()
-
-
-def _answers(cluster: Cluster) -> bool:
-    """Whether the EventSource's service is there and leads to it; whatever it answers to no webhook at all."""
-    try:
-        return urllib3.request("GET", cluster.webhook, retries=False, timeout=2.0).status > 0
-    except KubectlError:
-        return False
-
-
-def _namespace(name: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
-def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=_json(objects))
-
-
-def _json(objects: list[dict[str, Any]]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})

@@ -43,10 +43,14 @@ class History:
     changes: list[Change] = field(default_factory=list)
     lost: str = ""
 
+    def all(self) -> list[Change]:
+        """All changes, in order."""
+        assert not self.lost, f"the watch of {self.path} has lost changes: {self.lost}"
+        return self.changes
+
     def of(self, name: str) -> list[Change]:
         """The changes of one object, in order."""
-        assert not self.lost, f"the watch of {self.path} has lost changes: {self.lost}"
-        return [change for change in self.changes if change.name == name]
+        return [change for change in self.all() if change.name == name]
 
     def follow(self, client: Client, *, stop: threading.Event) -> None:
         """Take note of changes until told to stop, and of all that had happened by then."""

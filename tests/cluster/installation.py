@@ -7,6 +7,7 @@ workflows' namespace admits only pods that meet the `restricted` Pod Security St
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,13 +47,13 @@ class KubectlError(Exception):
     """kubectl failed."""
 
 
-def settings_for(network: Network, image: Image, *, folder: Path) -> Settings:
-    """The shipped settings for this cluster."""
-    changes = {
+def settings_for(network: Network, image: Image, *, folder: Path, changes: Mapping[str, str] | None = None) -> Settings:
+    """The shipped settings for this cluster, with further texts replaced if need be."""
+    changed = {
         '"https://api.github.com"': f'"http://{network.machine}:{GITHUB_PORT}"',
         '"agent-cancellation:0.1.0"': f'"{image.name}"',
     }
-    return settings_with(changes, folder=folder)
+    return settings_with(changed | dict(changes or {}), folder=folder)
 
 
 def prepare(kubectl: Kubectl, settings: Settings) -> None:

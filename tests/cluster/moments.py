@@ -16,7 +16,7 @@ from tests.cluster.stage import Stage
 from tests.doubles.github.webhooks import Delivery
 
 # Long enough to interfere while the step waits for the agent's end, and within the agent's own grace.
-SLOW = Manner(exit_after_s=15.0)
+SLOW = Manner(exit_after_s=12.0)
 
 
 def submitted(stage: Stage, delivery: Delivery) -> str:

@@ -12,7 +12,7 @@ from tests.cluster.folders import say
 from tests.cluster.installation import SECRET
 from tests.cluster.moments import next_second
 from tests.cluster.outcome import settled
-from tests.cluster.stage import FINISHED, Stage
+from tests.cluster.stage import Stage
 from tests.doubles.github import webhooks
 from tests.doubles.platform.controller import job_name
 
@@ -40,9 +40,7 @@ def test_a_delivery_that_is_repeated_changes_nothing(stage: Stage) -> None:
 
     assert stage.deliver(delivery) == 200
     stage.until(lambda: len(stage.workflows()) > 1, what="a second workflow")
-    stage.until(
-        lambda: all(each.get("status", {}).get("phase") in FINISHED for each in stage.workflows()), what="it ends"
-    )
+    stage.all_ended()
     assert {each["status"]["phase"] for each in stage.workflows()} == {"Succeeded"}
     assert (stage.record(), stage.labels()) == (record, labels)
     assert stage.witness.when("SIGTERM", job_name(later)) is None

@@ -83,6 +83,7 @@ def test_what_is_not_such_a_push_does_nothing(stage: Stage) -> None:
     unsigned = signed()
     assert stage.deliver(unsigned, **{"X-Hub-Signature-256": ""}) >= 400
     assert stage.deliver(signed(secret="another secret")) >= 400
+    assert stage.deliver(signed(padding="x" * 1_048_576)) >= 400, "more than a megabyte"
     dropped = [
         signed(event="ping"),
         signed(event="pull_request"),
@@ -91,6 +92,9 @@ def test_what_is_not_such_a_push_does_nothing(stage: Stage) -> None:
         signed(ref="refs/heads/main"),
         signed(ref=f"refs/tags/task-{stage.task}"),
         signed(repository=payload["repository"] | {"full_name": f"{REPOSITORY}-fork"}),
+        signed(ref=f"refs/heads/task-{stage.task}-$(id)"),
+        signed(ref=f"refs/heads/task-0{stage.task}"),
+        signed(after="HEAD"),
         signed(deleted=True, after="0" * 40),
     ]
     assert [stage.deliver(each) for each in dropped] == [200] * len(dropped)

@@ -10,7 +10,7 @@ import urllib3
 from tests.cluster.moments import in_cancel, next_second, submitted
 from tests.cluster.outcome import settled
 from tests.cluster.restarts import kill_pods, nobody_listens, restart_api_server, restart_bus, restart_controller
-from tests.cluster.stage import FINISHED, Stage
+from tests.cluster.stage import Stage
 from tests.doubles.github.webhooks import Delivery
 
 pytestmark = pytest.mark.timeout(400, func_only=True)
@@ -29,11 +29,7 @@ def test_argos_controller_crashes_while_one_push_runs_and_others_wait(stage: Sta
         next_second()
         submitted(stage, stage.push(number))
     restart_controller(stage)
-
-    def ended() -> bool:
-        return all(each.get("status", {}).get("phase") in FINISHED for each in stage.workflows())
-
-    stage.until(ended, what="all Workflows end", deadline_s=200)
+    stage.all_ended(deadline_s=200)
     assert len(stage.workflows()) == 3
     settled(stage, number=3)
 

@@ -21,6 +21,8 @@ IN_WORKFLOWS: Grants = {
     ("", "pods", "get"),
     ("argoproj.io", "workflows", "list"),
     ("argoproj.io", "workflows", "patch"),
+    ("", "configmaps/cancel-agents-breakers", "get"),
+    ("", "configmaps/cancel-agents-breakers", "update"),
     ("argoproj.io", "workflowtaskresults", "create"),
     ("argoproj.io", "workflowtaskresults", "patch"),
 }
@@ -51,10 +53,11 @@ def _granted(client: Client, namespace: str) -> Grants:
     answer = client.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)
     about_itself = {"authorization.k8s.io", "authentication.k8s.io"}
     return {
-        (group, resource, verb)
+        (group, f"{resource}/{name}" if name else resource, verb)
         for rule in answer["status"]["resourceRules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
+        for name in rule.get("resourceNames") or [""]
         for verb in rule["verbs"]
         if group not in about_itself
     }
@@ -89,6 +92,7 @@ def test_the_sensor_may_create_workflows_and_nothing_else(
         ("GET", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases"),
         ("GET", "/api/v1/namespaces/{0}/secrets/agent-cancellation-github"),
         ("DELETE", "/api/v1/namespaces/{0}/pods/any"),
+        ("GET", "/api/v1/namespaces/{0}/configmaps/cancel-agents-limits"),
         ("POST", "/apis/argoproj.io/v1alpha1/namespaces/{0}/workflows"),
         ("DELETE", "/apis/argoproj.io/v1alpha1/namespaces/{0}/workflows/any"),
         ("DELETE", "/apis/agents.platform/v1/namespaces/{1}/coderuns"),

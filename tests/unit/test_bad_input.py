@@ -145,9 +145,8 @@ def test_a_crd_that_is_not_installed_is_named(scene: Scene) -> None:
 
 
 def test_a_namespace_that_is_missing_is_named(scene: Scene) -> None:
-    scene.settings = replace(DEFAULTS, namespaces=replace(DEFAULTS.namespaces, workflows="nowhere"))
-    workflow = scene.workflow()
-    context = replace(scene.context_without_pod(workflow), settings=scene.settings)
+    elsewhere = replace(DEFAULTS, namespaces=replace(DEFAULTS.namespaces, workflows="nowhere"))
+    context = replace(scene.context_without_pod(scene.workflow()), settings=elsewhere)
     with pytest.raises(Exception, match="nowhere") as caught:
         cancel(context)
     assert getattr(caught.value, "exit", None) is Exit.BAD_INPUT
