@@ -20,7 +20,7 @@ from tests.cluster.stage import REPOSITORY
 from tests.doubles.platform.controller import job_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.bench.bench import Bench
     from tests.cluster.surroundings import Surroundings
@@ -34,22 +34,13 @@ LABELS = {OURS.name: "cancel and settle", SCRIPT.name: "bare script", DAG.name: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """Seconds since the webhook was accepted; `labels` only where there are any to move."""
-
-    workflow: float
-    deleting: float
-    told: float
-    gone: float
-    labels: float | None
-    finished: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """One push that was answered."""
+    """One push that was answered.
 
-    taken: Taken
+    Attributes:
+        moments: Seconds since the webhook, by name; `labels` only where there are any to move.
+    """
+
     pod: dict[str, Any]
     moments: dict[str, float]
 
@@ -74,7 +65,7 @@ def _push(around: Surroundings, way: Way) -> Pushed:
     since = {moment: at - began for moment, at in seen.items()}
     pod = step_pods(stage, workflow["metadata"]["name"])[0]
     moments = since | (said(stage, pod, began=began) if way is OURS else {})
-    return Pushed(taken=Taken(**({"labels": None} | since)), pod=pod, moments=moments)
+    return Pushed(pod=pod, moments=moments)
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -82,7 +73,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     around = bench.cluster()
     for way in (SCRIPT, DAG):
         around.github.add_repository(way.repository)
-    taken: dict[str, list[Taken]] = defaultdict(list)
+    taken: dict[str, list[Pushed]] = defaultdict(list)
     memory: dict[str, list[float]] = defaultdict(list)
     with installed(around.cluster, SCRIPT, DAG), sampling() as peaks:
         for way in (OURS, SCRIPT, DAG):  # fills caches, and waits for the Sensors
@@ -92,7 +83,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             for way in (OURS, SCRIPT, *([DAG] if number % EVERY_DAG == 0 else [])):
                 bench.tell(f"{LABELS[way.name]}, round {number + 1} of {total}")
                 one = _push(around, way)
-                taken[way.name].append(one.taken)
+                taken[way.name].append(one)
                 if way is OURS:
                     bench.pushes.append(one.moments)
                     for container, mib in peaks.of(one.pod).items():
@@ -102,27 +93,24 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield Row(what=f"memory of container {container}, at most", unit="MiB", values=tuple(values))
 
 
-def _rows(taken: dict[str, list[Taken]]) -> Iterator[Row]:
-    def row(what: str, way: Way, quantity: Callable[[Taken], float], target: float | None = None) -> Row:
-        values = tuple(map(quantity, taken[way.name]))
+def _rows(taken: dict[str, list[Pushed]]) -> Iterator[Row]:
+    def row(what: str, way: Way, moment: str, target: float | None = None) -> Row:
+        values = tuple(one.moments[moment] for one in taken[way.name])
         return Row(what=f"{what}: {LABELS[way.name]}", unit="s", values=values, target=target)
 
-    quantities: dict[str, Callable[[Taken], float]] = {
-        "Workflow created": lambda one: one.workflow,
-        "run being deleted": lambda one: one.deleting,
-        "agent has got SIGTERM": lambda one: one.told,
-        "its pod gone": lambda one: one.gone,
-        "Workflow finished": lambda one: one.finished,
-    }
-    for what, quantity in quantities.items():
-        others = {LABELS[way.name]: row(what, way, quantity) for way in (SCRIPT, DAG)}
-        target = WHOLE_TARGET_S if what == "Workflow finished" else None
-        yield row(what, OURS, quantity, target).against(**others)
+    for what, moment, target in (
+        ("Workflow created", "workflow", None),
+        ("run being deleted", "deleting", None),
+        ("agent has got SIGTERM", "told", None),
+        ("its pod gone", "gone", None),
+        ("Workflow finished", "finished", WHOLE_TARGET_S),
+    ):
+        others = {LABELS[way.name]: row(what, way, moment) for way in (SCRIPT, DAG)}
+        yield row(what, OURS, moment, target).against(**others)
         yield from others.values()
-    moved = tuple(one.labels for one in taken[OURS.name] if one.labels is not None)
-    yield Row(what=f"labels moved: {LABELS[OURS.name]}", unit="s", values=moved)
+    yield row("labels moved", OURS, "labels")
     pairs = zip(taken[OURS.name], taken[SCRIPT.name], strict=True)
-    later = tuple(ours.deleting - script.deleting for ours, script in pairs)
+    later = tuple(ours.moments["deleting"] - script.moments["deleting"] for ours, script in pairs)
     yield Row(what="run being deleted later than by the bare script", unit="s", values=later, target=LATER_TARGET_S)
 
 
