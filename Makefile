@@ -7,6 +7,7 @@ TESTS ?=
 FLAGS ?=
 BENCH ?=
 SOAK ?=
+PLATFORM ?=
 
 .DEFAULT_GOAL := help
 
@@ -62,13 +63,13 @@ e2e: $(VENV)/.made ## end-to-end tests in the real cluster, which is started if 
 	$(BIN)/pytest --capture=no tests/cluster
 
 .PHONY: demo
-demo: $(VENV)/.made ## play one push here, without a cluster
-	$(BIN)/python -m tests.demo
+demo: $(VENV)/.made ## play one push here, without a cluster (PLATFORM=cluster: in a real one, with real pods, as root)
+	$(BIN)/python -m tests.demo $(if $(filter cluster,$(PLATFORM)),--cluster)
 
 .PHONY: bench
-bench: $(VENV)/.made ## measure start-up, calls, and the time of a cancellation (BENCH=--quick, --write, --json FILE)
+bench: $(VENV)/.made ## measure start-up, calls, time (BENCH=--quick, --write, --json FILE; PLATFORM=cluster: the whole chain, as root)
 	$(BIN)/python -m tests.control_plane.binaries
-	$(BIN)/python -m tests.bench $(BENCH)
+	$(BIN)/python -m tests.bench $(if $(filter cluster,$(PLATFORM)),--cluster) $(BENCH)
 
 .PHONY: image
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., with docker, podman or buildah)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.bench.world import World
+    from tests.cluster.surroundings import Surroundings
 
 ROUNDS_IN_QUICK = 3
 
@@ -37,6 +38,9 @@ class Bench:
     _stack: ExitStack = field(default_factory=ExitStack)
     _doubles: World | None = None
     _real: World | None = None
+    _around: Surroundings | None = None
+    pushes: list[dict[str, float]] = field(default_factory=list)
+    """Moments of pushes in the real cluster, for its timeline."""
 
     def rounds(self, usual: int) -> int:
         """How many repetitions."""
@@ -55,10 +59,25 @@ class Bench:
             self._real = self._stack.enter_context(control_plane(self.folder / "control-plane"))
         return self._real
 
+    def cluster(self) -> Surroundings:
+        """A real cluster with Argo's default timings, and what is around the project in it."""
+        if self._around is None:
+            self.tell("starting a cluster")
+            # What a cluster is made of is nothing for a run without one.
+            from tests.cluster.argo import Options  # noqa: PLC0415
+            from tests.cluster.cluster import configure, up  # noqa: PLC0415
+            from tests.cluster.surroundings import surroundings  # noqa: PLC0415
+
+            cluster = up(None)
+            configure(cluster, Options())
+            self._around = self._stack.enter_context(surroundings(cluster))
+        return self._around
+
     @property
     def api_server(self) -> str:
         """Version of the real API server; empty if none was asked for."""
-        return str(self._real.client.ask("GET", "/version")["gitVersion"]) if self._real else ""
+        client = next((world.client for world in (self._real, self._around) if world), None)
+        return str(client.ask("GET", "/version")["gitVersion"]) if client else ""
 
 
 @contextmanager

@@ -8,15 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.agents import PodController
 from tests.cluster.argo import Options
 from tests.cluster.cluster import Cluster, configure, up
-from tests.cluster.installation import GITHUB_PORT, TOKEN
-from tests.cluster.stage import REPOSITORY, Stage
-from tests.cluster.witness import Witness, listening
-from tests.doubles import github as github_double
-from tests.doubles.platform.platform import runs_path
-from tests.doubles.platform.running import running
+from tests.cluster.stage import Stage
+from tests.cluster.surroundings import Surroundings, surroundings
 
 HERE = Path(__file__).parent
 
@@ -53,56 +48,24 @@ def _argo(request: pytest.FixtureRequest, cluster: Cluster) -> None:
 
 
 @pytest.fixture(scope="session")
-def witness(cluster: Cluster) -> Iterator[Witness]:
-    """Who hears what agents say."""
-    with listening(cluster.network.machine) as found:
+def around(cluster: Cluster) -> Iterator[Surroundings]:
+    """GitHub, the platform's controller, and who hears what agents say."""
+    with surroundings(cluster) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
-def github(cluster: Cluster) -> Iterator[github_double.GitHub]:
-    """A GitHub double where the steps look for GitHub."""
-    double = github_double.GitHub()
-    double.add_repository(REPOSITORY, labels=["ready-for-qa", "remediation-in-progress", "skip-automation"])
-    double.add_token(TOKEN)
-    with github_double.serve(double, host=cluster.network.machine, port=GITHUB_PORT):
-        yield double
-
-
-@pytest.fixture(scope="session")
-def platform(cluster: Cluster, witness: Witness) -> Iterator[PodController]:
-    """The platform's controller, at work."""
-    client = cluster.client()
-    controller = PodController(
-        client=client,
-        namespace=cluster.settings.namespaces.agents,
-        image=cluster.images.python.name,
-        witness=witness,
-    )
-    with running(controller, every_s=0.1):
-        yield controller
-    client.close()
-
-
 @pytest.fixture
-def new_stage(
-    cluster: Cluster, github: github_double.GitHub, witness: Witness, platform: PodController
-) -> Iterator[Callable[[], Stage]]:
+def new_stage(around: Surroundings) -> Iterator[Callable[[], Stage]]:
     """Makes tasks, each ready for QA; their agents end with the test."""
-    del platform
-    client, made = cluster.client(), []
+    made: list[Stage] = []
 
     def make() -> Stage:
-        stage = Stage(cluster=cluster, client=client, github=github, witness=witness, url=cluster.webhook)
-        stage.set_up()
-        made.append(stage)
-        return stage
+        made.append(around.stage())
+        return made[-1]
 
     yield make
     for stage in made:
-        for run in stage.runs():
-            client.request("DELETE", runs_path(stage.agents, run))
-    client.close()
+        around.clear(stage)
 
 
 @pytest.fixture

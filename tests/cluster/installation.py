@@ -1,16 +1,19 @@
 """The project in the cluster, installed by the README's commands.
 
 Guarantees: what is applied is what `settings.toml` renders, but for the image's name and GitHub's address; the
-workflows' namespace admits only pods that meet the `restricted` Pod Security Standard.
+workflows' namespace admits only pods that meet the `restricted` Pod Security Standard. Reconcile's schedule is suspended
+until a test lets it run, since it would finish what other tests interrupt on purpose.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import names
 from pipelines.render import rendered, write
 from pipelines.settings import Settings
 from tests.cluster.images import Image
@@ -71,6 +74,14 @@ def install(kubectl: Kubectl, settings: Settings, *, folder: Path) -> None:
     """Render and apply."""
     write(rendered(settings), output=folder)
     kubectl("apply", "-k", str(folder))
+    suspend(kubectl, settings, suspended=True)
+
+
+def suspend(kubectl: Kubectl, settings: Settings, *, suspended: bool) -> None:
+    """Suspend reconcile's schedule, as `argo cron suspend` does, or let it run."""
+    patch = json.dumps({"spec": {"suspend": suspended}})
+    target = ["-n", settings.namespaces.workflows, "patch", "cronworkflow", names.RECONCILE]
+    kubectl(*target, "--type=merge", f"--patch={patch}")
 
 
 def _apply(kubectl: Kubectl, *create: str) -> None:

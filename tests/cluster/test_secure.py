@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import submission
+from steps.workflow import workflow
 from tests.cluster.outcome import settled
 from tests.cluster.pods import step_pods
 from tests.cluster.stage import FINISHED, REPOSITORY, Stage, sha
@@ -30,7 +30,7 @@ def created(stage: Stage, spec: dict[str, Any]) -> dict[str, Any]:
         "pushed-at": str(int(time.time())),
         "correlation-id": str(uuid.uuid4()),
     }
-    manifest = submission.workflow(values, settings=stage.cluster.settings)
+    manifest = workflow(values, settings=stage.cluster.settings)
     changed = manifest["spec"] | spec
     manifest["spec"] = {name: value for name, value in changed.items() if value is not None}
     path = f"/apis/argoproj.io/v1alpha1/namespaces/{stage.home}/workflows"

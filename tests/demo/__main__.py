@@ -1,4 +1,4 @@
-"""Play one push and show it: `python -m tests.demo [--json]`. Exits with 1 if anything is not as it has to be."""
+"""Play one push and show it: `python -m tests.demo [--cluster] [--json]`; exits with 1 if it ends as it must not."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.demo.play import Outcome, play
+from tests.demo.outcome import Outcome
+from tests.demo.play import play
 
 
 def timeline(outcome: Outcome) -> Table:
@@ -41,21 +43,31 @@ def agents(outcome: Outcome) -> Table:
 
 def labels(outcome: Outcome) -> Table:
     """The pull request's labels."""
-    table = Table(title="Pull request #1", title_justify="left")
+    table = Table(title=f"Pull request #{outcome.pull_request}", title_justify="left")
     table.add_column("labels before")
     table.add_column("labels after")
     table.add_row("\n".join(sorted(outcome.labels_before)), "\n".join(sorted(outcome.labels_after)))
     return table
 
 
+def _play(folder: Path, *, cluster: bool, tell: Callable[[str], None]) -> Outcome:
+    if not cluster:
+        return play(folder, tell=tell)
+    # Not for a play on doubles: what a cluster is made of.
+    from tests.demo import in_cluster  # noqa: PLC0415
+
+    return in_cluster.play(tell=tell)
+
+
 def main() -> int:
     """Play, show, judge."""
-    parser = argparse.ArgumentParser(prog="make demo", description="Play one push against the doubles.")
+    parser = argparse.ArgumentParser(prog="make demo", description="Play one push and show it.")
+    parser.add_argument("--cluster", action="store_true", help="in a real cluster (as root), not on doubles")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     options = parser.parse_args()
     waiting = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="agent-cancellation-demo-") as folder, waiting.status("") as status:
-        outcome = play(Path(folder), tell=lambda text: status.update(f"{text} ..."))
+        outcome = _play(Path(folder), cluster=options.cluster, tell=lambda text: status.update(f"{text} ..."))
     if options.json:
         json.dump(asdict(outcome) | {"good": outcome.good}, sys.stdout, indent=1)
         print()

@@ -1,4 +1,4 @@
-"""The play: a cluster and a GitHub of doubles, one task in QA, and one push that makes its agents stale.
+"""The play on doubles: a cluster and a GitHub, one task in QA, and one push that makes its agents stale.
 
 Guarantees: the Workflow is the one that the rendered Sensor makes of the signed webhook, and each container runs as a
 process with the rendered command and environment. Argo's own part (queue, pods, timing) is not played.
@@ -10,7 +10,6 @@ import json
 import os
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,11 @@ from pipelines.settings import read
 from steps.hold import RECORD
 from steps.lease import lease_name
 from steps.push import Repository, TaskId
+from tests.demo.outcome import LEFT, STALE, Moment, Outcome, State, said
 from tests.demo.webhook import push_webhook
 from tests.doubles import github as github_double
 from tests.doubles.argo_events import Dropped, EventSource, Rejection, Sensor
-from tests.doubles.argo_workflows import Argo, Process
+from tests.doubles.argo_workflows import Argo
 from tests.doubles.kubernetes import ApiServer, Call, serve, write_kubeconfig
 from tests.doubles.platform.client import Client
 from tests.doubles.platform.controller import Controller
@@ -39,43 +39,13 @@ from tests.doubles.platform.runs import CLEO, REX, TESS, agent_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.doubles.argo_workflows import Process
+
 ROOT = Path(__file__).parents[2]
 REPOSITORY, TASK, BRANCH = "5dlabs/cto", 7, "task-7-fix-login"
 OLD, NEW = "0ddba11" + "0" * 33, "5ca1ab1e" + "0" * 32
 SECRET, TOKEN = "a webhook secret", "ghs_demo"
 READY_S = 20.0
-
-State = dict[str, tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """One line of the timeline."""
-
-    at: float
-    who: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What the play came to."""
-
-    moments: tuple[Moment, ...]
-    before: State
-    after: State
-    labels_before: tuple[str, ...]
-    labels_after: tuple[str, ...]
-    record: dict[str, Any]
-    processes: tuple[Process, ...]
-
-    @property
-    def good(self) -> bool:
-        """Whether everything is as it has to be."""
-        left = {name.partition("-")[0] for name in self.after}
-        right = {"remediation-in-progress", "task-7"}
-        done = all(process.exit_code == 0 for process in self.processes) and self.record["phase"] == "completed"
-        return done and left == {"rex", "newer"} and set(self.labels_after) == right
 
 
 def _stage(api: ApiServer, github: github_double.GitHub, *, settings: Any, folder: Path) -> list[dict[str, Any]]:  # noqa: ANN401 - a settings tree
@@ -147,9 +117,8 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
                 client, agent_run(task=TASK, agent=agent, name=name, repository=repository, namespace=spaces.agents)
             )
 
-        start(TESS, "tess-tests")
-        start(CLEO, "cleo-quality")
-        start(REX, "rex-implements")
+        for agent, name in ((TESS, STALE[0]), (CLEO, STALE[1]), (REX, LEFT[0])):
+            start(agent, name)
         _until(lambda: {phase for _, phase in _agents(client, spaces.agents).values()} == {"Running"})
 
         tell("pushing a fix")
@@ -158,8 +127,8 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         github.push(BRANCH, NEW)
         workflow = _deliver(manifests, api=api, pushed_at=int(began))
         _until(lambda: int(time.time()) > int(began) + 1)
-        start(TESS, "newer-tess")
-        _until(lambda: _agents(client, spaces.agents).get("newer-tess", ("", ""))[1] == "Running")
+        start(TESS, LEFT[1])
+        _until(lambda: _agents(client, spaces.agents).get(LEFT[1], ("", ""))[1] == "Running")
         before, labels_before = _agents(client, spaces.agents), github.labels(1)
 
         tell("running the steps")
@@ -182,6 +151,8 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         name = lease_name(repository=Repository(REPOSITORY), task=TaskId(str(TASK)))
         lease = api.get("leases", name, namespace=spaces.workflows)
         return Outcome(
+            task=TASK,
+            pull_request=1,
             moments=tuple(sorted(_moments(api, github, processes, began=began), key=lambda moment: moment.at)),
             before=before,
             after=_agents(client, spaces.agents),
@@ -223,13 +194,7 @@ def _moments(
             yield Moment(at=call.at.timestamp() - began, who="Kubernetes", what=what)
     for each in github.calls:
         yield Moment(at=each.at - began, who="GitHub", what=f"{each.method} {each.path.removeprefix('/repos')}")
-    for process in processes:
-        for line in process.output.splitlines():
-            said = json.loads(line)
-            at = time.mktime(time.strptime(said["time"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
-            at += float("0" + said["time"][19:26])
-            run = f": {said['run']} ({said['reason']})" if "reason" in said else ""
-            yield Moment(at=at - began, who=process.container, what=said["event"] + run)
+    yield from said(processes, began=began)
 
 
 def _kubernetes(call: Call) -> str:

@@ -1,0 +1,85 @@
+"""Entry `burst`: 25 pushes at once, to 25 tasks and to one."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tests.bench.measured import Entry, Row
+from tests.cluster.pods import executions
+from tests.doubles.github.webhooks import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bench.bench import Bench
+    from tests.cluster.stage import Stage
+    from tests.cluster.surroundings import Surroundings
+
+MANY, QUICK = 25, 8
+# Design: all agents gone within 30 s; at most two executions for one task.
+GONE_TARGET_S, EXECUTIONS_TARGET = 30.0, 2.0
+_DEADLINE_S = 400.0
+
+
+def _staged(around: Surroundings, count: int) -> list[Stage]:
+    """Tasks with an agent at work on each."""
+    stages = [around.stage() for _ in range(count)]
+    runs = [stage.start() for stage in stages]
+    for stage, run in zip(stages, runs, strict=True):
+        stage.at_work(run)
+    return stages
+
+
+def _deliver(pairs: list[tuple[Stage, Delivery]]) -> float:
+    """Deliver them one right after the other; when that began."""
+    began = time.time()
+    for stage, delivery in pairs:
+        assert stage.deliver(delivery) == 200
+    return began
+
+
+def _gone(stages: list[Stage]) -> float:
+    for stage in stages:
+        stage.until(lambda stage=stage: not stage.pods(), what="its agents are gone", deadline_s=_DEADLINE_S)  # type: ignore[misc]
+    return time.time()
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    """To many tasks, then to one."""
+    around, count = bench.cluster(), QUICK if bench.quick else MANY
+    bench.tell(f"{count} pushes to {count} tasks")
+    stages = _staged(around, count)
+    began = _deliver([(stage, stage.push()) for stage in stages])
+    yield Row(
+        what=f"{count} pushes to {count} tasks: every agent gone",
+        unit="s",
+        values=(_gone(stages) - began,),
+        target=GONE_TARGET_S,
+    )
+    for stage in stages:
+        stage.all_ended(deadline_s=_DEADLINE_S)
+    yield Row(what=f"{count} pushes to {count} tasks: every Workflow ended", unit="s", values=(time.time() - began,))
+
+    bench.tell(f"{count} pushes to one task")
+    (stage,) = _staged(around, 1)
+    began = _deliver([(stage, stage.push(number)) for number in range(1, count + 1)])
+    what = f"{count} pushes to one task"
+    yield Row(what=f"{what}: its agent gone", unit="s", values=(_gone([stage]) - began,), target=GONE_TARGET_S)
+    stage.until(lambda: len(stage.workflows()) == count, what="all Workflows are there")
+    stage.all_ended(deadline_s=_DEADLINE_S)
+    yield Row(what=f"{what}: every Workflow ended", unit="s", values=(time.time() - began,))
+    ran = float(len(executions(stage.workflows())))
+    yield Row(what=f"{what}: executions", unit="calls", values=(ran,), target=EXECUTIONS_TARGET)
+
+
+ENTRY = Entry(
+    name="burst",
+    title="25 pushes at once",
+    includes=(
+        "As above, once; 10 cancellations may run at once. Delivered one after the other, to tasks with one agent "
+        "at work each. What limits 25 tasks is the start of 25 pods on one node with two processors; what limits one "
+        "task is Argo, which needs ten seconds to notice that a Workflow has ended."
+    ),
+    measure=measure,
+)

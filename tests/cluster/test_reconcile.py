@@ -1,0 +1,111 @@
+"""What nobody else would finish: reconcile does, without a further push, from a Workflow of its own.
+
+The schedule is suspended in this tier, so that it does not finish what other tests have interrupted on purpose; a pass
+is made as a person makes one, with `argo submit --from`. That the schedule itself runs is a test of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from pipelines import names
+from steps.workflow import REPAIR
+from tests.cluster.argo_client import ArgoClient, person
+from tests.cluster.installation import suspend
+from tests.cluster.moments import in_cancel, next_second
+from tests.cluster.outcome import settled
+from tests.cluster.programs import programs
+from tests.cluster.stage import FINISHED, Stage
+from tests.doubles.platform.controller import job_name
+
+pytestmark = pytest.mark.timeout(420, func_only=True)
+
+
+@pytest.fixture
+def argo(stage: Stage) -> ArgoClient:
+    """Argo, as a person uses it."""
+    return person(stage.cluster, command=programs().workflows / "argo")
+
+
+def a_pass(stage: Stage, argo: ArgoClient) -> str:
+    """Let one pod of reconcile run to its end; what it logged."""
+    source = f"workflowtemplate/{names.RECONCILE}"
+    name = json.loads(argo.run("submit", "--from", source, "--output", "json"))["metadata"]["name"]
+    stage.until(lambda: stage.phase_of(name) in FINISHED, what="the pass ends", deadline_s=120)
+    assert stage.phase_of(name) == "Succeeded"
+    return argo.run("logs", name, "--no-color")
+
+
+def until_repaired(stage: Stage, argo: ArgoClient, *, repaired: Callable[[], bool], passes: int) -> None:
+    """Make passes until it is repaired, and the repair has ended."""
+    for _ in range(passes):
+        told = a_pass(stage, argo)
+        stage.all_ended(deadline_s=150)
+        if repaired():
+            return
+    raise AssertionError(f"not repaired after {passes} passes; the last said: {told[-3000:]}")
+
+
+def is_completed(stage: Stage) -> bool:
+    """Whether the task's record says so."""
+    return stage.record()["phase"] == "completed"
+
+
+def test_a_push_whose_webhook_never_came_is_dealt_with(stage: Stage, argo: ArgoClient) -> None:
+    """GitHub knows of the push: an agent that was at work before it is stopped, one that came after it is not."""
+    stale = stage.agent()
+    next_second()
+    stage.push()
+    next_second()
+    newer = stage.agent()
+    # It counts as lost after two minutes; until then its webhook may still come.
+    until_repaired(stage, argo, repaired=lambda: bool(stage.annotations()) and is_completed(stage), passes=6)
+    settled(stage, left=[newer["metadata"]["name"]])
+    assert stage.witness.when("SIGTERM", job_name(stale)) is not None
+    assert stage.witness.when("SIGTERM", job_name(newer)) is None
+    assert [each["metadata"]["labels"].get(REPAIR) for each in stage.workflows()] == ["true"]
+
+
+@pytest.mark.parametrize("how", ["terminate", "delete"])
+def test_what_a_workflow_without_an_exit_hook_left_is_finished_without_a_further_push(
+    stage: Stage, argo: ArgoClient, how: str
+) -> None:
+    name = in_cancel(stage)
+    argo.run(how, name)
+    stage.until(lambda: stage.phase_of(name) in {"Failed", ""}, what=f"it has ended by {how}", deadline_s=150)
+    stage.until(lambda: stage.record()["phase"] == "failed", what="its pod, told to stop, says so", deadline_s=60)
+    until_repaired(stage, argo, repaired=lambda: is_completed(stage), passes=4)
+    settled(stage)
+
+
+def test_a_state_document_that_somebody_broke_is_copied_aside_and_said(stage: Stage, argo: ArgoClient) -> None:
+    path = f"/api/v1/namespaces/{stage.agents}/configmaps/task-{stage.task}-state"
+    broken = {"data": {"state.json": "{half a docu"}}
+    stage.client.ask("PATCH", path, broken, content_type="application/merge-patch+json")
+    told = a_pass(stage, argo)
+    assert "corrupt-state" in told
+    assert stage.client.ask("GET", path)["data"] == {
+        "state.json": "{half a docu",
+        "state.json.quarantine": "{half a docu",
+    }
+    stage.client.request("DELETE", path)
+
+
+def test_the_schedule_itself_makes_a_pass_each_minute(stage: Stage) -> None:
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{stage.home}/workflows"
+    query = {"labelSelector": f"workflows.argoproj.io/cron-workflow={names.RECONCILE}"}
+
+    def passes() -> set[str]:
+        found = stage.client.ask("GET", path, query=query)["items"]
+        done = [each for each in found if each.get("status", {}).get("phase") == "Succeeded"]
+        return {each["metadata"]["name"] for each in done}
+
+    before = passes()
+    suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=False)
+    try:
+        stage.until(lambda: bool(passes() - before), what="a scheduled pass has succeeded", deadline_s=240)
+    finally:
+        suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=True)
