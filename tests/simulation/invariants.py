@@ -34,7 +34,7 @@ class Broken:
 
 def broken(story: Story) -> list[Broken]:
     """Everything that does not hold at the end of a story."""
-    checks = (_deletions, _gone, _epochs, _fences, _labels, _state, _ended)
+    checks = (_deletions, _gone, _epochs, _fences, _labels, _state, _ended, _mended)
     return [found for check in checks for found in check(story)]
 
 
@@ -149,3 +149,9 @@ def _ended(story: Story) -> Iterator[Broken]:
     unproven = [agent.name for agent in record.agents if agent.unproven]
     if unproven:
         yield Broken(invariant="every agent is proven gone", what=str(unproven))
+
+
+def _mended(story: Story) -> Iterator[Broken]:
+    """Reconcile alone finishes what was begun."""
+    for what in story.unmended:
+        yield Broken(invariant="reconcile finishes what was begun", what=what)

@@ -20,16 +20,19 @@ from steps.cancel import cancel
 from steps.context import Context
 from steps.errors import Exit, StepError
 from steps.fail import fail
+from steps.hold import RECORD
 from steps.kube import Kube
-from steps.record import Record
+from steps.reconcile import sweep_once
+from steps.record import Record, parse
 from steps.settle import settle
+from steps.sweep import Sweep
 from steps.waiting import SUPERSEDED_BY
 from tests.doubles import github as github_double
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
 from tests.doubles.clock import ManualClock
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import CLEO, REX, TESS
-from tests.scene import DEFAULTS, REPOSITORY, TOKEN, InProcess, Scene, Workflow
+from tests.scene import DEFAULTS, REPOSITORY, TOKEN, InProcess, Scene, Workflow, submitted
 from tests.simulation.outside import TurnClock, TurnTransport, by_turns
 from tests.simulation.turns import Killed, Mischief, Turns
 
@@ -40,7 +43,12 @@ AGENTS = DEFAULTS.namespaces.agents
 _ATTEMPTS = 4
 MISCHIEF = (Mischief(pause=0, kill=0), Mischief(), Mischief(pause=0.05), Mischief(kill=0.05))
 # One call after the other, so that a turn is a call.
-SETTINGS = replace(DEFAULTS, stop=replace(DEFAULTS.stop, parallel=1))
+SETTINGS = replace(
+    DEFAULTS,
+    stop=replace(DEFAULTS.stop, parallel=1),
+    # So impatient that it meets what is still under way.
+    reconcile=replace(DEFAULTS.reconcile, stuck_after_s=20, lost_after_s=10, backoff_s=10, tries=50),
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +57,7 @@ class Story:
 
     seed: int
     random: Random = field(init=False)
+    fate: Random = field(init=False)
     scene: Scene = field(init=False)
     turns: Turns = field(init=False)
     pushes: list[tuple[str, datetime]] = field(default_factory=list)
@@ -56,6 +65,9 @@ class Story:
     born: dict[str, dict[str, Any]] = field(default_factory=dict)
     labelled: list[tuple[Record, list[dict[str, Any]]]] = field(default_factory=list)
     at_work: dict[str, Workflow] = field(default_factory=dict)
+    repairs: list[Workflow] = field(default_factory=list)
+    unmended: list[str] = field(default_factory=list)
+    swept: bool = True
     increments: int = 0
     mutex: bool = True
     _held_by: str = ""
@@ -64,7 +76,8 @@ class Story:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
         self.mutex = self.random.random() < 0.5
-        ids = Random(self.seed + 1)
+        ids, self.fate = Random(self.seed + 1), Random(self.seed + 2)
+        self.swept = self.fate.random() < 0.7
         clock = ManualClock(tick_s=1.0)
         github = github_double.GitHub(clock=clock.timestamp, sleep=clock.sleep)
         github.add_repository(REPOSITORY, labels=["ready-for-qa", "remediation-in-progress", "skip-automation"])
@@ -75,6 +88,7 @@ class Story:
             github_url="http://github.invalid",
             clock=clock,
             settings=SETTINGS,
+            rules=SETTINGS,
             new_uid=lambda: str(uuid.UUID(int=ids.getrandbits(128), version=4)),
         )
         self.scene.kubelet.choose = self._ending
@@ -105,6 +119,9 @@ class Story:
             self.turns.spawn(f"platform-{number}", self._start_agent, after_s=self.random.uniform(0, at + 40))
         self.turns.spawn("automation", self._automation, after_s=self.random.uniform(0, at))
         self.turns.spawn("person", self._person, after_s=self.random.uniform(0, at + 20))
+        if self.swept:
+            for number in range(self.fate.randint(1, 4)):
+                self.turns.spawn(f"reconcile-{number}", self._reconcile, after_s=self.fate.uniform(0, at + 90))
         self.turns.run()
 
     def _push(self, number: int) -> None:
@@ -151,6 +168,9 @@ class Story:
         """A Workflow, from its creation to its end."""
         workflow = self.scene.workflow(sha=sha, pushed_at=pushed_at)
         self.workflows.append(workflow)
+        self._from_wait_to_end(workflow)
+
+    def _from_wait_to_end(self, workflow: Workflow) -> None:
         while self.mutex and not self._may_begin(workflow):
             self.turns.give_up("waits for the mutex", for_s=2)
             if self._phase(workflow) == FAILED:
@@ -164,11 +184,12 @@ class Story:
 
     def _phase(self, workflow: Workflow) -> str:
         home = self.scene.settings.namespaces.workflows
-        return str(self.scene.api.get("workflows", workflow.name, namespace=home)["status"]["phase"])
+        found = self.scene.api.get("workflows", workflow.name, namespace=home)
+        return str(found.get("status", {}).get("phase") or PENDING)
 
     def _may_begin(self, workflow: Workflow) -> bool:
         """The newest push of those that wait is next."""
-        waiting = [each for each in self.workflows if self._phase(each) == PENDING]
+        waiting = [each for each in (*self.workflows, *self.repairs) if self._phase(each) == PENDING]
         return not self._held_by and max(waiting, key=lambda each: each.push.pushed_at) is workflow
 
     def _attempts(self, workflow: Workflow) -> Exit:
@@ -226,7 +247,33 @@ class Story:
         connect = partial(self._github, context=turning)
         return replace(turning, github=connect)
 
-    def _github(self, keep: Callable[[], None], *, context: Context) -> Any:  # noqa: ANN401 - a GitHub
+    # Reconcile.
+
+    def _reconcile(self) -> None:
+        """One pass in a pod of its own, and what it submits."""
+        assert self.turns.current is not None
+        pod = f"{self.turns.current.name}-{len(self.turns.trace)}"
+        plain = self.scene.sweep(pod=pod)
+        clock = TurnClock(clock=self.scene.clock, turns=self.turns)
+        transport = TurnTransport(inner=InProcess(self.scene.api), turns=self.turns)
+        kube = Kube(transport=transport, clock=clock, rules=self.scene.settings.kubernetes, random=lambda: 0.5)
+        turning = replace(plain, clock=clock, kube=kube, breakers=self.scene.breakers(kube))
+        try:
+            self.turns.mortal(mortal=True)
+            sweep_once(replace(turning, github=partial(self._github, context=turning)))
+        except (Killed, StepError) as error:
+            self.turns.trace.append(f"{pod}: the pass ended: {error!r}")
+        finally:
+            self.turns.mortal(mortal=False)
+            self.scene.end_pod(pod, phase="Succeeded")
+        known = {each.name for each in self.repairs}
+        for found in self.scene.repairs():
+            repair = submitted(found)
+            if repair.name not in known:
+                self.repairs.append(repair)
+                self.turns.spawn(repair.name, partial(self._from_wait_to_end, repair))
+
+    def _github(self, keep: Callable[[], None], *, context: Context | Sweep) -> Any:  # noqa: ANN401 - a GitHub
         from github import Auth  # noqa: PLC0415
 
         from steps.github import GitHub  # noqa: PLC0415
@@ -250,12 +297,28 @@ class Story:
         """
         newest = max(self.workflows, key=lambda each: each.push.pushed_at)
         self.turns.mischief = Mischief(pause=0, kill=0)
+        if self.swept:
+            self._sweep_up()
         for number in range(3):
             if self._is_done(newest):
                 return
             self.scene.later(60)
             self.turns.spawn(f"retry-{number}", partial(self._pod, newest, name=f"retry-{number}"))
             self.turns.run()
+
+    def _sweep_up(self) -> None:
+        """Let reconcile finish what was begun, without anybody's help; what it leaves is noted."""
+        for number in range(6):
+            self.scene.later(130)
+            self.turns.spawn(f"sweep-{number}", self._reconcile)
+            self.turns.run()
+        home = self.scene.settings.namespaces.workflows
+        for lease in self.scene.api.list("leases", namespace=home):
+            record = parse(lease["metadata"]["annotations"][RECORD])
+            if lease["spec"]["holderIdentity"] or not record.finished:
+                self.unmended.append(f"{record.phase}, held by {lease['spec']['holderIdentity'] or 'nobody'}")
+        left = [intent.finding.kind for intent in self.scene.reconcile(dry_run=True)]
+        self.unmended += [str(kind) for kind in left]
 
     def _is_done(self, newest: Workflow) -> bool:
         home = self.scene.settings.namespaces.workflows
