@@ -58,11 +58,17 @@ class Look:
         return (task, "") in busy or (task, repository_label(repository)) in busy
 
     def is_held(self, ledger: Ledger) -> bool:
-        """Whether the holder is alive, or could be: of a process outside the cluster only its silence tells."""
+        """Whether the holder is at work.
+
+        Of a process outside the cluster only its silence tells. A pod that is there and has not renewed for long does
+        not work either: its node may be unreachable. Whoever takes over waits for the Lease to expire.
+        """
         if not ledger.holder:
             return False
         pod = pod_of(ledger.holder)
-        return pod in self.survey.pods if pod else not self.is_silent(ledger, 2 * self.settings.lease.duration_s)
+        if pod:
+            return pod in self.survey.pods and not self.is_silent(ledger, self.settings.reconcile.stuck_after_s)
+        return not self.is_silent(ledger, 2 * self.settings.lease.duration_s)
 
     def is_silent(self, ledger: Ledger, seconds: float) -> bool:
         """Whether there was no sign of life for so long."""

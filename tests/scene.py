@@ -375,28 +375,6 @@ class Scene:
         self.clock.sleep(seconds)
 
 
-def submitted(found: Json) -> Workflow:
-    """A Workflow that somebody submitted, as the steps will see it."""
-    values = {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]}
-    metadata = found["metadata"]
-    return Workflow(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        created_at=parse_stamp(metadata["creationTimestamp"]),
-        push=Push(
-            repository=Repository(values["repository"]),
-            task=TaskId(values["task-id"]),
-            ref=values["ref"],
-            sha=Sha(values["sha"]),
-            pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
-            correlation_id=values["correlation-id"],
-            reason=values["reason"],
-            dry_run=values["dry-run"] == "true",
-            requested_by=values["requested-by"],
-        ),
-    )
-
-
 def parameters(push: Push) -> dict[str, str]:
     """A push as the parameters of the WorkflowTemplate."""
     return {
@@ -410,6 +388,25 @@ def parameters(push: Push) -> dict[str, str]:
         "dry-run": str(push.dry_run).lower(),
         "requested-by": push.requested_by,
     }
+
+
+def submitted(found: Json) -> Workflow:
+    """A Workflow as the API server has it."""
+    values = {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]}
+    push = Push(
+        repository=Repository(values["repository"]),
+        task=TaskId(values["task-id"]),
+        ref=values["ref"],
+        sha=Sha(values["sha"]),
+        pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
+        correlation_id=values["correlation-id"],
+        reason=values["reason"],
+        dry_run=values["dry-run"] == "true",
+        requested_by=values["requested-by"],
+    )
+    metadata = found["metadata"]
+    created_at = datetime.fromisoformat(metadata["creationTimestamp"])
+    return Workflow(name=metadata["name"], uid=metadata["uid"], push=push, created_at=created_at)
 
 
 def ago(clock: ManualClock, seconds: float) -> datetime:

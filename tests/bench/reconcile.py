@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 SIZES, QUICK_SIZES = (1_000, 10_000), (200, 1_000)
 BROKEN = 100
 ROUNDS = 3
-TARGET_S = 10.0
+# Promised is a pass over a thousand tasks; more are measured to see how it grows.
+TARGET_S, PROMISED = 10.0, 1_000
 REPOSITORY = "5dlabs/cto"
 _WRITERS = 12
 
@@ -242,7 +243,7 @@ def _measured(crowd: Crowd, *, bench: Bench, before: list[Row]) -> Iterator[Row]
     lists = sum(count for kind, count in calls.items() if kind.startswith("LIST"))
     told = [json.loads(each.output.splitlines()[-1])["seconds"] for each in ended]
     found = [
-        Row(what=f"pass, {name}", unit="s", values=tuple(told), target=TARGET_S),
+        Row(what=f"pass, {name}", unit="s", values=tuple(told), target=TARGET_S if crowd.size <= PROMISED else None),
         Row(what=f"process, {name}", unit="s", values=tuple(each.seconds for each in ended)),
         Row(what=f"process, {name}", unit="s of processor", values=tuple(each.processor_s for each in ended)),
         Row(what=f"peak memory, {name}", unit="MiB", values=tuple(each.peak_mib for each in ended)),

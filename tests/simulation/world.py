@@ -29,10 +29,15 @@ LABELS = ["ready-for-qa", "task-7", "team-a"]
 STATE = {"status": "InProgress", "unknown": [1, {"kept": True}], "counter": 0}
 AGENTS = DEFAULTS.namespaces.agents
 MISCHIEF = (Mischief(pause=0, kill=0), Mischief(), Mischief(pause=0.05), Mischief(kill=0.05))
-# A minute each. What is stuck is found after five; a task that fails again and again is tried after 1, 2, 4, 8.
-_ROUNDS, _QUIET = 40, 7
+# Of a minute each; what is wrong is found after half a minute, and tried again ever more slowly.
+_ROUNDS, _QUIET = 25, 2
 # One call after the other, so that a turn is a call.
-SETTINGS = replace(DEFAULTS, stop=replace(DEFAULTS.stop, parallel=1))
+SETTINGS = replace(
+    DEFAULTS,
+    stop=replace(DEFAULTS.stop, parallel=1),
+    # So impatient that reconcile meets what is still under way.
+    reconcile=replace(DEFAULTS.reconcile, stuck_after_s=20, lost_after_s=10, backoff_s=10, tries=50),
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +71,7 @@ class Story:
             github_url="http://github.invalid",
             clock=clock,
             settings=SETTINGS,
+            rules=SETTINGS,
             new_uid=lambda: str(uuid.UUID(int=ids.getrandbits(128), version=4)),
         )
         self.scene.kubelet.choose = self._ending
@@ -94,7 +100,7 @@ class Story:
             at += self.random.choice([0.3, 1.5, 5, 20, 60])
             self.turns.spawn(f"push-{number}", partial(self._push, number), after_s=at)
         for number in range(self.random.randint(0, 3)):
-            after_s = self.random.uniform(0, at + 400)
+            after_s = self.random.uniform(0, at + 100)
             self.turns.spawn(f"reconcile-{number}", partial(self.argo.reconcile, f"sweep-{number}"), after_s=after_s)
         for number in range(self.random.randint(1, 4)):
             self.turns.spawn(f"platform-{number}", self._start_agent, after_s=self.random.uniform(0, at + 40))

@@ -157,8 +157,10 @@ def test_what_a_lease_tells(given_: dict[str, Any], expected: list[Kind]) -> Non
 
 @pytest.mark.parametrize("state", [IN_PROGRESS, FAILED, replace(DONE, labels=Labels.UNREADABLE)])
 def test_a_task_that_somebody_works_on_is_no_finding(state: Record) -> None:
-    held = ledger(record=state, holder=HOLDER)
+    held = ledger(record=state, holder=HOLDER, renewed_at=ago(299))
     assert kinds(ledgers=(held,), pods=frozenset({POD})) == []
+    silent = replace(held, renewed_at=ago(300))
+    assert kinds(ledgers=(silent,), pods=frozenset({POD})) != [], "its node may be unreachable"
     free = ledger(record=state)
     assert kinds(ledgers=(free,), busy=frozenset({("7", "")})) == []
     assert kinds(ledgers=(free,), busy=frozenset({("7", repository_label(OWN))})) == []
@@ -362,7 +364,8 @@ def test_a_task_at_work_is_never_repaired_and_no_task_twice(survey: Survey) -> N
     for finding in submitted:
         assert (finding.task, "") not in survey.busy
         assert (finding.task, repository_label(finding.repository)) not in survey.busy
-        assert finding.ledger is None or finding.ledger.holder != HOLDER or POD not in survey.pods
+        if finding.ledger and finding.ledger.holder == HOLDER and POD in survey.pods:
+            assert Look.at(survey, settings=DEFAULTS).is_silent(finding.ledger, RULES.stuck_after_s)
         assert (
             finding.ledger is None
             or not finding.ledger.record

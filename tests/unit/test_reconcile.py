@@ -309,14 +309,16 @@ def test_a_lock_whose_holder_is_gone_is_freed(scene: Scene) -> None:
     check_done(scene)
 
 
-def test_a_lock_whose_holder_is_alive_is_left(scene: Scene) -> None:
+def test_a_lock_whose_holder_is_alive_is_left_for_as_long_as_that_gives_signs_of_life(scene: Scene) -> None:
     done(scene)
     context = scene.context(scene.workflow(), pod="alive")
     patch = {"spec": {"holderIdentity": str(context.holder)}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], patch, namespace=HOME)
     scene.argo.mark(context.workflow, argo_controller.SUCCEEDED)
-    scene.later(900)
+    scene.later(290)
     assert found(scene.reconcile()) == []
+    scene.later(20)
+    assert found(scene.reconcile()) == [(Kind.ORPHANED_LOCK, Action.FREE)], "it has not renewed for five minutes"
 
 
 @pytest.mark.parametrize("leased", [True, False])
