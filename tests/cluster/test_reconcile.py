@@ -51,7 +51,7 @@ def until_repaired(stage: Stage, argo: ArgoClient, *, repaired: Callable[[], boo
 
 def is_completed(stage: Stage) -> bool:
     """Whether the task's record says so."""
-    return stage.record()["phase"] == "completed"
+    return str(stage.record()["phase"]) == "completed"
 
 
 def test_a_push_whose_webhook_never_came_is_dealt_with(stage: Stage, argo: ArgoClient) -> None:
