@@ -104,6 +104,10 @@ def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_answered", lambda *_, **__: True)
 
 
+def finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steps.reconcile.find", lambda *_, **__: ())
+
+
 @pytest.mark.parametrize(
     ("plant", "noticed"),
     [
@@ -114,6 +118,7 @@ def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(knows_no_exempt_agent, "no exempt run is deleted", id="exempt agents forgotten"),
         pytest.param(sees_into_the_future, "no run newer", id="watermark in the future"),
         pytest.param(proves_nothing, "labels move after", id="labels before the proof"),
+        pytest.param(finds_nothing, "reconcile finishes what was begun", id="reconcile finds nothing"),
         pytest.param(ends_every_waiter, "the newest push has the last word", id="waiters ended by mistake"),
     ],
 )
