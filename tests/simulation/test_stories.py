@@ -104,6 +104,10 @@ def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_answered", lambda *_, **__: True)
 
 
+def finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steps.reconcile.find", lambda *_, **__: ())
+
+
 @pytest.mark.parametrize(
     ("plant", "noticed"),
     [
@@ -115,6 +119,7 @@ def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(sees_into_the_future, "no run newer", id="watermark in the future"),
         pytest.param(proves_nothing, "labels move after", id="labels before the proof"),
         pytest.param(ends_every_waiter, "has nothing left to do", id="waiters ended by mistake"),
+        pytest.param(finds_nothing, "the record is final", id="reconcile finds nothing"),
     ],
 )
 def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch, plant: Plant, noticed: str) -> None:
