@@ -33,7 +33,9 @@ class Stage(Task):
     def set_up(self) -> None:
         """Make the task's pull request, ready for QA, and its state document."""
         labels = ["ready-for-qa", f"task-{self.task}"]
-        made = self.github.add_pull_request(head=self.branch, sha=sha(self.task, 0), labels=labels)
+        made = self.github.add_pull_request(
+            head=self.branch, sha=sha(self.task, 0), labels=labels, repository=REPOSITORY
+        )
         self.pull_request = made.number
         state = {"status": "InProgress", "unknown": {"kept": True}}
         metadata = {"name": f"task-{self.task}-state"}
