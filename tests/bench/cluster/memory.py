@@ -7,6 +7,7 @@ less than a look's distance is seen at all.
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,10 +38,13 @@ class Peaks:
             (_CGROUPS / "memory" / CGROUP, "memory.max_usage_in_bytes"),
             (_CGROUPS / CGROUP, "memory.peak"),
         ):
-            for file in root.glob(f"**/pod*/*/{name}"):
-                with suppress(OSError, ValueError):
-                    found = int(file.read_text())
-                    self.bytes_of[file.parent.name] = max(found, self.bytes_of.get(file.parent.name, 0))
+            # Not glob: it fails on a folder that vanishes under it, as those of containers do.
+            for place, _, files in os.walk(root):
+                folder = Path(place)
+                if name in files and folder.parent.name.startswith("pod"):
+                    with suppress(OSError, ValueError):
+                        found = int((folder / name).read_text())
+                        self.bytes_of[folder.name] = max(found, self.bytes_of.get(folder.name, 0))
 
     def of(self, pod: dict[str, Any]) -> dict[str, float]:
         """MiB by container of a pod."""
