@@ -210,7 +210,7 @@ class Scene:
 
     def context_without_pod(self, workflow: Workflow, *, random: Callable[[], float] = lambda: 0.5) -> Context:
         """The Context of a process outside the cluster."""
-        kube = Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random)
+        kube = self._kube(random=random)
         breakers = self.breakers(kube)
         return Context(
             push=workflow.push,
@@ -236,9 +236,12 @@ class Scene:
             breaker=breakers.github,
         )
 
+    def _kube(self, *, random: Callable[[], float] = lambda: 0.5) -> Kube:
+        return Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random)
+
     def breakers(self, kube: Kube | None = None) -> Breakers:
         """The breakers as a pod that starts now sees them."""
-        kube = kube or self.context_without_pod(self.workflow()).kube
+        kube = kube or self._kube()
         namespace = self.settings.namespaces.workflows
         found = self.api.get("configmaps", self.settings.breaker.config_map, namespace=namespace)
         data: dict[str, str] = found.get("data", {})
