@@ -101,7 +101,7 @@ def proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_answered", lambda *_, **__: True)
+    monkeypatch.setattr(waiting, "_answers", lambda *_: True)
 
 
 def finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
