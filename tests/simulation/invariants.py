@@ -32,13 +32,18 @@ class Broken:
     what: str
 
 
+def always(story: Story) -> list[Broken]:
+    """What does not hold of what holds at any time."""
+    noted = [Broken(invariant="as it happened", what=what) for what in story.noted]
+    return noted + [found for check in (_deletions, _epochs, _fences) for found in check(story)]
+
+
 def broken(story: Story) -> list[Broken]:
     """Everything that does not hold at the end of a story."""
-    checks = [_deletions, _lost, _epochs, _fences, _state]
+    checks = [_lost, _state]
     if story.scene.api.list("leases", namespace=story.scene.settings.namespaces.workflows):
         checks += [_gone, _labels, _ended]
-    noted = [Broken(invariant="as it happened", what=what) for what in story.noted]
-    return noted + [found for check in checks for found in check(story)]
+    return always(story) + [found for check in checks for found in check(story)]
 
 
 def _writes(story: Story, method: str, part: str) -> Iterator[Call]:
