@@ -59,8 +59,8 @@ cluster-status: $(VENV)/.made ## print what runs of it
 	$(BIN)/python -m tests.cluster status
 
 .PHONY: e2e
-e2e: $(VENV)/.made ## end-to-end tests in the real cluster, which is started if need be and stays up
-	$(BIN)/pytest --capture=no tests/cluster
+e2e: $(VENV)/.made ## end-to-end tests in the real cluster, started if need be (FLAGS=--existing: in the one of KUBECONFIG)
+	$(BIN)/pytest --capture=no tests/cluster $(FLAGS)
 
 .PHONY: demo
 demo: $(VENV)/.made ## play one push here, without a cluster (PLATFORM=cluster: in a real one, with real pods, as root)

@@ -80,6 +80,7 @@ def ended(stage: Stage, workflow: str, container: str) -> int | None:
     return None
 
 
+@pytest.mark.own_cluster
 def test_a_step_that_is_cut_off_from_the_api_server_stops_working_and_the_next_attempt_finishes(stage: Stage) -> None:
     name = in_cancel(stage)
     with cut_off_from_the_api_server(stage, name):
@@ -90,6 +91,7 @@ def test_a_step_that_is_cut_off_from_the_api_server_stops_working_and_the_next_a
     assert settled(stage)["attempts"] == 2
 
 
+@pytest.mark.own_cluster
 def test_while_github_is_out_of_reach_nothing_is_stopped_and_afterwards_everything(stage: Stage) -> None:
     """A person may have said `skip-automation`, and nobody can see it."""
     run = stage.agent()
