@@ -43,8 +43,8 @@ test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kube
 	$(BIN)/pytest $(TESTS)
 
 .PHONY: soak
-soak: $(VENV)/.made ## tell 10,000 simulated stories and check every invariant (about half an hour; SOAK="--stories N --from SEED --trace")
-	$(BIN)/python -m tests.simulation $(SOAK)
+soak: $(VENV)/.made ## 10,000 simulated stories, half an hour (SOAK="--stories N --from SEED --trace"; PLATFORM=cluster: a load that lasts)
+	$(BIN)/python -m tests.$(if $(filter cluster,$(PLATFORM)),cluster.sustained,simulation) $(SOAK)
 
 .PHONY: cluster-up
 cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 25 minutes; FLAGS=--fast)
