@@ -173,10 +173,7 @@ class Task(RuleBasedStateMachine):
         return self.waiting[which % len(self.waiting)]
 
     def _attempt(self, workflow: Workflow) -> None:
-        """One pod of a Workflow, unless somebody has ended it while it waited."""
-        if self.argo.ended_meanwhile(workflow):
-            self.waiting.remove(workflow)
-            return
+        """One pod of a Workflow."""
         self.scene.argo.mark(workflow.name, RUNNING)
         code = self.argo.pod(workflow, name=f"{workflow.name}-{self._next()}")
         self.turns.expect(None, call=0)
@@ -187,9 +184,12 @@ class Task(RuleBasedStateMachine):
             self.argo.step(fail, workflow, pod=f"{workflow.name}-exit")
             self.scene.end_pod(f"{workflow.name}-exit", phase="Succeeded")
             self._end(workflow, phase=FAILED)
+        # At once: what the record says later is no reason to have ended anybody now.
+        self.scene.argo.step()
+        self.waiting = [each for each in self.waiting if not self.argo.ended_meanwhile(each)]
 
     def _end(self, workflow: Workflow, *, phase: str) -> None:
-        if workflow in self.waiting:  # it may have been another's turn in between
+        if workflow in self.waiting:  # another may have ended it in between
             self.scene.argo.mark(workflow.name, phase)
             self.waiting.remove(workflow)
 
