@@ -122,8 +122,11 @@ class Task(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting)
     @rule(which=which)
     def a_person_terminates_a_workflow(self, which: int) -> None:
-        """It runs no exit hook then."""
-        self._end(self._waiter(which), phase=FAILED)
+        """It runs no exit hook then; one that has not begun takes its push back, unless agents still work against it."""
+        workflow = self._waiter(which)
+        self._end(workflow, phase=FAILED)
+        if workflow.name not in self.attempts:
+            self.story.workflows.remove(workflow)
 
     @rule()
     def reconcile_makes_a_pass(self) -> None:
