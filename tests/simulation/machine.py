@@ -120,9 +120,16 @@ class Task(RuleBasedStateMachine):
         self.scene.api.faults.clear()
 
     @precondition(lambda self: self.waiting)
+    @rule(which=which, call=call)
+    def another_program_writes_the_state_meanwhile(self, which: int, call: int) -> None:
+        """An attempt during which another program changes a field of the state document that is its own."""
+        self.turns.expect(self.story.write_state, call=call)
+        self._attempt(self._waiter(which))
+
+    @precondition(lambda self: self.waiting)
     @rule(which=which)
     def a_person_terminates_a_workflow(self, which: int) -> None:
-        """It runs no exit hook then; one that has not begun takes its push back, unless agents still work against it."""
+        """It runs no exit hook then. One that has not begun takes its push back, unless agents work against it."""
         workflow = self._waiter(which)
         self._end(workflow, phase=FAILED)
         if workflow.name not in self.attempts:

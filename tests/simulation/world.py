@@ -128,18 +128,21 @@ class Story:
 
     def _automation(self) -> None:
         """Another program writes the state document and the runs' status."""
-        path = ("configmaps", "task-7-state")
         for _ in range(20):
-            stored = self.scene.api.get(*path, namespace=AGENTS)
-            document = json.loads(stored["data"]["state.json"])
-            stored["data"]["state.json"] = json.dumps(document | {"counter": document["counter"] + 1})
-            self.scene.api.update(stored)
-            self.increments += 1
+            self.write_state()
             for run in self.scene.api.list("coderuns", namespace=AGENTS):
                 if self.random.random() < 0.3:
                     name, note = run["metadata"]["name"], {"metadata": {"annotations": {"seen": str(self.increments)}}}
                     self.scene.api.patch("coderuns", name, note, namespace=AGENTS)
             self.turns.give_up("automation", for_s=self.random.uniform(0, 4))
+
+    def write_state(self) -> None:
+        """Another program changes a field that is its own, by compare-and-swap."""
+        stored = self.scene.api.get("configmaps", "task-7-state", namespace=AGENTS)
+        document = json.loads(stored["data"]["state.json"])
+        stored["data"]["state.json"] = json.dumps(document | {"counter": document["counter"] + 1})
+        self.scene.api.update(stored)
+        self.increments += 1
 
     def _person(self) -> None:
         """Somebody labels the pull request with something else."""
