@@ -18,6 +18,7 @@ from steps import labels, state, stopping
 from steps.claim import claim, decision
 from steps.entrypoint import run
 from steps.failure import failing
+from steps.measurements import Measure, Result
 from steps.push import check_time
 from steps.record import Labels, Outcome, Phase
 from steps.runs import judge_all, task_runs
@@ -38,12 +39,17 @@ def cancel(context: Context) -> None:
     Raises:
         StepError: Its `exit` says what the workflow does next.
     """
+    context.measurements.set(Measure.START_S, (context.clock.now() - context.created_at).total_seconds())
     check_time(context.push, created_at=context.created_at, rules=context.settings.push)
     if context.push.dry_run:
         preview(context)
+        context.measurements.tell(Measure.OUTCOME, Result.DRY_RUN)
         return
+    began = context.clock.monotonic()
     hold = context.lease().acquire(partial(_promising, context=context))
+    context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
     if hold is None:
+        context.measurements.tell(Measure.OUTCOME, Result.SUPERSEDED)
         return
     context = replace(context, log=context.log.bind(epoch=hold.epoch))
     context.log.info("lease acquired", watermark=hold.record.watermark.isoformat(), attempt=hold.record.attempts)
@@ -67,13 +73,17 @@ def _cancel(context: Context, *, hold: Hold) -> None:
     if plan.labels is Labels.SKIPPED:
         context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
         hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
+        context.measurements.tell(Measure.OUTCOME, Result.SKIPPED)
         return
     judged = judge_all(runs, record=record)
     for agent in judged.kept:
         context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)
     flag = partial(state.update, state.Change(in_progress=True), context=context, hold=hold)
     record = stopping.stop(record, judged=judged, context=context, hold=hold, before=flag)
-    hold.write(replace(record, proven_gone_at=context.clock.now()))
+    gone_at = context.clock.now()
+    hold.write(replace(record, proven_gone_at=gone_at))
+    context.measurements.set(Measure.GONE_S, (gone_at - record.push.pushed_at).total_seconds())
+    context.measurements.set(Measure.STOPPED, sum(agent.outcome is Outcome.GONE for agent in record.agents))
     stopped = [agent.name for agent in record.agents if agent.outcome is not Outcome.KEPT]
     context.log.info("agents proven gone", count=len(stopped), agents=stopped)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from steps.holder import Holder
     from steps.kube import Kube
     from steps.log import Log
+    from steps.measurements import Measurements
     from steps.push import Push
     from steps.settings import StepSettings
 
@@ -29,7 +30,9 @@ class Context:
         workflow: Name of the Workflow.
         created_at: Its creationTimestamp, as the API server stamped it.
         github: Connects, given what to call while waiting; without a credential, everything up to that point still
-        works. random: Uniform in [0, 1), for jitter.
+            works.
+        random: Uniform in [0, 1), for jitter.
+        measurements: Where what was measured is left, for the metrics.
     """
 
     push: Push
@@ -43,6 +46,7 @@ class Context:
     clock: Clock
     random: Callable[[], float]
     log: Log
+    measurements: Measurements
 
     def lease(self) -> TaskLease:
         """The Lease of the push's task."""

@@ -18,6 +18,7 @@ from steps.decisions import Superseded
 from steps.entrypoint import run
 from steps.errors import LockLostError
 from steps.failure import failing
+from steps.measurements import Measure, Result
 from steps.record import Phase
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def settle(context: Context) -> None:
             raise LockLostError("the agents were not proven gone under this hold: cancel has to run again")
         record = labels.move(hold.record, context=context, hold=hold)
         state.update(state.Change(in_progress=False), context=context, hold=hold)
-        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
+        finished_at = context.clock.now()
+        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=finished_at))
+        context.measurements.tell(Measure.OUTCOME, Result.COMPLETED)
+        context.measurements.set(Measure.FINISHED_S, (finished_at - record.push.pushed_at).total_seconds())
         context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
     # Last, to find those as well that came meanwhile, and within this pod, since Argo holds the mutex until it ends.
     waiting.end_superseded(hold.record, context=context)

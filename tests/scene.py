@@ -32,6 +32,7 @@ from steps.holder import Holder
 from steps.kube import Json, Kube, Response
 from steps.lease import lease_name
 from steps.log import Log
+from steps.measurements import Measurements
 from steps.plan import Intent
 from steps.push import Push, Repository, Sha, TaskId
 from steps.reconcile import sweep_once
@@ -137,6 +138,7 @@ class Scene:
     controller: Controller = field(init=False)
     argo: ArgoController = field(init=False)
     output: io.StringIO = field(default_factory=io.StringIO)
+    measured: dict[str, Measurements] = field(default_factory=dict)
     _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -206,10 +208,22 @@ class Scene:
     def context(self, workflow: Workflow, *, pod: str) -> Context:
         """The Context of a step of this workflow in this pod."""
         holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid)
-        return replace(self.context_without_pod(workflow), holder=holder)
+        context = self.context_without_pod(workflow, measurements=self.measurements(pod))
+        return replace(context, holder=holder)
 
-    def context_without_pod(self, workflow: Workflow, *, random: Callable[[], float] = lambda: 0.5) -> Context:
+    def measurements(self, pod: str) -> Measurements:
+        """What the containers of a pod have measured."""
+        return self.measured.setdefault(pod, Measurements())
+
+    def context_without_pod(
+        self,
+        workflow: Workflow,
+        *,
+        random: Callable[[], float] = lambda: 0.5,
+        measurements: Measurements | None = None,
+    ) -> Context:
         """The Context of a process outside the cluster."""
+        measured = measurements or Measurements()
         kube = self._kube(random=random)
         breakers = self.breakers(kube)
         return Context(
@@ -220,13 +234,16 @@ class Scene:
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
             kube=kube,
             breakers=breakers,
-            github=partial(self._github, random, breakers),
+            github=partial(self._github, random, breakers, measured),
             clock=self.clock,
             random=random,
             log=Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name),
+            measurements=measured,
         )
 
-    def _github(self, random: Callable[[], float], breakers: Breakers, keep: Callable[[], None]) -> GitHub:
+    def _github(
+        self, random: Callable[[], float], breakers: Breakers, measured: Measurements, keep: Callable[[], None]
+    ) -> GitHub:
         return GitHub(
             auth=Auth.Token(TOKEN),
             rules=replace(self.settings.github, api_url=self.github_url),
@@ -234,6 +251,7 @@ class Scene:
             random=random,
             keep=keep,
             breaker=breakers.github,
+            measurements=measured,
         )
 
     def _kube(self, *, random: Callable[[], float] = lambda: 0.5) -> Kube:
@@ -329,11 +347,12 @@ class Scene:
             started=self.clock.monotonic(),
             holder=holder,
             kube=kube,
-            github=partial(self._github, lambda: 0.5, breakers),
+            github=partial(self._github, lambda: 0.5, breakers, self.measurements(pod)),
             breakers=breakers,
             clock=self.clock,
             random=lambda: 0.5,
             log=Log(clock=self.clock, stream=self.output).bind(step="reconcile"),
+            measurements=self.measurements(pod),
             dry_run=dry_run,
         )
 

@@ -113,6 +113,7 @@ def _as(step: Callable[[Context], None], secret: Path, handover: Handover, *, ur
                 random=context.random,
                 keep=keep,
                 breaker=context.breakers.github,
+                measurements=context.measurements,
                 handover=handover,
             )
 

@@ -22,6 +22,7 @@ from steps.errors import Exit, StepError
 from steps.fail import fail
 from steps.github import GitHub
 from steps.kube import Kube
+from steps.measurements import Measurements
 from steps.reconcile import sweep_once
 from steps.settle import settle
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
@@ -186,5 +187,6 @@ class Argo:
             random=lambda: 0.5,
             keep=keep,
             breaker=breakers.github,
+            measurements=Measurements(),
         )
         return by_turns(real, double=self.story.scene.github, turns=self.story.turns)
