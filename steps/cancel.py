@@ -39,15 +39,16 @@ def cancel(context: Context) -> None:
     Raises:
         StepError: Its `exit` says what the workflow does next.
     """
-    context.measurements.set(Measure.START_S, (context.clock.now() - context.created_at).total_seconds())
     check_time(context.push, created_at=context.created_at, rules=context.settings.push)
     if context.push.dry_run:
         preview(context)
         context.measurements.tell(Measure.OUTCOME, Result.DRY_RUN)
         return
-    began = context.clock.monotonic()
+    started_s, began = (context.clock.now() - context.created_at).total_seconds(), context.clock.monotonic()
     hold = context.lease().acquire(partial(_promising, context=context))
     context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
+    if hold is None or hold.record.attempts == 1:  # a later attempt would count the earlier ones as waiting
+        context.measurements.set(Measure.START_S, started_s)
     if hold is None:
         context.measurements.tell(Measure.OUTCOME, Result.SUPERSEDED)
         return
