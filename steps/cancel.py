@@ -83,6 +83,8 @@ def _cancel(context: Context, *, hold: Hold) -> None:
     record = stopping.stop(record, judged=judged, context=context, hold=hold, before=flag)
     gone_at = context.clock.now()
     hold.write(replace(record, proven_gone_at=gone_at))
+    if context.relay:
+        context.relay.leave(hold.body)
     context.measurements.set(Measure.GONE_S, (gone_at - record.push.pushed_at).total_seconds())
     context.measurements.set(Measure.STOPPED, sum(agent.outcome is Outcome.GONE for agent in record.agents))
     stopped = [agent.name for agent in record.agents if agent.outcome is not Outcome.KEPT]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from steps.log import Log
     from steps.measurements import Measurements
     from steps.push import Push
+    from steps.relay import Relay
     from steps.settings import StepSettings
 
 
@@ -33,6 +34,7 @@ class Context:
             works.
         random: Uniform in [0, 1), for jitter.
         measurements: Where what was measured is left, for the metrics.
+        relay: Where the pod's first container leaves the Lease for the second; None for nowhere.
     """
 
     push: Push
@@ -47,6 +49,7 @@ class Context:
     random: Callable[[], float]
     log: Log
     measurements: Measurements
+    relay: Relay | None = None
 
     def lease(self) -> TaskLease:
         """The Lease of the push's task."""

@@ -24,6 +24,7 @@ from steps.errors import BadInputError, Exit, StepError, TerminatedError
 from steps.holder import Holder
 from steps.kube import Kube
 from steps.log import Log
+from steps.relay import Relay
 from steps.transport import connect
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
         random=random.random,
         log=log,
         measurements=measured,
+        relay=Relay(path=Path(rules.lease.handover)) if rules.lease.handover else None,
     )
 
 

@@ -32,7 +32,7 @@ _NOT_BEGUN = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)
 _ROUNDS = 3
 
 
-def end_superseded(record: Record, *, context: Context) -> None:
+def end_superseded(record: Record, *, context: Context) -> list[str]:
     """End the waiting Workflows whose pushes the record answers.
 
     Never fails: the cancellation itself is finished by now.
@@ -40,9 +40,12 @@ def end_superseded(record: Record, *, context: Context) -> None:
     Args:
         record: The task's record, as it was written last.
         context: The step.
+
+    Returns:
+        Names of those that were ended.
     """
     if not record.finished:
-        return
+        return []
     home = context.settings.namespaces.workflows
     ended: list[str] = []
     try:
@@ -57,6 +60,7 @@ def end_superseded(record: Record, *, context: Context) -> None:
         context.log.warning("waiting workflows were left to themselves", error=type(error).__name__, problem=str(error))
     if ended:
         context.log.info("ended waiting workflows: superseded", workflows=ended, by=record.push.sha)
+    return ended
 
 
 def _answered(workflow: Json, *, record: Record, context: Context) -> bool:

@@ -3,14 +3,17 @@
 Guarantees: commands and environments are the rendered ones, with parameters, workflow variables and the downward API
 filled in; an unresolved tag is an error; containers of a set run in the order of their dependencies and none runs after
 one that failed; the exit hook runs when its condition holds. Each attempt is a pod of its own, which exists on the API
-server. Not modelled: locks, timing, retry expressions and anything else of the controller (those need a real one).
+server and has empty folders of its own. Not modelled: locks, timing, outputs, retry expressions and anything else of
+the controller (those need a real one).
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,7 +145,7 @@ class Argo:
         environment = dict(self.environment)
         for each in container["env"]:
             if "value" in each:
-                environment[each["name"]] = self.resolve(each["value"], variables)
+                environment[each["name"]] = pod.mounted(self.resolve(each["value"], variables))
             else:
                 environment[each["name"]] = pod.downward(each["valueFrom"]["fieldRef"]["fieldPath"])
         for path, target in self.mounts.items():
@@ -169,12 +172,27 @@ def _parameters(manifest: Json) -> list[Json]:
     return found
 
 
+def _empty_folders(template: Json) -> list[str]:
+    """Where containers find the pod's empty folders."""
+    found: dict[str, None] = {}
+    for each in template["spec"]["templates"]:
+        names = {volume["name"] for volume in each.get("volumes", ()) if "emptyDir" in volume}
+        group = each.get("containerSet", {})
+        for holder in (group, each.get("container", {}), *group.get("containers", ())):
+            found |= {m["mountPath"]: None for m in holder.get("volumeMounts", ()) if m["name"] in names}
+    return list(found)
+
+
 class _Pod:
     """A pod on the API server, for as long as its containers run here."""
 
     def __init__(self, argo: Argo, workflow: Json, *, kind: str) -> None:
         argo._pods += 1
         self._client = argo.client
+        self._folder = Path(tempfile.mkdtemp(prefix="pod-"))
+        self._volumes = {path: self._folder / str(number) for number, path in enumerate(_empty_folders(argo.template))}
+        for folder in self._volumes.values():
+            folder.mkdir()
         namespace = workflow["metadata"]["namespace"]
         name = f"{workflow['metadata']['name']}-{kind}-{argo._pods}"
         self._path = f"/api/v1/namespaces/{namespace}/pods"
@@ -182,6 +200,12 @@ class _Pod:
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
         self._metadata = self._client.ask("POST", self._path, body)["metadata"]
         self.phase = "Failed"
+
+    def mounted(self, value: str) -> str:
+        """A value, with paths in the pod's own empty folders as they are here."""
+        for path, folder in self._volumes.items():
+            value = str(folder) if value == path else value.replace(f"{path}/", f"{folder}/")
+        return value
 
     def downward(self, path: str) -> str:
         """A field of the pod."""
@@ -193,6 +217,7 @@ class _Pod:
 
     def __exit__(self, *_: object) -> None:
         self._set(self.phase)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _set(self, phase: str) -> None:
         self._client.ask(
