@@ -15,6 +15,7 @@ from pipelines import metrics, names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pipelines.metric import Metric
     from pipelines.settings import Settings
 
 _WINDOW = "30m"
@@ -59,7 +60,7 @@ class Alert:
         }
 
 
-def _p90(metric: metrics.Metric, *by: str, **labels: str) -> str:
+def _p90(metric: Metric, *by: str, **labels: str) -> str:
     """The nine in ten that are below."""
     chosen = ",".join(f'{name}="{value}"' for name, value in labels.items())
     buckets = f"{metric.full_name}_bucket" + (f"{{{chosen}}}" if chosen else "")

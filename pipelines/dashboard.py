@@ -14,6 +14,8 @@ from pipelines import metrics
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.metric import Metric
+
 _WIDTH, _HEIGHT, _COLUMNS = 8, 7, 3
 _RATE = "$__rate_interval"
 
@@ -35,12 +37,12 @@ class Panel:
     about: str = ""
 
 
-def _increase(metric: metrics.Metric, by: str = "") -> str:
+def _increase(metric: Metric, by: str = "") -> str:
     inner = f"increase({metric.full_name}[$__range])" if not by else f"increase({metric.full_name}[{_RATE}])"
     return f"sum by ({by}) ({inner})" if by else f"sum({inner})"
 
 
-def _quantile(metric: metrics.Metric, quantile: float, *by: str) -> str:
+def _quantile(metric: Metric, quantile: float, *by: str) -> str:
     buckets = f"rate({metric.full_name}_bucket[{_RATE}])"
     return f"histogram_quantile({quantile:g}, sum by ({', '.join(['le', *by])}) ({buckets}))"
 

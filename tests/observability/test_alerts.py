@@ -13,13 +13,16 @@ import yaml
 
 from pipelines import metrics, names
 from pipelines.alerts import alerts
+from pipelines.metric import PREFIX
 from pipelines.observability import RULES
 from pipelines.render import rendered
+from steps.findings import Kind
 from tests.observability.programs import program
 from tests.observability.world import constant, healthy, histogram, outcome, rising, since, up
 from tests.scene import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
+OPERATIONS = ROOT / "docs" / "operations.md"
 # The first run on a machine fetches promtool.
 pytestmark = pytest.mark.timeout(300)
 
@@ -69,7 +72,7 @@ TROUBLE = {
         change={metrics.PASSED_AT.full_name: f"0+60x100 {6000}x20"}, fires={"ReconcileAbsent": 1}
     ),
     "Argo's controller is not scraped": World(
-        change={name: None for name in healthy() if name.startswith(metrics.PREFIX)}, fires={"ReconcileAbsent": 1}
+        change={name: None for name in healthy() if name.startswith(PREFIX)}, fires={"ReconcileAbsent": 1}
     ),
     "the Sensor's pod is down": World(change={up(names.SENSOR): since(100, value="0", before="1")}, fires={"Deaf": 1}),
     "nothing of Argo Events is there": World(
@@ -160,7 +163,7 @@ def test_the_rules_are_the_same_for_the_operator_and_for_a_plain_prometheus(tmp_
 def test_every_metric_that_an_alert_asks_for_is_rendered() -> None:
     ours = {metric.full_name for metric in metrics.ALL}
     for alert in alerts(DEFAULTS):
-        for name in re.findall(rf"{metrics.PREFIX}\w+", alert.expr):
+        for name in re.findall(rf"{PREFIX}\w+", alert.expr):
             assert name.removesuffix("_bucket") in ours, alert.name
 
 
@@ -168,3 +171,25 @@ def test_what_an_alert_says_quotes_only_labels_that_it_has() -> None:
     for alert in alerts(DEFAULTS):
         for label in re.findall(r"\$labels\.(\w+)", alert.summary + alert.about):
             assert re.search(rf"by \([^)]*\b{label}\b", alert.expr), alert.name
+
+
+def test_every_alert_has_a_section_of_its_own_with_commands_and_links_to_it() -> None:
+    sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL))
+    for alert in alerts(DEFAULTS):
+        rule = alert.rule(runbook=DEFAULTS.observability.runbook)
+        assert rule["annotations"]["runbook_url"] == f"{DEFAULTS.observability.runbook}#{alert.name.lower()}"
+        assert alert.name in sections, f"{OPERATIONS.name} has no section {alert.name}"
+        assert "$ kubectl" in sections[alert.name] or "*PushDropped*" in sections[alert.name], alert.name
+
+
+def test_every_section_of_an_alert_is_of_one_that_exists() -> None:
+    headings = re.findall(r"^## (AgentCancellation\S*)", OPERATIONS.read_text(), re.MULTILINE)
+    assert set(headings) == {alert.name for alert in alerts(DEFAULTS)}
+
+
+def test_every_metric_and_every_kind_of_finding_is_explained() -> None:
+    text = OPERATIONS.read_text()
+    for metric in metrics.ALL:
+        assert f"| `{metric.name}` |" in text, metric.name
+    for kind in Kind:
+        assert f"`{kind}`" in text, kind

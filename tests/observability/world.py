@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines import metrics, names
+from pipelines.metric import Metric
 from steps.findings import Kind
 from tests.scene import DEFAULTS
 
@@ -27,7 +28,7 @@ def since(minute: int, *, value: str = "1", before: str = "0", until: int = MINU
     return f"{before}x{minute} {value}x{until - minute - 1} {before}x{MINUTES - until}"
 
 
-def histogram(metric: metrics.Metric, *, fast: float, slow: float = 0, **labels: str) -> Series:
+def histogram(metric: Metric, *, fast: float, slow: float = 0, **labels: str) -> Series:
     """A histogram to which so many observations are added each minute: fast ones of 4 s, slow ones of 200 s."""
     chosen = ",".join(f'{name}="{value}"' for name, value in labels.items())
     counts = {"1": 0.0, "5": fast, "30": fast, "60": fast, "120": fast, "300": fast + slow, "+Inf": fast + slow}
