@@ -3,7 +3,7 @@
 Guarantees: commands and environments are the rendered ones, with parameters, workflow variables and the downward API
 filled in; an unresolved tag is an error; containers of a set run in the order of their dependencies and none runs after
 one that failed; the exit hook runs when its condition holds. Each attempt is a pod of its own, which exists on the API
-server and has empty folders of its own. Not modelled: locks, timing, outputs, retry expressions and anything else of
+server and has empty folders of its own. Not modelled: locks, timing, retry expressions and anything else of
 the controller (those need a real one).
 """
 
@@ -51,6 +51,7 @@ class Argo:
         client: The API server, as an administrator.
         environment: What the pod's mounts stand for here: KUBECONFIG, PATH and the like.
         mounts: Paths of the rendered environment that are elsewhere on this machine.
+        outputs: What the entry template's latest pod handed out, read from its folders as Argo does.
     """
 
     template: Json
@@ -58,6 +59,7 @@ class Argo:
     environment: Mapping[str, str]
     mounts: Mapping[str, Path] = field(default_factory=dict)
     monotonic: Callable[[], float]
+    outputs: dict[str, str] = field(default_factory=dict)
     _pods: int = 0
 
     def variables(self, workflow: Json) -> dict[str, str]:
@@ -92,7 +94,7 @@ class Argo:
     def attempt(self, workflow: Json) -> Iterator[Process]:
         """Run the entrypoint's containers in one pod."""
         entry = self._template(self.template["spec"]["entrypoint"])
-        with _Pod(self, workflow, kind="run") as pod:
+        with _Pod(self, workflow, kind="run", hands_out=entry) as pod:
             done: set[str] = set()
             for container in entry["containerSet"]["containers"]:
                 if not set(container.get("dependencies", ())) <= done:
@@ -107,7 +109,7 @@ class Argo:
     def alone(self, workflow: Json) -> Process:
         """Run an entrypoint that is one container."""
         entry = self._template(self.template["spec"]["entrypoint"])
-        with _Pod(self, workflow, kind="run") as pod:
+        with _Pod(self, workflow, kind="run", hands_out=entry) as pod:
             process = self._run(entry["container"] | {"name": "main"}, workflow=workflow, pod=pod)
             if not process.exit_code:
                 pod.phase = "Succeeded"
@@ -186,8 +188,10 @@ def _empty_folders(template: Json) -> list[str]:
 class _Pod:
     """A pod on the API server, for as long as its containers run here."""
 
-    def __init__(self, argo: Argo, workflow: Json, *, kind: str) -> None:
+    def __init__(self, argo: Argo, workflow: Json, *, kind: str, hands_out: Json | None = None) -> None:
         argo._pods += 1
+        self._argo = argo
+        self._hands_out = hands_out
         self._client = argo.client
         self._folder = Path(tempfile.mkdtemp(prefix="pod-"))
         self._volumes = {path: self._folder / str(number) for number, path in enumerate(_empty_folders(argo.template))}
@@ -203,9 +207,9 @@ class _Pod:
 
     def mounted(self, value: str) -> str:
         """A value, with paths in the pod's own empty folders as they are here."""
-        for path, folder in self._volumes.items():
-            value = str(folder) if value == path else value.replace(f"{path}/", f"{folder}/")
-        return value
+        # In one go: the folders here may lie below a path that is replaced.
+        paths = "|".join(map(re.escape, self._volumes))
+        return re.sub(rf"(?<![\w/])({paths})(?=/|$)", lambda found: str(self._volumes[found.group()]), value)
 
     def downward(self, path: str) -> str:
         """A field of the pod."""
@@ -217,7 +221,17 @@ class _Pod:
 
     def __exit__(self, *_: object) -> None:
         self._set(self.phase)
+        if self._hands_out:
+            declared = self._hands_out.get("outputs", {}).get("parameters", [])
+            self._argo.outputs = {each["name"]: self._output(each["valueFrom"]) for each in declared}
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _output(self, source: Json) -> str:
+        """A file on one of the pod's volumes, or the default; Argo trims one newline."""
+        path = Path(self.mounted(source["path"]))
+        if not path.is_relative_to(self._folder):
+            raise LookupError(f"not modelled: {source['path']} lies in the image")
+        return path.read_text().removesuffix("\n") if path.exists() else source["default"]
 
     def _set(self, phase: str) -> None:
         self._client.ask(
