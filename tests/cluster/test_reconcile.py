@@ -6,7 +6,6 @@ is made as a person makes one, with `argo submit --from`. That the schedule itse
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -17,8 +16,9 @@ from tests.cluster.argo_client import ArgoClient, person
 from tests.cluster.installation import suspend
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.outcome import settled
+from tests.cluster.passes import a_pass
 from tests.cluster.programs import programs
-from tests.cluster.stage import FINISHED, Stage
+from tests.cluster.stage import Stage
 from tests.doubles.platform.controller import job_name
 
 pytestmark = pytest.mark.timeout(420, func_only=True)
@@ -28,15 +28,6 @@ pytestmark = pytest.mark.timeout(420, func_only=True)
 def argo(stage: Stage) -> ArgoClient:
     """Argo, as a person uses it."""
     return person(stage.cluster, command=programs().workflows / "argo")
-
-
-def a_pass(stage: Stage, argo: ArgoClient) -> str:
-    """Let one pod of reconcile run to its end; what it logged."""
-    source = f"workflowtemplate/{names.RECONCILE}"
-    name = json.loads(argo.run("submit", "--from", source, "--output", "json"))["metadata"]["name"]
-    stage.until(lambda: stage.phase_of(name) in FINISHED, what="the pass ends", deadline_s=120)
-    assert stage.phase_of(name) == "Succeeded"
-    return argo.run("logs", name, "--no-color")
 
 
 def until_repaired(stage: Stage, argo: ArgoClient, *, repaired: Callable[[], bool], passes: int) -> None:
