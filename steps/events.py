@@ -14,8 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.clock import stamp
-from steps.errors import ConflictError, StepError
+from steps.errors import ConflictError, StepError, TerminatedError
 from steps.kube import EVENTS
+from steps.record import Outcome
 from steps.workers import side_by_side
 
 if TYPE_CHECKING:
@@ -121,25 +122,29 @@ def tell_of(about: About, reason: Reason, message: str, *, once: str, context: C
     body = event(about, reason=reason, message=message, once=once, component=COMPONENT, now=now)
     try:
         send(body, kube=context.kube)
+    except TerminatedError:
+        raise
     except StepError as error:
         context.log.warning("no Event was left", reason=reason, error=type(error).__name__)
 
 
 def tell_stopping(runs: Sequence[Run], *, record: Record, context: Context, hold: Hold) -> None:
-    """Tell of the runs that were told to stop: an Event on each, and one on the Lease.
+    """Tell of the runs that were told to stop, as the record says: an Event on each, and one on the Lease.
 
     Called while they end, when there is nothing else to do. Never fails, but for the hold that is lost meanwhile.
 
     Raises:
         LockLostError: The hold was lost.
     """
+    stopping = {agent.uid for agent in record.agents if agent.outcome is Outcome.STOPPING}
+    runs = [run for run in runs if run.uid in stopping]
     if not runs or not context.settings.kubernetes.events:
         return
     push = record.push
     why = f"by push {push.sha[:12]} to {push.branch} by {push.requested_by}, workflow {context.workflow}"
     names = ", ".join(f"{run.facts.agent} {run.name}" for run in runs)
     namespace = context.settings.namespaces.agents
-    told = [(hold.lease, Reason.CANCELLING, f"{len(runs)} stale, {why}: {names}", f"{hold.epoch}")]
+    told = [(hold.lease, Reason.CANCELLING, f"{len(runs)} stale, {why}: {names}", f"{hold.epoch} {names}")]
     told += [(run.about(namespace=namespace), Reason.CANCELLED, f"Cancelled {why}", push.sha) for run in runs]
     side_by_side(
         [partial(tell_of, about, reason, message, once=once, context=context) for about, reason, message, once in told],

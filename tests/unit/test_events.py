@@ -10,8 +10,9 @@ import pytest
 from pipelines.access import reconcile_access, steps_access
 from steps import events
 from steps.cancel import cancel
-from steps.errors import Exit
+from steps.errors import Exit, TerminatedError
 from steps.events import Reason
+from steps.record import Outcome
 from steps.runs import parse_run
 from steps.settle import settle
 from tests.doubles.github import fail
@@ -136,6 +137,32 @@ def test_an_event_that_cannot_be_left_fails_nothing(scene: Scene, status: int) -
     assert scene.told() == []
     warned = [line for line in scene.events() if line.get("event") == "no Event was left"]
     assert len(warned) == 4, "each is tried once"
+
+
+def test_a_run_that_finished_before_it_could_be_deleted_is_not_called_cancelled(scene: Scene) -> None:
+    (run,) = pushed(scene)
+
+    def finish(_: object) -> None:
+        status = {"status": {"phase": "Succeeded"}}
+        scene.api.patch("coderuns", run["metadata"]["name"], status, namespace=AGENTS, subresource="status")
+
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=finish))
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert [agent.outcome for agent in scene.record().agents] == [Outcome.FINISHED]
+    assert scene.told(Reason.CANCELLED, Reason.CANCELLING) == []
+
+
+def test_a_step_that_is_told_to_stop_while_it_sends_an_event_stops(scene: Scene) -> None:
+    pushed(scene, agents=0)
+
+    def terminate(_: object) -> None:
+        raise TerminatedError("SIGTERM")
+
+    scene.api.faults.add(Fault(method="POST", path=r"/events\?", before=terminate))
+    workflow = scene.workflow()
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert scene.record().finished, "it was told after the end"
+    assert scene.attempt(workflow) is Exit.DONE
 
 
 def test_an_attempt_that_is_repeated_tells_nothing_twice(scene: Scene) -> None:

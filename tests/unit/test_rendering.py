@@ -84,6 +84,12 @@ def test_what_monitoring_gets_is_valid_and_not_part_of_what_every_cluster_gets()
     } == {path for path in files if path.startswith("observability/")}
 
 
+def test_rules_and_monitors_carry_the_labels_by_which_an_operator_chooses_them() -> None:
+    chosen = replace(DEFAULTS, observability=replace(DEFAULTS.observability, labels={"release": "prometheus"}))
+    for each in observability.manifests(chosen):
+        assert each["metadata"]["labels"] == {**names.APP, "release": "prometheus"}
+
+
 def test_every_reference_resolves() -> None:
     assert unresolved(list(manifests(DEFAULTS)), external=EXTERNAL) == []
 
