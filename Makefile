@@ -44,8 +44,8 @@ test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kube
 	$(BIN)/pytest $(TESTS)
 
 .PHONY: soak
-soak: $(VENV)/.made ## tell 10,000 simulated stories and check every invariant (about half an hour; SOAK="--stories N --from SEED --trace")
-	$(BIN)/python -m tests.simulation $(SOAK)
+soak: $(VENV)/.made ## 10,000 simulated stories, half an hour (SOAK="--stories N --from SEED --trace"; PLATFORM=cluster: a load that lasts)
+	$(BIN)/python -m tests.$(if $(filter cluster,$(PLATFORM)),cluster.sustained,simulation) $(SOAK)
 
 .PHONY: cluster-up
 cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 25 minutes; FLAGS=--fast)
@@ -60,8 +60,8 @@ cluster-status: $(VENV)/.made ## print what runs of it
 	$(BIN)/python -m tests.cluster status
 
 .PHONY: e2e
-e2e: $(VENV)/.made ## end-to-end tests in the real cluster, which is started if need be and stays up
-	$(BIN)/pytest --capture=no tests/cluster
+e2e: $(VENV)/.made ## end-to-end tests in the real cluster, started if need be (FLAGS=--existing: in the one of KUBECONFIG)
+	$(BIN)/pytest --capture=no tests/cluster $(FLAGS)
 
 .PHONY: demo
 demo: $(VENV)/.made ## play one push here, without a cluster (PLATFORM=cluster: in a real one, with real pods, as root)

@@ -103,7 +103,7 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
         account=names.RECONCILE,
         home=home,
         rules=[
-            _rule("coordination.k8s.io", "leases", "get", "list", "update", "delete"),
+            _rule("coordination.k8s.io", "leases", "get", "list", "create", "update", "delete"),
             _rule("", "pods", "get", "list"),  # is the holder of a Lease still alive?
             _rule("argoproj.io", "workflows", "list", "create"),
             *_events(settings),

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from steps import labels, state, stopping
 from steps.claim import claim, decision
+from steps.decisions import raised
 from steps.entrypoint import run
 from steps.failure import failing
 from steps.measurements import Measure, Result
 from steps.push import check_time
 from steps.record import Labels, Outcome, Phase
 from steps.runs import judge_all, task_runs
+from steps.waiting import head_that_waits
 from steps.workers import side_by_side
 
 if TYPE_CHECKING:
@@ -61,6 +63,10 @@ def cancel(context: Context) -> None:
 def _promising(stored: Record | None, *, context: Context) -> Record | None:
     """The record to take the Lease with, unless there is nothing to do, or what it takes is known not to work."""
     record = claim(stored, context=context)
+    if record is None and stored is not None and stored.labels is Labels.HEAD_MOVED:
+        waiter = head_that_waits(stored.left_to, ref=stored.push.ref, context=context)
+        if waiter:
+            record = claim(stored, context=replace(context, push=waiter.push, created_at=waiter.created_at))
     if record is not None:
         context.breakers.agents.check(patience_s=context.settings.stop.grace_s)
         if context.settings.github.unreadable == "wait":
@@ -71,7 +77,9 @@ def _promising(stored: Record | None, *, context: Context) -> Record | None:
 def _cancel(context: Context, *, hold: Hold) -> None:
     (push, plan), runs = _look(context, hold=hold)
     record = replace(hold.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
-    if plan.labels is Labels.SKIPPED:
+    if record.labels is Labels.HEAD_MOVED:
+        record, runs = _for_the_head(record, runs, context=context, hold=hold)
+    if record.labels is Labels.SKIPPED:
         context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
         hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
         context.measurements.tell(Measure.OUTCOME, Result.SKIPPED)
@@ -89,6 +97,19 @@ def _cancel(context: Context, *, hold: Hold) -> None:
     context.measurements.set(Measure.STOPPED, sum(agent.outcome is Outcome.GONE for agent in record.agents))
     stopped = [agent.name for agent in record.agents if agent.outcome is not Outcome.KEPT]
     context.log.info("agents proven gone", count=len(stopped), agents=stopped)
+
+
+def _for_the_head(
+    record: Record, runs: tuple[Run, ...], *, context: Context, hold: Hold
+) -> tuple[Record, tuple[Run, ...]]:
+    """The record of the push that is the pull request's head, if its Workflow waits behind this one; and the runs."""
+    waiter = head_that_waits(record.left_to, ref=record.push.ref, context=context)
+    if waiter is None:
+        return record, runs
+    hold.keep()
+    mark = raised(record, push=waiter.push, mark=waiter.mark)
+    record = replace(record, push=waiter.push, watermark=mark, labels=Labels.PENDING, left_to="")
+    return record, task_runs(context)
 
 
 def _look(context: Context, *, hold: Hold) -> tuple[tuple[Push, LabelPlan], tuple[Run, ...]]:

@@ -10,20 +10,31 @@ from steps.push import RECONCILE
 from steps.record import Labels, Phase, Record
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from steps.context import Context
+    from steps.push import Push
+    from steps.settings import PushRules
 
 
-def decision(stored: Record | None, *, context: Context) -> Claim:
-    """What this step's push means, given the record as it stands.
+def mark_of(push: Push, *, created_at: datetime, rules: PushRules) -> datetime:
+    """The watermark that a push begins with.
 
     A push that reconcile brings is minutes late, and agents of the new code may have started right after it: its own
     time alone bounds what is stale, with no tolerance for them to fall into.
+
+    Args:
+        push: The push.
+        created_at: creationTimestamp of its Workflow.
+        rules: The tolerance between GitHub's clock and the cluster's.
     """
-    mark = watermark(
-        created_at=context.created_at,
-        pushed_at=context.push.pushed_at,
-        tolerance_s=0.0 if context.push.reason == RECONCILE else context.settings.push.tolerance_s,
-    )
+    tolerance_s = 0.0 if push.reason == RECONCILE else rules.tolerance_s
+    return watermark(created_at=created_at, pushed_at=push.pushed_at, tolerance_s=tolerance_s)
+
+
+def decision(stored: Record | None, *, context: Context) -> Claim:
+    """What this step's push means, given the record as it stands."""
+    mark = mark_of(context.push, created_at=context.created_at, rules=context.settings.push)
     return decide_claim(stored, push=context.push, mark=mark)
 
 

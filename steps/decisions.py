@@ -70,8 +70,7 @@ def decide_claim(record: Record | None, *, push: Push, mark: datetime) -> Claim:
     if record is None:
         return Start(push=push, watermark=mark)
     if push.pushed_at > record.push.pushed_at:
-        raised = max(mark, record.watermark)
-        return (Start if record.finished else Resume)(push=push, watermark=raised)
+        return (Start if record.finished else Resume)(push=push, watermark=raised(record, push=push, mark=mark))
     if not record.finished:
         return Resume(push=record.push, watermark=record.watermark)
     if record.labels is Labels.HEAD_MOVED and record.left_to == push.sha != record.push.sha:
@@ -79,6 +78,11 @@ def decide_claim(record: Record | None, *, push: Push, mark: datetime) -> Claim:
     if record.labels in (Labels.SKIPPED, Labels.UNREADABLE):
         return Resume(push=record.push, watermark=record.watermark)
     return Superseded(by=record.push.sha)
+
+
+def raised(record: Record, *, push: Push, mark: datetime) -> datetime:
+    """The watermark of a record that a push takes over: only a newer push may raise it, and it never goes back."""
+    return max(mark, record.watermark) if push.pushed_at > record.push.pushed_at else record.watermark
 
 
 class Action(StrEnum):

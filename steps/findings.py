@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from steps.decisions import Action
+from steps.lease import lease_name
 from steps.look import Look, key_of
 from steps.push import Sha
 from steps.record import Labels, Phase
@@ -95,7 +96,8 @@ def _lost_pushes(look: Look) -> Iterator[Finding]:
         ledgers = look.ledgers.get(push.task, ())
         if any(ledger.problem for ledger in ledgers):
             continue
-        own = next((each for each in ledgers if each.repository.casefold() == push.repository.casefold()), None)
+        name = lease_name(repository=push.repository, task=push.task)
+        own = next((each for each in ledgers if each.name == name), None)
         if own is None or (_is_unknown_to(own.record, push) and not look.is_held(own)):
             yield Finding(
                 kind=Kind.LOST_PUSH,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from steps.clock import Clock
     from steps.kube import Json, Kube
+    from steps.push import Push
     from steps.record import Record
     from steps.settings import LeaseRules
 
@@ -39,6 +40,15 @@ _WRITE_ATTEMPTS = 5
 def repository_label(repository: str) -> str:
     """A repository as a label value; an owner never contains a dot, so the first dot is the slash."""
     return repository.lower().replace("/", ".", 1)[:_MAX_LABEL].strip(".-_")
+
+
+def labels_of(push: Push) -> dict[str, str]:
+    """The labels by which a task's Lease is found."""
+    return {
+        "app.kubernetes.io/managed-by": PREFIX,
+        TASK: str(push.task),
+        REPOSITORY: repository_label(push.repository),
+    }
 
 
 def render(
@@ -57,12 +67,7 @@ def render(
     """
     lease = copy.deepcopy(body)
     metadata, spec = lease["metadata"], lease.setdefault("spec", {})
-    metadata["labels"] = (metadata.get("labels") or {}) | {
-        "app.kubernetes.io/managed-by": PREFIX,
-        PHASE: str(record.phase),
-        TASK: record.push.task,
-        REPOSITORY: repository_label(record.push.repository),
-    }
+    metadata["labels"] = (metadata.get("labels") or {}) | labels_of(record.push) | {PHASE: str(record.phase)}
     metadata["annotations"] = (metadata.get("annotations") or {}) | {RECORD: dump(record)}
     spec |= {
         "holderIdentity": holder,

@@ -49,6 +49,11 @@ class Ledger:
         """Whose task it is, as far as the record says."""
         return self.record.push.repository if self.record else ""
 
+    @property
+    def at_rest(self) -> bool:
+        """Nobody holds it, and nothing that was begun is unfinished."""
+        return not self.problem and not self.holder and (self.record is None or self.record.finished)
+
 
 def read_ledger(body: Json) -> Ledger:
     """Read a Lease; what is wrong with it is said in `problem`."""

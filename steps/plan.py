@@ -106,10 +106,9 @@ def _is_dependency_away(finding: Finding) -> bool:
 
 
 def healthy(survey: Survey, findings: Iterable[Finding]) -> Iterator[Ledger]:
-    """Leases whose tries can be forgotten: the task was finished and nothing is wrong with it."""
+    """Leases whose tries can be forgotten: nothing is under way, and nothing is wrong."""
     wrong = {finding.task for finding in findings if _MENDED_BY[finding.kind] in _COUNTED}
     busy = {task for task, _ in survey.busy}
     for ledger in survey.ledgers:
-        finished = ledger.record is not None and ledger.record.finished and not ledger.holder
-        if ledger.tries.count and finished and ledger.task not in wrong | busy:
+        if ledger.tries.count and ledger.at_rest and ledger.task not in wrong | busy:
             yield ledger

@@ -57,10 +57,15 @@ def mend(intent: Intent, *, sweep: Sweep) -> None:
 
 
 def count(intent: Intent, *, sweep: Sweep) -> None:
-    """Count a try of the task, if it has a Lease to count on and this is about more than its state document."""
-    ledger = intent.finding.ledger
-    if ledger and not intent.finding.document:
-        tries.count(ledger.name, to=ledger.tries.count + 1, what=intent.finding.kind, sweep=sweep)
+    """Count a try of the task, if this is about more than its state document."""
+    finding = intent.finding
+    if finding.document:
+        return
+    if ledger := finding.ledger:
+        tries.count(ledger.name, of=finding.push, after=ledger.tries, what=finding.kind, sweep=sweep)
+    elif push := finding.push:
+        name = lease_name(repository=push.repository, task=push.task)
+        tries.count(name, of=push, after=tries.Tries(), what=finding.kind, sweep=sweep)
 
 
 def repair_id(lease: str, *, epoch: int, attempt: int, sha: str) -> str:
@@ -80,7 +85,7 @@ def _submit(finding: Finding, *, sweep: Sweep) -> None:
         raise AssertionError("this kind of finding has a push")
     name = lease_name(repository=push.repository, task=push.task)
     correlation_id = repair_id(
-        name, epoch=ledger.epoch if ledger else 0, attempt=ledger.tries.count if ledger else 0, sha=push.sha
+        name, epoch=ledger.epoch if ledger else 0, attempt=ledger.tries.total if ledger else 0, sha=push.sha
     )
     labels = {REPAIR: "true", REPOSITORY: repository_label(push.repository)}
     values = {

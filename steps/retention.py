@@ -34,7 +34,7 @@ def outdated(look: Look, findings: Collection[Finding]) -> Iterator[Ledger]:
     concerned = {finding.task for finding in findings} | {task for task, _ in look.survey.busy}
     concerned |= {task for _, task in look.runs}
     for ledger in look.survey.ledgers:
-        over = ledger.record is not None and ledger.record.finished and not ledger.holder and not ledger.handed_over
+        over = ledger.at_rest and not ledger.handed_over
         if over and ledger.task not in concerned and look.is_silent(ledger, idle_s):
             yield ledger
 

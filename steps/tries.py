@@ -1,27 +1,29 @@
 """How often a task was repaired, and whether it waits for a person: on its Lease, for whoever looks.
 
 Guarantees that a count is never lost and never taken back by somebody else's write: each change is a compare-and-swap
-on what was just read. The count is forgotten once the task is healthy, and when the task is handed over: whoever
-removes the label gives it as many tries again.
+on what was just read. The count starts again once the task is healthy, and when the task is handed over: whoever
+removes the label gives it as many tries again. The total never does, so that no two tries are called the same. A task
+whose push was lost may have no Lease yet: it gets one to count on.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
-from steps.clock import parse_stamp, stamp
+from steps.clock import micro_stamp, parse_stamp, stamp
 from steps.errors import ConflictError, NotFoundError, UnavailableError
-from steps.hold import PREFIX
+from steps.hold import PREFIX, labels_of
 from steps.kube import LEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from steps.kube import Json
+    from steps.push import Push
     from steps.sweep import Sweep
 
 REPAIRS = f"{PREFIX}/repairs"
@@ -31,9 +33,16 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tries:
-    """Repairs of one task since it was last healthy."""
+    """Repairs of one task.
+
+    Attributes:
+        count: Since it was last healthy, or left to a person.
+        total: Ever.
+        last_at: When the last one was counted.
+    """
 
     count: int = 0
+    total: int = 0
     last_at: datetime | None = None
 
     def ready_at(self, now: datetime, *, backoff_s: float, longest: int) -> bool:
@@ -54,7 +63,9 @@ def read(metadata: Json) -> Tries:
     """The tries that a Lease's metadata tells of; none if that can't be read."""
     try:
         found = json.loads((metadata.get("annotations") or {})[REPAIRS])
-        return Tries(count=max(0, int(found["count"])), last_at=parse_stamp(found["at"]))
+        counted = max(0, int(found["count"]))
+        total = max(counted, int(found.get("total", 0)))
+        return Tries(count=counted, total=total, last_at=parse_stamp(found["at"]))
     except (KeyError, ValueError, TypeError, RecursionError):
         return Tries()
 
@@ -64,21 +75,36 @@ def is_handed_over(metadata: Json) -> bool:
     return ATTENTION in (metadata.get("labels") or {})
 
 
-def count(lease: str, *, to: int, what: str, sweep: Sweep) -> None:
-    """Write down that this many tries were made, the last one now; twice is once, if an answer was lost."""
+def count(lease: str, *, of: Push | None, after: Tries, what: str, sweep: Sweep) -> None:
+    """Write down that one more try was made, now; twice is once, if an answer was lost.
+
+    Args:
+        lease: Name of the task's Lease.
+        of: The push that it was about; with it, a Lease that is not there is made.
+        after: The tries that were known when this one was made.
+        what: What it was to mend.
+        sweep: The pass.
+    """
 
     def counted(metadata: Json) -> None:
-        if read(metadata).count >= to:
-            return
-        text = json.dumps({"count": to, "at": stamp(sweep.now()), "what": what})
-        metadata["annotations"] = (metadata.get("annotations") or {}) | {REPAIRS: text}
+        if read(metadata).total <= after.total:
+            _write(metadata, Tries(count=after.count + 1, total=after.total + 1, last_at=sweep.now()), what=what)
+            metadata["labels"] = (labels_of(of) if of else {}) | (metadata.get("labels") or {})
 
-    _change(lease, counted, sweep=sweep)
+    if not _change(lease, counted, sweep=sweep) and of:
+        metadata: Json = {"name": lease, "namespace": sweep.settings.namespaces.workflows}
+        counted(metadata)
+        free = {"holderIdentity": "", "leaseTransitions": 0, "renewTime": micro_stamp(sweep.now())}
+        body = {"metadata": metadata, "spec": free}
+        try:
+            sweep.kube.create(LEASES, namespace=metadata["namespace"], body=body)
+        except ConflictError:
+            _change(lease, counted, sweep=sweep)
 
 
 def forget(lease: str, *, sweep: Sweep) -> None:
     """The task is healthy: the next repair is a first one."""
-    _change(lease, lambda metadata: (metadata.get("annotations") or {}).pop(REPAIRS, None), sweep=sweep)
+    _change(lease, _start_again, sweep=sweep)
 
 
 def hand_over(lease: str, *, sweep: Sweep) -> None:
@@ -86,12 +112,25 @@ def hand_over(lease: str, *, sweep: Sweep) -> None:
 
     def labelled(metadata: Json) -> None:
         metadata["labels"] = (metadata.get("labels") or {}) | {ATTENTION: "true"}
-        (metadata.get("annotations") or {}).pop(REPAIRS, None)
+        _start_again(metadata)
 
     _change(lease, labelled, sweep=sweep)
 
 
-def _change(lease: str, edit: Callable[[Json], object], *, sweep: Sweep) -> None:
+def _start_again(metadata: Json) -> None:
+    known = read(metadata)
+    if known.count:
+        _write(metadata, replace(known, count=0), what="")
+
+
+def _write(metadata: Json, tries: Tries, *, what: str) -> None:
+    at = stamp(tries.last_at) if tries.last_at else ""
+    text = json.dumps({"count": tries.count, "total": tries.total, "at": at, "what": what})
+    metadata["annotations"] = (metadata.get("annotations") or {}) | {REPAIRS: text}
+
+
+def _change(lease: str, edit: Callable[[Json], object], *, sweep: Sweep) -> bool:
+    """Change a Lease's metadata; whether there is such a Lease."""
     namespace = sweep.settings.namespaces.workflows
     for attempt in range(_ATTEMPTS):
         try:
@@ -101,9 +140,10 @@ def _change(lease: str, edit: Callable[[Json], object], *, sweep: Sweep) -> None
             if wanted != stored:
                 sweep.kube.replace(LEASES, namespace=namespace, body=wanted)
         except NotFoundError:
-            return
+            return False
         except (ConflictError, UnavailableError):
             if attempt == _ATTEMPTS - 1:
                 raise
             continue
-        return
+        break
+    return True

@@ -4,22 +4,28 @@ Guarantees that a waiting Workflow is ended only if its own steps would have cal
 repository and task, has not begun, is no dry run, and the task's *finished* record already answers its push. Since that
 takes nothing away that is still to be done, a crash in between loses nothing. Each end is a compare-and-swap, so one
 that has begun meanwhile goes on. Does not guarantee that all are ended: those left find out for themselves, at the
-price of a pod each (docs/decisions/0006).
+price of a pod each. One of them may be the push of the pull request's head: whoever works on an older one works for it
+at once (docs/decisions/0006).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from steps.claim import mark_of
 from steps.clock import parse_stamp
-from steps.decisions import Superseded, decide_claim, watermark
+from steps.decisions import Superseded, decide_claim
 from steps.errors import BadInputError, ConflictError, NotFoundError, StepError
 from steps.hold import PREFIX, TASK
 from steps.kube import WORKFLOWS
 from steps.lease import lease_name
-from steps.push import PARAMETERS, from_env
+from steps.push import PARAMETERS, check_time, from_env
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
     from steps.context import Context
     from steps.kube import Json
     from steps.push import Push
@@ -30,6 +36,50 @@ SUPERSEDED_BY = f"{PREFIX}/superseded-by"
 # is Pending, or has no such label yet: under load Argo takes seconds to look at a new one.
 _NOT_BEGUN = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
 _ROUNDS = 3
+# creationTimestamps are whole seconds.
+_SECOND_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiter:
+    """A Workflow that waits for the task's lock.
+
+    Attributes:
+        version: Its resourceVersion.
+        created_at: Its creationTimestamp.
+        mark: The watermark that its own steps would begin with.
+    """
+
+    name: str
+    version: str
+    push: Push
+    created_at: datetime
+    mark: datetime
+
+
+def head_that_waits(sha: str, *, ref: str, context: Context) -> Waiter | None:
+    """The waiting Workflow of the push that made this commit the head, if there is one.
+
+    Returns once the second in which it was created is over, so that whoever lists runs after this sees all that its
+    watermark makes stale. Never fails: without it, that Workflow does its own work a little later.
+
+    Args:
+        sha: The pull request's head.
+        ref: Its branch.
+        context: The step.
+    """
+    try:
+        found = [each for each in _waiters(context) if each.push.sha == sha and each.push.ref == ref]
+    except StepError as error:
+        context.log.warning("waiting workflows could not be listed", error=type(error).__name__, problem=str(error))
+        return None
+    if not found:
+        return None
+    # Of a push that came twice, the one that reaches fewer runs.
+    waiter = min(found, key=lambda each: each.mark)
+    context.log.info("working for a push that waits: it is the head", sha=sha, waits=waiter.name)
+    context.clock.sleep(_SECOND_S)
+    return waiter
 
 
 def end_superseded(record: Record, *, context: Context) -> list[str]:
@@ -46,13 +96,11 @@ def end_superseded(record: Record, *, context: Context) -> list[str]:
     """
     if not record.finished:
         return []
-    home = context.settings.namespaces.workflows
     ended: list[str] = []
     try:
         for _ in range(_ROUNDS):
-            found = context.kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_BEGUN}")
-            answered = [each for each in found if _answered(each, record=record, context=context)]
-            done = [each["metadata"]["name"] for each in answered if _end(each, context=context)]
+            answered = [each for each in _waiters(context) if _answers(record, each)]
+            done = [each.name for each in answered if _end(each, context=context)]
             ended += done
             if len(done) == len(answered):
                 break
@@ -63,23 +111,34 @@ def end_superseded(record: Record, *, context: Context) -> list[str]:
     return ended
 
 
-def _answered(workflow: Json, *, record: Record, context: Context) -> bool:
+def _answers(record: Record, waiter: Waiter) -> bool:
     """Whether a waiting Workflow's own steps would find it superseded."""
-    try:
-        push = _push(workflow, context=context)
-    except BadInputError:
-        return False  # its own step says what is wrong with it
-    mine = lease_name(repository=record.push.repository, task=record.push.task)
-    own = workflow["metadata"]["name"] == context.workflow
-    told = bool(workflow["spec"].get("shutdown"))
-    if own or told or push.dry_run or lease_name(repository=push.repository, task=push.task) != mine:
-        return False
-    mark = watermark(
-        created_at=parse_stamp(workflow["metadata"]["creationTimestamp"]),
-        pushed_at=push.pushed_at,
-        tolerance_s=context.settings.push.tolerance_s,
-    )
-    return isinstance(decide_claim(record, push=push, mark=mark), Superseded)
+    return isinstance(decide_claim(record, push=waiter.push, mark=waiter.mark), Superseded)
+
+
+def _waiters(context: Context) -> Iterator[Waiter]:
+    """The Workflows that wait for the lock of the step's task, but for dry runs, whose answers somebody waits for."""
+    home, rules = context.settings.namespaces.workflows, context.settings.push
+    mine = lease_name(repository=context.push.repository, task=context.push.task)
+    for found in context.kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_BEGUN}"):
+        metadata = found["metadata"]
+        created_at = parse_stamp(metadata["creationTimestamp"])
+        try:
+            push = _push(found, context=context)
+            check_time(push, created_at=created_at, rules=rules)
+        except BadInputError:
+            continue  # its own step says what is wrong with it
+        told = bool(found["spec"].get("shutdown"))
+        if metadata["name"] == context.workflow or told or push.dry_run:
+            continue
+        if lease_name(repository=push.repository, task=push.task) == mine:
+            yield Waiter(
+                name=metadata["name"],
+                version=metadata["resourceVersion"],
+                push=push,
+                created_at=created_at,
+                mark=mark_of(push, created_at=created_at, rules=rules),
+            )
 
 
 def _push(workflow: Json, *, context: Context) -> Push:
@@ -89,16 +148,15 @@ def _push(workflow: Json, *, context: Context) -> Push:
     return from_env(env, rules=context.settings.push)
 
 
-def _end(workflow: Json, *, context: Context) -> bool:
+def _end(waiter: Waiter, *, context: Context) -> bool:
     """End one; False if it was left alone after all: it may have begun, or Argo has just written its position."""
-    metadata = workflow["metadata"]
     patch = {
-        "metadata": {"resourceVersion": metadata["resourceVersion"], "labels": {SUPERSEDED_BY: context.workflow}},
+        "metadata": {"resourceVersion": waiter.version, "labels": {SUPERSEDED_BY: context.workflow}},
         "spec": {"shutdown": "Terminate"},
     }
     home = context.settings.namespaces.workflows
     try:
-        context.kube.merge(WORKFLOWS, namespace=home, name=metadata["name"], body=patch)
+        context.kube.merge(WORKFLOWS, namespace=home, name=waiter.name, body=patch)
     except (ConflictError, NotFoundError):
         return False
     return True

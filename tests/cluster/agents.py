@@ -78,7 +78,7 @@ class PodController(Controller):
             {
                 "name": "agent",
                 "image": self.image,
-                "imagePullPolicy": "Never",
+                "imagePullPolicy": "IfNotPresent",
                 "command": ["python3", "-c", AGENT, *arguments],
             }
         ]

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from tests.cluster.folders import folders
-
 if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster
 
@@ -40,7 +38,7 @@ class ArgoClient:
         """What makes the `argo` command, and ours, go through Argo Server."""
         return {
             "PATH": os.environ["PATH"],
-            "HOME": str(folders().run),
+            "HOME": str(self.cluster.folder),
             "ARGO_SERVER": self.server,
             "ARGO_TOKEN": f"Bearer {self.token}",
             "ARGO_SECURE": "true",
@@ -83,7 +81,7 @@ class ArgoClient:
             raise ArgoRefusedError(answer.data.decode()[:500])
 
 
-def person(cluster: Cluster, *, command: Path) -> ArgoClient:
+def person(cluster: Cluster) -> ArgoClient:
     """Make the account of a person who may use Workflows, and connect as it."""
     namespace = cluster.settings.namespaces.workflows
     metadata = {"name": PERSON, "namespace": namespace}
@@ -110,5 +108,5 @@ def person(cluster: Cluster, *, command: Path) -> ArgoClient:
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
     token = client.ask("POST", f"{accounts}/{PERSON}/token", request)["status"]["token"]
     client.close()
-    server = f"{cluster.address('argo-server', namespace='argo')}:2746"
-    return ArgoClient(cluster=cluster, command=command, server=server, token=token)
+    server = cluster.reach("argo-server", namespace=cluster.argo_namespace, port=2746)
+    return ArgoClient(cluster=cluster, command=cluster.argo_command, server=server, token=token)

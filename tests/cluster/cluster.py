@@ -11,49 +11,66 @@ import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pipelines.settings import Settings
-from tests.cluster import argo, box, network, node
+from tests.cluster import argo, box, existing, network, node
 from tests.cluster.argo import Options
 from tests.cluster.box import Box
+from tests.cluster.existing import Existing
 from tests.cluster.folders import folders, say
 from tests.cluster.images import Images, images
-from tests.cluster.installation import Kubectl, settings_for
+from tests.cluster.installation import Kubectl, install, prepare, settings_for
 from tests.cluster.network import Network
 from tests.cluster.packages import install_packages
 from tests.cluster.programs import programs
 from tests.cluster.readiness import ClusterError, leads, until
-from tests.cluster.starting import apply, boot, install_all
+from tests.cluster.starting import apply, boot, install_all, until_webhooks_are_taken
 from tests.control_plane.binaries import lock
 from tests.doubles.platform.client import Client
+from tests.doubles.platform.platform import install_crd
 
 _FILE = "cluster.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A running cluster."""
+    """A running cluster.
 
-    network: Network
+    Attributes:
+        host: This machine's address, as pods reach it.
+        image: Name of the steps' image.
+        agent_image: Name of the image that agents run.
+        argo_namespace: Where Argo's controller and server are.
+        folder: Where its settings and manifests are.
+        own: Whether this tier made it, so that its servers may be killed and its network cut.
+    """
+
+    kubeconfig: Path
+    folder: Path
+    host: str
     settings: Settings
-    images: Images
+    image: str
+    agent_image: str
+    argo_namespace: str = argo.NAMESPACE
+    own: bool = True
 
     @property
     def kubectl(self) -> Kubectl:
         """Run kubectl as the administrator."""
-        return Kubectl(kubeconfig=folders().kubeconfig)
+        return Kubectl(kubeconfig=self.kubeconfig)
 
     def client(self) -> Client:
         """A client of the administrator's."""
-        return Client.from_kubeconfig(folders().kubeconfig, user_agent="cluster-tests")
+        return Client.from_kubeconfig(self.kubeconfig, user_agent="cluster-tests")
 
     @property
     def box(self) -> Box:
         """The namespaces that it runs in."""
-        found = box.find(folders().run)
+        found = box.find(folders().run) if self.own else None
         if found is None:
-            raise ClusterError("the cluster has been ended")
+            raise ClusterError("the cluster has been ended, or is not this tier's own")
         return found
 
     def processes(self) -> str:
@@ -61,14 +78,22 @@ class Cluster:
         return self.box.run("ps", "-eo", "args")
 
     @property
+    def argo_command(self) -> Path:
+        """The `argo` command."""
+        return programs().workflows / "argo" if self.own else existing.argo_command()
+
+    @property
     def webhook(self) -> str:
         """Where the EventSource takes webhooks."""
         source, namespace = self.settings.events.event_source, self.settings.namespaces.events
-        return f"http://{self.address(f'{source}-eventsource-svc', namespace=namespace)}:12000/github/webhook"
+        return f"http://{self.reach(f'{source}-eventsource-svc', namespace=namespace, port=12000)}/github/webhook"
 
-    def address(self, service: str, *, namespace: str) -> str:
-        """A service's address, which this machine can reach."""
-        return self.kubectl("-n", namespace, "get", "service", service, "--output=jsonpath={.spec.clusterIP}")
+    def reach(self, service: str, *, namespace: str, port: int) -> str:
+        """Host and port by which this machine reaches a service."""
+        if not self.own:
+            return existing.forward(self.kubectl.command(), service=service, namespace=namespace, port=port)
+        ip = self.kubectl("-n", namespace, "get", "service", service, "--output=jsonpath={.spec.clusterIP}")
+        return f"{ip}:{port}"
 
 
 def up(options: Options | None) -> Cluster:
@@ -77,6 +102,8 @@ def up(options: Options | None) -> Cluster:
     Raises:
         ClusterError: It did not become ready.
     """
+    if known := existing.given():
+        return _joined(known)
     if os.geteuid() != 0:
         raise ClusterError("a real cluster makes namespaces and cgroups: run this as root")
     began = time.monotonic()
@@ -92,27 +119,55 @@ def up(options: Options | None) -> Cluster:
             node.load(found, made)
             _write(Network(number=state["network"]["number"]), options or Options(**state["options"]))
         cluster = _cluster(made)
-        install_all(cluster, options=Options(**(_state() or {})["options"]))
+        state = _state() or {}
+        addresses = Network(number=state["network"]["number"])
+        install_all(cluster, made, addresses, options=Options(**state["options"]))
     say(f"ready after {time.monotonic() - began:.0f} s: export KUBECONFIG={folders().kubeconfig}")
     return cluster
 
 
+def _joined(known: Existing) -> Cluster:
+    """Install the project in a cluster that somebody else runs."""
+    folder = folders().root / "cluster-existing"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = settings_for(known.host, known.image, folder=folder)
+    cluster = Cluster(
+        kubeconfig=known.kubeconfig,
+        folder=folder,
+        host=known.host,
+        settings=settings,
+        image=known.image,
+        agent_image=known.agent_image,
+        argo_namespace=known.argo_namespace,
+        own=False,
+    )
+    client = cluster.client()
+    install_crd(client)
+    client.close()
+    prepare(cluster.kubectl, settings)
+    install(cluster.kubectl, settings, folder=folder / "rendered")
+    until_webhooks_are_taken(cluster)
+    return cluster
+
+
 def configure(cluster: Cluster, options: Options) -> None:
-    """Let Argo's controller run with other options; everything else stays as it is.
+    """Let Argo's controller run with other options, unless it is somebody else's; everything else stays as it is.
 
     Raises:
         ClusterError: It did not become ready.
     """
+    if not cluster.own:
+        return
     state = _state()
     assert state is not None
     if Options(**state["options"]) == options:
         return
     managed = cluster.settings.namespaces.workflows
-    apply(cluster.kubectl, argo.workflows(cluster.images, managed=managed, options=options))
+    apply(cluster.kubectl, argo.workflows(images(programs()), managed=managed, options=options))
     client = cluster.client()
     until(lambda: leads(client, argo.NAMESPACE), box=cluster.box, what=f"Argo's controller leads with {options}")
     client.close()
-    _write(cluster.network, options)
+    _write(Network(number=state["network"]["number"]), options)
 
 
 def down() -> None:
@@ -156,6 +211,12 @@ def _cluster(made: Images) -> Cluster:
     state = _state()
     if state is None:
         raise ClusterError("there is no cluster: make cluster-up")
-    addresses = Network(number=state["network"]["number"])
-    settings = settings_for(addresses, made.steps, folder=folders().run)
-    return Cluster(network=addresses, settings=settings, images=made)
+    host, image = Network(number=state["network"]["number"]).machine, made.steps.name
+    return Cluster(
+        kubeconfig=folders().kubeconfig,
+        folder=folders().run,
+        host=host,
+        settings=settings_for(host, image, folder=folders().run),
+        image=image,
+        agent_image=made.python.name,
+    )

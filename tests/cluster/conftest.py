@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,10 +11,31 @@ import pytest
 
 from tests.cluster.argo import Options
 from tests.cluster.cluster import Cluster, configure, up
+from tests.cluster.existing import SWITCH, given
+from tests.cluster.readiness import ClusterError
 from tests.cluster.stage import Stage
 from tests.cluster.surroundings import Surroundings, surroundings
 
 HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let these tests run in a cluster that somebody else runs."""
+    parser.addoption("--existing", action="store_true", help="use the cluster of KUBECONFIG: tests/cluster/existing.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say at once what is missing for that.
+
+    Raises:
+        UsageError: The environment does not tell all of it.
+    """
+    if config.getoption("--existing"):
+        os.environ[SWITCH] = "1"
+    try:
+        given()
+    except ClusterError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,8 +45,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
             if not item.get_closest_marker("timeout"):
                 item.add_marker(pytest.mark.timeout(180, func_only=True))
+    known = given()
+    for item in items if known else ():
+        if reason := _not_there(item, referencing=known.referencing if known else ""):
+            item.add_marker(pytest.mark.skip(reason=reason))
     # Tests that want the same of Argo come together: its controller takes half a minute to change.
     items.sort(key=lambda item: str(_options(item)))
+
+
+def _not_there(item: pytest.Item, *, referencing: str) -> str:
+    """Why a test cannot run in a cluster that somebody else runs; empty if it can."""
+    if item.get_closest_marker("own_cluster"):
+        return "kills servers, cuts the network or goes to pods by their addresses: only in the cluster that these tests make"
+    mark = item.get_closest_marker("argo")
+    wanted = mark.kwargs.get("referencing", referencing) if mark else referencing
+    return "" if wanted == referencing else f"wants Argo's templateReferencing {wanted}: E2E_REFERENCING says otherwise"
 
 
 def _options(item: pytest.Item) -> Options:

@@ -16,8 +16,6 @@ from pathlib import Path
 from pipelines import names
 from pipelines.render import rendered, write
 from pipelines.settings import Settings
-from tests.cluster.images import Image
-from tests.cluster.network import Network
 from tests.control_plane.binaries import find
 from tests.control_plane.installation import settings_with
 
@@ -39,22 +37,26 @@ class Kubectl:
         Raises:
             KubectlError: It failed.
         """
-        command = [str(find().kubectl), "--kubeconfig", str(self.kubeconfig), *arguments]
+        command = [*self.command(), *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
             raise KubectlError(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()[-2000:]}")
         return done.stdout
+
+    def command(self) -> list[str]:
+        """How it begins."""
+        return [str(find().kubectl), "--kubeconfig", str(self.kubeconfig)]
 
 
 class KubectlError(Exception):
     """kubectl failed."""
 
 
-def settings_for(network: Network, image: Image, *, folder: Path, changes: Mapping[str, str] | None = None) -> Settings:
-    """The shipped settings for this cluster, with further texts replaced if need be."""
+def settings_for(host: str, image: str, *, folder: Path, changes: Mapping[str, str] | None = None) -> Settings:
+    """The shipped settings with GitHub's double on this host, and with further texts replaced if need be."""
     changed = {
-        '"https://api.github.com"': f'"http://{network.machine}:{GITHUB_PORT}"',
-        '"agent-cancellation:0.1.0"': f'"{image.name}"',
+        '"https://api.github.com"': f'"http://{host}:{GITHUB_PORT}"',
+        '"agent-cancellation:0.1.0"': f'"{image}"',
     }
     return settings_with(changed | dict(changes or {}), folder=folder)
 

@@ -24,18 +24,20 @@ class ClusterError(Exception):
     """The cluster did not become ready; the message ends with logs."""
 
 
-def until(condition: Callable[[], bool], *, box: Box, what: str) -> None:
-    """Wait for something, unless a server has ended meanwhile.
+def until(condition: Callable[[], bool], *, box: Box | None, what: str) -> None:
+    """Wait for something, unless a server has ended meanwhile, as far as there are any to be known.
 
     Raises:
         ClusterError: In vain.
     """
     deadline = time.monotonic() + _DEADLINE_S
-    while time.monotonic() < deadline and not box.ended():
+    while time.monotonic() < deadline and not (box and box.ended()):
         with suppress(urllib3.exceptions.HTTPError):
             if condition():
                 return
         time.sleep(0.1)
+    if box is None:
+        raise ClusterError(f"in vain until {what}")
     logs = "\n".join(f"--- {name} ended with {code}\n{box.tail(name)}" for name, code in box.ended().items())
     raise ClusterError(f"in vain until {what}; see {box.folder}\n{logs}")
 

@@ -17,7 +17,7 @@ from tests.cluster.images import Images
 from tests.cluster.installation import Kubectl, KubectlError, install, prepare
 from tests.cluster.network import Network
 from tests.cluster.programs import Programs
-from tests.cluster.readiness import deployed, leads, until
+from tests.cluster.readiness import ClusterError, deployed, leads, until
 from tests.doubles.platform.client import Client
 from tests.doubles.platform.platform import install_crd
 
@@ -58,29 +58,38 @@ def boot(built: Programs, made: Images) -> Network:
     return addresses
 
 
-def install_all(cluster: Cluster, *, options: Options) -> None:
+def install_all(cluster: Cluster, made: Images, addresses: Network, *, options: Options) -> None:
     """Install Argo and the project, and wait until all of it works."""
     kubectl, settings, found = cluster.kubectl, cluster.settings, cluster.box
     say("installing Argo Workflows, Argo Events and agent-cancellation")
     prepare(kubectl, settings)
     kubectl("apply", "-f", "-", stdin=_json([_namespace(argo.NAMESPACE)]))
     spaces = settings.namespaces
-    apply(kubectl, argo.workflows(cluster.images, managed=spaces.workflows, options=options))
-    apply(kubectl, argo.events(cluster.images, cluster.network, namespace=spaces.events))
-    install(kubectl, settings, folder=folders().run / "rendered")
+    apply(kubectl, argo.workflows(made, managed=spaces.workflows, options=options))
+    apply(kubectl, argo.events(made, addresses, namespace=spaces.events))
+    install(kubectl, settings, folder=cluster.folder / "rendered")
     client = cluster.client()
     until(lambda: deployed(client, argo.NAMESPACE) == 2, box=found, what="Argo Workflows is deployed")
     until(lambda: leads(client, argo.NAMESPACE), box=found, what="Argo's controller leads")
     until(lambda: deployed(client, spaces.events) == 3, box=found, what="Argo Events is deployed")
-    until(lambda: _answers(cluster), box=found, what="the EventSource answers")
     client.close()
+    until_webhooks_are_taken(cluster)
+
+
+def until_webhooks_are_taken(cluster: Cluster) -> None:
+    """Wait until the EventSource answers.
+
+    Raises:
+        ClusterError: In vain.
+    """
+    until(lambda: _answers(cluster), box=cluster.box if cluster.own else None, what="the EventSource answers")
 
 
 def _answers(cluster: Cluster) -> bool:
     """Whether the EventSource's service is there and leads to it; whatever it answers to no webhook at all."""
     try:
         return urllib3.request("GET", cluster.webhook, retries=False, timeout=2.0).status > 0
-    except KubectlError:
+    except (KubectlError, ClusterError):
         return False
 
 

@@ -56,13 +56,13 @@ def surroundings(cluster: Cluster) -> Iterator[Surroundings]:
     double.add_repository(REPOSITORY, labels=["ready-for-qa", "remediation-in-progress", "skip-automation"])
     double.add_token(TOKEN)
     with (
-        listening(cluster.network.machine) as witness,
-        github_double.serve(double, host=cluster.network.machine, port=GITHUB_PORT),
+        listening(cluster.host) as witness,
+        github_double.serve(double, host=cluster.host, port=GITHUB_PORT),
     ):
         controller = PodController(
             client=client,
             namespace=cluster.settings.namespaces.agents,
-            image=cluster.images.python.name,
+            image=cluster.agent_image,
             witness=witness,
         )
         with running(controller, every_s=0.1):

@@ -23,6 +23,7 @@ def outcomes(record: dict[str, Any]) -> dict[str, str]:
     return {agent["uid"]: agent["outcome"] for agent in record["agents"]}
 
 
+@pytest.mark.own_cluster
 def test_an_agent_that_ignores_sigterm_is_forced_and_its_process_ends(stage: Stage) -> None:
     # Its pod asks for ten minutes, so that it is not the kubelet that ends it.
     run = stage.agent(how=Manner(exit_after_s=600.0, grace_s=600.0))

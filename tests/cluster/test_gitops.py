@@ -13,11 +13,9 @@ from pipelines.settings import Settings
 from steps.waiting import SUPERSEDED_BY
 from tests.cluster.argo_client import person
 from tests.cluster.cluster import Cluster, up
-from tests.cluster.folders import folders
 from tests.cluster.installation import install, settings_for
 from tests.cluster.moments import in_cancel, next_second, submitted
 from tests.cluster.outcome import settled
-from tests.cluster.programs import programs
 from tests.cluster.stage import Stage
 
 pytestmark = pytest.mark.timeout(400, func_only=True)
@@ -25,14 +23,14 @@ pytestmark = pytest.mark.timeout(400, func_only=True)
 OURS = "app.kubernetes.io/managed-by=agent-cancellation"
 
 
-def manifests() -> str:
+def manifests(cluster: Cluster) -> str:
     """The folder that is applied."""
-    return str(folders().run / "rendered")
+    return str(cluster.folder / "rendered")
 
 
 def versions(cluster: Cluster) -> dict[str, str]:
     """The resourceVersion of every object that is applied."""
-    found = json.loads(cluster.kubectl("get", "-k", manifests(), "--output=json"))["items"]
+    found = json.loads(cluster.kubectl("get", "-k", manifests(cluster), "--output=json"))["items"]
     return {f"{each['kind']} {each['metadata']['name']}": each["metadata"]["resourceVersion"] for each in found}
 
 
@@ -46,16 +44,16 @@ def restored() -> Iterator[None]:
 def another_version(cluster: Cluster, folder: Path) -> Settings:
     """Settings that change the WorkflowTemplate, the steps' environment and the Sensor."""
     changes = {"retries = 3 ": "retries = 4 ", "retries = 5 ": "retries = 4 ", "tolerance_s = 30": "tolerance_s = 31"}
-    return settings_for(cluster.network, cluster.images.steps, folder=folder, changes=changes)
+    return settings_for(cluster.host, cluster.image, folder=folder, changes=changes)
 
 
 def test_what_is_applied_again_changes_nothing(cluster: Cluster) -> None:
     before = versions(cluster)
-    told = cluster.kubectl("apply", "-k", manifests()).splitlines()
+    told = cluster.kubectl("apply", "-k", manifests(cluster)).splitlines()
     assert told
     assert [line for line in told if not line.endswith(" unchanged")] == []
     assert versions(cluster) == before
-    assert cluster.kubectl("diff", "-k", manifests()) == ""
+    assert cluster.kubectl("diff", "-k", manifests(cluster)) == ""
 
 
 @pytest.mark.argo(referencing="Strict")
@@ -82,6 +80,7 @@ def phase_of(workflow: dict[str, Any]) -> str:
     return f"superseded by {by}" if by else str(workflow["status"]["phase"])
 
 
+@pytest.mark.argo(referencing="Secure")
 def test_in_secure_mode_an_upgrade_holds_up_what_is_on_its_way_until_it_is_terminated(
     stage: Stage, restored: None, tmp_path: Path
 ) -> None:
@@ -93,7 +92,7 @@ def test_in_secure_mode_an_upgrade_holds_up_what_is_on_its_way_until_it_is_termi
     waiting = submitted(stage, stage.push(2))
     install(cluster.kubectl, another_version(cluster, tmp_path), folder=tmp_path / "rendered")
     stage.until(lambda: stage.record()["phase"] == "completed", what="the pod, which knows nothing of it, is done")
-    person(cluster, command=programs().workflows / "argo").run("terminate", running)
+    person(cluster).run("terminate", running)
     stage.all_ended()
     assert (stage.phase_of(running), stage.phase_of(waiting)) == ("Failed", "Error")
     next_second()
@@ -114,7 +113,7 @@ def test_what_is_removed_leaves_only_the_ledger_and_can_be_installed_again(
     stage.finished(push)
     epoch = stage.lease()["spec"]["leaseTransitions"]
 
-    cluster.kubectl("delete", "-k", manifests())
+    cluster.kubectl("delete", "-k", manifests(cluster))
     stage.until(lambda: remains(cluster) <= {"Lease", "Workflow", "Pod", "WorkflowTaskResult"}, what="all is gone")
     kept = cluster.kubectl("get", "namespaces", "--output=name").split()
     spaces = cluster.settings.namespaces

@@ -40,6 +40,8 @@ def test_a_pod_that_is_lost_while_it_waits_for_an_agent_is_repeated(stage: Stage
 def test_a_pod_that_is_lost_while_it_moves_labels_is_repeated(stage: Stage, befall: Befall) -> None:
     with in_main(stage) as name:
         befall(stage, name)
+        # Until its process has ended as well, it would go on as soon as GitHub answers.
+        stage.until(lambda: stage.record()["attempts"] == 2, what="the next attempt has begun", deadline_s=150)
     assert finished_all_the_same(stage, name)["attempts"] == 2
 
 

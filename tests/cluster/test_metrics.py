@@ -16,12 +16,11 @@ from tests.cluster import argo as installed
 from tests.cluster.argo_client import ArgoClient, person
 from tests.cluster.outcome import settled
 from tests.cluster.passes import a_pass
-from tests.cluster.programs import programs
 from tests.cluster.stage import Stage
 from tests.doubles.github import fail
 from tests.observability.server import Prometheus, Target, prometheus
 
-pytestmark = pytest.mark.timeout(420, func_only=True)
+pytestmark = [pytest.mark.timeout(420, func_only=True), pytest.mark.own_cluster]
 
 
 def address(stage: Stage, *, namespace: str, labels: str, port: int) -> str:
@@ -116,7 +115,7 @@ def test_a_failure_is_counted_with_its_error_although_main_never_ran(stage: Stag
 
 
 def test_a_pass_of_reconcile_leaves_every_number_and_the_zeros_of_all_counters(stage: Stage, found: Prometheus) -> None:
-    argo: ArgoClient = person(stage.cluster, command=programs().workflows / "argo")
+    argo: ArgoClient = person(stage.cluster)
     a_pass(stage, argo)
     for metric in metrics.OF_RECONCILE:
         query = f"count({metric.full_name})"

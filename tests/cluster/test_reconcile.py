@@ -17,7 +17,6 @@ from tests.cluster.installation import suspend
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.outcome import settled
 from tests.cluster.passes import a_pass
-from tests.cluster.programs import programs
 from tests.cluster.stage import Stage
 from tests.doubles.platform.controller import job_name
 
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.timeout(420, func_only=True)
 @pytest.fixture
 def argo(stage: Stage) -> ArgoClient:
     """Argo, as a person uses it."""
-    return person(stage.cluster, command=programs().workflows / "argo")
+    return person(stage.cluster)
 
 
 def until_repaired(stage: Stage, argo: ArgoClient, *, repaired: Callable[[], bool], passes: int) -> None:

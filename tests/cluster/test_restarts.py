@@ -13,7 +13,7 @@ from tests.cluster.restarts import kill_pods, nobody_listens, restart_api_server
 from tests.cluster.stage import Stage
 from tests.doubles.github.webhooks import Delivery
 
-pytestmark = pytest.mark.timeout(400, func_only=True)
+pytestmark = [pytest.mark.own_cluster, pytest.mark.timeout(400, func_only=True)]
 
 
 def is_taken(stage: Stage, delivery: Delivery) -> bool:

@@ -6,7 +6,6 @@ import pytest
 
 from tests.cluster.argo_client import ArgoClient, ArgoRefusedError, person
 from tests.cluster.outcome import settled
-from tests.cluster.programs import programs
 from tests.cluster.stage import Stage
 from tests.doubles.github import fail
 from tests.doubles.platform.controller import job_name
@@ -17,7 +16,7 @@ by_either = pytest.mark.parametrize("by", ["server", "command"])
 @pytest.fixture
 def argo(stage: Stage) -> ArgoClient:
     """Argo, as a person uses it."""
-    return person(stage.cluster, command=programs().workflows / "argo")
+    return person(stage.cluster)
 
 
 def failed(stage: Stage, *, attempts: int = 1) -> None:

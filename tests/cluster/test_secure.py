@@ -16,6 +16,8 @@ from tests.cluster.outcome import settled
 from tests.cluster.pods import step_pods
 from tests.cluster.stage import FINISHED, REPOSITORY, Stage, sha
 
+pytestmark = pytest.mark.argo(referencing="Secure")
+
 CONTAINER = {"image": "any", "command": ["sh"]}
 OWN = {"name": "own", "container": CONTAINER}
 

@@ -11,7 +11,6 @@ from pipelines import names
 from tests.cluster.argo_client import ArgoClient, person
 from tests.cluster.moments import in_cancel, submitted
 from tests.cluster.outcome import settled
-from tests.cluster.programs import programs
 from tests.cluster.stage import Stage
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 @pytest.fixture
 def argo(stage: Stage) -> ArgoClient:
     """Argo, as a person uses it."""
-    return person(stage.cluster, command=programs().workflows / "argo")
+    return person(stage.cluster)
 
 
 def the_next_push_finishes_it(stage: Stage, *, number: int) -> None:

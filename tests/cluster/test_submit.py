@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.argo_client import person
-from tests.cluster.folders import folders
-from tests.cluster.programs import programs
 from tests.cluster.stage import REPOSITORY, Stage, sha
 from tests.doubles.platform.controller import job_name
 
@@ -22,15 +20,22 @@ ROOT = Path(__file__).parents[2]
 def environment(stage: Stage, *, by: str) -> dict[str, str]:
     """What leads a laptop to the cluster."""
     if by == "argo server":
-        return person(stage.cluster, command=programs().workflows / "argo").environment
-    return {"PATH": os.environ["PATH"], "KUBECONFIG": str(folders().kubeconfig)}
+        return person(stage.cluster).environment
+    return {"PATH": os.environ["PATH"], "KUBECONFIG": str(stage.cluster.kubeconfig)}
 
 
 @pytest.mark.parametrize("by", ["argo server", "kubeconfig"])
 def test_a_developer_stops_the_stale_agents_of_a_branch(stage: Stage, by: str) -> None:
     run = stage.agent()
     stage.push()  # pushed, but its webhook never came
-    command = [sys.executable, "-m", "pipelines.submit", "--json", "--settings", str(folders().run / "settings.toml")]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.submit",
+        "--json",
+        "--settings",
+        str(stage.cluster.folder / "settings.toml"),
+    ]
     command += ["--repository", REPOSITORY, "--ref", stage.branch, "--sha", sha(stage.task, 1)]
     done = subprocess.run(
         command,

@@ -61,8 +61,7 @@ class Argo:
         story.workflows.append(workflow)
         while self.mutex and not self._may_begin(workflow):
             story.turns.give_up("waits for the mutex", for_s=2)
-            if self._phase(workflow) == FAILED:
-                self._check_ended(workflow)
+            if self.ended_meanwhile(workflow):
                 return
         self._held_by = workflow.name
         story.scene.argo.mark(workflow.name, RUNNING)
@@ -73,11 +72,14 @@ class Argo:
         if self._held_by == workflow.name:
             self._held_by = ""
 
-    def _check_ended(self, workflow: Workflow) -> None:
-        """Whoever was ended while it waited must have had nothing left to do."""
+    def ended_meanwhile(self, workflow: Workflow) -> bool:
+        """Whether somebody has ended a Workflow while it waited; it must have had nothing left to do."""
+        if self._phase(workflow) != FAILED:
+            return False
         record = self.story.scene.record()
         if not record.finished or record.push.pushed_at < workflow.push.pushed_at:
             self.story.noted.append(f"who is ended while it waits has nothing left to do: {workflow.name}")
+        return True
 
     def _phase(self, workflow: Workflow) -> str:
         home = self.story.scene.settings.namespaces.workflows
@@ -92,7 +94,7 @@ class Argo:
     def _attempts(self, workflow: Workflow) -> Exit:
         code: Exit | None = None
         for number in range(_ATTEMPTS):
-            code = self._pod(workflow, name=f"{workflow.name}-{number}")
+            code = self.pod(workflow, name=f"{workflow.name}-{number}")
             if code not in (None, Exit.TRY_AGAIN):
                 break
             if self.story.random.random() < 0.1:
@@ -100,11 +102,11 @@ class Argo:
                 return Exit.BUG
             self.story.turns.give_up("Argo's backoff", for_s=5 * 2**number)
         if code is not Exit.DONE:
-            self._step(fail, workflow, pod=f"{workflow.name}-exit")
+            self.step(fail, workflow, pod=f"{workflow.name}-exit")
             self.story.scene.end_pod(f"{workflow.name}-exit", phase="Succeeded")
         return Exit.BUG if code is None else code
 
-    def _pod(self, workflow: Workflow, *, name: str) -> Exit | None:
+    def pod(self, workflow: Workflow, *, name: str) -> Exit | None:
         """One attempt; None if the pod was killed.
 
         A pod takes more than a second to start (measured: 1.7 s), so the second of its Workflow's watermark, in which a
@@ -112,14 +114,15 @@ class Argo:
         """
         story = self.story
         story.turns.give_up("the pod starts", for_s=story.random.uniform(1.1, 3))
-        code = self._step(cancel, workflow, pod=name)
+        code = self.step(cancel, workflow, pod=name)
         if code is Exit.DONE:
             story.turns.give_up("hand-over", for_s=1)
-            code = self._step(settle, workflow, pod=name)
+            code = self.step(settle, workflow, pod=name)
         story.scene.end_pod(name, phase="Succeeded" if code is Exit.DONE else "Failed")
         return code
 
-    def _step(self, step: Callable[[Context], None], workflow: Workflow, *, pod: str) -> Exit | None:
+    def step(self, step: Callable[[Context], None], workflow: Workflow, *, pod: str) -> Exit | None:
+        """One container; None if it was killed."""
         assert self.story.turns.current is not None
         self.story.at_work[self.story.turns.current.name] = workflow
         return self._process(lambda: step(self._context(workflow, pod=pod)), name=f"{pod} {step.__name__}")

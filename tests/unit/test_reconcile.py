@@ -95,7 +95,7 @@ def check_done(scene: Scene) -> None:
     assert (record.phase, record.labels) == (Phase.COMPLETED, Labels.MOVED)
     assert scene.lease()["spec"]["holderIdentity"] == ""
     assert found(scene.reconcile()) == []
-    assert tries.REPAIRS not in scene.lease()["metadata"]["annotations"]
+    assert tries.read(scene.lease()["metadata"]).count == 0
 
 
 @pytest.mark.parametrize("how", ["terminated", "deleted"])
@@ -522,6 +522,59 @@ def test_a_document_that_cannot_be_written_keeps_no_cancellation_from_being_fini
     assert not tries.is_handed_over(scene.lease()["metadata"])
     assert tries.read(scene.lease()["metadata"]).count == 0
     assert any(event.get("error") == "TooLargeError" for event in scene.events())
+
+
+def terminate_repairs(scene: Scene) -> list[str]:
+    """A person terminates every repair before it has begun: no step of it ever runs; their names."""
+    names = [each["metadata"]["name"] for each in scene.repairs()]
+    for name in names:
+        scene.argo.mark(name, argo_controller.FAILED)
+    return names
+
+
+def test_a_lost_push_whose_repair_never_began_is_tried_again_and_then_left_to_a_person(scene: Scene) -> None:
+    """The task has no Lease that a step could have written to: reconcile makes one to count on."""
+    stale = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    scene.github.push("task-7-work", NEW)
+    scene.later(200)
+    names: list[str] = []
+    for _ in range(DEFAULTS.reconcile.tries):
+        scene.clock.jump(1000)
+        assert found(scene.reconcile()) == [(Kind.LOST_PUSH, Action.SUBMIT)]
+        names += terminate_repairs(scene)
+    scene.clock.jump(1000)
+    assert found(scene.reconcile()) == [(Kind.LOST_PUSH, Action.HAND_OVER)]
+    assert len(set(names)) == DEFAULTS.reconcile.tries, "each try is a Workflow of its own"
+    assert found(scene.reconcile()) == [(Kind.LOST_PUSH, Action.REPORT)]
+    assert scene.runs() == {stale}
+    (event,) = scene.api.list("events", namespace=HOME)
+    assert event["involvedObject"]["uid"] == scene.lease()["metadata"]["uid"]
+
+    # Somebody mends it and removes the label: it gets as many tries again.
+    without = {"metadata": {"labels": {tries.ATTENTION: None}}}
+    scene.api.patch("leases", scene.lease()["metadata"]["name"], without, namespace=HOME)
+    assert found(scene.reconcile()) == [(Kind.LOST_PUSH, Action.SUBMIT)]
+    (name,) = (each["metadata"]["name"] for each in scene.repairs())
+    assert name not in names
+    assert scene.run_repairs() == [Exit.DONE]
+    check_done(scene)
+
+
+def test_a_lease_that_was_only_made_to_count_on_is_deleted_like_any_other(scene: Scene) -> None:
+    run = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    scene.github.push("task-7-work", NEW)
+    scene.later(200)
+    scene.reconcile()
+    terminate_repairs(scene)
+    scene.api.delete("coderuns", run, namespace=AGENTS)
+    scene.later(60)
+    assert found(scene.reconcile()) == []
+    assert tries.read(scene.lease()["metadata"]).count == 0
+    scene.clock.jump(31 * 86400)
+    scene.reconcile()
+    assert scene.api.list("leases", namespace=HOME) == []
 
 
 def test_a_task_that_cannot_be_mended_does_not_keep_the_others_from_it(scene: Scene) -> None:

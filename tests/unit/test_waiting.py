@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from steps.cancel import cancel
 from steps.errors import Exit
-from steps.record import Phase
+from steps.record import Labels, Phase
 from steps.settle import settle
 from steps.waiting import SUPERSEDED_BY
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
-from tests.scene import DEFAULTS, NEW, NEWER, Scene, Workflow, ago
+from tests.scene import DEFAULTS, NEW, NEWER, Scene, Workflow, ago, parameters
 
 HOME = DEFAULTS.namespaces.workflows
 
@@ -51,8 +52,9 @@ def test_n_pushes_to_one_task_take_two_executions(scene: Scene) -> None:
     rest: list[Workflow] = []
 
     def arrive(_: object) -> None:
+        scene.later(1)
         while len(rest) < 24:
-            scene.later(1)
+            scene.later(0.5)
             rest.append(scene.workflow(sha=f"{len(rest) + 2:040x}"))
             scene.github.push("task-7-work", rest[-1].push.sha)
 
@@ -154,6 +156,102 @@ def test_a_cancellation_that_fails_ends_nobody(scene: Scene) -> None:
     assert scene.play(scene.workflow()) is Exit.FORBIDDEN
     assert scene.record().phase is Phase.FAILED
     assert phase(scene, older) == "Pending"
+
+
+# Webhooks tell the second of a push and no more: of several that wait, Argo may let any be next.
+
+
+def in_one_second(scene: Scene, count: int) -> list[Workflow]:
+    """Workflows of pushes of one second; the last is the head."""
+    pushed_at = scene.clock.now()
+    found = []
+    for number in range(count):
+        scene.github.push("task-7-work", f"{number + 100:040x}")
+        found.append(scene.workflow(sha=f"{number + 100:040x}", pushed_at=pushed_at))
+    return found
+
+
+def test_whoever_is_next_works_for_the_head_that_waits(scene: Scene) -> None:
+    scene.agent()
+    *others, head = in_one_second(scene, 4)
+    scene.later(2)
+    assert scene.play(others[1]) is Exit.DONE
+    assert scene.record().push == head.push
+    assert scene.record().labels is Labels.MOVED
+    assert set(scene.github.labels(1)) >= {"remediation-in-progress"}
+    assert [phase(scene, each) for each in (others[0], others[2], head)] == ["Failed"] * 3
+
+
+def test_one_that_is_superseded_works_for_the_head_that_waits(scene: Scene) -> None:
+    first, late, head = in_one_second(scene, 3)
+    for each in (late, head):  # their webhooks have not come yet
+        scene.api.delete("workflows", each.name, namespace=HOME)
+    assert scene.play(first) is Exit.DONE
+    assert scene.record().labels is Labels.HEAD_MOVED
+    late, head = (scene.workflow(sha=each.push.sha, pushed_at=each.push.pushed_at) for each in (late, head))
+    scene.later(2)
+    assert scene.play(late) is Exit.DONE
+    assert scene.record().push.sha == head.push.sha
+    assert scene.record().labels is Labels.MOVED
+    assert phase(scene, head) == "Failed"
+
+
+def test_what_the_head_that_waits_makes_stale_is_stopped_as_well(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    older = scene.workflow()
+    scene.later(3)
+    between = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    scene.github.push("task-7-work", NEWER)
+    head = scene.workflow(sha=NEWER)
+    # In the very second of the head's Workflow, and not there yet when the runs are listed.
+    just_then: list[str] = []
+    appear = Fault(
+        method="GET",
+        path="/workflows",
+        after=lambda _: just_then.append(scene.agent()["metadata"]["name"]),
+    )
+    scene.api.faults.add(appear)
+    assert scene.play(older) is Exit.DONE
+    assert scene.record().push == head.push
+    assert scene.record().watermark == head.created_at
+    assert just_then
+    assert scene.runs() == set()
+    assert {agent.name for agent in scene.record().agents} == {between, *just_then}
+
+
+def test_a_head_that_came_twice_reaches_no_further_than_its_first_webhook(scene: Scene) -> None:
+    first, head = in_one_second(scene, 2)
+    scene.later(5)
+    of_the_new_code = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    scene.workflow(sha=head.push.sha, pushed_at=head.push.pushed_at)
+    assert scene.play(first) is Exit.DONE
+    assert scene.runs() == {of_the_new_code}
+
+
+def test_nobody_works_for_a_dry_run_or_another_branch(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    older = scene.workflow()
+    scene.later(2)
+    scene.github.push("task-7-work", NEWER)
+    scene.workflow(sha=NEWER, dry_run=True)
+    elsewhere = scene.workflow(sha=NEWER)
+    arguments = parameters(replace(elsewhere.push, ref="refs/heads/task-7-other"))
+    changed = {"parameters": [{"name": name, "value": value} for name, value in arguments.items()]}
+    scene.api.patch("workflows", elsewhere.name, {"spec": {"arguments": changed}}, namespace=HOME)
+    assert scene.play(older) is Exit.DONE
+    assert scene.record().push == older.push
+    assert scene.record().labels is Labels.HEAD_MOVED
+
+
+def test_if_nobody_can_say_who_waits_each_works_for_itself(scene: Scene) -> None:
+    older, head = in_one_second(scene, 2)
+    scene.api.faults.add(Fault(method="GET", path="/workflows", status=403, reason="Forbidden", times=99))
+    assert scene.play(older) is Exit.DONE
+    assert scene.record().push == older.push
+    assert scene.play(head) is Exit.DONE
+    assert scene.record().push == head.push
 
 
 @pytest.mark.parametrize("status", [403, 500])

@@ -90,7 +90,7 @@ def _template(way: Way, cluster: Cluster) -> Json:
 
     def pod(name: str) -> Json:
         container = {
-            "image": cluster.images.python.name,
+            "image": cluster.agent_image,
             "imagePullPolicy": "IfNotPresent",
             "command": ["python3", "-c", _SCRIPT if name == "cancel" else "pass"],
             "env": [{"name": key, "value": value} for key, value in environment.items()],
