@@ -77,7 +77,9 @@ class Argo:
         if self._phase(workflow) != FAILED:
             return False
         record = self.story.scene.record()
-        if not record.finished or record.push.pushed_at < workflow.push.pushed_at:
+        # Seen late, the record may be of a newer push that is being worked on by now: that one answers this, too.
+        answered = record.finished and record.push.pushed_at == workflow.push.pushed_at
+        if not answered and record.push.pushed_at <= workflow.push.pushed_at:
             self.story.noted.append(f"who is ended while it waits has nothing left to do: {workflow.name}")
         return True
 

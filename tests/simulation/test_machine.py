@@ -11,7 +11,7 @@ from tests.simulation import plants
 from tests.simulation.machine import Task
 from tests.simulation.plants import Plant, blind_writes
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 TestTask = Task.TestCase
 # The same examples each time: new ones are for `make soak`, not for somebody who has changed something else.
@@ -35,6 +35,6 @@ TestTask.settings = settings(
 )
 def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch, plant: Plant) -> None:
     plant(monkeypatch)
-    found = settings(parent=TestTask.settings, max_examples=600, phases=[Phase.generate], report_multiple_bugs=False)
+    found = settings(parent=TestTask.settings, max_examples=2000, phases=[Phase.generate], report_multiple_bugs=False)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Task, settings=found)
