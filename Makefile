@@ -39,6 +39,7 @@ check: $(VENV)/.made ## lint, types, layering, and rendered/ up to date
 .PHONY: test
 test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kubernetes API server: about 7 minutes)
 	$(BIN)/python -m tests.schemas
+	$(BIN)/python -m tests.observability
 	$(BIN)/python -m tests.control_plane.binaries
 	$(BIN)/pytest $(TESTS)
 

@@ -56,6 +56,10 @@ def _run_rule(kind: RunKind) -> dict[str, Any]:
     return _rule(kind.group, kind.plural, *verbs)
 
 
+def _events(settings: Settings) -> list[dict[str, Any]]:
+    return [_rule("", "events", "create")] if settings.kubernetes.events else []
+
+
 def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
     """The account of the steps' pods."""
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
@@ -69,6 +73,7 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
             _rule("coordination.k8s.io", "leases", "get", "create", "update"),
             _rule("", "pods", "get"),  # is the holder of a Lease still alive?
             _rule("argoproj.io", "workflows", "list", "patch"),  # end those that wait with nothing left to do
+            *_events(settings),
             _rule("", "configmaps", "get", "update") | {"resourceNames": [settings.breaker.config_map]},
             _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's own executor, in the same pod
         ],
@@ -83,6 +88,7 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
             _rule("batch", "jobs", "list"),
             _rule("", "pods", "list", "delete"),
             _rule("", "configmaps", "get", "update"),
+            *_events(settings),
         ],
     )
 
@@ -100,7 +106,7 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
             _rule("coordination.k8s.io", "leases", "get", "list", "create", "update", "delete"),
             _rule("", "pods", "get", "list"),  # is the holder of a Lease still alive?
             _rule("argoproj.io", "workflows", "list", "create"),
-            _rule("", "events", "create"),
+            *_events(settings),
             _rule("", "configmaps", "get", "update") | {"resourceNames": [settings.breaker.config_map]},
             _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's own executor, in the same pod
         ],

@@ -24,7 +24,7 @@ from hera.workflows import (
 from hera.workflows import models as m
 from hera.workflows.models.io.k8s.apimachinery.pkg.util.intstr import IntOrString
 
-from pipelines import names, pods
+from pipelines import metrics, names, pods
 from steps.errors import Exit
 from steps.push import PARAMETERS
 from steps.settings import ENV
@@ -96,6 +96,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             ]
         ),
         on_exit=names.ON_EXIT,
+        metrics=metrics.of_a_push(),
         active_deadline_seconds=(rules.retries + 2) * rules.deadline_s,
         ttl_strategy=m.TTLStrategy(
             seconds_after_success=rules.keep_succeeded_s, seconds_after_failure=rules.keep_failed_s
@@ -104,7 +105,10 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
     ) as template:
         with ContainerSet(
             name=names.ENTRYPOINT,
-            volumes=pods.volumes(settings),
+            volumes=[*pods.volumes(settings), metrics.volume()],
+            # Mounted by the set, not by each container: only then does Argo know that it is no part of the image.
+            volume_mounts=[m.VolumeMount(name=metrics.VOLUME, mount_path=metrics.FOLDER)],
+            outputs=metrics.push_outputs(),
             active_deadline_seconds=rules.deadline_s,
             retry_strategy=RetryStrategy(
                 limit=rules.retries,

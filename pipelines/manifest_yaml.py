@@ -42,5 +42,5 @@ def dump(manifest: dict[str, Any]) -> str:
     """
     text = yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, width=2**31, allow_unicode=True)
     if yaml.safe_load(text) != manifest:
-        raise AssertionError(f"{manifest['kind']} {manifest['metadata']['name']} does not survive YAML")
+        raise AssertionError(f"{manifest.get('kind')} {manifest.get('metadata')} does not survive YAML")
     return text

@@ -10,6 +10,9 @@ from hera.workflows import models as m
 from hera.workflows.models import VolumeMount
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
 
+from pipelines import metrics
+from steps import measurements
+
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
@@ -35,6 +38,7 @@ def identity() -> list[Env | m.EnvVar]:
         Env(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
         _downward("POD_NAME", "metadata.name"),
         _downward("POD_UID", "metadata.uid"),
+        Env(name=measurements.ENV, value=metrics.FOLDER),
     ]
 
 

@@ -31,6 +31,7 @@ from steps.entrypoint import breakers, connect_github
 from steps.errors import Exit, StepError
 from steps.holder import Holder
 from steps.log import Log
+from steps.measurements import Measurements
 from steps.reconcile import Pass, sweep_once
 from steps.sweep import Sweep
 
@@ -49,6 +50,7 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
     log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
     kube = laptop.kube(settings, by=transport)
     known = breakers(settings, kube=kube, clock=clock, log=log)
+    measurements = Measurements()
     return Sweep(
         settings=settings,
         workflow="laptop",
@@ -56,11 +58,12 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
         started=clock.monotonic(),
         holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
         kube=kube,
-        github=partial(connect_github, replace(settings.github, handover=""), clock, known.github),
+        github=partial(connect_github, replace(settings.github, handover=""), clock, known.github, measurements),
         breakers=known,
         clock=clock,
         random=random.random,
         log=log,
+        measurements=measurements,
         dry_run=dry_run,
     )
 

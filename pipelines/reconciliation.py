@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hera.workflows import Container, CronWorkflow, Env, WorkflowTemplate
 from hera.workflows import models as m
 
-from pipelines import names, pods
+from pipelines import metrics, names, pods
 from steps.settings import ENV
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
         active_deadline_seconds=_DEADLINE_S,
         ttl_strategy=m.TTLStrategy(seconds_after_completion=settings.workflow.keep_succeeded_s),
         pod_gc=m.PodGC(strategy="OnWorkflowSuccess"),
+        metrics=metrics.of_reconcile(),
     ) as template:
         Container(
             name=names.RECONCILE,
@@ -46,7 +47,8 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
             env=[*pods.identity(), Env(name=ENV, value=settings.for_reconcile())],
             resources=pods.resources(settings),
             security_context=pods.RESTRICTED,
-            volumes=pods.volumes(settings),
+            volumes=[*pods.volumes(settings), metrics.volume()],
+            outputs=metrics.reconcile_outputs(),
         )
     return dict(template.to_dict())
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import access, sensor
+from pipelines import access, observability, sensor
 from pipelines.cancellation import breakers, limits, workflow_template
 from pipelines.manifest_yaml import dump
 from pipelines.reconciliation import reconcile_template, schedule
@@ -74,7 +74,18 @@ def rendered(settings: Settings) -> dict[str, str]:
         "metadata": {"name": "agent-cancellation"},
         "resources": list(files),
     }
-    return {"kustomization.yaml": HEADER + dump(kustomization)} | files
+    return {"kustomization.yaml": HEADER + dump(kustomization)} | files | _observability(settings)
+
+
+def _observability(settings: Settings) -> dict[str, str]:
+    """The folder for monitoring stacks, which the main kustomization leaves out."""
+    files = {
+        f"{each['kind'].lower()}-{each['metadata']['name']}.yaml": each for each in observability.manifests(settings)
+    }
+    listed = observability.kustomization(settings, resources=list(files))
+    written = {"kustomization.yaml": listed} | files | {observability.RULES: observability.rules(settings)}
+    found = {f"observability/{name}": HEADER + dump(each) for name, each in written.items()}
+    return found | {f"observability/{observability.DASHBOARD}": observability.dashboard_json()}
 
 
 def drift(files: dict[str, str], *, output: Path) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from steps.errors import BadInputError
-from steps.settings import Count, Name, PushSources, ReconcileSettings, StepSettings, load
+from steps.settings import Count, Name, PushSources, ReconcileSettings, Seconds, StepSettings, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,12 +79,37 @@ class EventRules(PushSources):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservabilityRules:
+    """When somebody is told, in rendered/observability."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    labels: Annotated[
+        dict[str, str],
+        Field(description="labels by which your Prometheus operator chooses PrometheusRules and PodMonitors"),
+    ]
+    runbook: Annotated[
+        str, Field(pattern=r"^https?://[^\s#]+$", description="where people read docs/operations.md; alerts link there")
+    ]
+    failing_percent: Annotated[
+        int, Field(ge=1, le=99, description="more failures than this of all cancellations within half an hour, and two")
+    ]
+    slow_s: Annotated[
+        Seconds, Field(description="one push in ten takes longer than this until its stale agents are gone")
+    ]
+    contended_s: Annotated[
+        Seconds, Field(description="one cancellation in ten waits longer than this for its start or its Lease")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(ReconcileSettings):
     """Everything that can be decided."""
 
     image: Image
     workflow: WorkflowRules
     events: EventRules
+    observability: ObservabilityRules
 
     def for_steps(self) -> str:
         """What the steps of a push find in their environment.

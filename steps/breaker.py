@@ -81,6 +81,11 @@ class Breaker:
         self._log = log
         self._known: Circuit | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether everybody may ask, as far as this process knows; asks nobody."""
+        return circuit.is_closed(self._last_known())
+
     def enter(self) -> float:
         """Ask for permission to ask the dependency.
 

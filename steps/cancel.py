@@ -19,6 +19,7 @@ from steps.claim import claim, decision
 from steps.decisions import raised
 from steps.entrypoint import run
 from steps.failure import failing
+from steps.measurements import Measure, Result
 from steps.push import check_time
 from steps.record import Labels, Outcome, Phase
 from steps.runs import judge_all, task_runs
@@ -43,9 +44,15 @@ def cancel(context: Context) -> None:
     check_time(context.push, created_at=context.created_at, rules=context.settings.push)
     if context.push.dry_run:
         preview(context)
+        context.measurements.tell(Measure.OUTCOME, Result.DRY_RUN)
         return
+    started_s, began = (context.clock.now() - context.created_at).total_seconds(), context.clock.monotonic()
     hold = context.lease().acquire(partial(_promising, context=context))
+    context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
+    if hold is None or hold.record.attempts == 1:  # a later attempt would count the earlier ones as waiting
+        context.measurements.set(Measure.START_S, started_s)
     if hold is None:
+        context.measurements.tell(Measure.OUTCOME, Result.SUPERSEDED)
         return
     context = replace(context, log=context.log.bind(epoch=hold.epoch))
     context.log.info("lease acquired", watermark=hold.record.watermark.isoformat(), attempt=hold.record.attempts)
@@ -75,13 +82,19 @@ def _cancel(context: Context, *, hold: Hold) -> None:
     if record.labels is Labels.SKIPPED:
         context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
         hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
+        context.measurements.tell(Measure.OUTCOME, Result.SKIPPED)
         return
     judged = judge_all(runs, record=record)
     for agent in judged.kept:
         context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)
     flag = partial(state.update, state.Change(in_progress=True), context=context, hold=hold)
     record = stopping.stop(record, judged=judged, context=context, hold=hold, before=flag)
-    hold.write(replace(record, proven_gone_at=context.clock.now()))
+    gone_at = context.clock.now()
+    hold.write(replace(record, proven_gone_at=gone_at))
+    if context.relay:
+        context.relay.leave(hold.body)
+    context.measurements.set(Measure.GONE_S, (gone_at - record.push.pushed_at).total_seconds())
+    context.measurements.set(Measure.STOPPED, sum(agent.outcome is Outcome.GONE for agent in record.agents))
     stopped = [agent.name for agent in record.agents if agent.outcome is not Outcome.KEPT]
     context.log.info("agents proven gone", count=len(stopped), agents=stopped)
 

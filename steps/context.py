@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from steps.holder import Holder
     from steps.kube import Kube
     from steps.log import Log
+    from steps.measurements import Measurements
     from steps.push import Push
+    from steps.relay import Relay
     from steps.settings import StepSettings
 
 
@@ -29,7 +31,10 @@ class Context:
         workflow: Name of the Workflow.
         created_at: Its creationTimestamp, as the API server stamped it.
         github: Connects, given what to call while waiting; without a credential, everything up to that point still
-        works. random: Uniform in [0, 1), for jitter.
+            works.
+        random: Uniform in [0, 1), for jitter.
+        measurements: Where what was measured is left, for the metrics.
+        relay: Where the pod's first container leaves the Lease for the second; None for nowhere.
     """
 
     push: Push
@@ -43,6 +48,8 @@ class Context:
     clock: Clock
     random: Callable[[], float]
     log: Log
+    measurements: Measurements
+    relay: Relay | None = None
 
     def lease(self) -> TaskLease:
         """The Lease of the push's task."""

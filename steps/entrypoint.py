@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from steps import push, settings
+from steps import measurements, push, settings
 from steps.breaker import Breaker, Breakers, mounted
 from steps.clock import SystemClock
 from steps.context import Context
@@ -24,6 +24,7 @@ from steps.errors import BadInputError, Exit, StepError, TerminatedError
 from steps.holder import Holder
 from steps.kube import Kube
 from steps.log import Log
+from steps.relay import Relay
 from steps.transport import connect
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from steps.clock import Clock
     from steps.github import GitHub
+    from steps.measurements import Measurements
     from steps.settings import GitHubRules
 
 C = TypeVar("C")
@@ -49,7 +51,7 @@ def run(step: Callable[[Context], None]) -> int:
     return run_with(step, prepare=_context)
 
 
-def run_with(step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str], Clock, Log], C]) -> int:
+def run_with(step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str], Clock, Log, Measurements], C]) -> int:
     """Run a step as the container's process.
 
     Args:
@@ -61,13 +63,16 @@ def run_with(step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str],
     """
     clock = SystemClock()
     log = Log(clock=clock).bind(step=step.__name__)
+    measured = measurements.from_env(os.environ)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        step(prepare(os.environ, clock, log))
+        step(prepare(os.environ, clock, log, measured))
     except StepError as error:
+        measured.failed(type(error).__name__)
         log.error(str(error), error=type(error).__name__, exit=int(error.exit))
         return error.exit
     except Exception as error:  # noqa: BLE001 - the last place to turn anything into an exit code
+        measured.failed(measurements.UNEXPECTED)
         where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         log.error("unexpected error: please report it", error=type(error).__name__, where=where, exit=int(Exit.BUG))
         return Exit.BUG
@@ -110,7 +115,7 @@ def breakers(rules: settings.StepSettings, *, kube: Kube, clock: Clock, log: Log
     return Breakers(github=breaker("github"), agents=breaker("agents"))
 
 
-def _context(env: Mapping[str, str], clock: Clock, log: Log) -> Context:
+def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements) -> Context:
     rules = settings.from_env(env, settings.StepSettings)
     pushed = push.from_env(env, rules=rules.push)
     holder, created_at = check_pod(env)
@@ -124,15 +129,19 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log) -> Context:
         created_at=created_at,
         holder=holder,
         kube=kube,
-        github=partial(connect_github, rules.github, clock, known.github),
+        github=partial(connect_github, rules.github, clock, known.github, measured),
         breakers=known,
         clock=clock,
         random=random.random,
         log=log,
+        measurements=measured,
+        relay=Relay(path=Path(rules.lease.handover)) if rules.lease.handover else None,
     )
 
 
-def connect_github(rules: GitHubRules, clock: Clock, breaker: Breaker, keep: Callable[[], None]) -> GitHub:
+def connect_github(
+    rules: GitHubRules, clock: Clock, breaker: Breaker, measured: Measurements, keep: Callable[[], None]
+) -> GitHub:
     """A connection with the mounted credentials.
 
     Raises:
@@ -145,5 +154,12 @@ def connect_github(rules: GitHubRules, clock: Clock, breaker: Breaker, keep: Cal
     handover = Handover(path=Path(rules.handover)) if rules.handover else None
     auth = credentials(Path(rules.credentials_dir), handover=handover)
     return GitHub(
-        auth=auth, rules=rules, clock=clock, random=random.random, keep=keep, breaker=breaker, handover=handover
+        auth=auth,
+        rules=rules,
+        clock=clock,
+        random=random.random,
+        keep=keep,
+        breaker=breaker,
+        measurements=measured,
+        handover=handover,
     )

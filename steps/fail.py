@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from steps import state
 from steps.entrypoint import run
+from steps.events import Reason, tell
 from steps.record import Phase
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def fail(context: Context) -> None:
     message = f"cancellation for {hold.record.push.sha[:12]} failed: {hold.record.errors[-1]}"
     state.update(state.Change(in_progress=False, message=message), context=context, hold=hold)
     hold.release(hold.record)
+    tell(Reason.FAILED, f"{message}. Reconcile takes it up again", context=context, hold=hold)
     context.log.error(
         "cancellation failed", epoch=hold.epoch, attempts=hold.record.attempts, last=hold.record.errors[-1]
     )

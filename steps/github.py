@@ -8,6 +8,7 @@ authentication and transport with its own retries switched off, because they rep
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,16 +19,18 @@ from steps.activity import Activity
 from steps.backoff import backoff
 from steps.clock import parse_stamp
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
+from steps.measurements import Measure
 from steps.record import PullRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from github import Auth
 
     from steps.breaker import Breaker
     from steps.clock import Clock
     from steps.credentials import Handover
+    from steps.measurements import Measurements
     from steps.settings import GitHubRules
 
 _SECONDARY_LIMIT_S = 60.0
@@ -46,6 +49,7 @@ class GitHub:
         random: Callable[[], float],
         keep: Callable[[], None],
         breaker: Breaker,
+        measurements: Measurements,
         handover: Handover | None = None,
     ) -> None:
         """Connect.
@@ -57,6 +61,7 @@ class GitHub:
             random: Uniform in [0, 1), for jitter.
             keep: Called about once a second while waiting, to renew a hold.
             breaker: Shared by all pods: whether GitHub may be asked at all.
+            measurements: Where the number of requests and their time is left.
             handover: Where an App's token is left for the pod's other container.
         """
         self._requester = Github(
@@ -72,6 +77,7 @@ class GitHub:
         self._random = random
         self._keep = keep
         self._breaker = breaker
+        self._measurements = measurements
         self._handover = handover
 
     def open_pull_requests(self, *, repository: str, branch: str) -> list[PullRequest]:
@@ -138,9 +144,10 @@ class GitHub:
             signed_in = False
             self._wait_for_others(deadline=deadline)
             try:
-                self._sign_in()
-                signed_in = True
-                _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                with self._measured():
+                    self._sign_in()
+                    signed_in = True
+                    _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
             except GithubException as error:
                 problem = _meaning(f"{verb} {path}", error, now=self._clock.now().timestamp())
                 if isinstance(problem, NotFoundError) and not signed_in:
@@ -177,6 +184,20 @@ class GitHub:
             self._breaker.limited(problem.retry_after_s or _SECONDARY_LIMIT_S)
             return True
         return self._breaker.failed()
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        """Count a request and its time; a refusal is an answer, an outage is none."""
+        began, result = self._clock.monotonic(), Measure.GITHUB_FAILED
+        try:
+            yield
+            result = Measure.GITHUB_ANSWERED
+        except GithubException as error:
+            result = Measure.GITHUB_FAILED if error.status >= 500 else Measure.GITHUB_ANSWERED  # noqa: PLR2004 - HTTP
+            raise
+        finally:
+            self._measurements.add(result, 1)
+            self._measurements.add(Measure.GITHUB_S, self._clock.monotonic() - began)
 
     def _sign_in(self) -> None:
         """Fetch an App's token (once), apart from any request, so that its refusal isn't taken for the repository's."""

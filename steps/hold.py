@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from steps.clock import micro_stamp
 from steps.errors import ConflictError, LockLostError, NotFoundError, UnavailableError
+from steps.events import About, of_lease
 from steps.kube import LEASES
 from steps.record import dump
 
@@ -102,16 +103,31 @@ class Hold:
         self._body = body
         self._holder = holder
         self._sent_at = sent_at
+        # Why nothing may be written any more: what was read then is somebody else's, and would be overwritten.
+        self._lost = ""
         self._lock = Lock()
         self.epoch = epoch
         self.record = record
+
+    @property
+    def body(self) -> Json:
+        """The Lease as it was written last."""
+        return self._body
+
+    @property
+    def lease(self) -> About:
+        """The Lease, as an Event names it."""
+        metadata = self._body["metadata"]
+        return of_lease(metadata["name"], uid=metadata["uid"], namespace=metadata["namespace"])
 
     def check(self) -> None:
         """Fail unless the hold can still be shown. Cheap; called right before every side effect, from any thread.
 
         Raises:
-            LockLostError: The renew deadline is over.
+            LockLostError: The renew deadline is over, or somebody else was seen to have the Lease.
         """
+        if self._lost:
+            raise LockLostError(self._lost)
         if self._clock.monotonic() - self._sent_at >= self._rules.renew_deadline_s:
             raise LockLostError(
                 f"the hold of epoch {self.epoch} was not renewed within {self._rules.renew_deadline_s:g} s"
@@ -162,7 +178,8 @@ class Hold:
             try:
                 self._body = self._kube.replace(LEASES, namespace=wanted["metadata"]["namespace"], body=wanted)
             except NotFoundError as error:
-                raise LockLostError("the Lease was deleted while it was held") from error
+                self._lost = "the Lease was deleted while it was held"
+                raise LockLostError(self._lost) from error
             except (ConflictError, UnavailableError) as error:
                 if attempt == _WRITE_ATTEMPTS - 1:
                     raise
@@ -184,5 +201,6 @@ class Hold:
             if same_record and spec.get("renewTime") == wanted["spec"]["renewTime"]:
                 return True
         if found != (self._holder, self.epoch):
-            raise LockLostError(f"the Lease is held by {found[0] or 'nobody'} in epoch {found[1]}") from error
+            self._lost = f"the Lease is held by {found[0] or 'nobody'} in epoch {found[1]}"
+            raise LockLostError(self._lost) from error
         return False

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from steps.clock import parse_stamp
 from steps.errors import ConflictError, LockBusyError, LockLostError, NotFoundError, UnavailableError
+from steps.events import About, of_lease
 from steps.hold import RECORD, Hold, render
 from steps.holder import is_dead
 from steps.kube import LEASES
@@ -52,6 +53,12 @@ class Snapshot:
     epoch: int
     renewed_at: str
     duration_s: float | None
+
+    @property
+    def about(self) -> About:
+        """The Lease, as an Event names it."""
+        metadata = self.body["metadata"]
+        return of_lease(metadata["name"], uid=metadata["uid"], namespace=metadata["namespace"])
 
     def record(self) -> Record | None:
         """The ledger.

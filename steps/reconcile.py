@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steps import retention, tries
+from steps import census, retention, tries
 from steps.entrypoint import breakers, check_pod, connect_github, run_with
 from steps.errors import StepError, TerminatedError
 from steps.findings import find
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from steps.clock import Clock
     from steps.log import Log
+    from steps.measurements import Measurements
 
 # A new pod starts each minute; this one has to be gone by then.
 _MINUTE_S = 60.0
@@ -92,20 +93,26 @@ def sweep_once(sweep: Sweep) -> Pass:
     for intent in intents:
         _tell(intent, sweep=sweep)
     idle = tuple(retention.outdated(Look.at(seen, settings=sweep.settings), findings))
+    mended: list[Intent] = []
     if not sweep.dry_run:
-        for intent in intents:
-            _guarded(partial(_mend, intent, sweep=sweep), task=intent.finding.task, sweep=sweep)
+        mended += [
+            intent
+            for intent in intents
+            if _guarded(partial(_mend, intent, sweep=sweep), task=intent.finding.task, sweep=sweep)
+        ]
         for ledger in healthy(seen, findings):
             _guarded(partial(tries.forget, ledger.name, sweep=sweep), task=ledger.task, sweep=sweep)
         for ledger in idle:
             _guarded(partial(retention.collect, ledger, sweep=sweep), task=ledger.task, sweep=sweep)
+    seconds = sweep.clock.monotonic() - began
+    census.measure(seen, intents=intents, mended=mended, seconds=seconds, sweep=sweep)
     sweep.log.info(
         "pass done",
         tasks=len(seen.ledgers),
         findings=len(findings),
         repairs=sum(intent.action in (Action.SUBMIT, Action.REOPEN) for intent in intents),
         idle=len(idle),
-        seconds=round(sweep.clock.monotonic() - began, 3),
+        seconds=round(seconds, 3),
         dry_run=sweep.dry_run,
     )
     return Pass(intents=intents, idle=idle, unread=seen.unread)
@@ -137,8 +144,8 @@ def _mend(intent: Intent, *, sweep: Sweep) -> None:
         count(intent, sweep=sweep)
 
 
-def _guarded(do: Callable[[], None], *, task: str, sweep: Sweep) -> None:
-    """Do something for one task; whatever goes wrong is said and stays with that task."""
+def _guarded(do: Callable[[], None], *, task: str, sweep: Sweep) -> bool:
+    """Do something for one task; whatever goes wrong is said and stays with that task. Whether it was done."""
     try:
         do()
     except TerminatedError:
@@ -148,9 +155,12 @@ def _guarded(do: Callable[[], None], *, task: str, sweep: Sweep) -> None:
     except Exception as error:  # noqa: BLE001 - the other tasks must not pay for a bug; its text could quote anything
         where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         sweep.log.error("unexpected error: please report it", task=task, error=type(error).__name__, where=where)
+    else:
+        return True
+    return False
 
 
-def _sweep(env: Mapping[str, str], clock: Clock, log: Log) -> Sweep:
+def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements) -> Sweep:
     settings = from_env(env, ReconcileSettings)
     holder, created_at = check_pod(env)
     # Rate limits are waited for by the next pass; and there is no second container to hand a token to.
@@ -164,11 +174,12 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log) -> Sweep:
         started=clock.monotonic(),
         holder=holder,
         kube=kube,
-        github=partial(connect_github, github, clock, known.github),
+        github=partial(connect_github, github, clock, known.github, measured),
         breakers=known,
         clock=clock,
         random=random.random,
         log=log,
+        measurements=measured,
         dry_run=settings.reconcile.dry_run,
     )
 

@@ -11,11 +11,11 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps import state, tries
+from steps import events, state, tries
 from steps.clock import stamp
 from steps.errors import ConflictError, NotFoundError, StepError
 from steps.hold import REPOSITORY, repository_label
-from steps.kube import CONFIG_MAPS, EVENTS, LEASES, WORKFLOWS
+from steps.kube import CONFIG_MAPS, LEASES, WORKFLOWS
 from steps.lease import lease_name
 from steps.plan import Action
 from steps.push import RECONCILE
@@ -25,7 +25,6 @@ from steps.workflow import REPAIR, workflow
 if TYPE_CHECKING:
     from steps.findings import Finding
     from steps.hold import Hold
-    from steps.kube import Json
     from steps.ledger import Ledger
     from steps.plan import Intent
     from steps.record import Record
@@ -180,11 +179,21 @@ def _change_document(finding: Finding, change: state.Change, *, sweep: Sweep) ->
 def _call(intent: Intent, *, sweep: Sweep) -> None:
     """Label the Lease and leave an Event; the log line is what an alert counts."""
     finding, ledger = intent.finding, _known(intent.finding.ledger)
-    namespace = sweep.settings.namespaces.workflows
-    try:
-        sweep.kube.create(EVENTS, namespace=namespace, body=_event(intent, ledger=ledger, sweep=sweep))
-    except ConflictError:
-        sweep.log.info("the Event is there already", lease=ledger.name)
+    if sweep.settings.kubernetes.events:
+        about = events.of_lease(ledger.name, uid=ledger.uid, namespace=sweep.settings.namespaces.workflows)
+        advice = (
+            finding.advice or f"see the log of its last Workflow, then remove label {tries.ATTENTION} from the Lease"
+        )
+        message = f"{finding.kind}: {finding.detail[:500]}. {intent.why or 'Not mended by itself'}. {advice[:300]}"
+        body = events.event(
+            about,
+            reason=events.Reason.NEEDS_ATTENTION,
+            message=message,
+            once=ledger.resource_version,
+            component=RECONCILE,
+            now=sweep.now(),
+        )
+        events.send(body, kube=sweep.kube)
     tries.hand_over(ledger.name, sweep=sweep)
     sweep.log.error(
         "needs attention",
@@ -195,28 +204,3 @@ def _call(intent: Intent, *, sweep: Sweep) -> None:
         detail=finding.detail,
         advice=f"mend it, then remove label {tries.ATTENTION} from the Lease",
     )
-
-
-def _event(intent: Intent, *, ledger: Ledger, sweep: Sweep) -> Json:
-    now, namespace = stamp(sweep.now()), sweep.settings.namespaces.workflows
-    finding = intent.finding
-    advice = finding.advice or f"see the log of its last Workflow, then remove label {tries.ATTENTION} from the Lease"
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{ledger.name}.{ledger.resource_version}", "namespace": namespace},
-        "involvedObject": {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "name": ledger.name,
-            "namespace": namespace,
-            "uid": ledger.uid,
-        },
-        "type": "Warning",
-        "reason": "NeedsAttention",
-        "message": f"{finding.kind}: {finding.detail[:500]}. {intent.why or 'Not mended by itself'}. {advice[:300]}",
-        "source": {"component": RECONCILE},
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-    }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from steps import fieldpath
 from steps.clock import parse_stamp
 from steps.decisions import Action, Facts, Policy, Verdict, decide_run
+from steps.events import About
 from steps.kube import Resource
 from steps.record import Agent, Outcome
 
@@ -42,14 +43,20 @@ def repository_of(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """An agent run as it was read."""
+    """An agent run as it was read; `object_kind` is what its manifest calls the kind, such as CodeRun."""
 
     kind: RunKind
+    object_kind: str
     name: str
     uid: str
     resource_version: str
     job: str
     facts: Facts
+
+    def about(self, *, namespace: str) -> About:
+        """The run, as an Event names it."""
+        version = f"{self.kind.group}/{self.kind.version}" if self.kind.group else self.kind.version
+        return About(api_version=version, kind=self.object_kind, namespace=namespace, name=self.name, uid=self.uid)
 
     def as_agent(self, *, outcome: Outcome, reason: str) -> Agent:
         """The run's line in the record."""
@@ -70,6 +77,8 @@ def parse_run(obj: Json, *, kind: RunKind) -> Run:
     metadata = obj["metadata"]
     return Run(
         kind=kind,
+        # Items of a list of Kubernetes' own kinds do not repeat what they are; those kinds are called like Job and Pod.
+        object_kind=obj.get("kind") or kind.plural.removesuffix("s").capitalize(),
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],

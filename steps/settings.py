@@ -87,6 +87,13 @@ class LeaseRules:
     ]
     retry_every_s: Annotated[Seconds, Field(description="how often a waiter looks, plus up to a fifth of jitter")]
     acquire_timeout_s: Annotated[Seconds, Field(description="a waiter gives up (exit 75) after this long")]
+    handover: Annotated[
+        str,
+        Field(
+            description="file on the pod's memory-backed volume in which its first container leaves the Lease for the "
+            "second; empty: it is read again"
+        ),
+    ]
 
     def __post_init__(self) -> None:
         # The rules of client-go's leader election: duration / deadline is the clock-rate error that is survived.
@@ -119,6 +126,9 @@ class KubernetesRules:
     timeout_s: Annotated[Seconds, Field(description="one request")]
     attempts: Annotated[Count, Field(description="attempts of a read; a write is repeated only after reading again")]
     page: Annotated[Count | Annotated[int, Field(ge=1, le=5000)], Field(description="objects in one page of a list")]
+    events: Annotated[
+        bool, Field(description="leave Events on a task's Lease and on each run that is stopped, for kubectl describe")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

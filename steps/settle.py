@@ -17,8 +17,10 @@ from steps.claim import decision
 from steps.decisions import Superseded
 from steps.entrypoint import run
 from steps.errors import LockLostError
+from steps.events import Reason, tell, tell_of
 from steps.failure import failing
-from steps.record import Phase
+from steps.measurements import Measure, Result
+from steps.record import Outcome, Phase
 
 if TYPE_CHECKING:
     from steps.context import Context
@@ -35,12 +37,15 @@ def settle(context: Context) -> None:
         context.log.info("dry run: nothing to settle")
         return
     lease = context.lease()
-    snapshot = lease.read()
+    left = context.relay.take(holder=str(context.holder)) if context.relay else None
+    snapshot = left or lease.read()
     if snapshot is None:
         raise LockLostError("the Lease is gone: it was deleted while it was held")
     hold = lease.adopt(snapshot)
     if hold is None:
-        waiting.end_superseded(_checked_done(snapshot.record(), context=context), context=context)
+        done = _checked_done(snapshot.record(), context=context)
+        if ended := waiting.end_superseded(done, context=context):
+            tell_of(snapshot.about, Reason.ENDED_WAITERS, _answered(ended), once=context.workflow, context=context)
         return
     context = replace(context, log=context.log.bind(epoch=hold.epoch))
     with failing(hold, context=context):
@@ -48,10 +53,25 @@ def settle(context: Context) -> None:
             raise LockLostError("the agents were not proven gone under this hold: cancel has to run again")
         record = labels.move(hold.record, context=context, hold=hold)
         state.update(state.Change(in_progress=False), context=context, hold=hold)
-        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
+        finished_at = context.clock.now()
+        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=finished_at))
+        context.measurements.tell(Measure.OUTCOME, Result.COMPLETED)
+        context.measurements.set(Measure.FINISHED_S, (finished_at - record.push.pushed_at).total_seconds())
         context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
     # Last, to find those as well that came meanwhile, and within this pod, since Argo holds the mutex until it ends.
-    waiting.end_superseded(hold.record, context=context)
+    ended = waiting.end_superseded(hold.record, context=context)
+    tell(Reason.COMPLETED, _completed(hold.record, ended=ended), context=context, hold=hold)
+
+
+def _completed(record: Record, *, ended: list[str]) -> str:
+    """The end of the story, for people."""
+    gone = sum(agent.outcome in (Outcome.GONE, Outcome.FINISHED) for agent in record.agents)
+    told = f"push {record.push.sha[:12]}: {gone} stale gone, labels: {record.labels}"
+    return f"{told}; {_answered(ended)}" if ended else told
+
+
+def _answered(ended: list[str]) -> str:
+    return f"ended waiting workflows that it answered: {', '.join(ended)}"
 
 
 def _checked_done(record: Record | None, *, context: Context) -> Record:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from steps.deleting import delete_all
 from steps.errors import NotProvenError
+from steps.events import tell_stopping
 from steps.proving import family_of, newly_stale, prove
 from steps.record import Outcome
 from steps.runs import judge_all
@@ -67,6 +68,7 @@ def stop(record: Record, *, judged: Judged, context: Context, hold: Hold, before
             announced = True
         family = family_of(record, context=context)
         record = _merged(record, delete_all(judged.to_cancel, context=context, hold=hold, record=record))
+        tell_stopping(judged.to_cancel, record=record, context=context, hold=hold)
         record, runs = prove(record, family=family, context=context, hold=hold)
         if stuck := [agent for agent in record.agents if agent.unproven]:
             hold.write(record)

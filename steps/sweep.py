@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from steps.holder import Holder
     from steps.kube import Kube
     from steps.log import Log
+    from steps.measurements import Measurements
     from steps.push import Push
     from steps.settings import ReconcileSettings
 
@@ -35,6 +36,7 @@ class Sweep:
         started: The monotonic clock then, in seconds.
         github: Connects, given what to call while waiting.
         random: Uniform in [0, 1), for jitter.
+        measurements: Where what was measured is left, for the metrics.
         dry_run: Only say what would be done.
     """
 
@@ -49,6 +51,7 @@ class Sweep:
     clock: Clock
     random: Callable[[], float]
     log: Log
+    measurements: Measurements
     dry_run: bool
 
     def now(self) -> datetime:
@@ -69,4 +72,5 @@ class Sweep:
             clock=self.clock,
             random=self.random,
             log=self.log.bind(repository=push.repository, task=push.task),
+            measurements=self.measurements,
         )

@@ -82,7 +82,7 @@ def head_that_waits(sha: str, *, ref: str, context: Context) -> Waiter | None:
     return waiter
 
 
-def end_superseded(record: Record, *, context: Context) -> None:
+def end_superseded(record: Record, *, context: Context) -> list[str]:
     """End the waiting Workflows whose pushes the record answers.
 
     Never fails: the cancellation itself is finished by now.
@@ -90,9 +90,12 @@ def end_superseded(record: Record, *, context: Context) -> None:
     Args:
         record: The task's record, as it was written last.
         context: The step.
+
+    Returns:
+        Names of those that were ended.
     """
     if not record.finished:
-        return
+        return []
     ended: list[str] = []
     try:
         for _ in range(_ROUNDS):
@@ -105,6 +108,7 @@ def end_superseded(record: Record, *, context: Context) -> None:
         context.log.warning("waiting workflows were left to themselves", error=type(error).__name__, problem=str(error))
     if ended:
         context.log.info("ended waiting workflows: superseded", workflows=ended, by=record.push.sha)
+    return ended
 
 
 def _answers(record: Record, waiter: Waiter) -> bool:

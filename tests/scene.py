@@ -26,16 +26,19 @@ from steps.cancel import cancel
 from steps.clock import parse_stamp
 from steps.context import Context
 from steps.errors import Exit, StepError, UnavailableError
+from steps.events import Reason
 from steps.fail import fail
 from steps.github import GitHub
 from steps.holder import Holder
 from steps.kube import Json, Kube, Response
-from steps.lease import lease_name
+from steps.lease import Snapshot, lease_name, snapshot_of
 from steps.log import Log
+from steps.measurements import Measurements
 from steps.plan import Intent
 from steps.push import Push, Repository, Sha, TaskId
 from steps.reconcile import sweep_once
 from steps.record import Record, parse
+from steps.relay import Relay
 from steps.settings import ReconcileSettings, StepSettings
 from steps.settle import settle
 from steps.sweep import Sweep
@@ -80,6 +83,23 @@ class InProcess:
             raise UnavailableError(f"{method} {target}: connection lost") from error
         names = {name.lower(): value for name, value in answer.headers.items()}
         return Response(status=answer.status, headers=names, body=answer.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory(Relay):
+    """What the first container left the second, without a file."""
+
+    path: Path = Path()
+    left: dict[str, str] = field(default_factory=dict)
+
+    def leave(self, lease: Json) -> None:
+        """Leave the Lease."""
+        self.left["lease"] = json.dumps(lease)
+
+    def take(self, *, holder: str) -> Snapshot | None:
+        """The Lease that was left, if it was left by this holder."""
+        found = snapshot_of(json.loads(self.left["lease"])) if self.left else None
+        return found if found and found.holder == holder else None
 
 
 class LocalClient(Client):
@@ -137,6 +157,8 @@ class Scene:
     controller: Controller = field(init=False)
     argo: ArgoController = field(init=False)
     output: io.StringIO = field(default_factory=io.StringIO)
+    measured: dict[str, Measurements] = field(default_factory=dict)
+    relays: dict[str, Relay] = field(default_factory=dict)
     _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -206,10 +228,22 @@ class Scene:
     def context(self, workflow: Workflow, *, pod: str) -> Context:
         """The Context of a step of this workflow in this pod."""
         holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid)
-        return replace(self.context_without_pod(workflow), holder=holder)
+        context = self.context_without_pod(workflow, measurements=self.measurements(pod))
+        return replace(context, holder=holder, relay=self.relays.setdefault(pod, InMemory()))
 
-    def context_without_pod(self, workflow: Workflow, *, random: Callable[[], float] = lambda: 0.5) -> Context:
+    def measurements(self, pod: str) -> Measurements:
+        """What the containers of a pod have measured."""
+        return self.measured.setdefault(pod, Measurements())
+
+    def context_without_pod(
+        self,
+        workflow: Workflow,
+        *,
+        random: Callable[[], float] = lambda: 0.5,
+        measurements: Measurements | None = None,
+    ) -> Context:
         """The Context of a process outside the cluster."""
+        measured = measurements or Measurements()
         kube = self._kube(random=random)
         breakers = self.breakers(kube)
         return Context(
@@ -220,13 +254,16 @@ class Scene:
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
             kube=kube,
             breakers=breakers,
-            github=partial(self._github, random, breakers),
+            github=partial(self._github, random, breakers, measured),
             clock=self.clock,
             random=random,
             log=Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name),
+            measurements=measured,
         )
 
-    def _github(self, random: Callable[[], float], breakers: Breakers, keep: Callable[[], None]) -> GitHub:
+    def _github(
+        self, random: Callable[[], float], breakers: Breakers, measured: Measurements, keep: Callable[[], None]
+    ) -> GitHub:
         return GitHub(
             auth=Auth.Token(TOKEN),
             rules=replace(self.settings.github, api_url=self.github_url),
@@ -234,6 +271,7 @@ class Scene:
             random=random,
             keep=keep,
             breaker=breakers.github,
+            measurements=measured,
         )
 
     def _kube(self, *, random: Callable[[], float] = lambda: 0.5) -> Kube:
@@ -329,11 +367,12 @@ class Scene:
             started=self.clock.monotonic(),
             holder=holder,
             kube=kube,
-            github=partial(self._github, lambda: 0.5, breakers),
+            github=partial(self._github, lambda: 0.5, breakers, self.measurements(pod)),
             breakers=breakers,
             clock=self.clock,
             random=lambda: 0.5,
             log=Log(clock=self.clock, stream=self.output).bind(step="reconcile"),
+            measurements=self.measurements(pod),
             dry_run=dry_run,
         )
 
@@ -372,6 +411,12 @@ class Scene:
     def events(self) -> list[dict[str, Any]]:
         """What the steps logged."""
         return [json.loads(line) for line in self.output.getvalue().splitlines()]
+
+    def told(self, *reasons: Reason) -> list[Json]:
+        """The Events of these reasons, or all, in both namespaces."""
+        spaces = self.settings.namespaces
+        found = [each for home in (spaces.workflows, spaces.agents) for each in self.api.list("events", namespace=home)]
+        return [each for each in found if not reasons or each["reason"] in reasons]
 
     def later(self, seconds: float) -> None:
         """Let time pass."""

@@ -113,6 +113,7 @@ def _as(step: Callable[[Context], None], secret: Path, handover: Handover, *, ur
                 random=context.random,
                 keep=keep,
                 breaker=context.breakers.github,
+                measurements=context.measurements,
                 handover=handover,
             )
 
@@ -196,7 +197,8 @@ ENTRY = Entry(
     includes=(
         "Both containers, with a state document and an open pull request whose labels move. `list and delete` is the "
         "least that anything can do: one list and n deletes. The wait is from the last delete until all are proven "
-        "gone, with agents that end on SIGTERM at once; it is the longer the longer they take."
+        "gone, with agents that end on SIGTERM at once; it is the longer the longer they take. In it are the Events "
+        "that tell of each agent (settings.toml, `kubernetes.events`); that of the end is after it."
     ),
     measure=measure,
 )

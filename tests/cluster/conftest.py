@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _not_there(item: pytest.Item, *, referencing: str) -> str:
     """Why a test cannot run in a cluster that somebody else runs; empty if it can."""
     if item.get_closest_marker("own_cluster"):
-        return "kills servers or cuts the network: only in the cluster that these tests make"
+        return "kills servers, cuts the network or goes to pods directly: only in the cluster that these tests make"
     mark = item.get_closest_marker("argo")
     wanted = mark.kwargs.get("referencing", referencing) if mark else referencing
     return "" if wanted == referencing else f"wants Argo's templateReferencing {wanted}: E2E_REFERENCING says otherwise"

@@ -6,7 +6,6 @@ is made as a person makes one, with `argo submit --from`. That the schedule itse
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +17,7 @@ from tests.cluster.argo_client import ArgoClient, person
 from tests.cluster.installation import suspend
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.outcome import settled
+from tests.cluster.passes import begin_passes
 from tests.cluster.stage import FINISHED, Stage
 from tests.doubles.platform.controller import job_name
 
@@ -28,14 +28,6 @@ pytestmark = pytest.mark.timeout(420, func_only=True)
 def argo(stage: Stage) -> ArgoClient:
     """Argo, as a person uses it."""
     return person(stage.cluster)
-
-
-def begin_passes(stage: Stage, argo: ArgoClient) -> str:
-    """Start a pod of reconcile, which makes a pass at once and another half a minute later; its Workflow's name."""
-    told = argo.run("submit", "--from", f"workflowtemplate/{names.RECONCILE}", "--output", "json")
-    name = str(json.loads(told)["metadata"]["name"])
-    stage.until(lambda: stage.phase_of(name) not in {"", "Pending"}, what="the pass begins", deadline_s=120)
-    return name
 
 
 def until_repaired(stage: Stage, argo: ArgoClient, *, repaired: Callable[[], bool], pods: int) -> None:

@@ -21,6 +21,7 @@ IN_WORKFLOWS: Grants = {
     ("", "pods", "get"),
     ("argoproj.io", "workflows", "list"),
     ("argoproj.io", "workflows", "patch"),
+    ("", "events", "create"),
     ("", "configmaps/cancel-agents-breakers", "get"),
     ("", "configmaps/cancel-agents-breakers", "update"),
     ("argoproj.io", "workflowtaskresults", "create"),
@@ -35,6 +36,7 @@ IN_AGENTS: Grants = {
     ("", "pods", "delete"),
     ("", "configmaps", "get"),
     ("", "configmaps", "update"),
+    ("", "events", "create"),
 }
 
 RECONCILE_IN_WORKFLOWS: Grants = {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from pipelines import names
 from tests.control_plane.installation import Installation, manifests
+from tests.schemas import gomod
 
 pytestmark = pytest.mark.control_plane
 
@@ -40,3 +43,28 @@ def test_a_second_apply_changes_nothing(installation: Installation) -> None:
 def test_what_is_stored_is_what_was_rendered(installation: Installation) -> None:
     rendered = next(each for each in manifests(installation.folder) if each["kind"] == "WorkflowTemplate")
     assert installation.template()["spec"] == rendered["spec"]
+
+
+def test_the_monitoring_folder_is_applied_by_itself_where_its_kinds_are_known(installation: Installation) -> None:
+    folder = installation.folder / "observability"
+    refused = installation.kubectl("apply", "-k", str(folder), check=False)
+    assert "no matches for kind" in refused.stderr, "that is why the main folder leaves it out"
+    crds = gomod.folder(gomod.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
+    for plural in ("prometheusrules", "podmonitors"):
+        installation.kubectl("apply", "--server-side", "-f", str(crds / f"monitoring.coreos.com_{plural}.yaml"))
+        installation.kubectl("wait", "--for=create", "--timeout=30s", f"crd/{plural}.monitoring.coreos.com")
+        crd = f"crd/{plural}.monitoring.coreos.com"
+        installation.kubectl("wait", "--for=condition=Established", "--timeout=30s", crd)
+    installation.kubectl("apply", "-k", str(folder))
+    again = installation.kubectl("apply", "-k", str(folder))
+    assert len(again.stdout.splitlines()) == 4
+    assert all(line.endswith("unchanged") for line in again.stdout.splitlines()), again.stdout
+
+
+def test_grafanas_sidecar_finds_the_dashboard(installation: Installation) -> None:
+    built = installation.kubectl("kustomize", str(installation.folder / "observability"))
+    (found,) = [each for each in yaml.safe_load_all(built.stdout) if each["kind"] == "ConfigMap"]
+    assert found["metadata"]["labels"] == {**names.APP, "grafana_dashboard": "1"}
+    assert found["metadata"]["namespace"] == installation.settings.namespaces.workflows
+    dashboard = (installation.folder / "observability" / "dashboard.json").read_text()
+    assert found["data"] == {"agent-cancellation.json": dashboard}

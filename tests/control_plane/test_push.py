@@ -195,9 +195,26 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
     assert all(line["correlation_id"] and line["task"] == str(stage.task) for line in lines)
     assert TOKEN not in said(processes)
 
+    outputs = stage.argo.outputs
+    assert (outputs["outcome"], float(outputs["stopped"]), float(outputs["github-answered"])) == ("completed", 2, 4)
+    assert 0 <= float(outputs["gone-seconds"]) <= float(outputs["finished-seconds"])
+    lease = stage.lease()["metadata"]
+    for about, namespace, reasons in (
+        (lease["uid"], lease["namespace"], {"Cancelling", "CancellationCompleted"}),
+        *(
+            (agent["uid"], stage.agents, {"CancelledByPush"})
+            for agent in record["agents"]
+            if agent["outcome"] == "gone"
+        ),
+    ):
+        query = {"fieldSelector": f"involvedObject.uid={about}"}
+        told = stage.client.ask("GET", f"/api/v1/namespaces/{namespace}/events", query=query)["items"]
+        assert {event["reason"] for event in told} == reasons
+
     again = list(stage.argo.attempt(workflow))
     assert [each.exit_code for each in again] == [0, 0], said(again)
     assert stage.record() == record
+    assert stage.argo.outputs["outcome"] == "superseded"
 
 
 def test_an_agent_that_ignores_sigterm_is_forced(stage: Stage) -> None:

@@ -169,6 +169,10 @@ def test_an_unfinished_record_gets_one_workflow_however_often_it_is_looked_at(sw
         "stuck"
     ]
     assert TOKEN not in "".join(process.output for process in processes)
+    outputs = {name: float(value) for name, value in sweeper.argo.outputs.items()}
+    assert min(outputs.values()) >= 0, "each pass measures everything"
+    assert outputs["tasks"] >= 2
+    assert outputs["passed-at"] == pytest.approx(time.time(), abs=60)
 
 
 def test_a_lock_is_freed_and_a_flag_cleared(sweeper: Sweeper) -> None:

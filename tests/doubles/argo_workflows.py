@@ -3,14 +3,17 @@
 Guarantees: commands and environments are the rendered ones, with parameters, workflow variables and the downward API
 filled in; an unresolved tag is an error; containers of a set run in the order of their dependencies and none runs after
 one that failed; the exit hook runs when its condition holds. Each attempt is a pod of its own, which exists on the API
-server. Not modelled: locks, timing, retry expressions and anything else of the controller (those need a real one).
+server and has empty folders of its own. Not modelled: locks, timing, retry expressions and anything else of
+the controller (those need a real one).
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,6 +51,7 @@ class Argo:
         client: The API server, as an administrator.
         environment: What the pod's mounts stand for here: KUBECONFIG, PATH and the like.
         mounts: Paths of the rendered environment that are elsewhere on this machine.
+        outputs: What the entry template's latest pod handed out, read from its folders as Argo does.
     """
 
     template: Json
@@ -55,6 +59,7 @@ class Argo:
     environment: Mapping[str, str]
     mounts: Mapping[str, Path] = field(default_factory=dict)
     monotonic: Callable[[], float]
+    outputs: dict[str, str] = field(default_factory=dict)
     _pods: int = 0
 
     def variables(self, workflow: Json) -> dict[str, str]:
@@ -89,7 +94,7 @@ class Argo:
     def attempt(self, workflow: Json) -> Iterator[Process]:
         """Run the entrypoint's containers in one pod."""
         entry = self._template(self.template["spec"]["entrypoint"])
-        with _Pod(self, workflow, kind="run") as pod:
+        with _Pod(self, workflow, kind="run", hands_out=entry) as pod:
             done: set[str] = set()
             for container in entry["containerSet"]["containers"]:
                 if not set(container.get("dependencies", ())) <= done:
@@ -104,7 +109,7 @@ class Argo:
     def alone(self, workflow: Json) -> Process:
         """Run an entrypoint that is one container."""
         entry = self._template(self.template["spec"]["entrypoint"])
-        with _Pod(self, workflow, kind="run") as pod:
+        with _Pod(self, workflow, kind="run", hands_out=entry) as pod:
             process = self._run(entry["container"] | {"name": "main"}, workflow=workflow, pod=pod)
             if not process.exit_code:
                 pod.phase = "Succeeded"
@@ -142,7 +147,7 @@ class Argo:
         environment = dict(self.environment)
         for each in container["env"]:
             if "value" in each:
-                environment[each["name"]] = self.resolve(each["value"], variables)
+                environment[each["name"]] = pod.mounted(self.resolve(each["value"], variables))
             else:
                 environment[each["name"]] = pod.downward(each["valueFrom"]["fieldRef"]["fieldPath"])
         for path, target in self.mounts.items():
@@ -169,12 +174,29 @@ def _parameters(manifest: Json) -> list[Json]:
     return found
 
 
+def _empty_folders(template: Json) -> list[str]:
+    """Where containers find the pod's empty folders."""
+    found: dict[str, None] = {}
+    for each in template["spec"]["templates"]:
+        names = {volume["name"] for volume in each.get("volumes", ()) if "emptyDir" in volume}
+        group = each.get("containerSet", {})
+        for holder in (group, each.get("container", {}), *group.get("containers", ())):
+            found |= {m["mountPath"]: None for m in holder.get("volumeMounts", ()) if m["name"] in names}
+    return list(found)
+
+
 class _Pod:
     """A pod on the API server, for as long as its containers run here."""
 
-    def __init__(self, argo: Argo, workflow: Json, *, kind: str) -> None:
+    def __init__(self, argo: Argo, workflow: Json, *, kind: str, hands_out: Json | None = None) -> None:
         argo._pods += 1
+        self._argo = argo
+        self._hands_out = hands_out
         self._client = argo.client
+        self._folder = Path(tempfile.mkdtemp(prefix="pod-"))
+        self._volumes = {path: self._folder / str(number) for number, path in enumerate(_empty_folders(argo.template))}
+        for folder in self._volumes.values():
+            folder.mkdir()
         namespace = workflow["metadata"]["namespace"]
         name = f"{workflow['metadata']['name']}-{kind}-{argo._pods}"
         self._path = f"/api/v1/namespaces/{namespace}/pods"
@@ -182,6 +204,12 @@ class _Pod:
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
         self._metadata = self._client.ask("POST", self._path, body)["metadata"]
         self.phase = "Failed"
+
+    def mounted(self, value: str) -> str:
+        """A value, with paths in the pod's own empty folders as they are here."""
+        # In one go: the folders here may lie below a path that is replaced.
+        paths = "|".join(map(re.escape, self._volumes))
+        return re.sub(rf"(?<![\w/])({paths})(?=/|$)", lambda found: str(self._volumes[found.group()]), value)
 
     def downward(self, path: str) -> str:
         """A field of the pod."""
@@ -193,6 +221,17 @@ class _Pod:
 
     def __exit__(self, *_: object) -> None:
         self._set(self.phase)
+        if self._hands_out:
+            declared = self._hands_out.get("outputs", {}).get("parameters", [])
+            self._argo.outputs = {each["name"]: self._output(each["valueFrom"]) for each in declared}
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _output(self, source: Json) -> str:
+        """A file on one of the pod's volumes, or the default; Argo trims one newline."""
+        path = Path(self.mounted(source["path"]))
+        if not path.is_relative_to(self._folder):
+            raise LookupError(f"not modelled: {source['path']} lies in the image")
+        return path.read_text().removesuffix("\n") if path.exists() else source["default"]
 
     def _set(self, phase: str) -> None:
         self._client.ask(

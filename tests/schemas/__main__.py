@@ -13,6 +13,7 @@ def main() -> int:
     """Fill the cache."""
     for folder in (
         published.workflows_folder,
+        published.monitoring_folder,
         published.events_folder,
         published.github_folder,
         published.webhooks_folder,

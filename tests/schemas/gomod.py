@@ -17,6 +17,7 @@ _PINS = Path(__file__).parent / "go"
 _TIMEOUT_S = 300
 ARGO_WORKFLOWS = "github.com/argoproj/argo-workflows/v4"
 ARGO_EVENTS = "github.com/argoproj/argo-events"
+PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 
 
 def version(module: str) -> str:

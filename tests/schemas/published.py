@@ -22,6 +22,8 @@ _FORMAT = 4
 """Counts the changes of what this module writes, so that an old entry is not mistaken for a new one."""
 _CRDS = {"Workflow": "workflows", "WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflows"}
 WORKFLOW_KINDS = tuple(_CRDS)
+_MONITORING = {"PrometheusRule": "prometheusrules", "PodMonitor": "podmonitors"}
+MONITORING_KINDS = tuple(_MONITORING)
 _EVENTS = "io.argoproj.events.v1alpha1."
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 OPERATIONS = (
@@ -44,6 +46,12 @@ def workflows_folder() -> Path:
     return entry(f"argo-workflows-{gomod.version(gomod.ARGO_WORKFLOWS)}-{_FORMAT}", build=_build_workflows)
 
 
+def monitoring_folder() -> Path:
+    """Give the folder of the Prometheus operator's schemas, one file per kind."""
+    version = gomod.version(gomod.PROMETHEUS_OPERATOR)
+    return entry(f"prometheus-operator-{version}-{_FORMAT}", build=_build_monitoring)
+
+
 def events_folder() -> Path:
     """Give the folder of Argo Events' definitions, which bring Kubernetes' own along."""
     return entry(f"argo-events-{gomod.version(gomod.ARGO_EVENTS)}-{_FORMAT}", build=_build_events)
@@ -63,6 +71,12 @@ def webhooks_folder() -> Path:
 def workflow_schema(kind: str) -> dict[str, Any]:
     """Give the strict schema of an Argo Workflows kind."""
     return _load(workflows_folder() / f"{kind}.json")
+
+
+@cache
+def monitoring_schema(kind: str) -> dict[str, Any]:
+    """Give the strict schema of a kind of the Prometheus operator."""
+    return _load(monitoring_folder() / f"{kind}.json")
 
 
 @cache
@@ -102,17 +116,27 @@ def _save(path: Path, content: object) -> None:
 def _build_workflows(target: Path) -> None:
     crds = gomod.folder(gomod.ARGO_WORKFLOWS) / "manifests" / "base" / "crds" / "full"
     for kind, plural in _CRDS.items():
-        # The loader that is written in C: these files have 2.8 MB each.
-        crd = yaml.load((crds / f"argoproj.io_{plural}.yaml").read_bytes(), Loader=yaml.CSafeLoader)
-        version = crd["spec"]["versions"][0]
-        schema = version["schema"]["openAPIV3Schema"]
-        schema["properties"].pop("status", None)
-        schema["properties"]["apiVersion"] = {"const": f"{crd['spec']['group']}/{version['name']}"}
-        schema["properties"]["kind"] = {"const": kind}
-        # A CRD leaves metadata to the API server; whoever validates checks it against Kubernetes' own definition.
-        schema["properties"]["metadata"] = {}
-        schema["required"] = sorted({*schema["required"], "apiVersion", "kind"})
-        _save(target / f"{kind}.json", strict(schema))
+        _save_crd(crds / f"argoproj.io_{plural}.yaml", kind=kind, target=target)
+
+
+def _build_monitoring(target: Path) -> None:
+    crds = gomod.folder(gomod.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
+    for kind, plural in _MONITORING.items():
+        _save_crd(crds / f"monitoring.coreos.com_{plural}.yaml", kind=kind, target=target)
+
+
+def _save_crd(crd_file: Path, *, kind: str, target: Path) -> None:
+    # The loader that is written in C: Argo's files have 2.8 MB each.
+    crd = yaml.load(crd_file.read_bytes(), Loader=yaml.CSafeLoader)
+    version = crd["spec"]["versions"][0]
+    schema = version["schema"]["openAPIV3Schema"]
+    schema["properties"].pop("status", None)
+    schema["properties"]["apiVersion"] = {"const": f"{crd['spec']['group']}/{version['name']}"}
+    schema["properties"]["kind"] = {"const": kind}
+    # A CRD leaves metadata to the API server; whoever validates checks it against Kubernetes' own definition.
+    schema["properties"]["metadata"] = {}
+    schema["required"] = sorted({*schema["required"], "apiVersion", "kind"})
+    _save(target / f"{kind}.json", strict(schema))
 
 
 def _build_events(target: Path) -> None:

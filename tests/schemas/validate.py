@@ -47,7 +47,7 @@ def _problems(manifest: dict[str, Any], *, where: str, at: str) -> Iterator[Prob
         yield Problem(where=where, path=at, what=what)
         return
     found = list(_errors(validator, manifest, where=where, at=at))
-    if manifest.get("kind") in published.WORKFLOW_KINDS:
+    if manifest.get("kind") in (*published.WORKFLOW_KINDS, *published.MONITORING_KINDS):
         metadata = manifest.get("metadata", {})
         found += _errors(_by_definition(_METADATA), metadata, where=where, at=join(at, "metadata"))
     yield from found
@@ -107,6 +107,8 @@ def _inner(manifest: dict[str, Any], *, where: str, at: str) -> Iterator[Problem
 def _validator(api_version: str, kind: str) -> Draft202012Validator | None:
     if api_version.startswith("argoproj.io/") and kind in published.WORKFLOW_KINDS:
         return Draft202012Validator(published.workflow_schema(kind))
+    if api_version.startswith("monitoring.coreos.com/") and kind in published.MONITORING_KINDS:
+        return Draft202012Validator(published.monitoring_schema(kind))
     name = published.kinds().get(f"{api_version}/{kind}")
     return None if name is None else _by_definition(name)
 

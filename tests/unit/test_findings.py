@@ -97,7 +97,15 @@ def run(
     facts = Facts(
         created_at=created_at or ago(2000), deleting=deleting, repository=repository, agent=agent, phase=phase, sha=sha
     )
-    return task, Run(kind=DEFAULTS.agents[0], name=f"run-{agent}", uid="r", resource_version="1", job="", facts=facts)
+    return task, Run(
+        kind=DEFAULTS.agents[0],
+        object_kind="CodeRun",
+        name=f"run-{agent}",
+        uid="r",
+        resource_version="1",
+        job="",
+        facts=facts,
+    )
 
 
 def document(task: str = "7", **changes: Any) -> Document:  # noqa: ANN401 - passed on

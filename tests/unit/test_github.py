@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from steps.credentials import Handover, credentials
 from steps.errors import BadInputError, ForbiddenError, StepError, UnavailableError
 from steps.github import GitHub
+from steps.measurements import Measurements
 from tests.doubles import github as double
 from tests.doubles.github import delay, fail, primary_limited, reset, secondary_limited
 from tests.doubles.github.faults import Fault
@@ -48,6 +49,7 @@ def client(scene: Scene, folder: Path) -> GitHub:
         random=lambda: 0.5,
         keep=lambda: None,
         breaker=scene.breakers().github,
+        measurements=Measurements(),
     )
 
 
@@ -108,6 +110,7 @@ def test_the_second_container_uses_the_token_that_the_first_one_left(
             random=lambda: 0.5,
             keep=lambda: None,
             breaker=scene.breakers().github,
+            measurements=Measurements(),
             handover=handover,
         ).pull_request(repository=REPOSITORY, number=1)
     assert [call.path for call in today[0].calls].count("/app/installations/7/access_tokens") == 1
@@ -191,6 +194,7 @@ def test_the_hold_is_kept_while_github_makes_us_wait(scene: Scene, tmp_path: Pat
         random=lambda: 0.5,
         keep=lambda: kept.append(scene.clock.monotonic()),
         breaker=scene.breakers().github,
+        measurements=Measurements(),
     )
     scene.github.fault(secondary_limited(retry_after=12))
     github.pull_request(repository=REPOSITORY, number=1)
@@ -206,6 +210,7 @@ def test_a_github_that_does_not_answer_is_given_up_in_time(scene: Scene, tmp_pat
         random=lambda: 0.5,
         keep=lambda: None,
         breaker=scene.breakers().github,
+        measurements=Measurements(),
     )
     scene.github._sleep = time.sleep
     scene.github.fault(delay(2.5))

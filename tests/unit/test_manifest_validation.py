@@ -86,6 +86,18 @@ spec:
             - src: {dependencyName: push, dataKey: body.ref}
               dest: 'spec.arguments.parameters.#(name=="task-id").value'
 """
+RULE = """
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: rules, namespace: flows}
+spec: {groups: [{name: all, rules: [{alert: Slow, expr: "up == 0", for: 5m, labels: {severity: warning}}]}]}
+"""
+MONITOR = """
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: {name: pods, namespace: flows}
+spec: {selector: {matchLabels: {app: x}}, podMetricsEndpoints: [{port: metrics}]}
+"""
 EVENT_SOURCE = """
 apiVersion: argoproj.io/v1alpha1
 kind: EventSource
@@ -126,7 +138,7 @@ subjects: [{kind: ServiceAccount, name: steps, namespace: flows}]
 
 
 def _all() -> dict[str, Manifest]:
-    texts = [TEMPLATE, CRON, SENSOR, EVENT_SOURCE, *OTHERS.split("---")]
+    texts = [TEMPLATE, CRON, SENSOR, EVENT_SOURCE, RULE, MONITOR, *OTHERS.split("---")]
     return {f"{one['kind']}/{one['metadata']['name']}": one for one in map(yaml.safe_load, texts)}
 
 
@@ -234,6 +246,30 @@ CASES: dict[str, tuple[str, Callable[[Manifest], None], str, str]] = {
         "10 is not of type 'string'",
     ),
     "a misspelt rule": ("Role/steps", _put("rules/0/verb", ["get"]), "rules[0]", "did you mean verbs"),
+    "a misspelt rule of Prometheus": (
+        "PrometheusRule/rules",
+        _put("spec/groups/0/rules/0/annotation", {}),
+        "spec.groups[0].rules[0]",
+        "unknown field annotation",
+    ),
+    "a duration that is none": (
+        "PrometheusRule/rules",
+        _put("spec/groups/0/rules/0/for", "soon"),
+        "spec.groups[0].rules[0].for",
+        "does not match",
+    ),
+    "a misspelt endpoint": (
+        "PodMonitor/pods",
+        _put("spec/podMetricsEndpoints/0/prot", "x"),
+        "spec.podMetricsEndpoints[0]",
+        "did you mean",
+    ),
+    "a rule without an alert's expression": (
+        "PrometheusRule/rules",
+        _put("spec/groups/0/rules/0/expr", ...),
+        "spec.groups[0].rules[0]",
+        "'expr' is a required property",
+    ),
     "an empty synchronization": (
         "WorkflowTemplate/cancel",
         _put("spec/synchronization", {}),

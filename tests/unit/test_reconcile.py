@@ -12,6 +12,7 @@ import pytest
 from steps import tries
 from steps.cancel import cancel
 from steps.errors import Exit, ForbiddenError
+from steps.events import Reason
 from steps.findings import Kind
 from steps.hold import RECORD
 from steps.lease import lease_name
@@ -363,7 +364,7 @@ def test_an_unreadable_record_calls_a_person_once_and_says_what_to_do(scene: Sce
     assert scene.lease()["metadata"]["labels"][tries.ATTENTION] == "true"
     assert scene.lease()["metadata"]["annotations"][RECORD] == text
     assert found(scene.reconcile()) == [(Kind.UNREADABLE_RECORD, Action.REPORT)]
-    (event,) = scene.api.list("events", namespace=HOME)
+    (event,) = scene.told(Reason.NEEDS_ATTENTION)
     assert (event["involvedObject"]["kind"], event["reason"], event["type"]) == ("Lease", "NeedsAttention", "Warning")
     assert "delete its annotation" in event["message"]
 
@@ -476,7 +477,7 @@ def test_a_task_that_cannot_be_mended_is_tried_with_pauses_and_then_left_to_a_pe
     failed(scene)
     scene.github.delete_repository(REPOSITORY)
     submitted_at: list[float] = []
-    while not scene.api.list("events", namespace=HOME):
+    while not scene.told(Reason.NEEDS_ATTENTION):
         now = scene.clock.monotonic()
         if found(scene.reconcile()) == [(Kind.FAILED, Action.SUBMIT)]:
             submitted_at.append(now)
@@ -502,7 +503,7 @@ def test_an_outage_of_github_calls_nobody_and_is_made_good_when_it_is_over(scene
         assert found(scene.reconcile()) == [(Kind.FAILED, Action.SUBMIT)]
         assert scene.run_repairs() == [Exit.TRY_AGAIN]
         assert found(scene.reconcile()) == [(Kind.FAILED, Action.WAIT)]
-    assert scene.api.list("events", namespace=HOME) == []
+    assert scene.told(Reason.NEEDS_ATTENTION) == []
     scene.github.plan = Plan()
     scene.clock.jump(1000)
     assert found(scene.reconcile()) == [(Kind.FAILED, Action.SUBMIT)]

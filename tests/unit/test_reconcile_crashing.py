@@ -10,6 +10,7 @@ import pytest
 
 from steps import tries
 from steps.errors import StepError
+from steps.events import Reason
 from steps.findings import Kind
 from steps.github import GitHub
 from steps.hold import RECORD
@@ -63,7 +64,7 @@ def check(scene: Scene, kept: set[str]) -> None:
     unreadable = scene.api.get("leases", name_of(UNREADABLE), namespace=HOME)["metadata"]
     assert unreadable["labels"][tries.ATTENTION] == "true"
     assert unreadable["annotations"][RECORD] == "{unreadable"
-    assert len(scene.api.list("events", namespace=HOME)) <= 1, "a person is called once"
+    assert len(scene.told(Reason.NEEDS_ATTENTION)) <= 1, "a person is called once"
     intents = scene.reconcile()
     assert [intent.action for intent in intents] == [Action.REPORT] * 2
 

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import names
+from pipelines import names, observability
 from pipelines.cancellation import retry_expression
 from pipelines.manifest_yaml import dump
 from pipelines.render import HEADER, drift, main, manifests, rendered, write
@@ -69,6 +69,25 @@ def test_every_manifest_is_valid_against_the_published_schemas() -> None:
     native = {"ServiceAccount", "Role", "RoleBinding", "ConfigMap", "NetworkPolicy"}
     problems = [problem for each in manifests(DEFAULTS) if each["kind"] not in native for problem in validate(each)]
     assert problems == []
+
+
+def test_what_monitoring_gets_is_valid_and_not_part_of_what_every_cluster_gets() -> None:
+    assert [problem for each in observability.manifests(DEFAULTS) for problem in validate(each)] == []
+    files = rendered(DEFAULTS)
+    listed = yaml.safe_load(files["kustomization.yaml"])["resources"]
+    assert not [path for path in listed if path.startswith("observability/")]
+    inner = yaml.safe_load(files["observability/kustomization.yaml"])
+    named = {*inner["resources"], *(path.partition("=")[2] for path in inner["configMapGenerator"][0]["files"])}
+    assert {f"observability/{name}" for name in named} | {
+        "observability/kustomization.yaml",
+        "observability/rules.yaml",
+    } == {path for path in files if path.startswith("observability/")}
+
+
+def test_rules_and_monitors_carry_the_labels_by_which_an_operator_chooses_them() -> None:
+    chosen = replace(DEFAULTS, observability=replace(DEFAULTS.observability, labels={"release": "prometheus"}))
+    for each in observability.manifests(chosen):
+        assert each["metadata"]["labels"] == {**names.APP, "release": "prometheus"}
 
 
 def test_every_reference_resolves() -> None:
@@ -163,7 +182,7 @@ def test_the_same_settings_give_the_same_bytes_whatever_the_hash_seed(tmp_path: 
             check=True,
             capture_output=True,
         )
-    first = {str(path.relative_to(tmp_path / "1")): path.read_text() for path in (tmp_path / "1").rglob("*.yaml")}
+    first = {str(path.relative_to(tmp_path / "1")): path.read_text() for path in (tmp_path / "1").rglob("*.*")}
     assert len(first) == len(rendered(DEFAULTS))
     assert drift(first, output=tmp_path / "2") == []
 
@@ -236,7 +255,7 @@ def test_what_reconcile_is_told_changes_no_template_of_a_push() -> None:
 
 def test_the_event_source_can_be_left_to_the_user() -> None:
     own = replace(DEFAULTS, events=replace(DEFAULTS.events, render_event_source=False))
-    assert not [path for path in rendered(own) if "eventsource" in path]
+    assert not [path for path in rendered(own) if "/eventsource-" in path]
 
 
 def test_a_kind_of_runs_is_settings_and_no_code() -> None:

@@ -1,0 +1,1 @@
+"""Alerts and dashboard, judged by Prometheus' own programs."""
