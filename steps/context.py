@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from steps.lease import TaskLease, lease_name
 
@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from steps.kube import Kube
     from steps.log import Log
     from steps.push import Push
-    from steps.settings import StepSettings
+    from steps.settings import GitHubRules, StepSettings
+
+
+class Connect(Protocol):
+    """Connects to GitHub."""
+
+    def __call__(self, keep: Callable[[], None], rules: GitHubRules | None = None) -> GitHub:
+        """Connect.
+
+        Args:
+            keep: Called about once a second while waiting.
+            rules: How GitHub is asked, if not as the settings say.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +41,8 @@ class Context:
     Attributes:
         workflow: Name of the Workflow.
         created_at: Its creationTimestamp, as the API server stamped it.
-        github: Connects, given what to call while waiting; without a credential, everything up to that point still
-        works. random: Uniform in [0, 1), for jitter.
+        github: Connects; without a credential, everything up to that point still works.
+        random: Uniform in [0, 1), for jitter.
     """
 
     push: Push
@@ -38,7 +51,7 @@ class Context:
     created_at: datetime
     holder: Holder
     kube: Kube
-    github: Callable[[Callable[[], None]], GitHub]
+    github: Connect
     breakers: Breakers
     clock: Clock
     random: Callable[[], float]

@@ -55,6 +55,12 @@ class Handover:
         return Auth.Token(token) if token and ours and fresh else None
 
 
+def app_id(folder: Path) -> str:
+    """Id of the App whose credentials are mounted; empty if a token is, or nothing."""
+    path = folder / "app-id"
+    return "" if (folder / "token").is_file() or not path.is_file() else path.read_text().strip()
+
+
 def credentials(folder: Path, *, handover: Handover | None = None) -> Auth.Auth:
     """The credentials mounted from the Secret, or the token that the pod's other container has left.
 

@@ -132,18 +132,34 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log) -> Context:
     )
 
 
-def connect_github(rules: GitHubRules, clock: Clock, breaker: Breaker, keep: Callable[[], None]) -> GitHub:
+def connect_github(
+    usual: GitHubRules, clock: Clock, breaker: Breaker, keep: Callable[[], None], rules: GitHubRules | None = None
+) -> GitHub:
     """A connection with the mounted credentials.
+
+    Args:
+        usual: How GitHub is asked.
+        clock: Time.
+        breaker: Shared by all pods.
+        keep: Called while waiting.
+        rules: How it is asked this time, instead.
 
     Raises:
         ForbiddenError: There are none, or not all of them.
     """
     # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
-    from steps.credentials import Handover, credentials  # noqa: PLC0415
+    from steps.credentials import Handover, app_id, credentials  # noqa: PLC0415
     from steps.github import GitHub  # noqa: PLC0415
 
-    handover = Handover(path=Path(rules.handover)) if rules.handover else None
-    auth = credentials(Path(rules.credentials_dir), handover=handover)
+    rules = rules or usual
+    folder, handover = Path(rules.credentials_dir), Handover(path=Path(rules.handover)) if rules.handover else None
     return GitHub(
-        auth=auth, rules=rules, clock=clock, random=random.random, keep=keep, breaker=breaker, handover=handover
+        auth=credentials(folder, handover=handover),
+        rules=rules,
+        clock=clock,
+        random=random.random,
+        keep=keep,
+        breaker=breaker,
+        handover=handover,
+        app=app_id(folder),
     )

@@ -196,6 +196,25 @@ class LabelRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommentRules:
+    """The comment on the pull request that says what was done."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    enabled: Annotated[bool, Field(description="write one, and keep it up to date")]
+    argo_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://[^\s()<>\[\]]+)?$",
+            description="address of Argo's UI, for a link to the Workflow; empty: no link",
+        ),
+    ]
+    deadline_s: Annotated[
+        Seconds, Field(description="longest wait for GitHub to take it, before the record is finished without")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateRules:
     """The platform's own state of a task."""
 
@@ -250,8 +269,15 @@ class StepSettings:
     github: GitHubRules
     breaker: BreakerRules
     labels: LabelRules
+    comment: CommentRules
     state: StateRules
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
+
+    def __post_init__(self) -> None:
+        # The last request may begin when the hold is almost due for renewal, and take this long twice: to connect, and
+        # to be answered.
+        if not self.lease.renew_every_s + 2 * self.comment.deadline_s < self.lease.renew_deadline_s:
+            raise ValueError("comment.deadline_s: twice that and lease.renew_every_s must be below renew_deadline_s")
 
 
 # owner/name of a repository and login of an account, as patterns.

@@ -1,4 +1,4 @@
-"""Second container, `main`: move the labels, clear the state flag, finish the record, release the Lease, end waiters.
+"""Second container, `main`: move the labels, clear the state flag, comment, finish the record, release, end waiters.
 
     python -m steps.settle
 
@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps import labels, state, waiting
+from steps import commenting, labels, state, waiting
 from steps.claim import decision
 from steps.decisions import Superseded
 from steps.entrypoint import run
@@ -48,7 +48,9 @@ def settle(context: Context) -> None:
             raise LockLostError("the agents were not proven gone under this hold: cancel has to run again")
         record = labels.move(hold.record, context=context, hold=hold)
         state.update(state.Change(in_progress=False), context=context, hold=hold)
-        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
+        record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
+        commenting.comment(record, context=context, hold=hold)
+        hold.release(record)
         context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
     # Last, to find those as well that came meanwhile, and within this pod, since Argo holds the mutex until it ends.
     waiting.end_superseded(hold.record, context=context)

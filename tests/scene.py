@@ -36,7 +36,7 @@ from steps.plan import Intent
 from steps.push import Push, Repository, Sha, TaskId
 from steps.reconcile import sweep_once
 from steps.record import Record, parse
-from steps.settings import ReconcileSettings, StepSettings
+from steps.settings import GitHubRules, ReconcileSettings, StepSettings
 from steps.settle import settle
 from steps.sweep import Sweep
 from steps.workflow import COMPLETED, REPAIR, workflow
@@ -226,10 +226,16 @@ class Scene:
             log=Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name),
         )
 
-    def _github(self, random: Callable[[], float], breakers: Breakers, keep: Callable[[], None]) -> GitHub:
+    def _github(
+        self,
+        random: Callable[[], float],
+        breakers: Breakers,
+        keep: Callable[[], None],
+        rules: GitHubRules | None = None,
+    ) -> GitHub:
         return GitHub(
             auth=Auth.Token(TOKEN),
-            rules=replace(self.settings.github, api_url=self.github_url),
+            rules=replace(rules or self.settings.github, api_url=self.github_url),
             clock=self.clock,
             random=random,
             keep=keep,
