@@ -9,7 +9,6 @@ that is said.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import io
 import json
@@ -18,13 +17,11 @@ import sys
 import uuid
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from pipelines import laptop
+from pipelines import laptop, parsers
 from pipelines.settings import read
 from steps.clock import SystemClock
 from steps.entrypoint import breakers, connect_github
@@ -39,8 +36,6 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
     from steps.kube import Transport
-
-_WIDTH = 150
 
 
 def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Sweep:
@@ -107,11 +102,7 @@ def table(done: Pass, *, dry_run: bool) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look, and mend unless it is a dry run; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="agent-cancellation reconcile", description="Find what went wrong, mend it.")
-    parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    options = parser.parse_args(arguments)
+    options = parsers.reconcile().parse_args(arguments)
     try:
         done = sweep_once(sweep_of(read(options.settings), transport=laptop.transport(), dry_run=options.dry_run))
     except StepError as error:
@@ -120,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps({"findings": rows(done), "unread": list(done.unread)}, indent=1))
         return Exit.DONE
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False)
+    console = laptop.console()
     console.print(table(done, dry_run=options.dry_run))
     for problem in done.unread:
         console.print(f"not read: {problem}")
