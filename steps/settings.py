@@ -28,8 +28,8 @@ Count = Annotated[int, Field(ge=1, le=100)]
 # A DNS-1123 label: what a namespace may be called.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Label = Annotated[str, Field(min_length=1, max_length=50)]
-# Path of a field, as kubectl writes it: `metadata.labels.app\.kubernetes\.io/name`.
-FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./\\-]+$")]
+# Path of a field, as kubectl writes it: `metadata.labels.app\.kubernetes\.io/name`; an item of a list by a field of it.
+FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./\\-]+(\[[A-Za-z]+=[A-Za-z0-9]*\][A-Za-z0-9_./\\-]*)*$")]
 
 _STRICT = ConfigDict(extra="forbid", strict=False)
 
@@ -253,6 +253,13 @@ class RunKind:
         dict[str, Any],
         Field(description="merge patch that asks a run to stop, before it is deleted; empty: delete at once"),
     ]
+    delete: Annotated[
+        bool, Field(description="delete what was not asked to stop, or has not stopped; false: it has to end by itself")
+    ]
+
+    def __post_init__(self) -> None:
+        if not self.delete and not self.stop_patch:
+            raise ValueError("delete is false and stop_patch is empty: nothing would stop such a run")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
