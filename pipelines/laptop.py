@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -19,8 +20,25 @@ from steps.transport import KubernetesTransport, connect
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rich.console import Console
+
     from steps.kube import Transport
     from steps.settings import StepSettings
+
+
+# What is piped or logged is not folded to the width of somebody's terminal.
+_WIDTH = 150
+
+
+def console(*, width: int = _WIDTH) -> Console:
+    """Where tables for people go: plain text without a terminal, or if NO_COLOR is set.
+
+    Args:
+        width: Columns, if there is no terminal that says.
+    """
+    from rich.console import Console  # noqa: PLC0415 - what prints JSON does without
+
+    return Console(width=None if sys.stdout.isatty() else width, markup=False, highlight=False)
 
 
 def transport() -> KubernetesTransport:

@@ -174,7 +174,7 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurement
         started=clock.monotonic(),
         holder=holder,
         kube=kube,
-        github=partial(connect_github, github, clock, known.github, measured),
+        github=partial(connect_github, usual=github, clock=clock, breaker=known.github, measured=measured),
         breakers=known,
         clock=clock,
         random=random.random,

@@ -39,7 +39,7 @@ from steps.push import Push, Repository, Sha, TaskId
 from steps.reconcile import sweep_once
 from steps.record import Record, parse
 from steps.relay import Relay
-from steps.settings import ReconcileSettings, StepSettings
+from steps.settings import GitHubRules, ReconcileSettings, StepSettings
 from steps.settle import settle
 from steps.sweep import Sweep
 from steps.workflow import COMPLETED, REPAIR, workflow
@@ -262,11 +262,16 @@ class Scene:
         )
 
     def _github(
-        self, random: Callable[[], float], breakers: Breakers, measured: Measurements, keep: Callable[[], None]
+        self,
+        random: Callable[[], float],
+        breakers: Breakers,
+        measured: Measurements,
+        keep: Callable[[], None],
+        rules: GitHubRules | None = None,
     ) -> GitHub:
         return GitHub(
             auth=Auth.Token(TOKEN),
-            rules=replace(self.settings.github, api_url=self.github_url),
+            rules=replace(rules or self.settings.github, api_url=self.github_url),
             clock=self.clock,
             random=random,
             keep=keep,
