@@ -230,6 +230,18 @@ def test_a_head_that_came_twice_reaches_no_further_than_its_first_webhook(scene:
     assert scene.runs() == {of_the_new_code}
 
 
+def test_a_head_of_the_same_second_whose_webhook_came_late_reaches_no_newer_agent(scene: Scene) -> None:
+    first, head = in_one_second(scene, 2)
+    scene.api.delete("workflows", head.name, namespace=HOME)
+    scene.later(5)
+    of_the_new_code = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    scene.workflow(sha=head.push.sha, pushed_at=head.push.pushed_at)
+    assert scene.play(first) is Exit.DONE
+    assert scene.record().push.sha == head.push.sha
+    assert scene.runs() == {of_the_new_code}
+
+
 def test_nobody_works_for_a_dry_run_or_another_branch(scene: Scene) -> None:
     scene.github.push("task-7-work", NEW)
     older = scene.workflow()
