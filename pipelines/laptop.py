@@ -5,6 +5,7 @@ Guarantees nothing that steps.kube does not; it only finds the way there.
 
 from __future__ import annotations
 
+import io
 import os
 import random
 from datetime import UTC
@@ -12,8 +13,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from steps.audit import Audit
 from steps.clock import SystemClock
 from steps.kube import Kube
+from steps.log import Log
 from steps.transport import KubernetesTransport, connect
 
 if TYPE_CHECKING:
@@ -33,9 +36,17 @@ def transport() -> KubernetesTransport:
     return connect()
 
 
-def kube(settings: StepSettings, *, by: Transport) -> Kube:
-    """The API server."""
-    return Kube(transport=by, clock=SystemClock(), rules=settings.kubernetes, random=random.random)
+def kube(settings: StepSettings, *, by: Transport, log: Log | None = None) -> Kube:
+    """The API server.
+
+    Args:
+        settings: How it is asked.
+        by: The way there.
+        log: Where each write is told; None for nowhere, since the API server's own audit log names the person.
+    """
+    clock = SystemClock()
+    audit = Audit(log=log or Log(clock=clock, stream=io.StringIO()))
+    return Kube(transport=by, clock=clock, rules=settings.kubernetes, random=random.random, audit=audit)
 
 
 def server_time(by: Transport, *, timeout_s: float) -> datetime:

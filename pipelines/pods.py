@@ -38,6 +38,7 @@ def identity() -> list[Env | m.EnvVar]:
         Env(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
         _downward("POD_NAME", "metadata.name"),
         _downward("POD_UID", "metadata.uid"),
+        _downward("SERVICE_ACCOUNT", "spec.serviceAccountName"),
         Env(name=measurements.ENV, value=metrics.FOLDER),
     ]
 

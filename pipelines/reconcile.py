@@ -26,6 +26,7 @@ from rich.table import Table
 
 from pipelines import laptop
 from pipelines.settings import read
+from steps.audit import Audit
 from steps.clock import SystemClock
 from steps.entrypoint import breakers, connect_github
 from steps.errors import Exit, StepError
@@ -48,7 +49,7 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
     """What a pass works with, outside the cluster."""
     clock = SystemClock()
     log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
-    kube = laptop.kube(settings, by=transport)
+    kube = laptop.kube(settings, by=transport, log=log)
     known = breakers(settings, kube=kube, clock=clock, log=log)
     measurements = Measurements()
     return Sweep(
@@ -58,7 +59,14 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
         started=clock.monotonic(),
         holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
         kube=kube,
-        github=partial(connect_github, replace(settings.github, handover=""), clock, known.github, measurements),
+        github=partial(
+            connect_github,
+            rules=replace(settings.github, handover=""),
+            clock=clock,
+            breaker=known.github,
+            measured=measurements,
+            audit=Audit(log=log),
+        ),
         breakers=known,
         clock=clock,
         random=random.random,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from steps import measurements, push, settings
+from steps.audit import Audit
 from steps.breaker import Breaker, Breakers, mounted
 from steps.clock import SystemClock
 from steps.context import Context
@@ -101,6 +102,12 @@ def check_pod(env: Mapping[str, str]) -> tuple[Holder, datetime]:
     return holder, datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC)
 
 
+def audit_of(env: Mapping[str, str], *, log: Log) -> Audit:
+    """The audit of this pod, with who it is on every line."""
+    who = {"workflow": env["WORKFLOW_NAME"], "pod": env["POD_NAME"], "account": env.get("SERVICE_ACCOUNT", "")}
+    return Audit(log=log.bind(**who))
+
+
 def breakers(rules: settings.StepSettings, *, kube: Kube, clock: Clock, log: Log) -> Breakers:
     """What all pods know of the dependencies."""
     breaker = partial(
@@ -120,7 +127,8 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
     pushed = push.from_env(env, rules=rules.push)
     holder, created_at = check_pod(env)
     log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
-    kube = Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random)
+    audit = audit_of(env, log=log.bind(requested_by=pushed.requested_by, reason=pushed.reason))
+    kube = Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random, audit=audit)
     known = breakers(rules, kube=kube, clock=clock, log=log)
     return Context(
         push=pushed,
@@ -129,7 +137,9 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
         created_at=created_at,
         holder=holder,
         kube=kube,
-        github=partial(connect_github, rules.github, clock, known.github, measured),
+        github=partial(
+            connect_github, rules=rules.github, clock=clock, breaker=known.github, measured=measured, audit=audit
+        ),
         breakers=known,
         clock=clock,
         random=random.random,
@@ -140,7 +150,13 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
 
 
 def connect_github(
-    rules: GitHubRules, clock: Clock, breaker: Breaker, measured: Measurements, keep: Callable[[], None]
+    keep: Callable[[], None],
+    *,
+    rules: GitHubRules,
+    clock: Clock,
+    breaker: Breaker,
+    measured: Measurements,
+    audit: Audit,
 ) -> GitHub:
     """A connection with the mounted credentials.
 
@@ -161,5 +177,6 @@ def connect_github(
         keep=keep,
         breaker=breaker,
         measurements=measured,
+        audit=audit,
         handover=handover,
     )

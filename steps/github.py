@@ -8,7 +8,8 @@ authentication and transport with its own retries switched off, because they rep
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ import requests
 from github import BadCredentialsException, Github, GithubException
 
 from steps.activity import Activity
+from steps.audit import Answer
 from steps.backoff import backoff
 from steps.clock import parse_stamp
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
@@ -24,14 +26,17 @@ from steps.record import PullRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from github import Auth
 
+    from steps.audit import Audit
     from steps.breaker import Breaker
     from steps.clock import Clock
     from steps.credentials import Handover
     from steps.measurements import Measurements
     from steps.settings import GitHubRules
+    from steps.why import Why
 
 _SECONDARY_LIMIT_S = 60.0
 _LABEL_GONE = "Label does not exist"
@@ -50,6 +55,7 @@ class GitHub:
         keep: Callable[[], None],
         breaker: Breaker,
         measurements: Measurements,
+        audit: Audit,
         handover: Handover | None = None,
     ) -> None:
         """Connect.
@@ -62,6 +68,7 @@ class GitHub:
             keep: Called about once a second while waiting, to renew a hold.
             breaker: Shared by all pods: whether GitHub may be asked at all.
             measurements: Where the number of requests and their time is left.
+            audit: Where each write is told.
             handover: Where an App's token is left for the pod's other container.
         """
         self._requester = Github(
@@ -78,6 +85,7 @@ class GitHub:
         self._keep = keep
         self._breaker = breaker
         self._measurements = measurements
+        self._audit = audit
         self._handover = handover
 
     def open_pull_requests(self, *, repository: str, branch: str) -> list[PullRequest]:
@@ -126,19 +134,47 @@ class GitHub:
         """A pull request now."""
         return _pull_request(self._ask("GET", f"/repos/{repository}/pulls/{number}"))
 
-    def add_label(self, *, repository: str, number: int, label: str) -> None:
+    def add_label(self, *, repository: str, number: int, label: str, why: Why) -> None:
         """Add one label; there already is fine."""
-        self._ask("POST", f"/repos/{repository}/issues/{number}/labels", body={"labels": [label]})
+        audited = self._audited("create", repository=repository, number=number, label=label, why=why)
+        self._ask("POST", f"/repos/{repository}/issues/{number}/labels", body={"labels": [label]}, audited=audited)
 
-    def remove_label(self, *, repository: str, number: int, label: str) -> None:
+    def remove_label(self, *, repository: str, number: int, label: str, why: Why) -> None:
         """Remove one label; absent is fine."""
         try:
-            self._ask("DELETE", f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}")
+            path = f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}"
+            audited = self._audited("delete", repository=repository, number=number, label=label, why=why)
+            self._ask("DELETE", path, audited=audited)
         except NotFoundError as error:
             if _LABEL_GONE not in str(error):
                 raise
 
-    def _ask(self, verb: str, path: str, *, parameters: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    def _audited(
+        self, verb: str, *, repository: str, number: int, label: str, why: Why
+    ) -> Callable[[], AbstractContextManager[Answer]]:
+        return partial(
+            self._audit.write,
+            api="github",
+            verb=verb,
+            resource="labels",
+            namespace=repository,
+            name=f"{number}/{label}",
+            why=why,
+            sent=None,
+            refused=lambda error: isinstance(error, GithubException) and error.status < 500,  # noqa: PLR2004 - HTTP
+        )
+
+    def _ask(
+        self,
+        verb: str,
+        path: str,
+        *,
+        parameters: dict[str, str] | None = None,
+        body: object = None,
+        audited: Callable[[], AbstractContextManager[Answer]] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        if verb != "GET" and audited is None:
+            raise AssertionError("a write is audited")
         deadline = self._clock.monotonic() + self._rules.deadline_s
         for pause in backoff(attempts=self._rules.attempts, first_s=self._rules.backoff_s, random=self._random):
             signed_in = False
@@ -147,7 +183,9 @@ class GitHub:
                 with self._measured():
                     self._sign_in()
                     signed_in = True
-                    _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                    with audited() if audited else nullcontext(Answer()) as answer:
+                        _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                        answer.body = data
             except GithubException as error:
                 problem = _meaning(f"{verb} {path}", error, now=self._clock.now().timestamp())
                 if isinstance(problem, NotFoundError) and not signed_in:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps import census, retention, tries
-from steps.entrypoint import breakers, check_pod, connect_github, run_with
+from steps.entrypoint import audit_of, breakers, check_pod, connect_github, run_with
 from steps.errors import StepError, TerminatedError
 from steps.findings import find
 from steps.kube import Kube
@@ -165,7 +165,8 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurement
     holder, created_at = check_pod(env)
     # Rate limits are waited for by the next pass; and there is no second container to hand a token to.
     github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S), handover="")
-    kube = Kube(transport=connect(), clock=clock, rules=settings.kubernetes, random=random.random)
+    audit = audit_of(env, log=log)
+    kube = Kube(transport=connect(), clock=clock, rules=settings.kubernetes, random=random.random, audit=audit)
     known = breakers(settings, kube=kube, clock=clock, log=log)
     return Sweep(
         settings=settings,
@@ -174,7 +175,7 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurement
         started=clock.monotonic(),
         holder=holder,
         kube=kube,
-        github=partial(connect_github, github, clock, known.github, measured),
+        github=partial(connect_github, rules=github, clock=clock, breaker=known.github, measured=measured, audit=audit),
         breakers=known,
         clock=clock,
         random=random.random,
