@@ -2,7 +2,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-SETTINGS ?= settings.toml
+ENV ?=
+SETTINGS ?= settings$(if $(ENV),-$(ENV)).toml
+OUTPUT ?= rendered$(if $(ENV),-$(ENV))
+ENVIRONMENTS := $(patsubst settings-%.toml,%,$(wildcard settings-*.toml))
 TESTS ?=
 FLAGS ?=
 BENCH ?=
@@ -24,8 +27,8 @@ $(VENV)/.made: pyproject.toml
 setup: $(VENV)/.made ## make the virtual environment
 
 .PHONY: render
-render: $(VENV)/.made ## write rendered/ from settings.toml (SETTINGS=FILE for another), and docs/settings.md
-	$(BIN)/python -m pipelines.render --settings $(SETTINGS)
+render: $(VENV)/.made ## write rendered/ from settings.toml, and docs/settings.md (ENV=staging: rendered-staging/ from settings-staging.toml)
+	$(BIN)/python -m pipelines.render --settings $(SETTINGS) --output $(OUTPUT)
 	$(BIN)/python -m pipelines.settings_page > docs/settings.md
 
 .PHONY: check
@@ -34,7 +37,10 @@ check: $(VENV)/.made ## lint, types, layering, and rendered/ up to date
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports
-	$(BIN)/python -m pipelines.render --settings $(SETTINGS) --check
+	$(BIN)/python -m pipelines.render --settings $(SETTINGS) --output $(OUTPUT) --check
+	@for name in $(ENVIRONMENTS); do \
+	    $(BIN)/python -m pipelines.render --settings settings-$$name.toml --output rendered-$$name --check || exit 1; \
+	done
 
 .PHONY: test
 test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kubernetes API server: about 7 minutes)

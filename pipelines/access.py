@@ -52,12 +52,21 @@ def _granted(
 
 
 def _run_rule(kind: RunKind) -> dict[str, Any]:
-    verbs = ["get", "list", "delete", *(["patch"] if kind.stop_patch else [])]
+    verbs = ["get", "list", *(["delete"] if kind.delete else []), *(["patch"] if kind.stop_patch else [])]
     return _rule(kind.group, kind.plural, *verbs)
 
 
 def _events(settings: Settings) -> list[dict[str, Any]]:
     return [_rule("", "events", "create")] if settings.kubernetes.events else []
+
+
+def _merged(*rules: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """One rule for each resource, also if agents are what their parts are: a kind of runs may be Jobs."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for rule in rules:
+        verbs.setdefault((rule["apiGroups"][0], rule["resources"][0]), []).extend(rule["verbs"])
+    for (group, resource), found in verbs.items():
+        yield _rule(group, resource, *dict.fromkeys(found))
 
 
 def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
@@ -84,10 +93,12 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
         account=names.STEPS_ACCOUNT,
         home=home,
         rules=[
-            *(_run_rule(kind) for kind in settings.agents),
-            _rule("batch", "jobs", "list"),
-            _rule("", "pods", "list", "delete"),
-            _rule("", "configmaps", "get", "update"),
+            *_merged(
+                *(_run_rule(kind) for kind in settings.agents),
+                _rule("batch", "jobs", "list"),
+                _rule("", "pods", "list", "delete"),
+                _rule("", "configmaps", "get", "update"),
+            ),
             *_events(settings),
         ],
     )

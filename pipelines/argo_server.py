@@ -48,6 +48,10 @@ class ArgoServer:
         """Read a Workflow."""
         return _asked(lambda: self.service.get_workflow(name, namespace=self.namespace))
 
+    def version(self) -> str:
+        """Argo's version, as the server says it."""
+        return str(_asked(self.service.get_version)["version"])
+
 
 def from_env(env: Mapping[str, str], *, namespace: str) -> ArgoServer:
     """Connect as the `argo` command does.
@@ -73,7 +77,7 @@ def from_env(env: Mapping[str, str], *, namespace: str) -> ArgoServer:
     return ArgoServer(service=service, namespace=env.get("ARGO_NAMESPACE") or namespace)
 
 
-def _asked(ask: Callable[[], m.Workflow]) -> Json:
+def _asked(ask: Callable[[], m.Workflow | m.Version]) -> Json:
     try:
         found: Json = ask().model_dump(mode="json", by_alias=True, exclude_none=True)
     except requests.RequestException as error:

@@ -133,6 +133,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             image_pull_policy=settings.image.pull_policy,
             command=["python", "-m", "steps.fail"],
             env=environment(settings),
+            volumes=pods.volumes(settings),
             resources=pods.resources(settings),
             security_context=pods.RESTRICTED,
             active_deadline_seconds=rules.deadline_s,

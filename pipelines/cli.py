@@ -1,9 +1,10 @@
 """The command line: one word for what to do, which loads no more than that needs.
 
-    agent-cancellation submit | status | explain | reconcile | render [OPTIONS]
+    agent-cancellation submit | status | explain | doctor | reconcile | render | completion [OPTIONS]
 
-Guarantees that `--help` imports neither Hera nor the Kubernetes client. Exit codes are the steps' own: 0 done or
-superseded, 65 bad input, 75 try again, 77 forbidden, 1 anything else; 2 for a wrong command line.
+Guarantees that `--help`, of a command too, imports neither Hera nor a client of Kubernetes or GitHub. Exit codes
+are the steps' own: 0 done or superseded, 65 bad input, 75 try again, 77 forbidden, 1 anything else; 2 for a wrong
+command line.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
+from pipelines import parsers
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from pipelines.parsers import Parser
 
 _USAGE = 2
 
@@ -25,19 +30,28 @@ class Command:
 
     Attributes:
         module: Has `main(arguments)`.
+        parser: Makes the parser of its options.
     """
 
     name: str
     module: str
+    parser: Callable[[], Parser]
     about: str
 
 
+def _command(parser: Callable[[], Parser], *, about: str) -> Command:
+    name = parser.__name__
+    return Command(name=name, module=f"pipelines.{name}", parser=parser, about=about)
+
+
 COMMANDS = (
-    Command(name="submit", module="pipelines.submit", about="stop the stale agents of a task now, and wait for it"),
-    Command(name="status", module="pipelines.status", about="where cancellations stand"),
-    Command(name="explain", module="pipelines.explain", about="why each agent of a task was stopped, or was not"),
-    Command(name="reconcile", module="pipelines.reconcile", about="find what went wrong anyway, and mend it"),
-    Command(name="render", module="pipelines.render", about="write the manifests for GitOps from settings.toml"),
+    _command(parsers.submit, about="stop the stale agents of a task now, and wait for it"),
+    _command(parsers.status, about="where cancellations stand"),
+    _command(parsers.explain, about="why each agent of a task was stopped, or was not"),
+    _command(parsers.doctor, about="what is wrong with an installation, and what to do about it"),
+    _command(parsers.reconcile, about="find what went wrong anyway, and mend it"),
+    _command(parsers.render, about="write the manifests for GitOps from settings.toml"),
+    _command(parsers.completion, about="print a script that completes all this in a shell"),
 )
 
 
@@ -68,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = ", ".join(each.name for each in COMMANDS)
         print(f"agent-cancellation: there is no command {word[:40]!a}; give one of {known}", file=sys.stderr)
         return _USAGE
+    # Before anything is loaded: help, or what is wrong with the command line.
+    command.parser().parse_args(given[1:])
     code: int = import_module(command.module).main(given[1:])
     return code
 

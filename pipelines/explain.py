@@ -7,15 +7,11 @@ Reads the Lease and the Workflows through the kubeconfig, and writes nothing.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from pipelines import laptop
+from pipelines import laptop, parsers
 from pipelines.settings import read
 from pipelines.standing import State
 from pipelines.status import age, as_json, look
@@ -97,20 +93,9 @@ def _rest(standing: Standing, record: Record) -> Iterator[str]:
     yield _NEXT[standing.state]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="agent-cancellation explain", description="Why each agent was cancelled, or not."
-    )
-    parser.add_argument("task", metavar="TASK", help="task id")
-    parser.add_argument("--repository", default="", help="owner/name, if several repositories have a task of that id")
-    parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
-    parser.add_argument("--json", action="store_true", help="print the record as JSON")
-    return parser
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look, and tell; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parsers.explain().parse_args(arguments)
     try:
         settings, by = read(options.settings), laptop.transport()
         found = [
@@ -129,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records = [{"record": json.loads(dump(each.record)) if each.record else None} for each in found]
         print(json.dumps([as_json(each) | more for each, more in zip(found, records, strict=True)], indent=1))
         return Exit.DONE
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False, highlight=False)
+    console = laptop.console(width=_WIDTH)
     for number, each in enumerate(found):
         if number:
             console.print()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import sys
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -22,8 +23,25 @@ from steps.transport import KubernetesTransport, connect
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rich.console import Console
+
     from steps.kube import Transport
     from steps.settings import StepSettings
+
+
+# What is piped or logged is not folded to the width of somebody's terminal.
+_WIDTH = 150
+
+
+def console(*, width: int = _WIDTH) -> Console:
+    """Where tables for people go: plain text without a terminal, or if NO_COLOR is set.
+
+    Args:
+        width: Columns, if there is no terminal that says.
+    """
+    from rich.console import Console  # noqa: PLC0415 - what prints JSON does without
+
+    return Console(width=None if sys.stdout.isatty() else width, markup=False, highlight=False)
 
 
 def transport() -> KubernetesTransport:
@@ -36,16 +54,21 @@ def transport() -> KubernetesTransport:
     return connect()
 
 
+def silent() -> Audit:
+    """An audit for whom the servers' own logs name as a person."""
+    return Audit(log=Log(clock=SystemClock(), stream=io.StringIO()))
+
+
 def kube(settings: StepSettings, *, by: Transport, log: Log | None = None) -> Kube:
     """The API server.
 
     Args:
         settings: How it is asked.
         by: The way there.
-        log: Where each write is told; None for nowhere, since the API server's own audit log names the person.
+        log: Where each write is told; None for nowhere.
     """
     clock = SystemClock()
-    audit = Audit(log=log or Log(clock=clock, stream=io.StringIO()))
+    audit = Audit(log=log) if log else silent()
     return Kube(transport=by, clock=clock, rules=settings.kubernetes, random=random.random, audit=audit)
 
 

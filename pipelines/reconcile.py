@@ -9,7 +9,6 @@ that is said.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import io
 import json
@@ -18,13 +17,11 @@ import sys
 import uuid
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from pipelines import laptop
+from pipelines import laptop, parsers
 from pipelines.settings import read
 from steps.audit import Audit
 from steps.clock import SystemClock
@@ -42,8 +39,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from steps.kube import Transport
 
-_WIDTH = 150
-
 
 def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Sweep:
     """What a pass works with, outside the cluster."""
@@ -51,7 +46,7 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
     log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
     kube = laptop.kube(settings, by=transport, log=log)
     known = breakers(settings, kube=kube, clock=clock, log=log)
-    measurements = Measurements()
+    measurements, alone = Measurements(), replace(settings.github, handover="")
     return Sweep(
         settings=settings,
         workflow="laptop",
@@ -61,7 +56,7 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
         kube=kube,
         github=partial(
             connect_github,
-            rules=replace(settings.github, handover=""),
+            usual=alone,
             clock=clock,
             breaker=known.github,
             measured=measurements,
@@ -118,11 +113,7 @@ def table(done: Pass, *, dry_run: bool) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look, and mend unless it is a dry run; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="agent-cancellation reconcile", description="Find what went wrong, mend it.")
-    parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    options = parser.parse_args(arguments)
+    options = parsers.reconcile().parse_args(arguments)
     try:
         done = sweep_once(sweep_of(read(options.settings), transport=laptop.transport(), dry_run=options.dry_run))
     except StepError as error:
@@ -131,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps({"findings": rows(done), "unread": list(done.unread)}, indent=1))
         return Exit.DONE
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, markup=False)
+    console = laptop.console()
     console.print(table(done, dry_run=options.dry_run))
     for problem in done.unread:
         console.print(f"not read: {problem}")

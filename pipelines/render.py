@@ -9,12 +9,10 @@ exits with 1 if the folder differs from what would be written.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import access, observability, sensor
+from pipelines import access, observability, parsers, sensor
 from pipelines.cancellation import breakers, limits, workflow_template
 from pipelines.manifest_yaml import dump
 from pipelines.reconciliation import reconcile_template, schedule
@@ -23,6 +21,7 @@ from steps.errors import Exit, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from pipelines.settings import Settings
 
@@ -122,11 +121,7 @@ def write(files: dict[str, str], *, output: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Render, or check; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="agent-cancellation render", description="Render the manifests.")
-    parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
-    parser.add_argument("--output", type=Path, default=Path("rendered"), help="folder to write to (rendered)")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the folder is out of date")
-    options = parser.parse_args(arguments)
+    options = parsers.render().parse_args(arguments)
     try:
         files = rendered(read(options.settings))
     except StepError as error:

@@ -8,20 +8,19 @@ nothing is known of.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from pipelines import laptop
+from pipelines import laptop, parsers
 from pipelines.settings import read
 from pipelines.standing import Standing, State, standings
 from steps.errors import Exit, StepError
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from steps.kube import Kube
 
 _EVERY_S = 2.0
-_WIDTH = 150
 _COLUMNS = ("REPOSITORY", "TASK", "STATE", "PUSH", "STOPPED", "KEPT", "WAITING", "LABELS", "TRIES", "AGE", "NOTE")
 _COLOURS = {
     State.PENDING: "yellow",
@@ -80,25 +78,13 @@ def age(since: datetime | None, *, now: datetime) -> str:
 def table(found: Sequence[Standing], *, now: datetime) -> Table:
     """The same for people."""
     shown = Table(box=None, pad_edge=False)
-    for column in (
-        "REPOSITORY",
-        "TASK",
-        "STATE",
-        "PUSH",
-        "STOPPED",
-        "KEPT",
-        "WAITING",
-        "LABELS",
-        "TRIES",
-        "AGE",
-        "NOTE",
-    ):
+    for column in _COLUMNS:
         shown.add_column(column, overflow="fold")
     for each in found:
         shown.add_row(
             each.repository,
             each.task,
-            f"[{_COLOURS[each.state]}]{each.state}[/]",
+            Text(each.state, style=_COLOURS[each.state]),
             each.sha[:8],
             str(each.stopped) + (f" (+{each.unproven} not proven)" if each.unproven else ""),
             str(each.kept),
@@ -111,18 +97,9 @@ def table(found: Sequence[Standing], *, now: datetime) -> Table:
     return shown
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="agent-cancellation status", description="Where cancellations stand.")
-    parser.add_argument("task", nargs="?", default="", metavar="TASK", help="task id (all)")
-    parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
-    parser.add_argument("--watch", action="store_true", help="show it again every two seconds, until interrupted")
-    parser.add_argument("--json", action="store_true", help="print it as JSON; with --watch one line each time")
-    return parser
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look, and show; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parsers.status().parse_args(arguments)
     try:
         settings, by = read(options.settings), laptop.transport()
         kube = laptop.kube(settings, by=by)
@@ -149,15 +126,21 @@ def _lines(found: Callable[[], list[Standing]], *, watch: bool) -> int:
 
 
 def _watched(found: Callable[[], list[Standing]], *, now: Callable[[], datetime]) -> int:
-    with Live(table(found(), now=now()), console=Console(), auto_refresh=False) as live:
+    console = laptop.console()
+    # Where there is no terminal to draw on, one table after the other.
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         while True:
+            shown = table(found(), now=now())
+            if live:
+                live.update(shown, refresh=True)
+            else:
+                console.print(shown)
             time.sleep(_EVERY_S)
-            live.update(table(found(), now=now()), refresh=True)
 
 
 def _shown(found: list[Standing], *, task: str, now: datetime) -> int:
     if found:
-        Console(width=None if sys.stdout.isatty() else _WIDTH).print(table(found, now=now))
+        laptop.console().print(table(found, now=now))
         return Exit.DONE
     print(f"nothing is known of task {task}" if task else "no cancellations yet", file=sys.stderr)
     return Exit.BUG if task else Exit.DONE

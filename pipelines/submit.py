@@ -1,14 +1,14 @@
 """Submit a cancellation from a laptop, and wait for its outcome.
 
-    python -m pipelines.submit [--repository O/R] [--task N] [--ref REF] [--sha SHA] [--dry-run] [--no-wait] [--json]
+    agent-cancellation submit [--repository O/R] [--task N | --pr N] [--ref REF] [--sha SHA] [--dry-run] [--json]
 
-What is not given is taken from the git checkout one stands in. Goes through Argo Server if ARGO_SERVER is set,
-otherwise through the kubeconfig. The exit code is the cancellation's own (0, 65, 75, 77, 1).
+What is not given is taken from the pull request (with GITHUB_TOKEN), or from the git checkout one stands in. Goes
+through Argo Server if ARGO_SERVER is set, otherwise through the kubeconfig. The exit code is the cancellation's own (0,
+65, 75, 77, 1).
 """
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 import os
@@ -17,18 +17,18 @@ import subprocess
 import sys
 import uuid
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import laptop
+from pipelines import laptop, parsers
 from pipelines.settings import read
 from pipelines.submission import Cluster, KubernetesApi, Result, wait
 from steps.clock import SystemClock
-from steps.errors import Exit, StepError
+from steps.errors import BadInputError, Exit, StepError
 from steps.runs import repository_of
 from steps.workflow import workflow
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from pipelines.settings import Settings
@@ -44,22 +44,38 @@ def _git(*arguments: str) -> str:
 
 
 def _values(options: argparse.Namespace, *, settings: Settings) -> dict[str, str]:
-    """The Workflow's parameters: what was given, and what the checkout says."""
-    ref = options.ref or _git("symbolic-ref", "--quiet", "HEAD")
+    """The Workflow's parameters: what was given, and what the pull request or the checkout says."""
+    repository = options.repository or repository_of(_git("remote", "get-url", "origin"))
+    branch, head = _head(options.pr, repository=repository, settings=settings) if options.pr else ("", "")
+    ref = options.ref or branch or _git("symbolic-ref", "--quiet", "HEAD")
     ref = ref if ref.startswith("refs/") or not ref else f"refs/heads/{ref}"
     match = re.fullmatch(settings.push.branch, ref, re.ASCII)
     login = re.sub(r"[^A-Za-z0-9._@-]", "-", getpass.getuser()).lstrip("._@-")
     return {
-        "repository": options.repository or repository_of(_git("remote", "get-url", "origin")),
+        "repository": repository,
         "task-id": options.task or (match.group(1) if match else ""),
         "ref": ref,
-        "sha": options.sha or _git("rev-parse", "HEAD"),
+        "sha": options.sha or head or _git("rev-parse", "HEAD"),
         "pushed-at": str(int(SystemClock().now().timestamp())),
         "correlation-id": f"manual-{uuid.uuid4()}",
         "reason": "manual",
         "dry-run": "true" if options.dry_run else "false",
         "requested-by": login or "unknown",
     }
+
+
+def _head(number: int, *, repository: str, settings: Settings) -> tuple[str, str]:
+    """Branch and head of a pull request, as GitHub has it."""
+    # Imported on use: a checkout does without GitHub.
+    from pipelines.laptop_github import connect  # noqa: PLC0415
+
+    token = os.environ.get("GITHUB_TOKEN", "")
+    if not repository:
+        raise BadInputError("--pr: say which repository by --repository, or stand in a checkout of it")
+    if not token:
+        raise BadInputError("--pr: set GITHUB_TOKEN, or give --ref and --sha instead")
+    github = connect(settings.github, found={"token": token}, where="GITHUB_TOKEN")
+    return github.head(repository=repository, number=number)
 
 
 def _cluster(settings: Settings) -> Cluster:
@@ -70,20 +86,6 @@ def _cluster(settings: Settings) -> Cluster:
 
         return from_env(os.environ, namespace=namespace)
     return KubernetesApi(kube=laptop.kube(settings, by=laptop.transport()), namespace=namespace)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="agent-cancellation submit", description="Stop the stale agents of a task.")
-    parser.add_argument("--settings", type=Path, default=Path("settings.toml"), help="settings file (settings.toml)")
-    parser.add_argument("--repository", help="owner/name (git's origin)")
-    parser.add_argument("--task", help="task id (from the branch)")
-    parser.add_argument("--ref", help="branch or ref (git's current branch)")
-    parser.add_argument("--sha", help="commit that was pushed (git's HEAD)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
-    parser.add_argument("--no-wait", action="store_true", help="submit and leave")
-    parser.add_argument("--timeout", type=float, default=1800.0, help="seconds to wait (1800)")
-    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    return parser
 
 
 def submit(options: argparse.Namespace) -> Result:
@@ -110,7 +112,7 @@ def submit(options: argparse.Namespace) -> Result:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Submit; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parsers.submit().parse_args(arguments)
     try:
         result = submit(options)
     except StepError as error:

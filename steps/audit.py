@@ -109,7 +109,7 @@ def _after(answer: object) -> dict[str, Value]:
     """Version, holder and phase as they were answered; or the labels of a pull request."""
     if isinstance(answer, list):
         return {"labels_after": [str(label["name"]) for label in answer[:_MAX_LABELS]]}
-    if not isinstance(answer, dict):
+    if not isinstance(answer, dict) or "metadata" not in answer:
         return {}
     metadata, spec = answer.get("metadata") or {}, answer.get("spec") or {}
     found: dict[str, Value] = {"version_after": metadata.get("resourceVersion", "")}

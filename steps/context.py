@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from steps.lease import TaskLease, lease_name
 
@@ -20,7 +20,20 @@ if TYPE_CHECKING:
     from steps.measurements import Measurements
     from steps.push import Push
     from steps.relay import Relay
-    from steps.settings import StepSettings
+    from steps.settings import GitHubRules, StepSettings
+
+
+class Connect(Protocol):
+    """Connects to GitHub."""
+
+    def __call__(self, keep: Callable[[], None], rules: GitHubRules | None = None) -> GitHub:
+        """Connect.
+
+        Args:
+            keep: Called about once a second while waiting.
+            rules: How GitHub is asked, if not as the settings say.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +43,7 @@ class Context:
     Attributes:
         workflow: Name of the Workflow.
         created_at: Its creationTimestamp, as the API server stamped it.
-        github: Connects, given what to call while waiting; without a credential, everything up to that point still
-            works.
+        github: Connects; without a credential, everything up to that point still works.
         random: Uniform in [0, 1), for jitter.
         measurements: Where what was measured is left, for the metrics.
         relay: Where the pod's first container leaves the Lease for the second; None for nowhere.
@@ -43,7 +55,7 @@ class Context:
     created_at: datetime
     holder: Holder
     kube: Kube
-    github: Callable[[Callable[[], None]], GitHub]
+    github: Connect
     breakers: Breakers
     clock: Clock
     random: Callable[[], float]

@@ -19,6 +19,7 @@ from jwt.exceptions import PyJWTError
 from steps.errors import ForbiddenError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 # A token is good for an hour; the second container starts within minutes of the first.
@@ -55,6 +56,12 @@ class Handover:
         return Auth.Token(token) if token and ours and fresh else None
 
 
+def app_id(folder: Path) -> str:
+    """Id of the App whose credentials are mounted; empty if a token is, or nothing."""
+    path = folder / "app-id"
+    return "" if (folder / "token").is_file() or not path.is_file() else path.read_text().strip()
+
+
 def credentials(folder: Path, *, handover: Handover | None = None) -> Auth.Auth:
     """The credentials mounted from the Secret, or the token that the pod's other container has left.
 
@@ -64,6 +71,27 @@ def credentials(folder: Path, *, handover: Handover | None = None) -> Auth.Auth:
     found = (
         {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()} if folder.is_dir() else {}
     )
+    return sign_in(found, where=str(folder), handover=handover)
+
+
+def sign_in(
+    found: Mapping[str, str],
+    *,
+    where: str,
+    handover: Handover | None = None,
+    permissions: Mapping[str, str] | None = None,
+) -> Auth.Auth:
+    """Credentials from the Secret's values, by their keys.
+
+    Args:
+        found: The values, without white space around them.
+        where: Where they are, for the error.
+        handover: Where another container may have left a token.
+        permissions: What an App's token shall be good for; all that it was given if none is named.
+
+    Raises:
+        ForbiddenError: There are none, or only part of them. Never says what they are.
+    """
     if token := found.get("token"):
         return Auth.Token(token)
     if handover and (left := handover.take()):
@@ -72,17 +100,18 @@ def credentials(folder: Path, *, handover: Handover | None = None) -> Auth.Auth:
     missing = [name for name in needed if not found.get(name)]
     if len(missing) == len(needed):
         raise ForbiddenError(
-            f"no GitHub credentials in {folder}: create the Secret with `token`, or with {', '.join(needed)}"
+            f"no GitHub credentials in {where}: create the Secret with `token`, or with {', '.join(needed)}"
         )
     if missing:
         raise ForbiddenError(
-            f"the GitHub App's credentials in {folder} lack {', '.join(missing)}: add them to the Secret"
+            f"the GitHub App's credentials in {where} lack {', '.join(missing)}: add them to the Secret"
         )
     if not found["installation-id"].isdigit():
-        raise ForbiddenError(f"installation-id in {folder} is not a number: correct the Secret")
+        raise ForbiddenError(f"installation-id in {where} is not a number: correct the Secret")
     app = Auth.AppAuth(found["app-id"], found["private-key.pem"])
     try:
         app.create_jwt()
     except (PyJWTError, ValueError, TypeError) as error:
-        raise ForbiddenError(f"private-key.pem in {folder} is not a private key in PEM: correct the Secret") from error
-    return app.get_installation_auth(int(found["installation-id"]))
+        raise ForbiddenError(f"private-key.pem in {where} is not a private key in PEM: correct the Secret") from error
+    wanted = dict(permissions) if permissions else None
+    return app.get_installation_auth(int(found["installation-id"]), token_permissions=wanted)

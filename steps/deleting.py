@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from steps.runs import Run
 
 
+# Why a run that was asked ended.
+ASKED = "asked to stop, and did"
+
+
 def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -> list[Agent]:
-    """Tell runs to stop: ask those whose kind has a way to be asked, then delete whatever has not ended.
+    """Tell runs to stop: ask those whose kind has a way to be asked, then delete whatever has not ended, if it may be.
 
     Args:
         runs: The runs judged stale.
@@ -46,10 +50,10 @@ def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Rec
     asked = [run for run in runs if run.kind.stop_patch]
     outlasting = _ask(asked, context=context, hold=hold, record=record)
     ended = {run.uid for run in asked} - {run.uid for run in outlasting}
-    agents = [
-        run.as_agent(outcome=Outcome.STOPPING, reason="asked to stop, and did") for run in asked if run.uid in ended
-    ]
-    doomed = [*(run for run in runs if not run.kind.stop_patch), *outlasting]
+    agents = [run.as_agent(outcome=Outcome.STOPPING, reason=ASKED) for run in asked if run.uid in ended]
+    kept = [run for run in outlasting if not run.kind.delete]
+    agents += [run.as_agent(outcome=Outcome.STOPPING, reason="asked to stop") for run in kept]
+    doomed = [*(run for run in runs if not run.kind.stop_patch), *(run for run in outlasting if run.kind.delete)]
     return agents + side_by_side(
         [partial(_delete, run, context=context, hold=hold, record=record) for run in doomed],
         parallel=context.settings.stop.parallel,

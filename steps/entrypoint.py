@@ -138,7 +138,7 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
         holder=holder,
         kube=kube,
         github=partial(
-            connect_github, rules=rules.github, clock=clock, breaker=known.github, measured=measured, audit=audit
+            connect_github, usual=rules.github, clock=clock, breaker=known.github, measured=measured, audit=audit
         ),
         breakers=known,
         clock=clock,
@@ -151,8 +151,9 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
 
 def connect_github(
     keep: Callable[[], None],
+    rules: GitHubRules | None = None,
     *,
-    rules: GitHubRules,
+    usual: GitHubRules,
     clock: Clock,
     breaker: Breaker,
     measured: Measurements,
@@ -160,17 +161,26 @@ def connect_github(
 ) -> GitHub:
     """A connection with the mounted credentials.
 
+    Args:
+        keep: Called while waiting.
+        rules: How GitHub is asked this time, if not as usual.
+        usual: How it is asked.
+        clock: Time.
+        breaker: Shared by all pods.
+        measured: Where the number of requests and their time is left.
+        audit: Where each write is told.
+
     Raises:
         ForbiddenError: There are none, or not all of them.
     """
     # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
-    from steps.credentials import Handover, credentials  # noqa: PLC0415
+    from steps.credentials import Handover, app_id, credentials  # noqa: PLC0415
     from steps.github import GitHub  # noqa: PLC0415
 
-    handover = Handover(path=Path(rules.handover)) if rules.handover else None
-    auth = credentials(Path(rules.credentials_dir), handover=handover)
+    rules = rules or usual
+    folder, handover = Path(rules.credentials_dir), Handover(path=Path(rules.handover)) if rules.handover else None
     return GitHub(
-        auth=auth,
+        auth=credentials(folder, handover=handover),
         rules=rules,
         clock=clock,
         random=random.random,
@@ -179,4 +189,5 @@ def connect_github(
         measurements=measured,
         audit=audit,
         handover=handover,
+        app=app_id(folder),
     )

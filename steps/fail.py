@@ -1,4 +1,4 @@
-"""Exit hook of a workflow that did not succeed: leave a failed record, a free Lease and a cleared flag behind.
+"""Exit hook of a workflow that did not succeed: leave a failed record, a free Lease, a cleared flag and a comment.
 
     python -m steps.fail
 
@@ -13,7 +13,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps import state
+from steps import commenting, state
 from steps.entrypoint import run
 from steps.events import Reason, tell
 from steps.record import Phase
@@ -48,6 +48,7 @@ def fail(context: Context) -> None:
         return
     message = f"cancellation for {hold.record.push.sha[:12]} failed: {hold.record.errors[-1]}"
     state.update(state.Change(in_progress=False, message=message), context=context, hold=hold)
+    commenting.comment(hold.record, context=context, hold=hold)
     hold.release(hold.record)
     tell(Reason.FAILED, f"{message}. Reconcile takes it up again", context=context, hold=hold)
     context.log.error(

@@ -1,4 +1,8 @@
-r"""Field paths into plain objects, written as kubectl writes them: `metadata.labels.app\.kubernetes\.io/name`."""
+r"""Field paths into plain objects, written as kubectl writes them: `metadata.labels.app\.kubernetes\.io/name`.
+
+A list is entered by naming the item: `status.conditions[status=True].type` is the type of the last condition that
+holds.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,25 @@ if TYPE_CHECKING:
     from steps.kube import Json
 
 _LABELS = "metadata.labels."
+_ITEM = re.compile(r"(.+)\[([^=\]]+)=([^\]]*)\]")
 
 
 def read(obj: Json, path: str) -> str:
     """The text at a path; empty if there is none. Numbers are written out, anything nested counts as nothing."""
     value: object = obj
     for key in re.split(r"(?<!\\)\.", path) if path else ():
-        value = value.get(key.replace("\\.", ".")) if isinstance(value, dict) else None
+        value = _step(value, key.replace("\\.", "."))
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _step(value: object, key: str) -> object:
+    """One field further; of a list, its last item that is as named."""
+    item = _ITEM.fullmatch(key)
+    found = value.get(item[1] if item else key) if isinstance(value, dict) else None
+    if item is None:
+        return found
+    items = found if isinstance(found, list) else []
+    return next((each for each in reversed(items) if isinstance(each, dict) and each.get(item[2]) == item[3]), None)
 
 
 def label_key(path: str) -> str:

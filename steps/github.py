@@ -1,92 +1,47 @@
-"""GitHub: one pull request read, two label writes, and what was pushed lately.
+"""GitHub: one pull request read, two label writes, one comment, and what was pushed lately.
 
 Guarantees that nothing but a single label is ever added or removed (the whole set is never written, so nobody else's
-label can be lost), that every operation may be repeated, and that rate limits are honoured up to a deadline. GitHub has
-no preconditions on labels: the caller checks its hold right before and the head right after. Uses PyGithub for
-authentication and transport with its own retries switched off, because they repeat writes and can sleep for hours.
+label can be lost), and that every operation but the making of a comment may be repeated. GitHub has no preconditions on
+labels: the caller checks its hold right before and the head right after.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import requests
-from github import BadCredentialsException, Github, GithubException
-
 from steps.activity import Activity
-from steps.audit import Answer
-from steps.backoff import backoff
 from steps.clock import parse_stamp
-from steps.errors import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
-from steps.measurements import Measure
+from steps.errors import BadInputError, ForbiddenError, NotFoundError, UnavailableError
+from steps.github_requests import Requests
 from steps.record import PullRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
-    from github import Auth
-
-    from steps.audit import Audit
-    from steps.breaker import Breaker
-    from steps.clock import Clock
-    from steps.credentials import Handover
-    from steps.measurements import Measurements
-    from steps.settings import GitHubRules
     from steps.why import Why
 
-_SECONDARY_LIMIT_S = 60.0
 _LABEL_GONE = "Label does not exist"
+_PAGE, _PAGES = 100, 5
 
 
-class GitHub:
-    """A repository's pull requests and their labels."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment on a pull request.
 
-    def __init__(
-        self,
-        *,
-        auth: Auth.Auth,
-        rules: GitHubRules,
-        clock: Clock,
-        random: Callable[[], float],
-        keep: Callable[[], None],
-        breaker: Breaker,
-        measurements: Measurements,
-        audit: Audit,
-        handover: Handover | None = None,
-    ) -> None:
-        """Connect.
+    Attributes:
+        app: Id and client id of the App that wrote it in its own name; empty if a person did.
+    """
 
-        Args:
-            auth: Credentials.
-            rules: Address, time-outs and attempts.
-            clock: Time.
-            random: Uniform in [0, 1), for jitter.
-            keep: Called about once a second while waiting, to renew a hold.
-            breaker: Shared by all pods: whether GitHub may be asked at all.
-            measurements: Where the number of requests and their time is left.
-            audit: Where each write is told.
-            handover: Where an App's token is left for the pod's other container.
-        """
-        self._requester = Github(
-            auth=auth,
-            base_url=rules.api_url,
-            timeout=max(1, round(rules.timeout_s)),
-            retry=None,
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-        ).requester
-        self._rules = rules
-        self._clock = clock
-        self._random = random
-        self._keep = keep
-        self._breaker = breaker
-        self._measurements = measurements
-        self._audit = audit
-        self._handover = handover
+    id: int
+    body: str
+    author: str
+    app: tuple[str, ...]
+
+
+class GitHub(Requests):
+    """A repository's pull requests, their labels and our comment."""
 
     def open_pull_requests(self, *, repository: str, branch: str) -> list[PullRequest]:
         """Open pull requests from this branch of this very repository: forks' branches of the same name are others.
@@ -136,118 +91,66 @@ class GitHub:
 
     def add_label(self, *, repository: str, number: int, label: str, why: Why) -> None:
         """Add one label; there already is fine."""
-        audited = self._audited("create", repository=repository, number=number, label=label, why=why)
-        self._ask("POST", f"/repos/{repository}/issues/{number}/labels", body={"labels": [label]}, audited=audited)
+        path, name = f"/repos/{repository}/issues/{number}/labels", f"{number}/{label}"
+        body = {"labels": [label]}
+        self._write("POST", path, resource="labels", repository=repository, name=name, why=why, body=body)
 
     def remove_label(self, *, repository: str, number: int, label: str, why: Why) -> None:
         """Remove one label; absent is fine."""
         try:
-            path = f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}"
-            audited = self._audited("delete", repository=repository, number=number, label=label, why=why)
-            self._ask("DELETE", path, audited=audited)
+            path, name = f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}", f"{number}/{label}"
+            self._write("DELETE", path, resource="labels", repository=repository, name=name, why=why)
         except NotFoundError as error:
             if _LABEL_GONE not in str(error):
                 raise
 
-    def _audited(
-        self, verb: str, *, repository: str, number: int, label: str, why: Why
-    ) -> Callable[[], AbstractContextManager[Answer]]:
-        return partial(
-            self._audit.write,
-            api="github",
-            verb=verb,
-            resource="labels",
-            namespace=repository,
-            name=f"{number}/{label}",
-            why=why,
-            sent=None,
-            refused=lambda error: isinstance(error, GithubException) and error.status < 500,  # noqa: PLR2004 - HTTP
+    def comments(self, *, repository: str, number: int) -> Iterator[Comment]:
+        """The comments of a pull request, the oldest first; of a long conversation only the first five hundred."""
+        for page in range(1, _PAGES + 1):
+            query = {"per_page": str(_PAGE), "page": str(page)}
+            found = self._ask("GET", f"/repos/{repository}/issues/{number}/comments", parameters=query)
+            yield from map(_comment, found)
+            if len(found) < _PAGE:
+                return
+
+    def is_ours(self, comment: Comment) -> bool:
+        """Whether it was written by whoever is signed in here.
+
+        Raises:
+            ForbiddenError: The token may not even say whose it is.
+        """
+        if self._app:
+            return self._app in comment.app
+        return bool(comment.author) and comment.author == self._ask("GET", "/user")["login"]
+
+    def add_comment(self, *, repository: str, number: int, body: str, why: Why) -> int:
+        """Write a comment and give its id. Without an answer it may be there all the same: look before a repetition."""
+        path, sent = f"/repos/{repository}/issues/{number}/comments", {"body": body}
+        made = self._write(
+            "POST", path, resource="comments", repository=repository, name=f"{number}", why=why, body=sent
         )
+        return int(made["id"])
 
-    def _ask(
-        self,
-        verb: str,
-        path: str,
-        *,
-        parameters: dict[str, str] | None = None,
-        body: object = None,
-        audited: Callable[[], AbstractContextManager[Answer]] | None = None,
-    ) -> Any:  # noqa: ANN401 - JSON
-        if verb != "GET" and audited is None:
-            raise AssertionError("a write is audited")
-        deadline = self._clock.monotonic() + self._rules.deadline_s
-        for pause in backoff(attempts=self._rules.attempts, first_s=self._rules.backoff_s, random=self._random):
-            signed_in = False
-            self._wait_for_others(deadline=deadline)
-            try:
-                with self._measured():
-                    self._sign_in()
-                    signed_in = True
-                    with audited() if audited else nullcontext(Answer()) as answer:
-                        _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
-                        answer.body = data
-            except GithubException as error:
-                problem = _meaning(f"{verb} {path}", error, now=self._clock.now().timestamp())
-                if isinstance(problem, NotFoundError) and not signed_in:
-                    problem = ForbiddenError(
-                        "the GitHub App has no such installation: correct installation-id in the Secret"
-                    )
-                if not isinstance(problem, UnavailableError):
-                    self._breaker.succeeded()  # GitHub works; it is the request that is wrong
-                    raise problem from error
-                cause: Exception = error
-            except requests.RequestException as error:
-                # The library's text can quote the request; the type says enough.
-                problem = UnavailableError(f"{verb} {path}: {type(error).__name__}")
-                cause = error
-            else:
-                self._breaker.succeeded()
-                return data
-            wait = max(pause or 0.0, problem.retry_after_s or 0.0)
-            if not self._may_retry(problem) or pause is None or self._clock.monotonic() + wait >= deadline:
-                raise problem from cause
-            self._sleep(wait)
-        raise AssertionError("backoff ends with None")
+    def edit_comment(self, *, repository: str, comment: int, body: str, why: Why) -> None:
+        """Write something else in a comment's place.
 
-    def _wait_for_others(self, *, deadline: float) -> None:
-        """Wait as long as GitHub has told any pod to, but not beyond our own deadline."""
-        wait = self._breaker.enter()
-        if wait and self._clock.monotonic() + wait >= deadline:
-            raise RateLimitedError("GitHub has told another pod to wait", retry_after_s=wait)
-        self._sleep(wait)
+        Raises:
+            NotFoundError: It was deleted.
+        """
+        path, sent = f"/repos/{repository}/issues/comments/{comment}", {"body": body}
+        self._write("PATCH", path, resource="comments", repository=repository, name=f"{comment}", why=why, body=sent)
 
-    def _may_retry(self, problem: UnavailableError) -> bool:
-        """Let the other pods know of the problem; whether this one may try again by itself."""
-        if isinstance(problem, RateLimitedError):
-            self._breaker.limited(problem.retry_after_s or _SECONDARY_LIMIT_S)
-            return True
-        return self._breaker.failed()
 
-    @contextmanager
-    def _measured(self) -> Iterator[None]:
-        """Count a request and its time; a refusal is an answer, an outage is none."""
-        began, result = self._clock.monotonic(), Measure.GITHUB_FAILED
-        try:
-            yield
-            result = Measure.GITHUB_ANSWERED
-        except GithubException as error:
-            result = Measure.GITHUB_FAILED if error.status >= 500 else Measure.GITHUB_ANSWERED  # noqa: PLR2004 - HTTP
-            raise
-        finally:
-            self._measurements.add(result, 1)
-            self._measurements.add(Measure.GITHUB_S, self._clock.monotonic() - began)
-
-    def _sign_in(self) -> None:
-        """Fetch an App's token (once), apart from any request, so that its refusal isn't taken for the repository's."""
-        auth = self._requester.auth
-        if auth and auth.token and self._handover:
-            self._handover.leave(auth)
-
-    def _sleep(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
-        while (left := until - self._clock.monotonic()) > 0:
-            self._keep()
-            self._clock.sleep(min(1.0, left))
+def _comment(comment: dict[str, Any]) -> Comment:
+    app, author = comment.get("performed_via_github_app") or {}, comment["user"] or {}
+    # A person may act through an App as well: then the comment is the person's.
+    ids = [app.get("id"), app.get("client_id")] if author.get("type") == "Bot" else []
+    return Comment(
+        id=comment["id"],
+        body=comment.get("body") or "",
+        author=author.get("login", ""),
+        app=tuple(str(each) for each in ids if each),
+    )
 
 
 def _pull_request(pull: dict[str, Any]) -> PullRequest:
@@ -265,30 +168,3 @@ def _activity(entry: dict[str, Any]) -> Activity:
         at=parse_stamp(entry["timestamp"]),
         by=(entry.get("actor") or {}).get("login", ""),
     )
-
-
-def _meaning(
-    asked: str, error: GithubException, *, now: float
-) -> UnavailableError | ForbiddenError | NotFoundError | BadInputError:
-    """Our own error for GitHub's answer, by meaning; 403 and 429 are told apart by headers, not by number."""
-    message = str(error.data.get("message", "")) if isinstance(error.data, dict) else ""
-    text = f"GitHub: {asked}: {error.status} {message[:200]}".strip()
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    if error.status in (403, 429):
-        if (wait := _limited_s(headers, message=message, now=now)) is not None or error.status == 429:  # noqa: PLR2004
-            return RateLimitedError(text, retry_after_s=wait)
-        return ForbiddenError(f"{text}: give the App or token read and write access to pull requests and issues")
-    if isinstance(error, BadCredentialsException) or error.status == 401:  # noqa: PLR2004 - HTTP
-        return ForbiddenError(f"{text}: the credentials are wrong or have expired, renew the Secret")
-    if error.status in (404, 410):
-        return NotFoundError(text)
-    return UnavailableError(text) if error.status >= 500 else BadInputError(text)  # noqa: PLR2004 - HTTP
-
-
-def _limited_s(headers: dict[str, str], *, message: str, now: float) -> float | None:
-    """Seconds that a rate limit asks to wait; None if there is none. In the order GitHub documents."""
-    if headers.get("retry-after", "").isdigit():
-        return float(headers["retry-after"])
-    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
-        return max(1.0, float(headers["x-ratelimit-reset"]) - now + 1)
-    return _SECONDARY_LIMIT_S if "rate limit" in message.lower() else None

@@ -53,7 +53,15 @@ def labels_of(push: Push) -> dict[str, str]:
 
 
 def render(
-    body: Json, *, record: Record, holder: str, epoch: int, duration_s: float, now: datetime, acquired: bool = False
+    body: Json,
+    *,
+    record: Record,
+    holder: str,
+    epoch: int,
+    duration_s: float,
+    now: datetime,
+    acquired: bool = False,
+    notes: dict[str, str] | None = None,
 ) -> Json:
     """The Lease to write: what we own is set, whatever others put on it stays.
 
@@ -65,11 +73,12 @@ def render(
         duration_s: leaseDurationSeconds, for the eyes of others.
         now: Wall-clock time for the stamps; nothing is decided by them.
         acquired: Whether this write takes the Lease.
+        notes: Further annotations.
     """
     lease = copy.deepcopy(body)
     metadata, spec = lease["metadata"], lease.setdefault("spec", {})
     metadata["labels"] = (metadata.get("labels") or {}) | labels_of(record.push) | {PHASE: str(record.phase)}
-    metadata["annotations"] = (metadata.get("annotations") or {}) | {RECORD: dump(record)}
+    metadata["annotations"] = (metadata.get("annotations") or {}) | (notes or {}) | {RECORD: dump(record)}
     spec |= {
         "holderIdentity": holder,
         "leaseDurationSeconds": max(1, round(duration_s)),
@@ -107,6 +116,7 @@ class Hold:
         # Why nothing may be written any more: what was read then is somebody else's, and would be overwritten.
         self._lost = ""
         self._lock = Lock()
+        self._notes: dict[str, str] = {}
         self.epoch = epoch
         self.record = record
 
@@ -148,6 +158,14 @@ class Hold:
             if self._clock.monotonic() - self._sent_at >= self._rules.renew_every_s:
                 self._put(self.record, holder=self._holder, cause=Cause.RENEW)
 
+    def annotation(self, name: str) -> str:
+        """What stands beside the record under this name; empty if nothing does."""
+        return self._notes.get(name) or (self._body["metadata"].get("annotations") or {}).get(name, "")
+
+    def annotate(self, name: str, text: str) -> None:
+        """Let something stand beside the record, from the next write on."""
+        self._notes[name] = text
+
     def write(self, record: Record) -> None:
         """Write the ledger; renews as well.
 
@@ -178,6 +196,7 @@ class Hold:
                 epoch=self.epoch,
                 duration_s=self._rules.duration_s,
                 now=self._clock.now(),
+                notes=self._notes,
             )
             sent_at = self._clock.monotonic()
             try:

@@ -147,7 +147,7 @@ class Kube:
             ConflictError: There is one of that name.
         """
         target = resource.path(namespace=namespace)
-        name = body["metadata"]["name"]
+        name = (body.get("metadata") or {}).get("name", "")  # a review has none
         return self._write("create", resource, target, namespace=namespace, name=name, body=body, why=why)
 
     def replace(self, resource: Resource, *, namespace: str, body: Json, why: Why) -> Json:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from steps.children import Family, find_active_pods, find_jobs, force, owned
+from steps.deleting import ASKED
 from steps.record import Outcome
 from steps.runs import judge_for, task_runs
 
@@ -114,7 +115,7 @@ def _settled(record: Record, *, look: Look) -> Record:
     return _with_outcomes(
         record,
         {
-            agent.uid: (Outcome.FINISHED, "ended by itself")
+            agent.uid: (Outcome.FINISHED, ASKED if agent.reason.startswith("asked") else "ended by itself")
             if agent.uid in ended
             else (Outcome.GONE, "object, Job and pods are gone")
             for agent in record.agents

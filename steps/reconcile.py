@@ -175,7 +175,7 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurement
         started=clock.monotonic(),
         holder=holder,
         kube=kube,
-        github=partial(connect_github, rules=github, clock=clock, breaker=known.github, measured=measured, audit=audit),
+        github=partial(connect_github, usual=github, clock=clock, breaker=known.github, measured=measured, audit=audit),
         breakers=known,
         clock=clock,
         random=random.random,

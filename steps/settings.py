@@ -28,8 +28,8 @@ Count = Annotated[int, Field(ge=1, le=100)]
 # A DNS-1123 label: what a namespace may be called.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Label = Annotated[str, Field(min_length=1, max_length=50)]
-# Path of a field, as kubectl writes it: `metadata.labels.app\.kubernetes\.io/name`.
-FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./\\-]+$")]
+# Path of a field, as kubectl writes it: `metadata.labels.app\.kubernetes\.io/name`; an item of a list by a field of it.
+FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./\\-]+(\[[A-Za-z]+=[A-Za-z0-9]*\][A-Za-z0-9_./\\-]*)*$")]
 
 _STRICT = ConfigDict(extra="forbid", strict=False)
 
@@ -206,6 +206,25 @@ class LabelRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommentRules:
+    """The comment on the pull request that says what was done."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    enabled: Annotated[bool, Field(description="write one, and keep it up to date")]
+    argo_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://[^\s()<>\[\]]+)?$",
+            description="address of Argo's UI, for a link to the Workflow; empty: no link",
+        ),
+    ]
+    deadline_s: Annotated[
+        Seconds, Field(description="longest wait for GitHub to take it, before the record is finished without")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateRules:
     """The platform's own state of a task."""
 
@@ -244,6 +263,13 @@ class RunKind:
         dict[str, Any],
         Field(description="merge patch that asks a run to stop, before it is deleted; empty: delete at once"),
     ]
+    delete: Annotated[
+        bool, Field(description="delete what was not asked to stop, or has not stopped; false: it has to end by itself")
+    ]
+
+    def __post_init__(self) -> None:
+        if not self.delete and not self.stop_patch:
+            raise ValueError("delete is false and stop_patch is empty: nothing would stop such a run")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,8 +286,15 @@ class StepSettings:
     github: GitHubRules
     breaker: BreakerRules
     labels: LabelRules
+    comment: CommentRules
     state: StateRules
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
+
+    def __post_init__(self) -> None:
+        # The last request may begin when the hold is almost due for renewal, and take this long twice: to connect, and
+        # to be answered.
+        if not self.lease.renew_every_s + 2 * self.comment.deadline_s < self.lease.renew_deadline_s:
+            raise ValueError("comment.deadline_s: twice that and lease.renew_every_s must be below renew_deadline_s")
 
 
 # owner/name of a repository and login of an account, as patterns.

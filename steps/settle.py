@@ -1,4 +1,4 @@
-"""Second container, `main`: move the labels, clear the state flag, finish the record, release the Lease, end waiters.
+"""Second container, `main`: move the labels, clear the state flag, comment, finish the record, release, end waiters.
 
     python -m steps.settle
 
@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps import labels, state, waiting
+from steps import commenting, labels, state, waiting
 from steps.claim import decision
 from steps.decisions import Superseded
 from steps.entrypoint import run
@@ -54,7 +54,9 @@ def settle(context: Context) -> None:
         record = labels.move(hold.record, context=context, hold=hold)
         state.update(state.Change(in_progress=False), context=context, hold=hold)
         finished_at = context.clock.now()
-        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=finished_at))
+        record = replace(record, phase=Phase.COMPLETED, finished_at=finished_at)
+        commenting.comment(record, context=context, hold=hold)
+        hold.release(record)
         context.measurements.tell(Measure.OUTCOME, Result.COMPLETED)
         context.measurements.set(Measure.FINISHED_S, (finished_at - record.push.pushed_at).total_seconds())
         context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))

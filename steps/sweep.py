@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from steps.breaker import Breakers
     from steps.clock import Clock
-    from steps.github import GitHub
+    from steps.context import Connect
     from steps.holder import Holder
     from steps.kube import Kube
     from steps.log import Log
@@ -46,7 +46,7 @@ class Sweep:
     started: float
     holder: Holder
     kube: Kube
-    github: Callable[[Callable[[], None]], GitHub]
+    github: Connect
     breakers: Breakers
     clock: Clock
     random: Callable[[], float]

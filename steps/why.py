@@ -19,6 +19,7 @@ class Cause(StrEnum):
     FORCE = "force-pod"
     ADD_LABEL = "add-label"
     REMOVE_LABEL = "remove-label"
+    COMMENT = "comment"
     ANSWERED = "answered-waiter"
     TELL = "event"
     BREAKER = "breaker"
@@ -28,6 +29,7 @@ class Cause(StrEnum):
     ATTENTION = "needs-attention"
     IDLE = "idle-lease"
     SUBMIT = "submit"
+    REVIEW = "may-it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

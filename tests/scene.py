@@ -40,7 +40,7 @@ from steps.push import Push, Repository, Sha, TaskId
 from steps.reconcile import sweep_once
 from steps.record import Record, parse
 from steps.relay import Relay
-from steps.settings import ReconcileSettings, StepSettings
+from steps.settings import GitHubRules, ReconcileSettings, StepSettings
 from steps.settle import settle
 from steps.sweep import Sweep
 from steps.workflow import COMPLETED, REPAIR, workflow
@@ -257,7 +257,7 @@ class Scene:
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
             kube=kube,
             breakers=breakers,
-            github=partial(self._github, random, breakers, measured, audit),
+            github=partial(self._github, random=random, breakers=breakers, measured=measured, audit=audit),
             clock=self.clock,
             random=random,
             log=log,
@@ -266,15 +266,17 @@ class Scene:
 
     def _github(
         self,
+        keep: Callable[[], None],
+        rules: GitHubRules | None = None,
+        *,
         random: Callable[[], float],
         breakers: Breakers,
         measured: Measurements,
         audit: Audit,
-        keep: Callable[[], None],
     ) -> GitHub:
         return GitHub(
             auth=Auth.Token(TOKEN),
-            rules=replace(self.settings.github, api_url=self.github_url),
+            rules=replace(rules or self.settings.github, api_url=self.github_url),
             clock=self.clock,
             random=random,
             keep=keep,
@@ -389,7 +391,9 @@ class Scene:
             started=self.clock.monotonic(),
             holder=holder,
             kube=kube,
-            github=partial(self._github, lambda: 0.5, breakers, self.measurements(pod), audit),
+            github=partial(
+                self._github, random=lambda: 0.5, breakers=breakers, measured=self.measurements(pod), audit=audit
+            ),
             breakers=breakers,
             clock=self.clock,
             random=lambda: 0.5,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = "5dlabs/cto"
 LABELS = f"/repos/{REPOSITORY}/issues/1/labels"
+COMMENTS = f"/repos/{REPOSITORY}/issues/1/comments"
 TOKEN = "ghp_test"
 APP_ID, INSTALLATION_ID = 42, 7
 START = 1_750_000_000.0

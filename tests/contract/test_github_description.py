@@ -9,6 +9,7 @@ from github import Auth, GithubException
 
 from tests.contract.github_exchanges import (
     APP_ID,
+    COMMENTS,
     INSTALLATION_ID,
     LABELS,
     REPOSITORY,
@@ -51,6 +52,9 @@ def _walk(repository: object) -> None:
     pull.remove_from_labels("kind/bug")
     assert [label.name for label in pull.get_labels()] == ["iteration-1", "remediation-in-progress"]
     pull.set_labels("a", "b")
+    comment = pull.create_issue_comment("one")
+    comment.edit("two")
+    assert [each.body for each in pull.get_issue_comments()] == ["two"]
     assert repository.get_pull(1).head.sha == "a" * 40  # type: ignore[attr-defined]
 
 
@@ -69,6 +73,9 @@ def _plain_successes(github: Recorded) -> None:
         assert send("POST", LABELS, body=["y"]).status == 200
         assert send("PUT", LABELS, body={"labels": ["z"]}).status == 200
         assert send("DELETE", LABELS).status == 204
+        assert send("POST", COMMENTS, body={"body": "hello"}).status == 201
+        assert send("GET", f"{COMMENTS}?per_page=100&page=1").json[0]["user"]["login"] == "automation"
+        assert send("GET", "/user").json["login"] == "automation"
         assert len(send("GET", f"/repos/{REPOSITORY}/activity?ref=task-5-fix&per_page=1&time_period=day").json) == 1
         tag = send("GET", f"/repos/{REPOSITORY}").headers["etag"]
         assert send("GET", f"{PULLS}?state=all", if_none_match=tag).status == 200
@@ -87,6 +94,13 @@ def _plain_errors(github: Recorded) -> None:
         assert send("GET", f"{PULLS}/9").status == 404
         assert send("DELETE", f"{LABELS}/absent").status == 404
         assert send("POST", LABELS, body={"labels": [""]}).status == 422
+        assert send("POST", COMMENTS, token="blind", body={"body": "x"}).status == 403
+        assert send("POST", COMMENTS, body={"body": " "}).status == 422
+        assert send("POST", COMMENTS, body={"body": "x" * 65537}).status == 422
+        assert send("PATCH", f"/repos/{REPOSITORY}/issues/comments/1", body={"body": "x"}).status == 404
+        assert send("GET", "/user", token=None).status == 401
+        github.lock(1, repository=REPOSITORY)
+        assert send("POST", COMMENTS, body={"body": "x"}).status == 403
         assert send("GET", f"{PULLS}?state=open&sort=created&per_page=100", token=None).status == 200
         assert send("POST", f"/app/installations/{INSTALLATION_ID}/access_tokens", token="no.j.wt").status == 401
 

@@ -31,8 +31,11 @@ ROOT = Path(__file__).parents[2]
 ARGO_WORKFLOWS, ARGO_EVENTS = "github.com/argoproj/argo-workflows/v4", "github.com/argoproj/argo-events"
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
 _ESTABLISHED_S = 60.0
-# What this project creates objects of, and what its template refers to.
-KINDS = ("workflows", "workflowtemplates", "cronworkflows", "sensors", "eventsources")
+# What this project creates objects of, what its template refers to, and what these need to work.
+KINDS = (
+    *("workflows", "workflowtemplates", "cronworkflows", "workflowtaskresults"),
+    *("sensors", "eventsources", "eventbus"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,7 @@ IN_AGENTS: Grants = {
 RECONCILE_IN_WORKFLOWS: Grants = {
     ("coordination.k8s.io", "leases", "get"),
     ("coordination.k8s.io", "leases", "list"),
+    ("coordination.k8s.io", "leases", "create"),
     ("coordination.k8s.io", "leases", "update"),
     ("coordination.k8s.io", "leases", "delete"),
     ("", "pods", "get"),
@@ -115,7 +116,6 @@ def test_reconcile_may_do_what_it_needs_and_nothing_else(
         ("DELETE", "/apis/agents.platform/v1/namespaces/{1}/coderuns/any"),
         ("DELETE", "/api/v1/namespaces/{0}/pods/any"),
         ("DELETE", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases"),
-        ("POST", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases"),
         ("DELETE", "/apis/argoproj.io/v1alpha1/namespaces/{0}/workflows/any"),
         ("GET", "/api/v1/namespaces/{0}/secrets/agent-cancellation-github"),
         ("DELETE", "/api/v1/namespaces/{1}/configmaps/any"),

@@ -196,7 +196,7 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
     assert TOKEN not in said(processes)
 
     outputs = stage.argo.outputs
-    assert (outputs["outcome"], float(outputs["stopped"]), float(outputs["github-answered"])) == ("completed", 2, 4)
+    assert (outputs["outcome"], float(outputs["stopped"]), float(outputs["github-answered"])) == ("completed", 2, 6)
     assert 0 <= float(outputs["gone-seconds"]) <= float(outputs["finished-seconds"])
     lease = stage.lease()["metadata"]
     for about, namespace, reasons in (

@@ -201,7 +201,12 @@ class _Pod:
         namespace = workflow["metadata"]["namespace"]
         name = f"{workflow['metadata']['name']}-{kind}-{argo._pods}"
         self._path = f"/api/v1/namespaces/{namespace}/pods"
-        spec = {"containers": [{"name": "main", "image": "none"}], "nodeName": "node-1", "restartPolicy": "Never"}
+        # What the API server admits depends on these; what runs is a process of this machine.
+        entry = argo._template(argo.template["spec"]["entrypoint"])
+        container = entry.get("container") or entry["containerSet"]["containers"][0]
+        main = {"name": "main", "image": "none", "securityContext": container["securityContext"]}
+        security = argo.template["spec"]["securityContext"]
+        spec = {"containers": [main], "securityContext": security, "nodeName": "node-1", "restartPolicy": "Never"}
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
         self._metadata = self._client.ask("POST", self._path, body)["metadata"]
         self.phase = "Failed"

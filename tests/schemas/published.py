@@ -18,7 +18,7 @@ from tests.schemas.strict import strict
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMAT = 4
+_FORMAT = 5
 """Counts the changes of what this module writes, so that an old entry is not mistaken for a new one."""
 _CRDS = {"Workflow": "workflows", "WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflows"}
 WORKFLOW_KINDS = tuple(_CRDS)
@@ -31,6 +31,9 @@ OPERATIONS = (
     ("/rate_limit", "get"),
     ("/repos/{owner}/{repo}", "get"),
     ("/repos/{owner}/{repo}/activity", "get"),
+    ("/repos/{owner}/{repo}/issues/comments/{comment_id}", "patch"),
+    ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "get"),
+    ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "post"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/labels", "get"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/labels", "post"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/labels", "put"),
@@ -38,6 +41,7 @@ OPERATIONS = (
     ("/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", "delete"),
     ("/repos/{owner}/{repo}/pulls", "get"),
     ("/repos/{owner}/{repo}/pulls/{pull_number}", "get"),
+    ("/user", "get"),
 )
 
 

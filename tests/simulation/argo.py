@@ -24,6 +24,7 @@ from steps.github import GitHub
 from steps.kube import Kube
 from steps.measurements import Measurements
 from steps.reconcile import sweep_once
+from steps.settings import GitHubRules
 from steps.settle import settle
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
 from tests.scene import TOKEN, InProcess, Workflow, submitted
@@ -185,10 +186,12 @@ class Argo:
         audit = self.story.scene.audit()
         return Kube(transport=transport, clock=clock, rules=rules, random=lambda: 0.5, audit=audit)
 
-    def _github(self, clock: Clock, breakers: Breakers, keep: Callable[[], None]) -> GitHub:
+    def _github(
+        self, clock: Clock, breakers: Breakers, keep: Callable[[], None], rules: GitHubRules | None = None
+    ) -> GitHub:
         real = GitHub(
             auth=Auth.Token(TOKEN),
-            rules=self.story.scene.settings.github,
+            rules=rules or self.story.scene.settings.github,
             clock=clock,
             random=lambda: 0.5,
             keep=keep,

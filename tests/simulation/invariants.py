@@ -43,7 +43,7 @@ def broken(story: Story) -> list[Broken]:
     checks = [_lost, _state]
     leases = story.scene.api.list("leases", namespace=story.scene.settings.namespaces.workflows)
     if any(map(_record_of, leases)):
-        checks += [_gone, _labels, _ended]
+        checks += [_gone, _labels, _commented, _ended]
     return always(story) + [found for check in checks for found in check(story)]
 
 
@@ -148,6 +148,17 @@ def _labels(story: Story) -> Iterator[Broken]:
         yield Broken(invariant="labels that were moved are right", what=str(sorted(labels)))
     if record.push.sha == story.scene.github.pull_request(1).head_sha and record.labels is not Labels.MOVED:
         yield Broken(invariant="the head's labels are moved", what=str(record.labels))
+
+
+def _commented(story: Story) -> Iterator[Broken]:
+    """One comment at most, which is of the last push unless it is said that it is not."""
+    comments, record = story.scene.github.comments(1), story.scene.record()
+    if len(comments) > 1:
+        yield Broken(invariant="there is one comment", what=str(comments))
+    excused = "comment is not up to date" in story.scene.output.getvalue()
+    current = any(f"push {record.push.sha[:12]}" in each.body for each in comments)
+    if record.labels is Labels.MOVED and not current and not excused:
+        yield Broken(invariant="the comment is of the last push", what=str(comments))
 
 
 def _state(story: Story) -> Iterator[Broken]:

@@ -27,7 +27,7 @@ from tests.trouble import a_world
 
 _METHODS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _KUBERNETES = re.compile(r"/apis?/(?:([^/]+)/)?v[^/]+/namespaces/([^/]+)/([^/]+)(?:/(.+))?")
-_LABELS = re.compile(r"/repos/([^/]+/[^/]+)/issues/(\d+)/labels(?:/(.+))?")
+_GITHUB = re.compile(r"/repos/([^/]+/[^/]+)/issues/(?:(\d+)/)?(labels|comments)(?:/(.+))?")
 
 
 def lines(scene: Scene) -> list[dict[str, Any]]:
@@ -53,11 +53,13 @@ def sent(scene: Scene) -> Counter[tuple[str, ...]]:
             name = name or call.body["metadata"]["name"]
             found.append(("kubernetes", verb, resource, space, name, _result(call.status)))
     for asked in scene.github.writes():
-        match = _LABELS.fullmatch(asked.path)
+        match = _GITHUB.fullmatch(asked.path)
         assert match, asked.path
-        repository, number, label = match.groups()
-        name = f"{number}/{label or asked.body['labels'][0]}"
-        found.append(("github", _METHODS[asked.method], "labels", repository, name, _result(asked.status or 0)))
+        repository, number, resource, name = match.groups()
+        if resource == "labels":
+            name = f"{number}/{name or asked.body['labels'][0]}"
+        verb, name = _METHODS[asked.method], name or number
+        found.append(("github", verb, resource, repository, name, _result(asked.status or 0)))
     return Counter(found)
 
 
@@ -97,8 +99,13 @@ def test_every_write_of_a_push_has_its_line_and_every_line_its_write(scene: Scen
         Cause.TELL,
         Cause.ADD_LABEL,
         Cause.REMOVE_LABEL,
+        Cause.COMMENT,
         Cause.RELEASE,
     }
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
+    assert told(scene) == sent(scene)
+    assert ("github", "patch", "comments") in {key[:3] for key in told(scene)}
 
 
 def test_a_push_that_has_to_force_wait_and_end_others_is_told_write_by_write(scene: Scene) -> None:
@@ -193,7 +200,7 @@ def test_a_line_says_who_what_why_and_between_which_versions(scene: Scene) -> No
     assert (acquired["task"], acquired["phase"], released["phase"]) == ("7", "in_progress", "completed")
     assert workflow.uid in acquired["holder"]
     assert released["holder"] == ""
-    labels = [line["labels_after"] for line in lines(scene) if line["api"] == "github"]
+    labels = [line["labels_after"] for line in lines(scene) if line["resource"] == "labels"]
     assert sorted(labels[-1]) == ["remediation-in-progress", "task-7", "team-a"]
 
 

@@ -71,6 +71,8 @@ def check(scene: Scene, kept: set[str]) -> None:
     state = json.loads(scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["data"]["state.json"])
     assert state["unknown"] == STATE["unknown"]
     assert not state.get("cancellation_in_progress")
+    (comment,) = scene.github.comments(1)
+    assert "**2 agents stopped:**" in comment.body
 
 
 def crashing(run: Callable[[], object]) -> bool:

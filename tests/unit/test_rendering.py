@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -256,6 +257,20 @@ def test_what_reconcile_is_told_changes_no_template_of_a_push() -> None:
 def test_the_event_source_can_be_left_to_the_user() -> None:
     own = replace(DEFAULTS, events=replace(DEFAULTS.events, render_event_source=False))
     assert not [path for path in rendered(own) if "/eventsource-" in path]
+
+
+def test_each_environment_has_a_settings_file_and_a_folder_of_its_own(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "settings-staging.toml").touch()
+
+    def planned(*arguments: str) -> str:
+        command = ["make", "--dry-run", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    (tmp_path / "pyproject.toml").touch()
+    assert "--settings settings.toml --output rendered\n" in planned("render")
+    assert "--settings settings-staging.toml --output rendered-staging\n" in planned("render", "ENV=staging")
+    assert "for name in staging; do" in planned("check")
 
 
 def test_a_kind_of_runs_is_settings_and_no_code() -> None:

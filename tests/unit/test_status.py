@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 
 from pipelines import explain, status
 from pipelines.cli import COMMANDS, main
+from pipelines.laptop import console
 from steps.cancel import cancel
 from steps.errors import Exit
 from tests.doubles.github import fail as github_fails
@@ -179,13 +178,6 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"agent-cancellation {command}" in capsys.readouterr().out
 
 
-def test_help_loads_neither_hera_nor_the_kubernetes_client() -> None:
-    program = "import sys, pipelines.cli as c; c.main(['--help']); print([m for m in sys.modules if m in %r])"
-    heavy = ["hera", "kubernetes", "github", "rich", "pydantic"]
-    ran = subprocess.run([sys.executable, "-c", program % heavy], capture_output=True, text=True, check=True)
-    assert ran.stdout.splitlines()[-1] == "[]"
-
-
 def test_a_watch_in_json_is_a_line_each_time(
     laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,6 +192,50 @@ def test_a_watch_in_json_is_a_line_each_time(
     monkeypatch.setattr(time, "sleep", interrupt)
     assert main(["status", "--watch", "--json"]) == Exit.DONE
     assert [json.loads(line)[0]["state"] for line in capsys.readouterr().out.splitlines()] == ["pending"] * 3
+
+
+def test_a_watch_without_a_terminal_is_one_plain_table_after_the_other(
+    laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop.workflow()
+    looks: list[float] = []
+
+    def interrupt(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert main(["status", "--watch"]) == Exit.DONE
+    shown = capsys.readouterr().out
+    assert shown.count("REPOSITORY") == 2
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", [["status"], ["explain", "7"], ["reconcile", "--dry-run"]], ids=" ".join)
+def test_what_people_read_is_plain_without_a_terminal(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    capsys.readouterr()
+    assert main(command) == Exit.DONE
+    shown = capsys.readouterr().out
+    assert shown
+    assert "\x1b" not in shown
+
+
+def test_no_colour_is_no_colour_in_a_terminal_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    colour = "\x1b[31m"
+    for setting, expected in (({}, True), ({"NO_COLOR": "1"}, False)):
+        for name, value in setting.items():
+            monkeypatch.setenv(name, value)
+        console().print("failed", style="red")
+        assert (colour in capsys.readouterr().out) is expected
 
 
 def test_two_repositories_with_a_task_of_one_number_are_told_apart(

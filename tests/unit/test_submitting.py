@@ -16,7 +16,9 @@ from pipelines.submit import main
 from steps.errors import BadInputError, Exit, NotFoundError, UnavailableError
 from steps.waiting import SUPERSEDED_BY
 from steps.workflow import workflow
+from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
+from tests.doubles.github import GitHub
 from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
 from tests.scene import DEFAULTS, NEW, InProcess
 from tests.schemas.validate import validate
@@ -176,3 +178,66 @@ def test_outside_a_checkout_what_is_missing_is_named(
     told = capsys.readouterr().err
     assert all(name in told for name in ("repository", "task-id", "ref", "sha"))
     assert laptop.list("workflows", namespace=SPACE) == []
+
+
+# By pull request.
+
+
+@pytest.fixture
+def pull(laptop: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GitHub, list[str]]]:
+    """A GitHub with a pull request; and what leads `submit` there, outside of any checkout."""
+    del laptop
+    github = GitHub()
+    github.add_repository("5dlabs/cto")
+    github.add_repository("someone/cto", fork=True)
+    github.add_pull_request(repository="5dlabs/cto", head="task-7-work", sha=NEW)
+    github.add_token("ghp_person")
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_person")
+    text = Path("settings.toml").read_text()
+    monkeypatch.chdir(tmp_path)
+    with github_double.serve(github) as url:
+        path = tmp_path / "settings.toml"
+        path.write_text(text.replace("https://api.github.com", url))
+        yield github, ["--repository", "5dlabs/cto", "--no-wait"]
+
+
+def test_a_pull_request_says_which_branch_and_commit_are_meant(
+    pull: tuple[GitHub, list[str]], laptop: ApiServer
+) -> None:
+    assert main([*pull[1], "--pr", "1"]) == 0
+    created = laptop.list("workflows", namespace=SPACE)[0]
+    values = {each["name"]: each["value"] for each in created["spec"]["arguments"]["parameters"]}
+    assert (values["task-id"], values["ref"], values["sha"]) == ("7", "refs/heads/task-7-work", NEW)
+    assert pull[0].writes() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [("9", "no pull request #9"), ("2", "is closed"), ("3", "is in someone/cto")],
+    ids=["unknown", "closed", "a fork's"],
+)
+def test_a_pull_request_that_is_no_tasks_is_refused(
+    pull: tuple[GitHub, list[str]], laptop: ApiServer, capsys: pytest.CaptureFixture[str], number: str, said: str
+) -> None:
+    pull[0].add_pull_request(repository="5dlabs/cto", head="task-8", sha=NEW, state="closed")
+    pull[0].add_pull_request(repository="5dlabs/cto", head="task-9", sha=NEW, head_repository="someone/cto")
+    assert main([*pull[1], "--pr", number]) == Exit.BAD_INPUT
+    assert said in capsys.readouterr().err
+    assert laptop.list("workflows", namespace=SPACE) == []
+
+
+def test_a_pull_request_cannot_be_looked_up_without_a_token(
+    pull: tuple[GitHub, list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_TOKEN")
+    assert main([*pull[1], "--pr", "1"]) == Exit.BAD_INPUT
+    assert "set GITHUB_TOKEN" in capsys.readouterr().err
+
+
+def test_a_token_that_is_refused_is_not_shown(
+    pull: tuple[GitHub, list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_expired")
+    assert main([*pull[1], "--pr", "1"]) == Exit.FORBIDDEN
+    told = capsys.readouterr()
+    assert "ghp_expired" not in told.err + told.out

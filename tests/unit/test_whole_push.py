@@ -622,4 +622,9 @@ def test_a_cancellation_costs_a_bounded_number_of_calls(scene: Scene, stale: int
     first_delete = next((call.sequence for call in scene.api.calls if call.method == "DELETE"), 0)
     wait = [call for call in scene.api.calls if call.query.get("limit") and call.sequence > first_delete]
     assert len(scene.api.calls) - (len(wait) if stale else 0) <= 12 + 2 * stale
-    assert len(scene.github.calls) <= 5
+    assert len(scene.github.calls) == 4 + 2, "labels; the comment is looked for, and made"
+    scene.later(2)
+    scene.github.calls.clear()
+    pushed(scene, NEWER)
+    assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
+    assert len(scene.github.calls) == 4 + 1, "it is known, and edited"

@@ -16,6 +16,7 @@ import jwt
 
 from tests.doubles.github.messages import ApiError, not_found
 from tests.doubles.github.permissions import RANKS, Permissions, Principal
+from tests.doubles.github.world import App
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Installation:
 
     id: int
     app_id: str
+    slug: str
     permissions: Permissions
     repositories: frozenset[str] | None
 
@@ -105,6 +107,7 @@ class Access:
             permissions=permissions,
             repositories=installation.repositories,
             expires_at=expires_at,
+            app=App(id=int(app_id), slug=installation.slug),
         )
         selection = "all" if installation.repositories is None else "selected"
         return {

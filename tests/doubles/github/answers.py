@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tests.doubles.github.links import ACCOUNT_LINKS, REPOSITORY_LINKS
 
 if TYPE_CHECKING:
-    from tests.doubles.github.world import Account, Activity, Label, PullRequest, Repository, World
+    from tests.doubles.github.world import Account, Activity, App, Comment, Label, PullRequest, Repository, World
 
 _ZEROES = (
     "forks", "forks_count", "open_issues", "open_issues_count", "size", "stargazers_count",
@@ -125,7 +125,7 @@ class Answers:
             "node_id": node_id("PullRequest", pull.id),
             "number": pull.number,
             "state": pull.state,
-            "locked": False,
+            "locked": pull.locked,
             "title": pull.title,
             "body": None,
             "draft": pull.draft,
@@ -156,7 +156,54 @@ class Answers:
             },
             "_links": {key: {"href": href} for key, href in links.items()},
         }
-        return {**answer, **_FULL_PULL, "merged": pull.merged} if full else answer
+        comments = sum(comment.pull == pull.number for comment in repository.comments.values())
+        return {**answer, **_FULL_PULL, "merged": pull.merged, "comments": comments} if full else answer
+
+    def comment(self, repository: Repository, comment: Comment) -> dict[str, Any]:
+        """Render one comment."""
+        base = f"{self.repository_url(repository)}/issues"
+        html = f"{self._html}/{repository.full_name}/pull/{comment.pull}"
+        return {
+            "id": comment.id,
+            "node_id": node_id("IssueComment", comment.id),
+            "url": f"{base}/comments/{comment.id}",
+            "html_url": f"{html}#issuecomment-{comment.id}",
+            "issue_url": f"{base}/{comment.pull}",
+            "user": self.account(self._world.account(comment.author)),
+            "body": comment.body,
+            "created_at": timestamp(comment.created_at),
+            "updated_at": timestamp(comment.updated_at),
+            "author_association": "CONTRIBUTOR",
+            "performed_via_github_app": None if comment.app is None else self.app(comment.app),
+        }
+
+    def app(self, app: App) -> dict[str, Any]:
+        """Render a GitHub App."""
+        return {
+            "id": app.id,
+            "slug": app.slug,
+            "node_id": node_id("Integration", app.id),
+            "owner": self.account(self._world.account(app.slug)),
+            "name": app.slug,
+            "description": None,
+            "external_url": self._html,
+            "html_url": f"{self._html}/apps/{app.slug}",
+            "created_at": timestamp(0),
+            "updated_at": timestamp(0),
+            "permissions": {},
+            "events": [],
+        }
+
+    def user(self, account: Account) -> dict[str, Any]:
+        """Render whoever asks, in full."""
+        return {
+            **self.account(account),
+            **dict.fromkeys(("name", "company", "email", "hireable", "location", "bio"), None),
+            "blog": "",
+            **dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0),
+            "created_at": timestamp(0),
+            "updated_at": timestamp(0),
+        }
 
     def activity(self, activity: Activity) -> dict[str, Any]:
         """Render one change of a ref."""

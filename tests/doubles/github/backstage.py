@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.doubles.github.access import Access, Installation
 from tests.doubles.github.permissions import EVERYTHING, Permissions, Principal
-from tests.doubles.github.world import Activity, PullRequest, Repository, State, World
+from tests.doubles.github.world import Activity, Comment, PullRequest, Repository, State, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -124,6 +124,7 @@ class Backstage:
         app_id: int | str,
         installation_id: int,
         public_key: str,
+        slug: str = "agent-cancellation",
         permissions: Permissions = EVERYTHING,
         repositories: Collection[str] | None = None,
     ) -> None:
@@ -131,7 +132,11 @@ class Backstage:
         with self._lock:
             self.access.add_app(app_id=str(app_id), public_key=public_key)
             installation = Installation(
-                id=installation_id, app_id=str(app_id), permissions=permissions, repositories=_folded(repositories)
+                id=installation_id,
+                app_id=str(app_id),
+                slug=slug,
+                permissions=permissions,
+                repositories=_folded(repositories),
             )
             self.access.add_installation(installation)
 
@@ -165,6 +170,29 @@ class Backstage:
             gone = {name.lower() for name in remove}
             kept = [name for name in self.labels(number, repository=repository) if name.lower() not in gone]
             self.world.set_labels(self._repository(repository), number, (*kept, *add), at=self._clock())
+
+    def comments(self, number: int, *, repository: str | None = None) -> tuple[Comment, ...]:
+        """Give a pull request's comments, the oldest first."""
+        with self._lock:
+            found = self._repository(repository).comments.values()
+            return tuple(comment for comment in found if comment.pull == number)
+
+    def add_comment(self, number: int, body: str, *, author: str, repository: str | None = None) -> Comment:
+        """Write a comment as a person would."""
+        with self._lock:
+            target = self._repository(repository)
+            return self.world.add_comment(target, number, body, author=author, app=None, at=self._clock())
+
+    def delete_comment(self, comment: int, *, repository: str | None = None) -> None:
+        """Delete a comment as a person would."""
+        with self._lock:
+            del self._repository(repository).comments[comment]
+
+    def lock(self, number: int, *, repository: str | None = None) -> None:
+        """Lock a pull request's conversation."""
+        with self._lock:
+            target = self._repository(repository)
+            target.pulls[number] = replace(target.pulls[number], locked=True)
 
     def repository(self, full_name: str | None = None) -> Repository:
         """Look at a repository; without a name, at the only one that is no fork."""

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tests.doubles.github import labels
+from tests.doubles.github import comments, labels
 from tests.doubles.github.answers import timestamp
 from tests.doubles.github.messages import ApiError, Response, invalid, json_response, not_found
 from tests.doubles.github.operation import Operation, Parts, pull_of
@@ -125,6 +125,7 @@ def _create_token(operation: Operation, parts: Parts) -> Response:
 
 _REPO = r"/repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)"
 _LABELS = _REPO + r"/issues/(?P<number>\d+)/labels"
+_COMMENTS = _REPO + r"/issues/(?P<number>\d+)/comments"
 _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, Parts], Response]], ...] = (
     ("GET", re.compile(_REPO), _get_repository),
     ("GET", re.compile(_REPO + r"/pulls"), _list_pulls),
@@ -135,7 +136,11 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, Parts], Response
     ("DELETE", re.compile(_LABELS), labels.remove_labels),
     # Names with a slash, such as kind/bug, are found whether or not the client encodes the slash.
     ("DELETE", re.compile(_LABELS + r"/(?P<name>.+)"), labels.remove_label),
+    ("GET", re.compile(_COMMENTS), comments.list_comments),
+    ("POST", re.compile(_COMMENTS), comments.add_comment),
+    ("PATCH", re.compile(_REPO + r"/issues/comments/(?P<comment>\d+)"), comments.edit_comment),
     ("GET", re.compile(_REPO + r"/activity"), _list_activity),
+    ("GET", re.compile(r"/user"), comments.get_user),
     ("GET", re.compile(r"/rate_limit"), _rate_limit),
     ("POST", re.compile(r"/app/installations/(?P<id>\d+)/access_tokens"), _create_token),
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from tests.doubles.github.messages import ApiError, not_found
 
 if TYPE_CHECKING:
-    from tests.doubles.github.world import Repository
+    from tests.doubles.github.world import App, Repository
 
 Permissions = Mapping[str, str]
 EVERYTHING: Permissions = {"metadata": "read", "contents": "write", "issues": "write", "pull_requests": "write"}
@@ -33,6 +33,13 @@ class Principal:
     repositories: frozenset[str] | None
     """Folded full names that the token reaches; None is all of them."""
     expires_at: float | None
+    app: App | None = None
+    """Whose installation it is."""
+
+    @property
+    def login(self) -> str:
+        """Name the account that what it writes is written by."""
+        return f"{self.app.slug}[bot]" if self.app else self.id
 
     @property
     def name(self) -> str:

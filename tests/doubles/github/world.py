@@ -13,6 +13,7 @@ State = Literal["open", "closed"]
 NULL_SHA = "0" * 40
 MAX_LABEL_LENGTH = 50
 MAX_LABELS = 100
+MAX_COMMENT_LENGTH = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,28 @@ class PullRequest:
     closed_at: float | None
     labels: tuple[str, ...]
     """Folded label names, in the order in which they were added."""
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A GitHub App, as far as others see it."""
+
+    id: int
+    slug: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment on a pull request; `app` is None if a person wrote it."""
+
+    id: int
+    pull: int
+    author: str
+    app: App | None
+    body: str
+    created_at: float
+    updated_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +109,7 @@ class Repository:
     branches: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     pulls: dict[int, PullRequest] = field(default_factory=dict)
+    comments: dict[int, Comment] = field(default_factory=dict)
     activities: list[Activity] = field(default_factory=list)
 
     @property
@@ -135,6 +159,28 @@ class World:
             pull = replace(pull, labels=folded, updated_at=at)
             repository.pulls[number] = pull
         return pull
+
+    def add_comment(
+        self, repository: Repository, pull: int, body: str, *, author: str, app: App | None, at: float
+    ) -> Comment:
+        """Write a comment on the pull request."""
+        comment = Comment(
+            id=self.next_id(),
+            pull=pull,
+            author=self.account(author).login,
+            app=app,
+            body=body,
+            created_at=at,
+            updated_at=at,
+        )
+        repository.comments[comment.id] = comment
+        return comment
+
+    def edit_comment(self, repository: Repository, number: int, body: str, *, at: float) -> Comment:
+        """Write something else in its place."""
+        comment = replace(repository.comments[number], body=body, updated_at=at)
+        repository.comments[number] = comment
+        return comment
 
     def push(self, repository: Repository, branch: str, sha: str, *, actor: str, at: float, forced: bool) -> Activity:
         """Move a branch and the head of every open pull request that follows it."""
