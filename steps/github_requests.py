@@ -17,6 +17,7 @@ from steps.audit import Answer
 from steps.backoff import backoff
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
 from steps.measurements import Measure
+from steps.tracing import OFF, github_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from steps.credentials import Handover
     from steps.measurements import Measurements
     from steps.settings import GitHubRules
+    from steps.tracing import Tracer
     from steps.why import Why
 
 _SECONDARY_LIMIT_S = 60.0
@@ -50,6 +52,7 @@ class Requests:
         breaker: Breaker,
         measurements: Measurements,
         audit: Audit,
+        tracer: Tracer = OFF,
         handover: Handover | None = None,
         app: str = "",
     ) -> None:
@@ -64,6 +67,7 @@ class Requests:
             breaker: Shared by all pods: whether GitHub may be asked at all.
             measurements: Where the number of requests and their time is left.
             audit: Where each write is told.
+            tracer: Where each request's time is noted.
             handover: Where an App's token is left for the pod's other container.
             app: Id of the App that signs in; empty for a token.
         """
@@ -82,8 +86,10 @@ class Requests:
         self._breaker = breaker
         self._measurements = measurements
         self._audit = audit
+        self._tracer = tracer
         self._handover = handover
         self._app = app
+        self._signed_in = False
 
     def _write(
         self, verb: str, path: str, *, resource: str, repository: str, name: str, why: Why, body: object = None
@@ -123,7 +129,8 @@ class Requests:
                 with self._measured():
                     self._sign_in()
                     signed_in = True
-                    with audited() if audited else nullcontext(Answer()) as answer:
+                    enclosed = audited() if audited else nullcontext(Answer())
+                    with self._traced(verb, path), enclosed as answer:
                         _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
                         answer.body = data
             except GithubException as error:
@@ -164,6 +171,16 @@ class Requests:
         return self._breaker.failed()
 
     @contextmanager
+    def _traced(self, verb: str, path: str) -> Iterator[None]:
+        with self._tracer.request(github_name(verb, path), **{"http.request.method": verb}) as span:
+            try:
+                yield
+            except GithubException as error:
+                if span:
+                    span.attributes["http.response.status_code"] = error.status
+                raise
+
+    @contextmanager
     def _measured(self) -> Iterator[None]:
         """Count a request and its time; a refusal is an answer, an outage is none."""
         began, result = self._clock.monotonic(), Measure.GITHUB_FAILED
@@ -180,8 +197,10 @@ class Requests:
     def _sign_in(self) -> None:
         """Fetch an App's token (once), apart from any request, so that its refusal isn't taken for the repository's."""
         auth = self._requester.auth
-        if auth and auth.token and self._handover:
-            self._handover.leave(auth)
+        first, self._signed_in = bool(self._app) and not self._signed_in, True
+        with self._traced("POST", "/access_tokens") if first else nullcontext():
+            if auth and auth.token and self._handover:
+                self._handover.leave(auth)
 
     def _sleep(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds
