@@ -79,7 +79,7 @@ bench: $(VENV)/.made ## measure start-up, calls, time (BENCH=--quick, --write, -
 	$(BIN)/python -m tests.bench $(if $(filter cluster,$(PLATFORM)),--cluster) $(BENCH)
 
 .PHONY: image
-image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., with docker, podman or buildah)
+image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, with docker, podman or buildah)
 	./steps/build-image.sh
 
 .PHONY: clean

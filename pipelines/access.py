@@ -148,7 +148,8 @@ def sensor_access(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def network_policy(settings: Settings) -> dict[str, Any]:
-    """The steps' pods take no connections and make none but DNS, the API server and HTTPS (GitHub)."""
+    """The steps' pods take no connections and make none but DNS, the API server, HTTPS (GitHub), and traces' port."""
+    ports = sorted({443, 6443} | ({settings.tracing.port} if settings.tracing.endpoint else set()))
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -158,7 +159,7 @@ def network_policy(settings: Settings) -> dict[str, Any]:
             "policyTypes": ["Ingress", "Egress"],
             "egress": [
                 {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
-                {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 6443}]},
+                {"ports": [{"protocol": "TCP", "port": port} for port in ports]},
             ],
         },
     }

@@ -54,7 +54,7 @@ def environment(settings: Settings) -> list[Env | m.EnvVar]:
     parameters: list[Env | m.EnvVar] = [
         Env(name=parameter.env, value=f"{{{{workflow.parameters.{parameter.name}}}}}") for parameter in PARAMETERS
     ]
-    return [*parameters, *pods.identity(), Env(name=ENV, value=settings.for_steps())]
+    return [*parameters, *pods.identity(settings), Env(name=ENV, value=settings.for_steps())]
 
 
 def _node(step: str, *, name: str, settings: Settings) -> ContainerNode:

@@ -15,6 +15,7 @@ from pipelines.render import manifests
 from steps.clock import parse_stamp
 from steps.kube import CONFIG_MAPS, LEASES, Resource
 from steps.tries import ATTENTION
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _IRREGULAR = {"NetworkPolicy": "networkpolicies"}
 # What people may change live, and what pods write into.
 _LIVE = {("ConfigMap", names.LIMITS)}
+_WHY = Why(cause=Cause.REVIEW)
 _REVIEWS = Whole(group="authorization.k8s.io", version="v1", plural="subjectaccessreviews")
 _SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
 # The schedule is each minute, and a pod of it lasts almost one.
@@ -119,7 +121,7 @@ def _allowed(patient: Patient, *, user: str, request: dict[str, str]) -> bool:
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{home}", "system:authenticated"]
     spec = {"user": user, "groups": groups, "resourceAttributes": request}
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-    return bool(patient.kube.create(_REVIEWS, namespace="", body=body)["status"]["allowed"])
+    return bool(patient.kube.create(_REVIEWS, namespace="", body=body, why=_WHY)["status"]["allowed"])
 
 
 def limits(patient: Patient, check: str) -> Iterator[Diagnosis]:

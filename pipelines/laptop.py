@@ -5,6 +5,7 @@ Guarantees nothing that steps.kube does not; it only finds the way there.
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import sys
@@ -13,8 +14,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from steps.audit import Audit
 from steps.clock import SystemClock
 from steps.kube import Kube
+from steps.log import Log
 from steps.transport import KubernetesTransport, connect
 
 if TYPE_CHECKING:
@@ -51,9 +54,22 @@ def transport() -> KubernetesTransport:
     return connect()
 
 
-def kube(settings: StepSettings, *, by: Transport) -> Kube:
-    """The API server."""
-    return Kube(transport=by, clock=SystemClock(), rules=settings.kubernetes, random=random.random)
+def silent() -> Audit:
+    """An audit for whom the servers' own logs name as a person."""
+    return Audit(log=Log(clock=SystemClock(), stream=io.StringIO()))
+
+
+def kube(settings: StepSettings, *, by: Transport, log: Log | None = None) -> Kube:
+    """The API server.
+
+    Args:
+        settings: How it is asked.
+        by: The way there.
+        log: Where each write is told; None for nowhere.
+    """
+    clock = SystemClock()
+    audit = Audit(log=log) if log else silent()
+    return Kube(transport=by, clock=clock, rules=settings.kubernetes, random=random.random, audit=audit)
 
 
 def server_time(by: Transport, *, timeout_s: float) -> datetime:

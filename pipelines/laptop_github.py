@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipelines.laptop import silent
 from steps.breaker import Breaker
 from steps.clock import SystemClock
 from steps.credentials import sign_in
@@ -85,4 +86,5 @@ def connect(
         keep=lambda: None,
         breaker=_Alone(),
         measurements=Measurements(),
+        audit=silent(),
     )

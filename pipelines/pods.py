@@ -11,7 +11,7 @@ from hera.workflows.models import VolumeMount
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
 
 from pipelines import metrics
-from steps import measurements
+from steps import measurements, profiling, tracing
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -30,15 +30,18 @@ SECURITY = m.PodSecurityContext(
 )
 
 
-def identity() -> list[Env | m.EnvVar]:
-    """Who a container is, in its environment."""
+def identity(settings: Settings) -> list[Env | m.EnvVar]:
+    """Who a container is, and what of itself it tells besides, in its environment."""
     return [
         Env(name="WORKFLOW_NAME", value="{{workflow.name}}"),
         Env(name="WORKFLOW_UID", value="{{workflow.uid}}"),
         Env(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
         _downward("POD_NAME", "metadata.name"),
         _downward("POD_UID", "metadata.uid"),
+        _downward("SERVICE_ACCOUNT", "spec.serviceAccountName"),
         Env(name=measurements.ENV, value=metrics.FOLDER),
+        *([Env(name=tracing.ENDPOINT, value=settings.tracing.endpoint)] if settings.tracing.endpoint else []),
+        *([Env(name=profiling.ENV, value="1")] if settings.workflow.profile else []),
     ]
 
 

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from pipelines import laptop, parsers
 from pipelines.settings import read
+from steps.audit import Audit
 from steps.clock import SystemClock
 from steps.entrypoint import breakers, connect_github
 from steps.errors import Exit, StepError
@@ -43,7 +44,7 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
     """What a pass works with, outside the cluster."""
     clock = SystemClock()
     log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
-    kube = laptop.kube(settings, by=transport)
+    kube = laptop.kube(settings, by=transport, log=log)
     known = breakers(settings, kube=kube, clock=clock, log=log)
     measurements, alone = Measurements(), replace(settings.github, handover="")
     return Sweep(
@@ -53,7 +54,14 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
         started=clock.monotonic(),
         holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
         kube=kube,
-        github=partial(connect_github, usual=alone, clock=clock, breaker=known.github, measured=measurements),
+        github=partial(
+            connect_github,
+            usual=alone,
+            clock=clock,
+            breaker=known.github,
+            measured=measurements,
+            audit=Audit(log=log),
+        ),
         breakers=known,
         clock=clock,
         random=random.random,

@@ -44,7 +44,7 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
             image=settings.image.name,
             image_pull_policy=settings.image.pull_policy,
             command=["python", "-m", "steps.reconcile"],
-            env=[*pods.identity(), Env(name=ENV, value=settings.for_reconcile())],
+            env=[*pods.identity(settings), Env(name=ENV, value=settings.for_reconcile())],
             resources=pods.resources(settings),
             security_context=pods.RESTRICTED,
             volumes=[*pods.volumes(settings), metrics.volume()],

@@ -11,6 +11,7 @@ import re
 import tomllib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
@@ -59,6 +60,37 @@ class WorkflowRules:
     credentials_secret: Annotated[Name, Field(description="Secret with GitHub's credentials")]
     requests: Annotated[Resources, Field(description="of each container")]
     limits: Annotated[Resources, Field(description="of each container")]
+    profile: Annotated[
+        bool, Field(description="write a profile of each step into its log, at its end; for a while, to look into one")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracingRules:
+    """Where the steps' traces go."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    endpoint: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://[^\s/@?#]+(/[^\s@?#]*)?)?$",
+            description="OTLP/HTTP address of a collector, without `/v1/traces`; empty: no traces. Needs an image with "
+            "the extra `tracing`",
+        ),
+    ]
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.port
+        except ValueError as error:
+            raise ValueError(f"endpoint has no valid port: {error}") from error
+
+    @property
+    def port(self) -> int:
+        """The collector's port; 0 without one."""
+        parts = urlsplit(self.endpoint)
+        return (parts.port or {"http": 80, "https": 443}[parts.scheme]) if self.endpoint else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +140,7 @@ class Settings(ReconcileSettings):
 
     image: Image
     workflow: WorkflowRules
+    tracing: TracingRules
     events: EventRules
     observability: ObservabilityRules
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from steps.errors import Exit, UnavailableError
 from steps.kube import WORKFLOWS
 from steps.waiting import SUPERSEDED_BY
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ class KubernetesApi:
 
     def create(self, workflow: Json) -> Json:
         """Create a Workflow."""
-        return self.kube.create(WORKFLOWS, namespace=self.namespace, body=workflow)
+        return self.kube.create(WORKFLOWS, namespace=self.namespace, body=workflow, why=Why(cause=Cause.SUBMIT))
 
     def get(self, name: str) -> Json:
         """Read a Workflow."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from steps import circuit
 from steps.errors import BreakerOpenError, ConflictError, RateLimitedError, StepError
 from steps.kube import CONFIG_MAPS
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,7 +178,9 @@ class Breaker:
                 self._known = found
                 wanted = change(found)
                 if wanted != found:
-                    self._kube.replace(CONFIG_MAPS, namespace=self._namespace, body=self._body(stored, wanted))
+                    why = Why(cause=Cause.BREAKER, detail=self._dependency)
+                    body = self._body(stored, wanted)
+                    self._kube.replace(CONFIG_MAPS, namespace=self._namespace, body=body, why=why)
             except ConflictError:
                 continue
             except BreakerOpenError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from steps.errors import ConflictError, NotFoundError
 from steps.kube import JOBS, PODS
+from steps.why import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,6 +72,7 @@ def force(pods: Collection[Json], *, kube: Kube, namespace: str, hold: Hold) -> 
         hold.check()
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
         try:
-            kube.delete(PODS, namespace=namespace, name=pod["metadata"]["name"], options=options)
+            why = hold.why(Cause.FORCE)
+            kube.delete(PODS, namespace=namespace, name=pod["metadata"]["name"], options=options, why=why)
         except (NotFoundError, ConflictError):
             continue

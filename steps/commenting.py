@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from steps.errors import NotFoundError, StepError, UnavailableError
 from steps.hold import PREFIX
 from steps.record import Labels
+from steps.why import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from steps.github import GitHub
     from steps.hold import Hold
     from steps.record import Record
+    from steps.why import Why
 
 # An annotation of its own: a reader of an earlier version refuses a record with a key that it does not know.
 COMMENT = f"{PREFIX}/comment"
@@ -98,7 +100,10 @@ class _Page:
             if self._edited(found):
                 return found
         self._go_on()
-        return self.github.add_comment(repository=self.repository, number=self.number, body=self.body)
+        return self.github.add_comment(repository=self.repository, number=self.number, body=self.body, why=self._why())
+
+    def _why(self) -> Why:
+        return self.hold.why(Cause.COMMENT)
 
     def _noted(self) -> int | None:
         """The comment's id, if the Lease knows it for this pull request."""
@@ -117,7 +122,7 @@ class _Page:
         """Edit a comment; False if it is gone."""
         self._go_on()
         try:
-            self.github.edit_comment(repository=self.repository, comment=comment, body=self.body)
+            self.github.edit_comment(repository=self.repository, comment=comment, body=self.body, why=self._why())
         except NotFoundError:
             return False
         return True

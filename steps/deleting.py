@@ -15,6 +15,7 @@ from steps.decisions import Action
 from steps.errors import ConflictError, NotFoundError, TooLargeError, UnavailableError
 from steps.record import Agent, Outcome
 from steps.runs import judge_for, list_runs, parse_run, resource
+from steps.why import Cause
 from steps.workers import side_by_side
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -
         metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}
         patch = run.kind.stop_patch | {"metadata": metadata}
         try:
-            context.kube.merge(resource(run.kind), namespace=namespace, name=run.name, body=patch)
+            why = hold.why(Cause.ASK, run.facts.agent)
+            context.kube.merge(resource(run.kind), namespace=namespace, name=run.name, body=patch, why=why)
         except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
             context.log.warning(
                 "could not ask a run to stop, it will be deleted", run=run.name, error=type(error).__name__
@@ -94,7 +96,8 @@ def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:
         preconditions = {"uid": run.uid, "resourceVersion": run.resource_version}
         options = {"propagationPolicy": "Foreground", "preconditions": preconditions}
         try:
-            context.kube.delete(resource(run.kind), namespace=namespace, name=run.name, options=options)
+            why = hold.why(Cause.STALE, run.facts.agent)
+            context.kube.delete(resource(run.kind), namespace=namespace, name=run.name, options=options, why=why)
         except NotFoundError:
             breaker.succeeded()
             break

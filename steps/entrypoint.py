@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from steps import measurements, push, settings
+from steps import measurements, push, settings, tracing
+from steps.audit import Audit
 from steps.breaker import Breaker, Breakers, mounted
 from steps.clock import SystemClock
 from steps.context import Context
@@ -24,6 +25,7 @@ from steps.errors import BadInputError, Exit, StepError, TerminatedError
 from steps.holder import Holder
 from steps.kube import Kube
 from steps.log import Log
+from steps.profiling import profiled
 from steps.relay import Relay
 from steps.transport import connect
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from steps.github import GitHub
     from steps.measurements import Measurements
     from steps.settings import GitHubRules
+    from steps.tracing import Tracer
 
 C = TypeVar("C")
 
@@ -51,7 +54,9 @@ def run(step: Callable[[Context], None]) -> int:
     return run_with(step, prepare=_context)
 
 
-def run_with(step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str], Clock, Log, Measurements], C]) -> int:
+def run_with(
+    step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str], Clock, Log, Measurements, Tracer], C]
+) -> int:
     """Run a step as the container's process.
 
     Args:
@@ -62,11 +67,13 @@ def run_with(step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str],
         The exit code.
     """
     clock = SystemClock()
-    log = Log(clock=clock).bind(step=step.__name__)
+    tracer = tracing.from_env(os.environ, clock=clock)
+    log = Log(clock=clock).bind(step=step.__name__, **tracer.ids())
     measured = measurements.from_env(os.environ)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        step(prepare(os.environ, clock, log, measured))
+        with tracer.step(step.__name__), profiled(os.environ, log=log):
+            step(prepare(os.environ, clock, log, measured, tracer))
     except StepError as error:
         measured.failed(type(error).__name__)
         log.error(str(error), error=type(error).__name__, exit=int(error.exit))
@@ -76,6 +83,11 @@ def run_with(step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str],
         where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         log.error("unexpected error: please report it", error=type(error).__name__, where=where, exit=int(Exit.BUG))
         return Exit.BUG
+    finally:
+        if tracer.is_on:
+            # The work is done, or given up, and the exit code is known: a signal must not change it any more.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            tracer.flush(log=log)
     return Exit.DONE
 
 
@@ -101,6 +113,12 @@ def check_pod(env: Mapping[str, str]) -> tuple[Holder, datetime]:
     return holder, datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC)
 
 
+def audit_of(env: Mapping[str, str], *, log: Log) -> Audit:
+    """The audit of this pod, with who it is on every line."""
+    who = {"workflow": env["WORKFLOW_NAME"], "pod": env["POD_NAME"], "account": env.get("SERVICE_ACCOUNT", "")}
+    return Audit(log=log.bind(**who))
+
+
 def breakers(rules: settings.StepSettings, *, kube: Kube, clock: Clock, log: Log) -> Breakers:
     """What all pods know of the dependencies."""
     breaker = partial(
@@ -115,12 +133,15 @@ def breakers(rules: settings.StepSettings, *, kube: Kube, clock: Clock, log: Log
     return Breakers(github=breaker("github"), agents=breaker("agents"))
 
 
-def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements) -> Context:
+def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements, tracer: Tracer) -> Context:
     rules = settings.from_env(env, settings.StepSettings)
     pushed = push.from_env(env, rules=rules.push)
     holder, created_at = check_pod(env)
     log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
-    kube = Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random)
+    tracer.note(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
+    audit = audit_of(env, log=log.bind(requested_by=pushed.requested_by, reason=pushed.reason))
+    transport = tracing.traced(connect(), tracer)
+    kube = Kube(transport=transport, clock=clock, rules=rules.kubernetes, random=random.random, audit=audit)
     known = breakers(rules, kube=kube, clock=clock, log=log)
     return Context(
         push=pushed,
@@ -129,7 +150,15 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
         created_at=created_at,
         holder=holder,
         kube=kube,
-        github=partial(connect_github, usual=rules.github, clock=clock, breaker=known.github, measured=measured),
+        github=partial(
+            connect_github,
+            usual=rules.github,
+            clock=clock,
+            breaker=known.github,
+            measured=measured,
+            audit=audit,
+            tracer=tracer,
+        ),
         breakers=known,
         clock=clock,
         random=random.random,
@@ -147,6 +176,8 @@ def connect_github(
     clock: Clock,
     breaker: Breaker,
     measured: Measurements,
+    audit: Audit,
+    tracer: Tracer = tracing.OFF,
 ) -> GitHub:
     """A connection with the mounted credentials.
 
@@ -157,6 +188,8 @@ def connect_github(
         clock: Time.
         breaker: Shared by all pods.
         measured: Where the number of requests and their time is left.
+        audit: Where each write is told.
+        tracer: Where each request's time is noted.
 
     Raises:
         ForbiddenError: There are none, or not all of them.
@@ -175,6 +208,8 @@ def connect_github(
         keep=keep,
         breaker=breaker,
         measurements=measured,
+        audit=audit,
+        tracer=tracer,
         handover=handover,
         app=app_id(folder),
     )

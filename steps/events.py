@@ -17,6 +17,7 @@ from steps.clock import stamp
 from steps.errors import ConflictError, StepError, TerminatedError
 from steps.kube import EVENTS
 from steps.record import Outcome
+from steps.why import Cause, Why
 from steps.workers import side_by_side
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def send(body: Json, *, kube: Kube) -> None:
         StepError: It could not be sent.
     """
     try:
-        kube.create(EVENTS, namespace=body["metadata"]["namespace"], body=body)
+        why = Why(cause=Cause.TELL, detail=body["reason"])
+        kube.create(EVENTS, namespace=body["metadata"]["namespace"], body=body, why=why)
     except ConflictError:
         return
 

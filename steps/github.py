@@ -20,6 +20,8 @@ from steps.record import PullRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from steps.why import Why
+
 _LABEL_GONE = "Label does not exist"
 _PAGE, _PAGES = 100, 5
 
@@ -87,14 +89,17 @@ class GitHub(Requests):
         """A pull request now."""
         return _pull_request(self._ask("GET", f"/repos/{repository}/pulls/{number}"))
 
-    def add_label(self, *, repository: str, number: int, label: str) -> None:
+    def add_label(self, *, repository: str, number: int, label: str, why: Why) -> None:
         """Add one label; there already is fine."""
-        self._ask("POST", f"/repos/{repository}/issues/{number}/labels", body={"labels": [label]})
+        path, name = f"/repos/{repository}/issues/{number}/labels", f"{number}/{label}"
+        body = {"labels": [label]}
+        self._write("POST", path, resource="labels", repository=repository, name=name, why=why, body=body)
 
-    def remove_label(self, *, repository: str, number: int, label: str) -> None:
+    def remove_label(self, *, repository: str, number: int, label: str, why: Why) -> None:
         """Remove one label; absent is fine."""
         try:
-            self._ask("DELETE", f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}")
+            path, name = f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}", f"{number}/{label}"
+            self._write("DELETE", path, resource="labels", repository=repository, name=name, why=why)
         except NotFoundError as error:
             if _LABEL_GONE not in str(error):
                 raise
@@ -118,18 +123,22 @@ class GitHub(Requests):
             return self._app in comment.app
         return bool(comment.author) and comment.author == self._ask("GET", "/user")["login"]
 
-    def add_comment(self, *, repository: str, number: int, body: str) -> int:
+    def add_comment(self, *, repository: str, number: int, body: str, why: Why) -> int:
         """Write a comment and give its id. Without an answer it may be there all the same: look before a repetition."""
-        made = self._ask("POST", f"/repos/{repository}/issues/{number}/comments", body={"body": body})
+        path, sent = f"/repos/{repository}/issues/{number}/comments", {"body": body}
+        made = self._write(
+            "POST", path, resource="comments", repository=repository, name=f"{number}", why=why, body=sent
+        )
         return int(made["id"])
 
-    def edit_comment(self, *, repository: str, comment: int, body: str) -> None:
+    def edit_comment(self, *, repository: str, comment: int, body: str, why: Why) -> None:
         """Write something else in a comment's place.
 
         Raises:
             NotFoundError: It was deleted.
         """
-        self._ask("PATCH", f"/repos/{repository}/issues/comments/{comment}", body={"body": body})
+        path, sent = f"/repos/{repository}/issues/comments/{comment}", {"body": body}
+        self._write("PATCH", path, resource="comments", repository=repository, name=f"{comment}", why=why, body=sent)
 
 
 def _comment(comment: dict[str, Any]) -> Comment:

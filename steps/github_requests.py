@@ -7,28 +7,35 @@ repeat writes and can sleep for hours.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import requests
 from github import BadCredentialsException, Github, GithubException
 
+from steps.audit import Answer
 from steps.backoff import backoff
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
 from steps.measurements import Measure
+from steps.tracing import OFF, github_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from github import Auth
 
+    from steps.audit import Audit
     from steps.breaker import Breaker
     from steps.clock import Clock
     from steps.credentials import Handover
     from steps.measurements import Measurements
     from steps.settings import GitHubRules
+    from steps.tracing import Tracer
+    from steps.why import Why
 
 _SECONDARY_LIMIT_S = 60.0
+_VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
 class Requests:
@@ -44,6 +51,8 @@ class Requests:
         keep: Callable[[], None],
         breaker: Breaker,
         measurements: Measurements,
+        audit: Audit,
+        tracer: Tracer = OFF,
         handover: Handover | None = None,
         app: str = "",
     ) -> None:
@@ -57,6 +66,8 @@ class Requests:
             keep: Called about once a second while waiting, to renew a hold.
             breaker: Shared by all pods: whether GitHub may be asked at all.
             measurements: Where the number of requests and their time is left.
+            audit: Where each write is told.
+            tracer: Where each request's time is noted.
             handover: Where an App's token is left for the pod's other container.
             app: Id of the App that signs in; empty for a token.
         """
@@ -74,10 +85,42 @@ class Requests:
         self._keep = keep
         self._breaker = breaker
         self._measurements = measurements
+        self._audit = audit
+        self._tracer = tracer
         self._handover = handover
         self._app = app
+        self._signed_in = False
 
-    def _ask(self, verb: str, path: str, *, parameters: dict[str, str] | None = None, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    def _write(
+        self, verb: str, path: str, *, resource: str, repository: str, name: str, why: Why, body: object = None
+    ) -> Any:  # noqa: ANN401 - JSON
+        """The one way of a write; each attempt with its line in the audit."""
+
+        def audited() -> AbstractContextManager[Answer]:
+            return self._audit.write(
+                api="github",
+                verb=_VERBS[verb],
+                resource=resource,
+                namespace=repository,
+                name=name,
+                why=why,
+                sent=None,
+                refused=lambda error: isinstance(error, GithubException) and error.status < 500,  # noqa: PLR2004 - HTTP
+            )
+
+        return self._ask(verb, path, body=body, audited=audited)
+
+    def _ask(
+        self,
+        verb: str,
+        path: str,
+        *,
+        parameters: dict[str, str] | None = None,
+        body: object = None,
+        audited: Callable[[], AbstractContextManager[Answer]] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        if verb != "GET" and audited is None:
+            raise AssertionError("what writes goes through _write")
         deadline = self._clock.monotonic() + self._rules.deadline_s
         for pause in backoff(attempts=self._rules.attempts, first_s=self._rules.backoff_s, random=self._random):
             signed_in = False
@@ -86,7 +129,10 @@ class Requests:
                 with self._measured():
                     self._sign_in()
                     signed_in = True
-                    _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                    enclosed = audited() if audited else nullcontext(Answer())
+                    with self._traced(verb, path), enclosed as answer:
+                        _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                        answer.body = data
             except GithubException as error:
                 problem = _meaning(f"{verb} {path}", error, now=self._clock.now().timestamp())
                 if isinstance(problem, NotFoundError) and not signed_in:
@@ -125,6 +171,16 @@ class Requests:
         return self._breaker.failed()
 
     @contextmanager
+    def _traced(self, verb: str, path: str) -> Iterator[None]:
+        with self._tracer.request(github_name(verb, path), **{"http.request.method": verb}) as span:
+            try:
+                yield
+            except GithubException as error:
+                if span:
+                    span.attributes["http.response.status_code"] = error.status
+                raise
+
+    @contextmanager
     def _measured(self) -> Iterator[None]:
         """Count a request and its time; a refusal is an answer, an outage is none."""
         began, result = self._clock.monotonic(), Measure.GITHUB_FAILED
@@ -141,8 +197,10 @@ class Requests:
     def _sign_in(self) -> None:
         """Fetch an App's token (once), apart from any request, so that its refusal isn't taken for the repository's."""
         auth = self._requester.auth
-        if auth and auth.token and self._handover:
-            self._handover.leave(auth)
+        first, self._signed_in = bool(self._app) and not self._signed_in, True
+        with self._traced("POST", "/access_tokens") if first else nullcontext():
+            if auth and auth.token and self._handover:
+                self._handover.leave(auth)
 
     def _sleep(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds

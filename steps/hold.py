@@ -17,6 +17,7 @@ from steps.errors import ConflictError, LockLostError, NotFoundError, Unavailabl
 from steps.events import About, of_lease
 from steps.kube import LEASES
 from steps.record import dump
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +131,10 @@ class Hold:
         metadata = self._body["metadata"]
         return of_lease(metadata["name"], uid=metadata["uid"], namespace=metadata["namespace"])
 
+    def why(self, cause: Cause, detail: str = "") -> Why:
+        """The reason of a write under this hold."""
+        return Why(cause=cause, epoch=self.epoch, detail=detail)
+
     def check(self) -> None:
         """Fail unless the hold can still be shown. Cheap; called right before every side effect, from any thread.
 
@@ -151,7 +156,7 @@ class Hold:
         """
         with self._lock:
             if self._clock.monotonic() - self._sent_at >= self._rules.renew_every_s:
-                self._put(self.record, holder=self._holder)
+                self._put(self.record, holder=self._holder, cause=Cause.RENEW)
 
     def annotation(self, name: str) -> str:
         """What stands beside the record under this name; empty if nothing does."""
@@ -168,7 +173,7 @@ class Hold:
             LockLostError: The Lease is no longer ours, and nothing was written.
         """
         with self._lock:
-            self._put(record, holder=self._holder)
+            self._put(record, holder=self._holder, cause=Cause.RECORD)
             self.record = record
 
     def release(self, record: Record) -> None:
@@ -178,10 +183,10 @@ class Hold:
             LockLostError: The Lease is no longer ours, and nothing was written.
         """
         with self._lock:
-            self._put(record, holder="")
+            self._put(record, holder="", cause=Cause.RELEASE)
             self.record = record
 
-    def _put(self, record: Record, *, holder: str) -> None:
+    def _put(self, record: Record, *, holder: str, cause: Cause) -> None:
         self.check()
         for attempt in range(_WRITE_ATTEMPTS):
             wanted = render(
@@ -195,7 +200,9 @@ class Hold:
             )
             sent_at = self._clock.monotonic()
             try:
-                self._body = self._kube.replace(LEASES, namespace=wanted["metadata"]["namespace"], body=wanted)
+                self._body = self._kube.replace(
+                    LEASES, namespace=wanted["metadata"]["namespace"], body=wanted, why=self.why(cause)
+                )
             except NotFoundError as error:
                 self._lost = "the Lease was deleted while it was held"
                 raise LockLostError(self._lost) from error

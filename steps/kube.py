@@ -1,7 +1,8 @@
 """The API server, spoken to in raw paths and plain dictionaries.
 
 Guarantees: every answer is either the object or one of our own errors; reads are repeated a few times, writes never are
-(whether a write without an answer took effect is for the caller to find out by reading). Does not guarantee anything
+(whether a write without an answer took effect is for the caller to find out by reading), and each says why it is sent,
+for the audit. Does not guarantee anything
 about the object's shape: the typed API classes of the client would, at the price of one second of start-up for
 CoreV1Api alone.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, urlencode
 
 from steps.backoff import backoff
@@ -20,6 +21,7 @@ from steps.errors import (
     ForbiddenError,
     NotFoundError,
     StepError,
+    TerminatedError,
     TooLargeError,
     UnavailableError,
 )
@@ -27,14 +29,17 @@ from steps.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from steps.audit import Audit
     from steps.clock import Clock
     from steps.settings import KubernetesRules
+    from steps.why import Why
 
 Json = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MAX_MESSAGE = 256
+_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,10 @@ class Resource:
         path = f"{root}/namespaces/{quote(namespace, safe='')}/{self.plural}"
         return f"{path}/{quote(name, safe='')}" if name else path
 
+    def __str__(self) -> str:
+        """The kind as kubectl writes it: plural.group."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
 
 CONFIG_MAPS = Resource(group="", version="v1", plural="configmaps")
 EVENTS = Resource(group="", version="v1", plural="events")
@@ -83,12 +92,13 @@ class Kube:
     """The few verbs the steps use."""
 
     def __init__(
-        self, *, transport: Transport, clock: Clock, rules: KubernetesRules, random: Callable[[], float]
+        self, *, transport: Transport, clock: Clock, rules: KubernetesRules, random: Callable[[], float], audit: Audit
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._rules = rules
         self._random = random
+        self._audit = audit
 
     def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
         """Read one object.
@@ -130,39 +140,62 @@ class Kube:
                 return
             query["continue"] = token
 
-    def create(self, resource: Resource, *, namespace: str, body: Json) -> Json:
+    def create(self, resource: Resource, *, namespace: str, body: Json, why: Why) -> Json:
         """Create an object.
 
         Raises:
             ConflictError: There is one of that name.
         """
-        return self._send("POST", resource.path(namespace=namespace), body=body)
+        target = resource.path(namespace=namespace)
+        name = (body.get("metadata") or {}).get("name", "")  # a review has none
+        return self._write("create", resource, target, namespace=namespace, name=name, body=body, why=why)
 
-    def replace(self, resource: Resource, *, namespace: str, body: Json) -> Json:
+    def replace(self, resource: Resource, *, namespace: str, body: Json, why: Why) -> Json:
         """Replace an object; `metadata.resourceVersion` in the body makes it a compare-and-swap.
 
         Raises:
             ConflictError: It changed since it was read.
         """
-        return self._send("PUT", resource.path(namespace=namespace, name=body["metadata"]["name"]), body=body)
+        name = body["metadata"]["name"]
+        target = resource.path(namespace=namespace, name=name)
+        return self._write("update", resource, target, namespace=namespace, name=name, body=body, why=why)
 
-    def merge(self, resource: Resource, *, namespace: str, name: str, body: Json) -> Json:
+    def merge(self, resource: Resource, *, namespace: str, name: str, body: Json, why: Why) -> Json:
         """Merge-patch an object; unknown fields are refused rather than pruned silently.
 
         Raises:
             ConflictError: `metadata.resourceVersion` in the patch is not the current one.
         """
         target = resource.path(namespace=namespace, name=name) + "?fieldValidation=Strict"
-        return self._send("PATCH", target, body=body, content_type=MERGE_PATCH)
+        return self._write("patch", resource, target, namespace=namespace, name=name, body=body, why=why)
 
-    def delete(self, resource: Resource, *, namespace: str, name: str, options: Json) -> None:
+    def delete(self, resource: Resource, *, namespace: str, name: str, options: Json, why: Why) -> None:
         """Delete an object under the preconditions in `options`.
 
         Raises:
             NotFoundError: It is gone.
             ConflictError: A precondition does not hold.
         """
-        self._send("DELETE", resource.path(namespace=namespace, name=name), body=options)
+        target = resource.path(namespace=namespace, name=name)
+        self._write("delete", resource, target, namespace=namespace, name=name, body=options, why=why)
+
+    def _write(
+        self, verb: str, resource: Resource, target: str, *, namespace: str, name: str, body: Json, why: Why
+    ) -> Json:
+        """The one way of a write; always with its line in the audit."""
+        with self._audit.write(
+            api="kubernetes",
+            verb=verb,
+            resource=str(resource),
+            namespace=namespace,
+            name=name,
+            why=why,
+            sent=body,
+            refused=_is_refusal,
+        ) as answer:
+            content_type = MERGE_PATCH if verb == "patch" else "application/json"
+            answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type)
+        return cast("Json", answer.body)
 
     def _read(self, target: str, *, accept: str = "application/json") -> Json:
         for pause in backoff(attempts=self._rules.attempts, first_s=0.2, random=self._random):
@@ -198,6 +231,11 @@ class Kube:
         except ValueError as error:
             raise UnavailableError(f"{asked}: the answer is not JSON; is there a proxy in between?") from error
         return answer
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether an error says that nothing was written."""
+    return isinstance(error, StepError) and not isinstance(error, UnavailableError | TerminatedError)
 
 
 def _error(asked: str, response: Response) -> StepError:  # noqa: PLR0911 - a table, one return a row

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from steps.decisions import LabelPlan, decide_labels
 from steps.errors import UnavailableError
 from steps.record import Labels
+from steps.why import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,9 +85,10 @@ def move(record: Record, *, context: Context, hold: Hold) -> Record:
     rules, repository = context.settings.labels, record.push.repository
     github = context.github(hold.keep)
     hold.check()
-    github.add_label(repository=repository, number=pull.number, label=rules.add)
+    github.add_label(repository=repository, number=pull.number, label=rules.add, why=hold.why(Cause.ADD_LABEL))
     hold.check()
-    github.remove_label(repository=repository, number=pull.number, label=rules.remove)
+    why = hold.why(Cause.REMOVE_LABEL)
+    github.remove_label(repository=repository, number=pull.number, label=rules.remove, why=why)
     after = github.pull_request(repository=repository, number=pull.number)
     record = replace(record, labels=Labels.MOVED)
     now = {label.casefold() for label in after.labels}

@@ -21,6 +21,7 @@ from steps.hold import RECORD, Hold, render
 from steps.holder import is_dead
 from steps.kube import LEASES
 from steps.record import Record, parse
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,7 +196,7 @@ class TaskLease:
         sent_at = self._clock.monotonic()
         write = self._kube.replace if snapshot else self._kube.create
         try:
-            taken = write(LEASES, namespace=self._namespace, body=body)
+            taken = write(LEASES, namespace=self._namespace, body=body, why=Why(cause=Cause.ACQUIRE, epoch=epoch))
         except ConflictError:
             return None
         except UnavailableError:

@@ -44,4 +44,6 @@ class Log:
 
     def _write(self, level: str, event: str, fields: dict[str, Value]) -> None:
         line = {"time": micro_stamp(self._clock.now()), "level": level, "event": event} | self._bound | fields
-        print(json.dumps(line, ensure_ascii=True), file=self._stream, flush=True)
+        # In one piece: threads write side by side.
+        self._stream.write(json.dumps(line, ensure_ascii=True) + "\n")
+        self._stream.flush()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps import census, retention, tries
-from steps.entrypoint import breakers, check_pod, connect_github, run_with
+from steps.entrypoint import audit_of, breakers, check_pod, connect_github, run_with
 from steps.errors import StepError, TerminatedError
 from steps.findings import find
 from steps.kube import Kube
@@ -30,6 +30,7 @@ from steps.repair import count, mend
 from steps.settings import ReconcileSettings, from_env
 from steps.survey import survey
 from steps.sweep import Sweep
+from steps.tracing import traced
 from steps.transport import connect
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from steps.clock import Clock
     from steps.log import Log
     from steps.measurements import Measurements
+    from steps.tracing import Tracer
 
 # A new pod starts each minute; this one has to be gone by then.
 _MINUTE_S = 60.0
@@ -160,12 +162,14 @@ def _guarded(do: Callable[[], None], *, task: str, sweep: Sweep) -> bool:
     return False
 
 
-def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements) -> Sweep:
+def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements, tracer: Tracer) -> Sweep:
     settings = from_env(env, ReconcileSettings)
     holder, created_at = check_pod(env)
     # Rate limits are waited for by the next pass; and there is no second container to hand a token to.
     github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S), handover="")
-    kube = Kube(transport=connect(), clock=clock, rules=settings.kubernetes, random=random.random)
+    audit = audit_of(env, log=log)
+    transport = traced(connect(), tracer)
+    kube = Kube(transport=transport, clock=clock, rules=settings.kubernetes, random=random.random, audit=audit)
     known = breakers(settings, kube=kube, clock=clock, log=log)
     return Sweep(
         settings=settings,
@@ -174,7 +178,15 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurement
         started=clock.monotonic(),
         holder=holder,
         kube=kube,
-        github=partial(connect_github, usual=github, clock=clock, breaker=known.github, measured=measured),
+        github=partial(
+            connect_github,
+            usual=github,
+            clock=clock,
+            breaker=known.github,
+            measured=measured,
+            audit=audit,
+            tracer=tracer,
+        ),
         breakers=known,
         clock=clock,
         random=random.random,

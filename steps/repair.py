@@ -20,6 +20,7 @@ from steps.lease import lease_name
 from steps.plan import Action
 from steps.push import RECONCILE
 from steps.record import Phase
+from steps.why import Cause, Why
 from steps.workflow import REPAIR, workflow
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def _submit(finding: Finding, *, sweep: Sweep) -> None:
     }
     wanted = workflow(values, settings=sweep.settings, labels=labels)
     try:
-        sweep.kube.create(WORKFLOWS, namespace=sweep.settings.namespaces.workflows, body=wanted)
+        home = sweep.settings.namespaces.workflows
+        sweep.kube.create(WORKFLOWS, namespace=home, body=wanted, why=_why(finding, Cause.REPAIR))
     except ConflictError:
         sweep.log.info("repair was submitted before", workflow=wanted["metadata"]["name"])
     else:
@@ -131,6 +133,11 @@ def _reopen(finding: Finding, *, sweep: Sweep) -> Ledger | None:
     return replace(ledger, epoch=hold.epoch, record=failed)
 
 
+def _why(finding: Finding, cause: Cause) -> Why:
+    epoch = finding.ledger.epoch if finding.ledger else None
+    return Why(cause=cause, epoch=epoch, detail=finding.kind)
+
+
 def _free(ledger: Ledger, *, sweep: Sweep) -> None:
     namespace = sweep.settings.namespaces.workflows
     try:
@@ -138,7 +145,8 @@ def _free(ledger: Ledger, *, sweep: Sweep) -> None:
         if lease["metadata"]["resourceVersion"] != ledger.resource_version:
             return
         freed = lease | {"spec": lease["spec"] | {"holderIdentity": ""}}
-        sweep.kube.replace(LEASES, namespace=namespace, body=freed)
+        why = Why(cause=Cause.ORPHANED, epoch=ledger.epoch, detail=f"of {ledger.holder}")
+        sweep.kube.replace(LEASES, namespace=namespace, body=freed, why=why)
     except (NotFoundError, ConflictError):
         return  # somebody has taken it since
 
@@ -171,7 +179,7 @@ def _change_document(finding: Finding, change: state.Change, *, sweep: Sweep) ->
             stored, key=settings.state.key, change=change, now=stamp(sweep.now()), warn=sweep.log.warning
         )
         if wanted != stored:
-            sweep.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted)
+            sweep.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, why=_why(finding, Cause.STATE))
     except (NotFoundError, ConflictError):
         return  # gone, or somebody writes it: the next pass looks again
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from steps.errors import ConflictError, NotFoundError
 from steps.kube import CONFIG_MAPS, LEASES
 from steps.state import EPOCH
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -49,7 +50,7 @@ def collect(ledger: Ledger, *, sweep: Sweep) -> None:
     _unfence(ledger, sweep=sweep)
     options = {"preconditions": {"uid": ledger.uid, "resourceVersion": ledger.resource_version}}
     try:
-        sweep.kube.delete(LEASES, namespace=home, name=ledger.name, options=options)
+        sweep.kube.delete(LEASES, namespace=home, name=ledger.name, options=options, why=_why(ledger))
     except (NotFoundError, ConflictError):
         return
     sweep.log.info("idle Lease deleted", lease=ledger.name, task=ledger.task, epoch=ledger.epoch)
@@ -67,4 +68,8 @@ def _unfence(ledger: Ledger, *, sweep: Sweep) -> None:
         return
     wanted = copy.deepcopy(stored)
     del wanted["metadata"]["annotations"][EPOCH]
-    sweep.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted)
+    sweep.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, why=_why(ledger))
+
+
+def _why(ledger: Ledger) -> Why:
+    return Why(cause=Cause.IDLE, epoch=ledger.epoch, detail=f"task {ledger.task}")

@@ -16,6 +16,7 @@ from steps.clock import stamp
 from steps.errors import ConflictError, FencedError, NotFoundError, TooLargeError, UnavailableError
 from steps.hold import PREFIX
 from steps.kube import CONFIG_MAPS
+from steps.why import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,11 @@ class Change:
 
     in_progress: bool
     message: str = ""
+
+    @property
+    def detail(self) -> str:
+        """What the audit says of it."""
+        return f"{FLAG}={str(self.in_progress).lower()}"
 
     def apply(self, document: Json, *, now: str) -> Json:
         """The document after the change; itself if the change says nothing new."""
@@ -94,7 +100,8 @@ def update(change: Change, *, context: Context, hold: Hold) -> None:
         wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | {EPOCH: str(hold.epoch)}
         hold.check()
         try:
-            context.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted)
+            why = hold.why(Cause.STATE, change.detail)
+            context.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, why=why)
         except TooLargeError:
             context.log.warning("state document not written: the ConfigMap is full", config_map=name)
             return

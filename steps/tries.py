@@ -18,6 +18,7 @@ from steps.clock import micro_stamp, parse_stamp, stamp
 from steps.errors import ConflictError, NotFoundError, UnavailableError
 from steps.hold import PREFIX, labels_of
 from steps.kube import LEASES
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,20 +92,21 @@ def count(lease: str, *, of: Push | None, after: Tries, what: str, sweep: Sweep)
             _write(metadata, Tries(count=after.count + 1, total=after.total + 1, last_at=sweep.now()), what=what)
             metadata["labels"] = (labels_of(of) if of else {}) | (metadata.get("labels") or {})
 
-    if not _change(lease, counted, sweep=sweep) and of:
+    why = Why(cause=Cause.TRIES, detail=what)
+    if not _change(lease, counted, why=why, sweep=sweep) and of:
         metadata: Json = {"name": lease, "namespace": sweep.settings.namespaces.workflows}
         counted(metadata)
         free = {"holderIdentity": "", "leaseTransitions": 0, "renewTime": micro_stamp(sweep.now())}
         body = {"metadata": metadata, "spec": free}
         try:
-            sweep.kube.create(LEASES, namespace=metadata["namespace"], body=body)
+            sweep.kube.create(LEASES, namespace=metadata["namespace"], body=body, why=why)
         except ConflictError:
-            _change(lease, counted, sweep=sweep)
+            _change(lease, counted, why=why, sweep=sweep)
 
 
 def forget(lease: str, *, sweep: Sweep) -> None:
     """The task is healthy: the next repair is a first one."""
-    _change(lease, _start_again, sweep=sweep)
+    _change(lease, _start_again, why=Why(cause=Cause.TRIES, detail="healthy"), sweep=sweep)
 
 
 def hand_over(lease: str, *, sweep: Sweep) -> None:
@@ -114,7 +116,7 @@ def hand_over(lease: str, *, sweep: Sweep) -> None:
         metadata["labels"] = (metadata.get("labels") or {}) | {ATTENTION: "true"}
         _start_again(metadata)
 
-    _change(lease, labelled, sweep=sweep)
+    _change(lease, labelled, why=Why(cause=Cause.ATTENTION), sweep=sweep)
 
 
 def _start_again(metadata: Json) -> None:
@@ -129,7 +131,7 @@ def _write(metadata: Json, tries: Tries, *, what: str) -> None:
     metadata["annotations"] = (metadata.get("annotations") or {}) | {REPAIRS: text}
 
 
-def _change(lease: str, edit: Callable[[Json], object], *, sweep: Sweep) -> bool:
+def _change(lease: str, edit: Callable[[Json], object], *, why: Why, sweep: Sweep) -> bool:
     """Change a Lease's metadata; whether there is such a Lease."""
     namespace = sweep.settings.namespaces.workflows
     for attempt in range(_ATTEMPTS):
@@ -138,7 +140,7 @@ def _change(lease: str, edit: Callable[[Json], object], *, sweep: Sweep) -> bool
             wanted = copy.deepcopy(stored)
             edit(wanted["metadata"])
             if wanted != stored:
-                sweep.kube.replace(LEASES, namespace=namespace, body=wanted)
+                sweep.kube.replace(LEASES, namespace=namespace, body=wanted, why=why)
         except NotFoundError:
             return False
         except (ConflictError, UnavailableError):

@@ -21,6 +21,7 @@ from steps.hold import PREFIX, TASK
 from steps.kube import WORKFLOWS
 from steps.lease import lease_name
 from steps.push import PARAMETERS, check_time, from_env
+from steps.why import Cause, Why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +157,8 @@ def _end(waiter: Waiter, *, context: Context) -> bool:
     }
     home = context.settings.namespaces.workflows
     try:
-        context.kube.merge(WORKFLOWS, namespace=home, name=waiter.name, body=patch)
+        why = Why(cause=Cause.ANSWERED, detail=f"by {context.workflow}")
+        context.kube.merge(WORKFLOWS, namespace=home, name=waiter.name, body=patch, why=why)
     except (ConflictError, NotFoundError):
         return False
     return True

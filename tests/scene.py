@@ -21,6 +21,7 @@ from github import Auth
 
 from pipelines import cancellation
 from pipelines.settings import Settings, read
+from steps.audit import Audit
 from steps.breaker import Breaker, Breakers
 from steps.cancel import cancel
 from steps.clock import parse_stamp
@@ -244,7 +245,9 @@ class Scene:
     ) -> Context:
         """The Context of a process outside the cluster."""
         measured = measurements or Measurements()
-        kube = self._kube(random=random)
+        log = Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name)
+        audit = Audit(log=log.bind(correlation_id=workflow.push.correlation_id))
+        kube = self.kube(audit, random=random)
         breakers = self.breakers(kube)
         return Context(
             push=workflow.push,
@@ -254,20 +257,22 @@ class Scene:
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
             kube=kube,
             breakers=breakers,
-            github=partial(self._github, random, breakers, measured),
+            github=partial(self._github, random=random, breakers=breakers, measured=measured, audit=audit),
             clock=self.clock,
             random=random,
-            log=Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name),
+            log=log,
             measurements=measured,
         )
 
     def _github(
         self,
+        keep: Callable[[], None],
+        rules: GitHubRules | None = None,
+        *,
         random: Callable[[], float],
         breakers: Breakers,
         measured: Measurements,
-        keep: Callable[[], None],
-        rules: GitHubRules | None = None,
+        audit: Audit,
     ) -> GitHub:
         return GitHub(
             auth=Auth.Token(TOKEN),
@@ -277,14 +282,26 @@ class Scene:
             keep=keep,
             breaker=breakers.github,
             measurements=measured,
+            audit=audit,
         )
 
-    def _kube(self, *, random: Callable[[], float] = lambda: 0.5) -> Kube:
-        return Kube(transport=InProcess(self.api), clock=self.clock, rules=self.settings.kubernetes, random=random)
+    def audit(self) -> Audit:
+        """An audit that writes where the steps do."""
+        return Audit(log=Log(clock=self.clock, stream=self.output))
+
+    def kube(self, audit: Audit | None = None, *, random: Callable[[], float] = lambda: 0.5) -> Kube:
+        """The API server, as a step speaks to it."""
+        return Kube(
+            transport=InProcess(self.api),
+            clock=self.clock,
+            rules=self.settings.kubernetes,
+            random=random,
+            audit=audit or self.audit(),
+        )
 
     def breakers(self, kube: Kube | None = None) -> Breakers:
         """The breakers as a pod that starts now sees them."""
-        kube = kube or self._kube()
+        kube = kube or self.kube()
         namespace = self.settings.namespaces.workflows
         found = self.api.get("configmaps", self.settings.breaker.config_map, namespace=namespace)
         data: dict[str, str] = found.get("data", {})
@@ -363,7 +380,9 @@ class Scene:
     def sweep(self, *, pod: str = "reconcile", dry_run: bool = False) -> Sweep:
         """What a process of reconcile works with."""
         holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid="reconcile")
-        kube = Kube(transport=InProcess(self.api), clock=self.clock, rules=self.rules.kubernetes, random=lambda: 0.5)
+        log = Log(clock=self.clock, stream=self.output).bind(step="reconcile")
+        audit = Audit(log=log)
+        kube = self.kube(audit)
         breakers = self.breakers(kube)
         return Sweep(
             settings=self.rules,
@@ -372,11 +391,13 @@ class Scene:
             started=self.clock.monotonic(),
             holder=holder,
             kube=kube,
-            github=partial(self._github, lambda: 0.5, breakers, self.measurements(pod)),
+            github=partial(
+                self._github, random=lambda: 0.5, breakers=breakers, measured=self.measurements(pod), audit=audit
+            ),
             breakers=breakers,
             clock=self.clock,
             random=lambda: 0.5,
-            log=Log(clock=self.clock, stream=self.output).bind(step="reconcile"),
+            log=log,
             measurements=self.measurements(pod),
             dry_run=dry_run,
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from steps.audit import Audit
 from steps.cancel import cancel
 from steps.credentials import Handover, app_id, credentials
 from steps.errors import Exit
@@ -115,6 +116,7 @@ def _as(step: Callable[[Context], None], secret: Path, handover: Handover, *, ur
                 keep=keep,
                 breaker=context.breakers.github,
                 measurements=context.measurements,
+                audit=Audit(log=context.log),
                 handover=handover,
                 app=app_id(secret),
             )

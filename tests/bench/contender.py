@@ -9,6 +9,7 @@ had the Lease, and when it began to let go.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import random
@@ -18,10 +19,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from steps import settings
+from steps.audit import Audit
 from steps.clock import SystemClock
 from steps.holder import Holder
 from steps.kube import Kube
 from steps.lease import TaskLease
+from steps.log import Log
 from steps.push import Push, Repository, Sha, TaskId
 from steps.record import Phase, Record
 from steps.transport import connect
@@ -64,8 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=float, required=True)
     given = parser.parse_args(arguments)
     rules, clock = settings.from_env(os.environ, settings.StepSettings), SystemClock()
+    audit = Audit(log=Log(clock=clock, stream=io.StringIO()))
     lease = TaskLease(
-        kube=Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random),
+        kube=Kube(transport=connect(), clock=clock, rules=rules.kubernetes, random=random.random, audit=audit),
         clock=clock,
         random=random.random,
         rules=rules.lease,

@@ -193,6 +193,7 @@ class _Pod:
         self._argo = argo
         self._hands_out = hands_out
         self._client = argo.client
+        self._account: str = argo.template["spec"]["serviceAccountName"]
         self._folder = Path(tempfile.mkdtemp(prefix="pod-"))
         self._volumes = {path: self._folder / str(number) for number, path in enumerate(_empty_folders(argo.template))}
         for folder in self._volumes.values():
@@ -218,7 +219,12 @@ class _Pod:
 
     def downward(self, path: str) -> str:
         """A field of the pod."""
-        return str({"metadata.name": self._metadata["name"], "metadata.uid": self._metadata["uid"]}[path])
+        fields = {
+            "metadata.name": self._metadata["name"],
+            "metadata.uid": self._metadata["uid"],
+            "spec.serviceAccountName": self._account,
+        }
+        return str(fields[path])
 
     def __enter__(self) -> Self:
         self._set("Running")

@@ -183,7 +183,8 @@ class Argo:
     def _kube(self, clock: Clock) -> Kube:
         transport = TurnTransport(inner=InProcess(self.story.scene.api), turns=self.story.turns)
         rules = self.story.scene.settings.kubernetes
-        return Kube(transport=transport, clock=clock, rules=rules, random=lambda: 0.5)
+        audit = self.story.scene.audit()
+        return Kube(transport=transport, clock=clock, rules=rules, random=lambda: 0.5, audit=audit)
 
     def _github(
         self, clock: Clock, breakers: Breakers, keep: Callable[[], None], rules: GitHubRules | None = None
@@ -196,5 +197,6 @@ class Argo:
             keep=keep,
             breaker=breakers.github,
             measurements=Measurements(),
+            audit=self.story.scene.audit(),
         )
         return by_turns(real, double=self.story.scene.github, turns=self.story.turns)

@@ -16,6 +16,7 @@ from steps import claim, decisions, hold, stopping, waiting
 from steps.hold import Hold
 from steps.kube import Kube, Resource
 from steps.record import Outcome
+from steps.why import Why
 from tests.simulation import world
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -27,12 +28,12 @@ def blind_writes(of: Resource) -> Plant:
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         real = Kube.replace
 
-        def blind(self: Kube, resource: Resource, *, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
+        def blind(self: Kube, resource: Resource, *, namespace: str, body: dict[str, Any], why: Why) -> dict[str, Any]:
             if resource == of:
                 now = self.get(resource, namespace=namespace, name=body["metadata"]["name"])
                 version = now["metadata"]["resourceVersion"]
                 body = body | {"metadata": body["metadata"] | {"resourceVersion": version}}
-            return real(self, resource, namespace=namespace, body=body)
+            return real(self, resource, namespace=namespace, body=body, why=why)
 
         monkeypatch.setattr(Kube, "replace", blind)
 

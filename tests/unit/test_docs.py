@@ -21,6 +21,14 @@ def test_every_test_that_a_document_names_exists(document: Path) -> None:
         assert not name or f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
 
 
+def test_every_threat_names_its_test_or_says_that_it_is_not_held() -> None:
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", (ROOT / "docs" / "threat-model.md").read_text(), re.MULTILINE)
+    threats = [row for row in rows if row[0] != "threat"]
+    assert len(threats) > 30
+    for threat, _, shown in threats:
+        assert shown == "*not held*" or re.search(r"`tests/[\w/]+\.py(::test_\w+)?`", shown), threat
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", document.read_text()):

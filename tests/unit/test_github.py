@@ -16,6 +16,7 @@ from steps.credentials import Handover, credentials
 from steps.errors import BadInputError, ForbiddenError, StepError, UnavailableError
 from steps.github import GitHub
 from steps.measurements import Measurements
+from steps.why import Cause, Why
 from tests.doubles import github as double
 from tests.doubles.github import delay, fail, primary_limited, reset, secondary_limited
 from tests.doubles.github.faults import Fault
@@ -28,6 +29,7 @@ def pem(key: rsa.RSAPrivateKey) -> str:
     return key.private_bytes(serialization.Encoding.PEM, form, bare).decode()
 
 
+WHY = Why(cause=Cause.ADD_LABEL, epoch=1)
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PRIVATE, STRANGER = pem(KEY), pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 PUBLIC = (
@@ -50,6 +52,7 @@ def client(scene: Scene, folder: Path) -> GitHub:
         keep=lambda: None,
         breaker=scene.breakers().github,
         measurements=Measurements(),
+        audit=scene.audit(),
     )
 
 
@@ -75,7 +78,7 @@ def by_app(scene: Scene, url: str, folder: Path, *, key: str = PRIVATE, installa
 
 def test_a_github_app_gets_its_own_token_once(scene: Scene, today: tuple[double.GitHub, str], tmp_path: Path) -> None:
     github = by_app(scene, today[1], tmp_path)
-    github.add_label(repository=REPOSITORY, number=1, label="remediation-in-progress")
+    github.add_label(repository=REPOSITORY, number=1, label="remediation-in-progress", why=WHY)
     github.pull_request(repository=REPOSITORY, number=1)
     assert "remediation-in-progress" in today[0].labels(1)
     assert [call.path for call in today[0].calls].count("/app/installations/7/access_tokens") == 1
@@ -111,6 +114,7 @@ def test_the_second_container_uses_the_token_that_the_first_one_left(
             keep=lambda: None,
             breaker=scene.breakers().github,
             measurements=Measurements(),
+            audit=scene.audit(),
             handover=handover,
         ).pull_request(repository=REPOSITORY, number=1)
     assert [call.path for call in today[0].calls].count("/app/installations/7/access_tokens") == 1
@@ -133,16 +137,16 @@ def test_a_token_that_somebody_else_could_have_left_is_not_used(tmp_path: Path, 
 @pytest.mark.parametrize("label", ["needs/qa", "ready for qa", "50%", "a?b#c", "größe"])
 def test_any_label_can_be_added_and_removed(scene: Scene, tmp_path: Path, label: str) -> None:
     github = by_token(scene, tmp_path)
-    github.add_label(repository=REPOSITORY, number=1, label=label)
+    github.add_label(repository=REPOSITORY, number=1, label=label, why=WHY)
     assert label in scene.github.labels(1)
-    github.remove_label(repository=REPOSITORY, number=1, label=label)
+    github.remove_label(repository=REPOSITORY, number=1, label=label, why=WHY)
     assert label not in scene.github.labels(1)
-    github.remove_label(repository=REPOSITORY, number=1, label=label)
+    github.remove_label(repository=REPOSITORY, number=1, label=label, why=WHY)
 
 
 def test_removing_a_label_of_an_unknown_pull_request_is_not_taken_for_done(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(StepError):
-        by_token(scene, tmp_path).remove_label(repository=REPOSITORY, number=99, label="ready-for-qa")
+        by_token(scene, tmp_path).remove_label(repository=REPOSITORY, number=99, label="ready-for-qa", why=WHY)
 
 
 def test_a_repository_that_cannot_be_seen_is_named(scene: Scene, tmp_path: Path) -> None:
@@ -195,6 +199,7 @@ def test_the_hold_is_kept_while_github_makes_us_wait(scene: Scene, tmp_path: Pat
         keep=lambda: kept.append(scene.clock.monotonic()),
         breaker=scene.breakers().github,
         measurements=Measurements(),
+        audit=scene.audit(),
     )
     scene.github.fault(secondary_limited(retry_after=12))
     github.pull_request(repository=REPOSITORY, number=1)
@@ -211,6 +216,7 @@ def test_a_github_that_does_not_answer_is_given_up_in_time(scene: Scene, tmp_pat
         keep=lambda: None,
         breaker=scene.breakers().github,
         measurements=Measurements(),
+        audit=scene.audit(),
     )
     scene.github._sleep = time.sleep
     scene.github.fault(delay(2.5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from steps import state
+from steps.audit import Audit
 from steps.clock import SystemClock
 from steps.context import Context
 from steps.errors import Exit, FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
@@ -19,6 +21,7 @@ from steps.hold import Hold
 from steps.holder import Holder
 from steps.kube import Kube
 from steps.lease import TaskLease, lease_name
+from steps.log import Log
 from steps.push import Repository, TaskId
 from steps.record import Phase, Record, parse
 from tests.doubles.kubernetes import ApiServer, Fault
@@ -279,10 +282,12 @@ def _contend(*, workers: int, work: Callable[[int, Hold], None]) -> None:
         acquire_timeout_s=20,
     )
     failures: list[BaseException] = []
+    audit = Audit(log=Log(clock=clock, stream=io.StringIO()))
+    kube = Kube(transport=InProcess(api), clock=clock, rules=DEFAULTS.kubernetes, random=lambda: 0.5, audit=audit)
 
     def contend(number: int) -> None:
         lease = TaskLease(
-            kube=Kube(transport=InProcess(api), clock=clock, rules=DEFAULTS.kubernetes, random=lambda: 0.5),
+            kube=kube,
             clock=clock,
             random=lambda: number / workers,
             rules=rules,

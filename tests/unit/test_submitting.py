@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from pipelines.laptop import kube as laptop_kube
 from pipelines.submission import KubernetesApi, exit_code, wait
 from pipelines.submit import main
 from steps.errors import BadInputError, Exit, NotFoundError, UnavailableError
-from steps.kube import Kube
 from steps.waiting import SUPERSEDED_BY
 from steps.workflow import workflow
 from tests.doubles import github as github_double
@@ -120,7 +120,7 @@ def test_the_outcome_is_the_exit_code_of_the_step_that_failed(messages: list[str
 def test_a_workflow_that_is_gone_is_said_to_be() -> None:
     api = ApiServer(namespaces=(SPACE,))
     clock = ManualClock()
-    kube = Kube(transport=InProcess(api), clock=clock, rules=DEFAULTS.kubernetes, random=lambda: 0.5)
+    kube = laptop_kube(DEFAULTS, by=InProcess(api))
     with pytest.raises(NotFoundError):
         wait("none", cluster=KubernetesApi(kube=kube, namespace=SPACE), clock=clock, deadline_s=10, tell=lambda _: None)
 
