@@ -78,6 +78,10 @@ bench: $(VENV)/.made ## measure start-up, calls, time (BENCH=--quick, --write, -
 	$(BIN)/python -m tests.control_plane.binaries
 	$(BIN)/python -m tests.bench $(if $(filter cluster,$(PLATFORM)),--cluster) $(BENCH)
 
+.PHONY: captures
+captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real cluster, as root
+	$(BIN)/python -m tests.captures
+
 .PHONY: image
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, with docker, podman or buildah)
 	./steps/build-image.sh

@@ -66,6 +66,16 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     return ["containerd", "--config", str(configuration)]
 
 
+def kubelet_configuration(folder: Path) -> Path:
+    """Where the kubelet's configuration is."""
+    return folder / "kubelet.json"
+
+
+def volumes(folder: Path, *, pod: str) -> Path:
+    """Where the kubelet keeps the empty volumes of a pod, by its uid."""
+    return folder / "kubelet/pods" / pod / "volumes/kubernetes.io~empty-dir"
+
+
 def kubelet(programs: Programs, known: Identities, network: Network) -> list[str]:
     """Write the kubelet's configuration; the command that starts it."""
     folder = known.folder
@@ -97,7 +107,7 @@ def kubelet(programs: Programs, known: Identities, network: Network) -> list[str
         # There is no DNS server, and this machine's is nothing for pods.
         "resolvConf": "",
     }
-    path = folder / "kubelet.json"
+    path = kubelet_configuration(folder)
     path.write_text(json.dumps(configuration))
     return [
         str(programs.kubernetes / "kubelet"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster.folders import say
@@ -28,13 +29,16 @@ class PackagesMissingError(Exception):
     """A program is missing and cannot be installed."""
 
 
-def install_packages() -> None:
+def install_packages(needed: Mapping[str, str] = _NEEDED) -> None:
     """Install what is missing.
+
+    Args:
+        needed: Packages by a program (or file) that they have.
 
     Raises:
         PackagesMissingError: There is no apt, or it failed.
     """
-    missing = sorted({package for program, package in _NEEDED.items() if not _is_there(program)})
+    missing = sorted({package for program, package in needed.items() if not _is_there(program)})
     if not missing:
         return
     if shutil.which("apt-get") is None:

@@ -1,9 +1,4 @@
-"""A step's pod that is lost, at each moment: Argo repeats it, and the repetition finishes what was begun.
-
-Not here: eviction by the kubelet when the node is short of something. It ranks pods by what they use beyond their
-requests: on this one node Argo's own and the agents' would come first, the step's last. What Argo sees of it is a pod
-that failed, as when it is killed.
-"""
+"""A step's pod that is lost, at each moment: Argo repeats it, and the repetition finishes what was begun."""
 
 from __future__ import annotations
 
