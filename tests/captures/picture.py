@@ -15,7 +15,7 @@ from rich.text import Text
 from tests.captures.terminal import COLUMNS
 
 # Rich's own picture has its fonts fetched from elsewhere.
-_FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+_FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*|<!--.*?-->\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def plain(screen: str) -> str:

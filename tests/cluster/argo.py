@@ -16,6 +16,7 @@ import yaml
 
 from tests.cluster.box import Box
 from tests.cluster.images import Images
+from tests.cluster.installation import Kubectl
 from tests.cluster.kubernetes import Identities
 from tests.cluster.network import Network
 from tests.cluster.programs import EVENTS, WORKFLOWS, Programs, module_folder
@@ -24,7 +25,7 @@ from tests.control_plane.binaries import find
 Json = dict[str, Any]
 NAMESPACE = "argo"
 BUS_PORT = 4222
-_RBAC = ("Role", "RoleBinding")
+_OF_NO_NAMESPACE = ("PriorityClass", "ClusterRole", "ClusterRoleBinding")
 _FAST = {"DEFAULT_REQUEUE_TIME": "1s", "SEMAPHORE_NOTIFY_DELAY": "100ms"}
 
 
@@ -36,6 +37,10 @@ class Options:
     """Look at workflows again after 1 s instead of Argo's 10 s."""
     referencing: Literal["Secure", "Strict", "none"] = "Secure"
     """Argo's `templateReferencing`: which Workflows it accepts besides those that just name a WorkflowTemplate."""
+    busy: bool = False
+    """Send five times as many requests a second as Argo does by default: `--qps 100 --burst 200`."""
+    everywhere: bool = False
+    """One Argo for all namespaces, as its cluster-wide installation has it: agents' Workflows live in another one."""
 
 
 def bus(box: Box, programs: Programs, known: Identities, network: Network) -> None:
@@ -66,15 +71,16 @@ def workflows(images: Images, *, managed: str, options: Options) -> list[Json]:
     """Argo Workflows: the controller and Argo Server, for one managed namespace."""
     base = module_folder("workflows", WORKFLOWS) / "manifests"
     objects = _built(base / "base/workflow-controller") + _built(base / "base/argo-server")
-    access = _built(base / "namespace-install/workflow-controller-rbac")
-    access += _built(base / "namespace-install/argo-server-rbac")
-    scope = ["--namespaced", "--managed-namespace", managed]
+    roles = base / ("cluster-install-no-crds" if options.everywhere else "namespace-install")
+    access = _built(roles / "workflow-controller-rbac") + _built(roles / "argo-server-rbac")
+    scope = [] if options.everywhere else ["--namespaced", "--managed-namespace", managed]
     for each in objects:
         container = _container(each)
         match each["kind"], each["metadata"]["name"]:
             case "Deployment", "workflow-controller":
                 executor = ["--executor-image", images.executor.name, "--executor-image-pull-policy", "IfNotPresent"]
-                container |= {"image": images.controller.name, "args": [*scope, *executor]}
+                rate = ["--qps", "100", "--burst", "200"] if options.busy else []
+                container |= {"image": images.controller.name, "args": [*scope, *executor, *rate]}
                 timing = _FAST if options.fast else {}
                 container["env"] += [{"name": name, "value": value} for name, value in timing.items()]
                 # Argo takes up another configuration while it runs; when, it does not say. A new pod has it for sure.
@@ -87,7 +93,12 @@ def workflows(images: Images, *, managed: str, options: Options) -> list[Json]:
             case _:
                 pass
     here = [_placed(each, namespace=NAMESPACE) for each in [*objects, *access]]
-    return here + [_placed(each, namespace=managed) for each in access]
+    return here if options.everywhere else here + [_placed(each, namespace=managed) for each in access]
+
+
+def remove_access_everywhere(kubectl: Kubectl) -> None:
+    """Take back what only a cluster-wide Argo may do."""
+    kubectl("delete", "clusterrolebinding", "--ignore-not-found", "argo-binding", "argo-server-binding")
 
 
 def events(images: Images, network: Network, *, namespace: str) -> list[Json]:
@@ -137,9 +148,9 @@ def _built(folder: Path) -> list[Json]:
 
 def _placed(manifest: Json, *, namespace: str, home: str = NAMESPACE) -> Json:
     """The object in a namespace, and its binding to an account that lives in `home`."""
-    if manifest["kind"] == "PriorityClass":
-        return manifest
-    placed = manifest | {"metadata": manifest["metadata"] | {"namespace": namespace}}
-    if manifest["kind"] == "RoleBinding":
+    placed = dict(manifest)
+    if manifest["kind"] not in _OF_NO_NAMESPACE:
+        placed["metadata"] = manifest["metadata"] | {"namespace": namespace}
+    if manifest["kind"].endswith("RoleBinding"):
         placed["subjects"] = [subject | {"namespace": home} for subject in manifest["subjects"]]
     return placed

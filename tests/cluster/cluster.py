@@ -163,6 +163,8 @@ def configure(cluster: Cluster, options: Options) -> None:
     if Options(**state["options"]) == options:
         return
     managed = cluster.settings.namespaces.workflows
+    if not options.everywhere:
+        argo.remove_access_everywhere(cluster.kubectl)
     apply(cluster.kubectl, argo.workflows(images(programs()), managed=managed, options=options))
     client = cluster.client()
     until(lambda: leads(client, argo.NAMESPACE), box=cluster.box, what=f"Argo's controller leads with {options}")

@@ -48,9 +48,9 @@ def strict_kubelet(stage: Stage) -> Iterator[None]:
 
 
 def fill(stage: Stage, pod: dict[str, Any]) -> None:
-    """Write a big file into a volume of a pod."""
+    """Write a big file into a volume that Argo gives to a pod."""
     box = stage.cluster.box
-    volume = next(node.volumes(box.folder, pod=pod["metadata"]["uid"]).iterdir())
+    volume = node.volumes(box.folder, pod=pod["metadata"]["uid"]) / "var-run-argo"
     box.run("fallocate", "--length", str(_FILLING), str(volume / "filling"))
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from pipelines.access import steps_access
 from steps import fieldpath
@@ -18,15 +14,11 @@ from steps.errors import Exit
 from steps.record import Outcome, Phase
 from steps.settings import RunKind
 from tests.doubles.platform.runs import TESS
+from tests.kinds import JOB, WORKFLOW
 from tests.scene import DEFAULTS, NEW, REPOSITORY, Scene
 
 AGENTS = DEFAULTS.namespaces.agents
 CODE_RUN = DEFAULTS.agents[0]
-PAGE = Path(__file__).parents[2] / "docs" / "adding-an-agent-kind.md"
-JOB, WORKFLOW = (
-    TypeAdapter(RunKind).validate_python(tomllib.loads(block)["agents"][0])
-    for block in re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-)
 
 
 def started(scene: Scene, kind: RunKind, name: str) -> str:

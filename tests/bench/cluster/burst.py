@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines import names
 from tests.bench.measured import Entry, Row
+from tests.cluster.argo import Options
+from tests.cluster.cluster import configure
 from tests.cluster.pods import executions
-from tests.doubles.github.webhooks import Delivery
+from tests.doubles.platform.client import MERGE_PATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,11 +20,29 @@ if TYPE_CHECKING:
     from tests.bench.bench import Bench
     from tests.cluster.stage import Stage
     from tests.cluster.surroundings import Surroundings
+    from tests.doubles.github.webhooks import Delivery
 
 MANY, QUICK = 25, 8
 # Design: all agents gone within 30 s; at most two executions for one task.
 GONE_TARGET_S, EXECUTIONS_TARGET = 30.0, 2.0
 _DEADLINE_S = 400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How many may run at once, and how much Argo may ask of the API server."""
+
+    name: str
+    concurrent: int = 10
+    busy: bool = False
+
+
+WAYS = (
+    Way(name="10 at once"),
+    Way(name="25 at once", concurrent=25),
+    Way(name="10 at once, --qps 100", busy=True),
+    Way(name="25 at once, --qps 100", concurrent=25, busy=True),
+)
 
 
 def _staged(around: Surroundings, count: int) -> list[Stage]:
@@ -45,21 +68,47 @@ def _gone(stages: list[Stage]) -> float:
     return time.time()
 
 
+@contextmanager
+def _as(around: Surroundings, way: Way) -> Iterator[None]:
+    """Let Argo and the semaphore be like that, until the context is left."""
+    path = f"/api/v1/namespaces/{around.cluster.settings.namespaces.workflows}/configmaps/{names.LIMITS}"
+    before = around.client.ask("GET", path)["data"]
+
+    def allow(data: dict[str, str]) -> None:
+        around.client.ask("PATCH", path, {"data": data}, content_type=MERGE_PATCH)
+
+    configure(around.cluster, Options(busy=way.busy))
+    allow({names.LIMITS_KEY: str(way.concurrent)})
+    try:
+        yield
+    finally:
+        allow(before)
+        configure(around.cluster, Options())
+
+
+def _to_many(around: Surroundings, count: int) -> tuple[float, float]:
+    """Pushes to as many tasks: seconds until every agent is gone, and until every Workflow has ended."""
+    stages = _staged(around, count)
+    began = _deliver([(stage, stage.push()) for stage in stages])
+    gone = _gone(stages) - began
+    for stage in stages:
+        stage.all_ended(deadline_s=_DEADLINE_S)
+    return gone, time.time() - began
+
+
 def measure(bench: Bench) -> Iterator[Row]:
     """To many tasks, then to one."""
     around, count = bench.cluster(), QUICK if bench.quick else MANY
-    bench.tell(f"{count} pushes to {count} tasks")
-    stages = _staged(around, count)
-    began = _deliver([(stage, stage.push()) for stage in stages])
-    yield Row(
-        what=f"{count} pushes to {count} tasks: every agent gone",
-        unit="s",
-        values=(_gone(stages) - began,),
-        target=GONE_TARGET_S,
-    )
-    for stage in stages:
-        stage.all_ended(deadline_s=_DEADLINE_S)
-    yield Row(what=f"{count} pushes to {count} tasks: every Workflow ended", unit="s", values=(time.time() - began,))
+    many = f"{count} pushes to {count} tasks"
+    first: Row | None = None
+    for way in WAYS:
+        bench.tell(f"{many}, {way.name}")
+        with _as(around, way):
+            gone, ended = _to_many(around, count)
+        row = Row(what=f"{many}, every agent gone: {way.name}", unit="s", values=(gone,), target=GONE_TARGET_S)
+        yield row if first is None else row.against(**{WAYS[0].name: first})
+        first = first or row
+        yield Row(what=f"{many}, every Workflow ended: {way.name}", unit="s", values=(ended,))
 
     bench.tell(f"{count} pushes to one task")
     (stage,) = _staged(around, 1)
