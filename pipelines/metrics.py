@@ -17,6 +17,7 @@ from hera.workflows import models as m
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
 
 from pipelines.metric import Metric, Series
+from steps import report
 from steps.census import Census, found
 from steps.findings import Kind
 from steps.measurements import NOTHING, Measure, Result
@@ -189,8 +190,8 @@ def _outputs(names: Iterable[StrEnum | str], defaults: Mapping[str, str]) -> lis
 
 
 def push_outputs() -> list[Parameter]:
-    """What the steps of a push leave."""
-    return _outputs(Measure, {Measure.OUTCOME: UNKNOWN, Measure.ERROR: LOST})
+    """What the steps of a push leave: numbers, and a text for people."""
+    return _outputs([*Measure, report.NAME], {Measure.OUTCOME: UNKNOWN, Measure.ERROR: LOST, report.NAME: report.NONE})
 
 
 def reconcile_outputs() -> list[Parameter]:

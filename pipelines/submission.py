@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from steps.errors import Exit, UnavailableError
 from steps.kube import WORKFLOWS
+from steps.report import NAME as REPORT
 from steps.waiting import SUPERSEDED_BY
 from steps.why import Cause, Why
 
@@ -66,12 +67,14 @@ class Result:
     Attributes:
         phase: Argo's phase, or `Superseded` if it was ended while it waited, its push having been answered by another.
         exit: 0 if it succeeded or was superseded; else the exit code of the step that failed, or 1 if none can be told.
+        report: What it did, or would have done, in lines for people; empty if it left none.
     """
 
     name: str
     phase: str
     message: str
     exit: int
+    report: str = ""
 
 
 def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: Callable[[str], None]) -> Result:
@@ -103,7 +106,9 @@ def wait(name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: 
         if phase in _ENDED and (winner := _labels(found).get(SUPERSEDED_BY)):
             return Result(name=name, phase="Superseded", message=f"answered by {winner}", exit=Exit.DONE)
         if phase in _ENDED:
-            return Result(name=name, phase=phase, message=_reason(status), exit=exit_code(status))
+            return Result(
+                name=name, phase=phase, message=_reason(status), exit=exit_code(status), report=_report(status)
+            )
         doing = f"{phase}: {message}" if message else phase
         if doing != told and not silent:
             tell(doing)
@@ -130,6 +135,18 @@ def exit_code(status: Json) -> int:
     told = [int(code) for message in _failures(status) for code in _EXIT_CODE.findall(message)]
     ours = [code for code in told if code in (Exit.BAD_INPUT, Exit.FORBIDDEN, Exit.TRY_AGAIN)]
     return ours[-1] if ours else Exit.BUG
+
+
+def _report(status: Json) -> str:
+    """What the last attempt left for people, if it succeeded."""
+    nodes = [node for node in (status.get("nodes") or {}).values() if node.get("phase") == "Succeeded"]
+    left = {
+        node.get("finishedAt") or "": output.get("value", "")
+        for node in nodes
+        for output in (node.get("outputs") or {}).get("parameters") or ()
+        if output["name"] == REPORT
+    }
+    return str(left[max(left)]) if left else ""
 
 
 def _reason(status: Json) -> str:

@@ -122,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(asdict(result)))
     else:
         print(f"{result.name} {result.phase}" + (f": {result.message}" if result.message else ""))
+        if result.report:
+            print(result.report)
     return result.exit
 
 

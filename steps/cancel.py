@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps import labels, state, stopping
+from steps import labels, report, state, stopping
 from steps.claim import claim, decision
 from steps.decisions import raised
 from steps.entrypoint import run
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from steps.push import Push
     from steps.record import Record
     from steps.runs import Run
+
+_ANSWERED = "this push, or a newer one, has been answered"
 
 
 def cancel(context: Context) -> None:
@@ -53,6 +55,7 @@ def cancel(context: Context) -> None:
         context.measurements.set(Measure.START_S, started_s)
     if hold is None:
         context.measurements.tell(Measure.OUTCOME, Result.SUPERSEDED)
+        context.measurements.report(report.nothing(_ANSWERED))
         return
     context = replace(context, log=context.log.bind(epoch=hold.epoch))
     context.log.info("lease acquired", watermark=hold.record.watermark.isoformat(), attempt=hold.record.attempts)
@@ -83,6 +86,7 @@ def _cancel(context: Context, *, hold: Hold) -> None:
         context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
         hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
         context.measurements.tell(Measure.OUTCOME, Result.SKIPPED)
+        context.measurements.report(report.completed(record))
         return
     judged = judge_all(runs, record=record)
     for agent in judged.kept:
@@ -134,13 +138,16 @@ def preview(context: Context) -> None:
     context.log.info("dry run: decision", decision=type(decision(stored, context=context)).__name__.lower())
     record = claim(stored, context=context)
     if record is None:
+        context.measurements.report(report.nothing(_ANSWERED))
         return
     push, plan = labels.read_plan(context=context, push=record.push, keep=lambda: None)
     record = replace(record, push=push, pull_request=plan.pull_request)
     context.log.info("dry run: labels", plan=str(plan.labels))
     if plan.labels is Labels.SKIPPED:
+        context.measurements.report(report.completed(replace(record, labels=plan.labels)))
         return
     judged = judge_all(task_runs(context), record=record)
+    context.measurements.report(report.previewed(push, labels=plan.labels, judged=judged))
     for run_ in judged.stale:
         context.log.info("dry run: run would be cancelled", run=run_.name, agent=run_.facts.agent)
     for agent in judged.kept:

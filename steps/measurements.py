@@ -1,7 +1,7 @@
 """What a step measured: one small file each, which Argo reads as outputs of the pod and turns into metrics.
 
 Guarantees that measuring never fails a step, that what the pod's first container left is added to and not lost, and
-that a text is one of a fixed set: it becomes a label, and each new value of a label is a series that Prometheus keeps.
+that a word is one of a fixed set: it becomes a label, and each new value of a label is a series that Prometheus keeps.
 What the numbers become is pipelines.metrics. Not guaranteed: that a number arrives. A pod that is lost leaves none.
 """
 
@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from steps.report import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +67,15 @@ class Measurements:
         """Leave one of a fixed set of words."""
         with self._lock:
             self._leave(what, value)
+
+    def report(self, text: str) -> None:
+        """Leave what people read: no metric is made of it.
+
+        Args:
+            text: A few lines, by steps.report.
+        """
+        with self._lock:
+            self._leave(NAME, text)
 
     def failed(self, error: str) -> None:
         """Leave what a step failed with.

@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps import commenting, labels, state, waiting
+from steps import commenting, labels, report, state, waiting
 from steps.claim import decision
 from steps.decisions import Superseded
 from steps.entrypoint import run
@@ -58,6 +58,7 @@ def settle(context: Context) -> None:
         commenting.comment(record, context=context, hold=hold)
         hold.release(record)
         context.measurements.tell(Measure.OUTCOME, Result.COMPLETED)
+        context.measurements.report(report.completed(record))
         context.measurements.set(Measure.FINISHED_S, (finished_at - record.push.pushed_at).total_seconds())
         context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
     # Last, to find those as well that came meanwhile, and within this pod, since Argo holds the mutex until it ends.

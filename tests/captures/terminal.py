@@ -61,6 +61,8 @@ def terminal(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Termin
     """Open a terminal in a folder, until the context is left."""
     variables = {
         **environment,
+        # A shell that is closed would still write it, into a folder that is about to go.
+        "HISTFILE": "/dev/null",
         "LANG": "C.UTF-8",
         "PS1": "$ ",
         "PROMPT_COMMAND": f"tmux wait-for -S {_READY}",

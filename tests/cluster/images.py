@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.cluster.folders import folders, say
 from tests.cluster.oci import digest_of, write_image, write_layer
-from tests.cluster.programs import Programs
+from tests.cluster.programs import EVENTS, WORKFLOWS, Programs, version
 from tests.control_plane.binaries import lock
 
 ROOT = Path(__file__).parents[2]
@@ -65,19 +65,22 @@ def images(programs: Programs) -> Images:
         ImageError: A build failed.
     """
     python = _cached("python", [_RELEASE, _PYTHON], _python, about="two minutes")
+    argo, argo_events = version("workflows", WORKFLOWS), version("events", EVENTS)
     return Images(
         pause=_scratch("pause", programs.pause, path="usr/bin/pause"),
-        controller=_scratch("workflow-controller", programs.workflows),
-        executor=_scratch("argoexec", programs.workflows),
-        server=_scratch("argo", programs.workflows),
-        events=_scratch("argo-events", programs.events),
+        controller=_scratch("workflow-controller", programs.workflows, version=argo),
+        executor=_scratch("argoexec", programs.workflows, version=argo),
+        server=_scratch("argo", programs.workflows, version=argo),
+        events=_scratch("argo-events", programs.events, version=argo_events),
         python=python,
         steps=_cached("steps", _step_sources(python), lambda made, name: _steps(made, name, python), about="a minute"),
     )
 
 
-def _cached(kind: str, inputs: Iterable[str], build: Callable[[Path, str], None], *, about: str) -> Image:
-    key = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:12]
+def _cached(
+    kind: str, inputs: Iterable[str], build: Callable[[Path, str], None], *, about: str, version: str = ""
+) -> Image:
+    key = version + hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:12]
     image = Image(
         name=f"localhost/agent-cancellation-tests/{kind}:{key}", archive=folders().images / f"{kind}-{key}.tar"
     )
@@ -93,8 +96,8 @@ def _cached(kind: str, inputs: Iterable[str], build: Callable[[Path, str], None]
     return image
 
 
-def _scratch(program: str, folder: Path, *, path: str = "") -> Image:
-    """An image of one static program."""
+def _scratch(program: str, folder: Path, *, path: str = "", version: str = "") -> Image:
+    """An image of one static program; its tag begins with the version, as those of the projects do."""
     target = path or f"bin/{program}"
 
     def build(made: Path, name: str) -> None:
@@ -102,7 +105,9 @@ def _scratch(program: str, folder: Path, *, path: str = "") -> Image:
         write_layer(layer, {target: folder / program})
         write_image(made, name=name, layer=layer, entrypoint=[f"/{target}"], user=_USER)
 
-    return _cached(program, [digest_of(folder / program)], build, about="seconds")
+    return _cached(
+        program, [digest_of(folder / program)], build, about="seconds", version=f"v{version}-" if version else ""
+    )
 
 
 def _python(made: Path, name: str) -> None:

@@ -6,7 +6,7 @@ Guarantees: each moment is one that has been seen from outside, not one that has
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.cluster.agents import Manner
@@ -35,11 +35,20 @@ def next_second() -> None:
         time.sleep(0.02)
 
 
+def all_in_cancel(stages: Sequence[Stage]) -> list[str]:
+    """Push to tasks whose agents take their time; the Workflows' names, once their steps wait for the agents to end."""
+    runs = [stage.start(how=SLOW) for stage in stages]
+    for stage, run in zip(stages, runs, strict=True):
+        stage.at_work(run)
+    found = [submitted(stage, stage.push()) for stage in stages]
+    for stage in stages:
+        stage.until(stage.deleting, what="the agent is being deleted")
+    return found
+
+
 def in_cancel(stage: Stage) -> str:
-    """Push to a task whose agent takes its time; the Workflow's name, once its step waits for the agent to end."""
-    stage.agent(how=SLOW)
-    name = submitted(stage, stage.push())
-    stage.until(stage.deleting, what="the agent is being deleted")
+    """Push to one such task; the Workflow's name."""
+    (name,) = all_in_cancel([stage])
     return name
 
 

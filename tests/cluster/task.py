@@ -86,6 +86,11 @@ class Task:
         assert workflow is not None
         return workflow
 
+    def reaches(self, name: str, *phases: str, deadline_s: float = 240.0) -> None:
+        """Wait until a Workflow is in one of these phases; the empty one is that of a Workflow that is not there."""
+        what = f"{name} is {' or '.join(phase or 'gone' for phase in phases)}"
+        self.until(lambda: self.phase_of(name) in phases, what=what, deadline_s=deadline_s)
+
     def workflows(self) -> list[dict[str, Any]]:
         """The task's Workflows."""
         return self._workflows(f"{names.TASK_LABEL}={self.task}")

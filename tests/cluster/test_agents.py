@@ -28,7 +28,7 @@ def test_an_agent_that_ignores_sigterm_is_forced_and_its_process_ends(stage: Sta
     # Its pod asks for ten minutes, so that it is not the kubelet that ends it.
     run = stage.agent(how=Manner(exit_after_s=600.0, grace_s=600.0))
     name = submitted(stage, stage.push())
-    stage.until(lambda: stage.phase_of(name) == "Succeeded", what="it succeeds", deadline_s=120)
+    stage.reaches(name, "Succeeded")
     assert outcomes(settled(stage)) == {run["metadata"]["uid"]: "gone"}
     assert stage.witness.when("SIGTERM", job_name(run)) is not None
     assert stage.witness.when("exit", job_name(run)) is None
@@ -53,7 +53,7 @@ def test_an_agent_that_cannot_be_proven_gone_leaves_the_labels_until_it_is(stage
     assert stage.lease()["spec"].get("holderIdentity", "") == ""
 
     stage.client.ask("PATCH", path, {"metadata": {"finalizers": []}}, content_type=MERGE_PATCH)
-    stage.until(lambda: stage.phase_of(name) == "Succeeded", what="Argo's next attempt succeeds", deadline_s=120)
+    stage.reaches(name, "Succeeded")
     record = settled(stage)
     assert (record["attempts"], outcomes(record)) == (2, {run["metadata"]["uid"]: "gone"})
     found = stage.named(name)
@@ -67,7 +67,7 @@ def test_an_agent_that_has_completed_is_left_as_it_is(stage: Stage) -> None:
     name = run["metadata"]["name"]
     stage.until(lambda: stage.phase_of_run(name) == "Succeeded", what="the agent completes")
     workflow = submitted(stage, stage.push())
-    stage.until(lambda: stage.phase_of(workflow) == "Succeeded", what="it succeeds")
+    stage.reaches(workflow, "Succeeded")
     assert outcomes(settled(stage, left=[name])) == {run["metadata"]["uid"]: "kept"}
     assert stage.phase_of_run(name) == "Succeeded"
     assert stage.witness.when("SIGTERM", job_name(run)) is None
@@ -82,7 +82,7 @@ def test_a_namesake_that_appears_while_its_predecessor_is_judged_is_not_touched(
         stage.client.ask("DELETE", runs_path(stage.agents, name))
         stage.until(lambda: name not in stage.runs(), what="the old one is gone")
         new = stage.start(name=name)
-    stage.until(lambda: stage.phase_of(workflow) == "Succeeded", what="it succeeds")
+    stage.reaches(workflow, "Succeeded")
     told = outcomes(settled(stage, left=[name]))
     assert told[old["metadata"]["uid"]] == "gone"
     assert told.get(new["metadata"]["uid"], "kept") == "kept"

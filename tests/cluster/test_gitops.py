@@ -97,7 +97,7 @@ def test_in_secure_mode_an_upgrade_holds_up_what_is_on_its_way_until_it_is_termi
     assert (stage.phase_of(running), stage.phase_of(waiting)) == ("Failed", "Error")
     next_second()
     last = submitted(stage, stage.push(3))
-    stage.until(lambda: stage.phase_of(last) == "Succeeded", what="the next push succeeds", deadline_s=150)
+    stage.reaches(last, "Succeeded")
     settled(stage, number=3)
 
 
@@ -123,7 +123,7 @@ def test_what_is_removed_leaves_only_the_ledger_and_can_be_installed_again(
     stage.agent()
     next_second()
     again = submitted(stage, stage.push(2))
-    stage.until(lambda: stage.phase_of(again) == "Succeeded", what="a push succeeds")
+    stage.reaches(again, "Succeeded")
     settled(stage, number=2)
     assert stage.lease()["spec"]["leaseTransitions"] == epoch + 1
 

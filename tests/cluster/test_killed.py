@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.moments import in_cancel, in_main, not_begun
+from tests.cluster.moments import all_in_cancel, in_main, not_begun
 from tests.cluster.outcome import settled
 from tests.cluster.pods import evict, kill
 from tests.cluster.stage import Stage
@@ -20,15 +20,17 @@ Befall = Callable[[Stage, str], None]
 
 def finished_all_the_same(stage: Stage, name: str) -> dict[str, Any]:
     """The record of a push whose Workflow has succeeded in spite of all."""
-    stage.until(lambda: stage.phase_of(name) == "Succeeded", what="it succeeds in spite of that", deadline_s=150)
+    stage.reaches(name, "Succeeded")
     return settled(stage)
 
 
-@befalls
-def test_a_pod_that_is_lost_while_it_waits_for_an_agent_is_repeated(stage: Stage, befall: Befall) -> None:
-    name = in_cancel(stage)
-    befall(stage, name)
-    assert finished_all_the_same(stage, name)["attempts"] == 2
+def test_pods_that_are_lost_while_they_wait_for_an_agent_are_repeated(new_stage: Callable[[], Stage]) -> None:
+    stages = [new_stage(), new_stage()]
+    found = all_in_cancel(stages)
+    for stage, name, befall in zip(stages, found, (kill, evict), strict=True):
+        befall(stage, name)
+    for stage, name in zip(stages, found, strict=True):
+        assert finished_all_the_same(stage, name)["attempts"] == 2
 
 
 @befalls

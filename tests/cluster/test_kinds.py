@@ -104,13 +104,12 @@ def test_jobs_and_argo_workflows_are_stopped_beside_code_runs(stage: Stage, flee
         fleet.start("stale")
         fleet.start("exempt", REX)
     next_second()
-    delivery = stage.push()
+    name = submitted(stage, stage.push())
     next_second()
     next_second()
     for fleet in fleets:
         fleet.start("newer")
-    name = submitted(stage, delivery)
-    stage.until(lambda: stage.phase_of(name) == "Succeeded", what="it succeeds", deadline_s=150)
+    stage.reaches(name, "Succeeded")
 
     record = settled(stage)
     stale, exempt, newer = (f"{name}-{stage.task}" for name in ("stale", "exempt", "newer"))

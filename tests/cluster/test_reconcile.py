@@ -6,7 +6,9 @@ is made as a person makes one, with `argo submit --from`. That the schedule itse
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -14,20 +16,43 @@ from pipelines import names
 from steps.hold import RECORD
 from steps.workflow import REPAIR
 from tests.cluster.argo_client import ArgoClient, person
+from tests.cluster.cluster import Cluster
 from tests.cluster.installation import suspend
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.outcome import settled
 from tests.cluster.passes import begin_passes
 from tests.cluster.stage import FINISHED, Stage
+from tests.cluster.surroundings import Surroundings
 from tests.doubles.platform.controller import job_name
 
 pytestmark = pytest.mark.timeout(420, func_only=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A push whose webhook never came, and the agents of its task."""
+
+    stage: Stage
+    stale: dict[str, Any]
+    newer: dict[str, Any]
+
+
 @pytest.fixture
-def argo(stage: Stage) -> ArgoClient:
+def argo(cluster: Cluster) -> ArgoClient:
     """Argo, as a person uses it."""
-    return person(stage.cluster)
+    return person(cluster)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lost(around: Surroundings) -> Iterator[Lost]:
+    """Staged before all other tests: only after two minutes the push counts as lost."""
+    stage = around.stage()
+    stale = stage.agent()
+    next_second()
+    stage.push()
+    next_second()
+    yield Lost(stage=stage, stale=stale, newer=stage.agent())
+    around.clear(stage)
 
 
 def until_repaired(stage: Stage, argo: ArgoClient, *, repaired: Callable[[], bool], pods: int) -> None:
@@ -46,28 +71,13 @@ def is_completed(stage: Stage) -> bool:
     return RECORD in stage.annotations() and stage.record()["phase"] == "completed"
 
 
-def test_a_push_whose_webhook_never_came_is_dealt_with(stage: Stage, argo: ArgoClient) -> None:
-    """GitHub knows of the push: an agent that was at work before it is stopped, one that came after it is not."""
-    stale = stage.agent()
-    next_second()
-    stage.push()
-    next_second()
-    newer = stage.agent()
-    # It counts as lost after two minutes; until then its webhook may still come.
-    until_repaired(stage, argo, repaired=lambda: is_completed(stage), pods=6)
-    settled(stage, left=[newer["metadata"]["name"]])
-    assert stage.witness.when("SIGTERM", job_name(stale)) is not None
-    assert stage.witness.when("SIGTERM", job_name(newer)) is None
-    assert [each["metadata"]["labels"].get(REPAIR) for each in stage.workflows()] == ["true"]
-
-
 @pytest.mark.parametrize("how", ["terminate", "delete"])
 def test_what_a_workflow_without_an_exit_hook_left_is_finished_without_a_further_push(
     stage: Stage, argo: ArgoClient, how: str
 ) -> None:
     name = in_cancel(stage)
     argo.run(how, name)
-    stage.until(lambda: stage.phase_of(name) in {"Failed", ""}, what=f"it has ended by {how}", deadline_s=150)
+    stage.reaches(name, "Failed", "")
     stage.until(lambda: stage.record()["phase"] == "failed", what="its pod, told to stop, says so", deadline_s=60)
     until_repaired(stage, argo, repaired=lambda: is_completed(stage), pods=4)
     settled(stage)
@@ -99,3 +109,13 @@ def test_the_schedule_itself_makes_a_pass_each_minute(stage: Stage) -> None:
         stage.until(lambda: bool(passes() - before), what="a scheduled pass has succeeded", deadline_s=240)
     finally:
         suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=True)
+
+
+def test_a_push_whose_webhook_never_came_is_dealt_with(lost: Lost, argo: ArgoClient) -> None:
+    """GitHub knows of the push: an agent that was at work before it is stopped, one that came after it is not."""
+    stage = lost.stage
+    until_repaired(stage, argo, repaired=lambda: is_completed(stage), pods=6)
+    settled(stage, left=[lost.newer["metadata"]["name"]])
+    assert stage.witness.when("SIGTERM", job_name(lost.stale)) is not None
+    assert stage.witness.when("SIGTERM", job_name(lost.newer)) is None
+    assert [each["metadata"]["labels"].get(REPAIR) for each in stage.workflows()] == ["true"]

@@ -5,35 +5,55 @@ The next push finishes what they left. Without a further push, reconcile does: t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pipelines import names
 from tests.cluster.argo_client import ArgoClient, person
-from tests.cluster.moments import in_cancel, submitted
+from tests.cluster.cluster import Cluster
+from tests.cluster.moments import all_in_cancel, in_cancel, submitted
 from tests.cluster.outcome import settled
 from tests.cluster.stage import Stage
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
+HOW = ("stop", "terminate", "delete")
+
+
 @pytest.fixture
-def argo(stage: Stage) -> ArgoClient:
+def argo(cluster: Cluster) -> ArgoClient:
     """Argo, as a person uses it."""
-    return person(stage.cluster)
+    return person(cluster)
 
 
-def the_next_push_finishes_it(stage: Stage, *, number: int) -> None:
-    """Push once more; everything is as it should be then."""
-    later = stage.push(number)
-    stage.deliver(later)
-    assert stage.finished(later, deadline_s=150)["status"]["phase"] == "Succeeded"
-    settled(stage, number=number)
+@pytest.fixture
+def stages(new_stage: Callable[[], Stage]) -> dict[str, Stage]:
+    """A task for each way of ending a Workflow."""
+    return {how: new_stage() for how in HOW}
+
+
+def the_next_pushes_finish_it(stages: dict[str, Stage], *, number: int) -> None:
+    """Push once more to each; everything is as it should be then."""
+    later = {how: stage.push(number) for how, stage in stages.items()}
+    for how, stage in stages.items():
+        stage.deliver(later[how])
+    for how, stage in stages.items():
+        assert stage.finished(later[how], deadline_s=150)["status"]["phase"] == "Succeeded", how
+        settled(stage, number=number)
+
+
+def ended(stages: dict[str, Stage], names: dict[str, str]) -> None:
+    """Wait until Workflows have ended, each in its way."""
+    for how, stage in stages.items():
+        stage.reaches(names[how], "Failed", "")
 
 
 def test_a_workflow_that_is_stopped_says_so_and_can_be_retried(stage: Stage, argo: ArgoClient) -> None:
     name = in_cancel(stage)
     argo.run("stop", name)
-    stage.until(lambda: stage.phase_of(name) == "Failed", what="it has stopped", deadline_s=150)
+    stage.reaches(name, "Failed")
     assert stage.record()["phase"] == "failed"
     assert stage.lease()["spec"].get("holderIdentity", "") == ""
     assert stage.labels() == {"ready-for-qa"}
@@ -44,30 +64,31 @@ def test_a_workflow_that_is_stopped_says_so_and_can_be_retried(stage: Stage, arg
     assert {node["templateName"] for node in nodes if node["type"] == "Pod"} == {names.ENTRYPOINT, names.FAIL}
 
     argo.retry(name, by="command")
-    stage.until(lambda: stage.phase_of(name) == "Succeeded", what="the retry succeeds", deadline_s=120)
+    stage.reaches(name, "Succeeded")
     settled(stage)
 
 
-@pytest.mark.parametrize("how", ["stop", "terminate", "delete"])
-def test_what_was_left_by_a_workflow_that_ran_is_finished_by_the_next_push(
-    stage: Stage, argo: ArgoClient, how: str
+def test_what_was_left_by_workflows_that_ran_is_finished_by_the_next_push(
+    stages: dict[str, Stage], argo: ArgoClient
 ) -> None:
     """Without a further push: reconcile, but for `stop`, whose record says that it failed."""
-    name = in_cancel(stage)
-    argo.run(how, name)
-    gone = {"Failed", ""}
-    stage.until(lambda: stage.phase_of(name) in gone, what=f"it has ended by {how}", deadline_s=150)
-    the_next_push_finishes_it(stage, number=2)
+    running = dict(zip(HOW, all_in_cancel(list(stages.values())), strict=True))
+    for how in HOW:
+        argo.run(how, running[how])
+    ended(stages, running)
+    the_next_pushes_finish_it(stages, number=2)
 
 
-@pytest.mark.parametrize("how", ["stop", "terminate", "delete"])
-def test_a_workflow_that_is_ended_while_it_waits_holds_nobody_up(stage: Stage, argo: ArgoClient, how: str) -> None:
-    """Its own push is left; agents that were started between the two, too. Without a further push: reconcile."""
-    running = in_cancel(stage)
-    waiting = submitted(stage, stage.push(2))
-    stage.until(lambda: stage.phase_of(waiting) == "Pending", what="it waits")
-    argo.run(how, waiting)
-    stage.until(lambda: stage.phase_of(running) == "Succeeded", what="the one that ran succeeds", deadline_s=120)
-    stage.until(lambda: stage.phase_of(waiting) in {"Failed", ""}, what=f"the other has ended by {how}")
-    settled(stage)
-    the_next_push_finishes_it(stage, number=3)
+def test_workflows_that_are_ended_while_they_wait_hold_nobody_up(stages: dict[str, Stage], argo: ArgoClient) -> None:
+    """Their own pushes are left; agents that were started between the two, too. Without a further push: reconcile."""
+    running = dict(zip(HOW, all_in_cancel(list(stages.values())), strict=True))
+    waiting = {how: submitted(stage, stage.push(2)) for how, stage in stages.items()}
+    for how, stage in stages.items():
+        stage.reaches(waiting[how], "Pending")
+        argo.run(how, waiting[how])
+    for how, stage in stages.items():
+        stage.reaches(running[how], "Succeeded")
+    ended(stages, waiting)
+    for stage in stages.values():
+        settled(stage)
+    the_next_pushes_finish_it(stages, number=3)

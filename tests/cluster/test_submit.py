@@ -49,6 +49,7 @@ def test_a_developer_stops_the_stale_agents_of_a_branch(stage: Stage, by: str) -
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert (outcome["phase"], outcome["exit"]) == ("Succeeded", 0)
+    assert f"  stopped  coderuns/{run['metadata']['name']} of 5DLabs-Tess" in outcome["report"]
     assert stage.runs() == set()
     assert stage.witness.when("SIGTERM", job_name(run)) is not None
     assert stage.labels() == {"remediation-in-progress"}

@@ -63,6 +63,23 @@ def test_the_workflow_brings_nothing_that_the_secure_mode_refuses() -> None:
     assert wanted["metadata"]["name"] == "cancel-manual-1"
 
 
+def test_the_outcome_has_what_the_last_attempt_left_for_people() -> None:
+    def node(phase: str, finished: str, *outputs: tuple[str, str]) -> dict[str, Any]:
+        parameters = [{"name": name, "value": value} for name, value in outputs]
+        return {"phase": phase, "finishedAt": finished, "outputs": {"parameters": parameters}}
+
+    nodes = {
+        "lost": node("Failed", "2026-03-01T10:00:09Z", ("report", "half of it")),
+        "first": node("Succeeded", "2026-03-01T10:00:01Z", ("report", "earlier")),
+        "last": node("Succeeded", "2026-03-01T10:00:05Z", ("stopped", "2"), ("report", "2 stopped")),
+        "main": {"phase": "Succeeded", "finishedAt": "2026-03-01T10:00:06Z"},
+    }
+    result, _ = waited({"phase": "Succeeded", "nodes": nodes})
+    assert result.report == "2 stopped"
+    result, _ = waited({"phase": "Succeeded"})
+    assert result.report == ""
+
+
 @pytest.mark.parametrize(("name", "value"), [("sha", "main"), ("task-id", "seven"), ("ref", "refs/heads/main")])
 def test_a_wrong_parameter_is_refused_before_anything_is_sent(name: str, value: str) -> None:
     with pytest.raises(BadInputError, match=name):
