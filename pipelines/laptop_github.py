@@ -1,7 +1,11 @@
-"""GitHub as a laptop asks it: with a token of its user's, and without touching the breaker that the pods share."""
+"""GitHub as a laptop asks it: with a token of its user's, and without touching the breaker that the pods share.
+
+The way there is the laptop's own: HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count, the settings' proxy does not.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +17,7 @@ from steps.credentials import sign_in
 from steps.errors import BadInputError, NotFoundError
 from steps.github import GitHub
 from steps.measurements import Measurements
+from steps.route import of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +81,8 @@ def connect(
         permissions: What an App's token has to be good for.
 
     Raises:
-        ForbiddenError: There are none, or only part of them.
+        BadInputError: REQUESTS_CA_BUNDLE names a file that is not there.
+        ForbiddenError: There are no credentials, or only part of them.
     """
     return LaptopGitHub(
         auth=sign_in(found, where=where, permissions=permissions),
@@ -87,4 +93,5 @@ def connect(
         breaker=_Alone(),
         measurements=Measurements(),
         audit=silent(),
+        route=of_environment(os.environ),
     )

@@ -60,7 +60,7 @@ def resources(settings: Settings) -> Resources:
 
 
 def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMapVolume]:
-    """A pod's folders: one of its own, in memory; GitHub's credentials; what all pods know of dependencies."""
+    """A pod's folders: its own, in memory; GitHub's credentials and CA; what all pods know of dependencies."""
     return [
         EmptyDirVolume(name="tmp", mount_path="/tmp", medium="Memory", size_limit=Quantity("16Mi")),  # noqa: S108 - the pod's own empty folder
         SecretVolume(
@@ -71,6 +71,8 @@ def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMa
         ),
         # Hera calls a volume by its ConfigMap's name.
         ConfigMapVolume(name=settings.breaker.config_map, mount_path=settings.breaker.mount, optional=True),
+        # Optional, as the Secret is: a step that misses it says so, where a pod that waits for it would not.
+        *(ConfigMapVolume(name=name, mount_path=settings.github.ca_dir, optional=True) for name in _bundles(settings)),
     ]
 
 
@@ -80,7 +82,12 @@ def mounts(settings: Settings) -> list[VolumeMount]:
         VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - as above
         VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
         VolumeMount(name=settings.breaker.config_map, mount_path=settings.breaker.mount, read_only=True),
+        *(VolumeMount(name=name, mount_path=settings.github.ca_dir, read_only=True) for name in _bundles(settings)),
     ]
+
+
+def _bundles(settings: Settings) -> list[str]:
+    return [settings.github.ca_config_map] if settings.github.ca_config_map else []
 
 
 def spec_patch() -> str:
