@@ -31,6 +31,7 @@ from steps.settings import ENV
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+    from steps.settings import StepSettings
 
 _NEVER = f"{Exit.BAD_INPUT}|{Exit.FORBIDDEN}"
 
@@ -141,7 +142,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
     return dict(template.to_dict())
 
 
-def breakers(settings: Settings) -> dict[str, Any]:
+def breakers(settings: StepSettings) -> dict[str, Any]:
     """The ConfigMap in which the pods keep their breakers; it has no data, so applying it again resets none of them."""
     return {
         "apiVersion": "v1",
