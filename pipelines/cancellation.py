@@ -135,6 +135,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             command=["python", "-m", "steps.fail"],
             env=environment(settings),
             volumes=pods.volumes(settings),
+            volume_mounts=pods.bundle_mounts(settings),
             resources=pods.resources(settings),
             security_context=pods.RESTRICTED,
             active_deadline_seconds=rules.deadline_s,

@@ -181,7 +181,8 @@ class GitHubRules:
     ca_config_map: Annotated[
         str,
         Field(
-            pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$",
+            max_length=253,
+            pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$",
             description="ConfigMap, in the workflows' namespace, with the certificates that count for GitHub; empty: "
             "the public ones",
         ),

@@ -33,6 +33,7 @@ from steps.github import GitHub
 from steps.measurements import Measurements
 from steps.route import BUNDLES
 from steps.settings import ENV, GitHubRules
+from steps.why import Cause, Why
 from steps.workflow import workflow as workflow_of_a_push
 from tests.control_plane.installation import settings_with
 from tests.control_plane.pki import Authority
@@ -249,6 +250,15 @@ def test_a_server_that_breaks_off_the_handshake_is_waited_for(scene: Scene, site
     """What TLS says of a connection that was cut is no word on a certificate."""
     with github_double.serve(a_github()) as plain, pytest.raises(UnavailableError, match="SSLError"):
         ask(from_a_pod(scene, replace(site.rules, api_url=plain.replace("http:", "https:"))))
+
+
+def test_what_was_not_sent_is_no_write_whose_end_is_unknown(scene: Scene, site: Site) -> None:
+    with pytest.raises(UntrustedError):
+        from_a_pod(scene, replace(site.rules, ca_config_map="")).add_label(
+            repository=REPOSITORY, number=1, label="remediation-in-progress", why=Why(cause=Cause.ADD_LABEL, epoch=1)
+        )
+    (line,) = [each for each in scene.events() if each["event"] == "audit"]
+    assert line["result"] == "refused"
 
 
 # The proxy.
@@ -503,17 +513,19 @@ def told(**changes: Any) -> Settings:  # noqa: ANN401 - passed on
     return replace(DEFAULTS, github=replace(DEFAULTS.github, **changes))
 
 
-def test_every_pod_that_asks_github_mounts_the_bundle_and_none_waits_for_it() -> None:
-    settings = told(ca_config_map=CA)
+@pytest.mark.parametrize("name", [CA, "github", "tmp", "corporate-ca.example.com"])
+def test_every_pod_that_asks_github_mounts_the_bundle_and_none_waits_for_it(name: str) -> None:
+    settings = told(ca_config_map=name)
     templates = [cancellation.workflow_template(settings), reconciliation.reconcile_template(settings)]
     assert [problem for each in templates for problem in validate(each)] == []
     parts = [part for each in templates for part in each["spec"]["templates"] if "volumes" in part]
     assert [part["name"] for part in parts] == [names.ENTRYPOINT, names.FAIL, names.RECONCILE]
     for part in parts:
-        (volume,) = [each for each in part["volumes"] if each["name"] == CA]
-        assert volume["configMap"] == {"name": CA, "optional": True}
+        (volume,) = [each for each in part["volumes"] if each.get("configMap", {}).get("name") == name]
+        assert volume["configMap"] == {"name": name, "optional": True}
+        assert len({each["name"] for each in part["volumes"]}) == len(part["volumes"])
         for container in part.get("containerSet", {}).get("containers") or [part["container"]]:
-            (mount,) = [each for each in container["volumeMounts"] if each["name"] == CA]
+            (mount,) = [each for each in container["volumeMounts"] if each["name"] == volume["name"]]
             assert mount["mountPath"] == settings.github.ca_dir
 
 
