@@ -148,8 +148,9 @@ def sensor_access(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def network_policy(settings: Settings) -> dict[str, Any]:
-    """The steps' pods take no connections and make none but DNS, the API server, HTTPS (GitHub), and traces' port."""
-    ports = sorted({443, 6443} | ({settings.tracing.port} if settings.tracing.endpoint else set()))
+    """The steps' pods take no connections and make none but DNS, the API server, GitHub or its proxy, and traces."""
+    traces = {settings.tracing.port} if settings.tracing.endpoint else set()
+    ports = sorted({443, 6443, settings.github.port} | traces)
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -1,6 +1,7 @@
 """Argo Server as a Cluster, through Hera's service; configured as the `argo` command is (ARGO_SERVER, ARGO_TOKEN, ...).
 
-Guarantees a time-out on every request and our own errors for the server's answers. Hera's own `wait` isn't used: it
+Guarantees a time-out on every request and our own errors for the server's answers; HTTPS_PROXY, NO_PROXY and
+REQUESTS_CA_BUNDLE count. Hera's own `wait` isn't used: it
 takes a Workflow that waits for a lock for one that has ended, and has no time-out.
 """
 
@@ -14,7 +15,16 @@ from hera.exceptions import AlreadyExists, Forbidden, HeraException, InternalSer
 from hera.workflows import WorkflowsService
 from hera.workflows import models as m
 
-from steps.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError, StepError, UnavailableError
+from steps.errors import (
+    BadInputError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    StepError,
+    UnavailableError,
+    UntrustedError,
+)
+from steps.route import Route, of_environment, unverified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,8 +71,9 @@ def from_env(env: Mapping[str, str], *, namespace: str) -> ArgoServer:
         namespace: Where Workflows are, unless ARGO_NAMESPACE says otherwise.
 
     Raises:
-        BadInputError: ARGO_SERVER is not set.
+        BadInputError: ARGO_SERVER is not set, or REQUESTS_CA_BUNDLE names a file that is not there.
     """
+    of_environment(env)
     server = env.get("ARGO_SERVER")
     if not server:
         raise BadInputError("ARGO_SERVER is not set: give host:port of Argo Server")
@@ -81,6 +92,8 @@ def _asked(ask: Callable[[], m.Workflow | m.Version]) -> Json:
     try:
         found: Json = ask().model_dump(mode="json", by_alias=True, exclude_none=True)
     except requests.RequestException as error:
+        if problem := unverified(error):
+            raise UntrustedError(Route(environment=True).untrusted("Argo Server", problem)) from error
         raise UnavailableError(f"Argo Server: {type(error).__name__}") from error
     except HeraException as error:
         raise _meaning(error) from error

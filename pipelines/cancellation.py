@@ -31,6 +31,7 @@ from steps.settings import ENV
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+    from steps.settings import StepSettings
 
 _NEVER = f"{Exit.BAD_INPUT}|{Exit.FORBIDDEN}"
 
@@ -134,6 +135,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             command=["python", "-m", "steps.fail"],
             env=environment(settings),
             volumes=pods.volumes(settings),
+            volume_mounts=pods.bundle_mounts(settings),
             resources=pods.resources(settings),
             security_context=pods.RESTRICTED,
             active_deadline_seconds=rules.deadline_s,
@@ -141,7 +143,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
     return dict(template.to_dict())
 
 
-def breakers(settings: Settings) -> dict[str, Any]:
+def breakers(settings: StepSettings) -> dict[str, Any]:
     """The ConfigMap in which the pods keep their breakers; it has no data, so applying it again resets none of them."""
     return {
         "apiVersion": "v1",

@@ -3,8 +3,8 @@
     agent-cancellation doctor [--argo-namespace NAMESPACE] [--no-github] [--json]
 
 Reads through the kubeconfig, and writes nothing. GitHub is asked with GITHUB_TOKEN, or with what is in the Secret,
-which is never shown. Exit codes: 0 nothing is wrong, 1 something is, 75 not everything could be looked at, 65 bad
-settings.
+which is never shown, by the laptop's own way there (HTTPS_PROXY, REQUESTS_CA_BUNDLE). Exit codes: 0 nothing is wrong, 1
+something is, 75 not everything could be looked at, 65 bad settings.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ CHECKS = {
     "reconcile": installation_checks.schedule,
     "tasks": installation_checks.handed_over,
     "github secret": secret_checks.github_secret,
+    "github's ca": secret_checks.github_ca,
     "github": secret_checks.github_access,
 }
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.WRONG: "red", Verdict.UNKNOWN: "magenta"}

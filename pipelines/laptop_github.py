@@ -1,10 +1,14 @@
-"""GitHub as a laptop asks it: with a token of its user's, and without touching the breaker that the pods share."""
+"""GitHub as a laptop asks it: with a token of its user's, and without touching the breaker that the pods share.
+
+The way there is the laptop's own: HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count, the settings' proxy does not.
+"""
 
 from __future__ import annotations
 
+import os
 import random
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from pipelines.laptop import silent
 from steps.breaker import Breaker
@@ -13,13 +17,25 @@ from steps.credentials import sign_in
 from steps.errors import BadInputError, NotFoundError
 from steps.github import GitHub
 from steps.measurements import Measurements
+from steps.route import of_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from steps.settings import GitHubRules
 
 _PATIENCE_S = 15.0
+_PAGE, _PAGES = 100, 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What an open pull request is about."""
+
+    number: int
+    branch: str
+    sha: str
+    labels: tuple[str, ...]
 
 
 class _Alone(Breaker):
@@ -46,8 +62,8 @@ class _Alone(Breaker):
 class LaptopGitHub(GitHub):
     """GitHub, and what only a person asks of it."""
 
-    def head(self, *, repository: str, number: int) -> tuple[str, str]:
-        """Branch and commit of an open pull request's head.
+    def head(self, *, repository: str, number: int) -> Head:
+        """Head of an open pull request.
 
         Raises:
             BadInputError: There is no such pull request, it is closed, or its branch is in a fork.
@@ -58,10 +74,35 @@ class LaptopGitHub(GitHub):
             raise BadInputError(f"{repository} has no pull request #{number}, or the token may not see it") from error
         if pull["state"] != "open":
             raise BadInputError(f"pull request #{number} of {repository} is {pull['state']}: nobody works on it")
-        home = ((pull["head"]["repo"] or {}).get("full_name") or "a fork that is gone").casefold()
-        if home != repository.casefold():
+        if (home := _home(pull)) != repository.casefold():
             raise BadInputError(f"the branch of pull request #{number} is in {home}: a fork's branch is no task's")
-        return pull["head"]["ref"], pull["head"]["sha"]
+        return _head(pull)
+
+    def heads(self, *, repository: str) -> Iterator[Head]:
+        """Heads of the open pull requests from this very repository, the newest first; two thousand at most.
+
+        Raises:
+            BadInputError: There is no such repository.
+        """
+        for page in range(1, _PAGES + 1):
+            query = {"state": "open", "per_page": str(_PAGE), "page": str(page)}
+            try:
+                found = self._ask("GET", f"/repos/{repository}/pulls", parameters=query)
+            except NotFoundError as error:
+                raise BadInputError(f"GitHub has no repository {repository}, or the token may not see it") from error
+            yield from (_head(pull) for pull in found if _home(pull) == repository.casefold())
+            if len(found) < _PAGE:
+                return
+
+
+def _head(pull: dict[str, Any]) -> Head:
+    labels = tuple(label["name"] for label in pull["labels"])
+    return Head(number=pull["number"], branch=pull["head"]["ref"], sha=pull["head"]["sha"], labels=labels)
+
+
+def _home(pull: dict[str, Any]) -> str:
+    """The repository that a pull request's branch is in."""
+    return ((pull["head"]["repo"] or {}).get("full_name") or "a fork that is gone").casefold()
 
 
 def connect(
@@ -76,7 +117,8 @@ def connect(
         permissions: What an App's token has to be good for.
 
     Raises:
-        ForbiddenError: There are none, or only part of them.
+        BadInputError: REQUESTS_CA_BUNDLE names a file that is not there.
+        ForbiddenError: There are no credentials, or only part of them.
     """
     return LaptopGitHub(
         auth=sign_in(found, where=where, permissions=permissions),
@@ -87,4 +129,5 @@ def connect(
         breaker=_Alone(),
         measurements=Measurements(),
         audit=silent(),
+        route=of_environment(os.environ),
     )

@@ -34,11 +34,11 @@ def _parser(command: str, *, about: str) -> Parser:
 def submit() -> Parser:
     """Options of `submit`."""
     parser = _parser("submit", about="Stop the stale agents of a task.")
-    parser.add_argument("--repository", help="owner/name (git's origin)")
-    parser.add_argument("--task", help="task id (from the branch)")
+    parser.add_argument("--repository", help="owner/name (git's origin, or the settings' only one)")
+    parser.add_argument("--task", help="task id, whose pull request is looked for (from the branch)")
     parser.add_argument("--pr", type=int, metavar="NUMBER", help="pull request whose branch and head are meant")
-    parser.add_argument("--ref", help="branch or ref (git's current branch)")
-    parser.add_argument("--sha", help="commit that was pushed (git's HEAD)")
+    parser.add_argument("--ref", help="branch or ref (git's current branch, or the pull request's)")
+    parser.add_argument("--sha", help="commit that was pushed (git's HEAD, or the pull request's)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
     parser.add_argument("--watch", action="store_true", help="wait, and tell what it is doing (done anyway)")
     parser.add_argument("--no-wait", action="store_true", help="submit and leave")

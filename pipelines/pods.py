@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Argo's own containers run as this user; ours do as well, so one pod security context fits all.
 _USER = 8737
+_BUNDLE = "github-ca"
 RESTRICTED = m.SecurityContext(
     allow_privilege_escalation=False,
     capabilities=m.Capabilities(drop=["ALL"]),
@@ -59,8 +60,8 @@ def resources(settings: Settings) -> Resources:
     )
 
 
-def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMapVolume]:
-    """A pod's folders: one of its own, in memory; GitHub's credentials; what all pods know of dependencies."""
+def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMapVolume | m.Volume]:
+    """A pod's folders: its own, in memory; GitHub's credentials and CA; what all pods know of dependencies."""
     return [
         EmptyDirVolume(name="tmp", mount_path="/tmp", medium="Memory", size_limit=Quantity("16Mi")),  # noqa: S108 - the pod's own empty folder
         SecretVolume(
@@ -71,7 +72,22 @@ def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMa
         ),
         # Hera calls a volume by its ConfigMap's name.
         ConfigMapVolume(name=settings.breaker.config_map, mount_path=settings.breaker.mount, optional=True),
+        *_bundle(settings),
     ]
+
+
+def _bundle(settings: Settings) -> list[m.Volume]:
+    """The certificates that count for GitHub, if the settings name any."""
+    name = settings.github.ca_config_map
+    # Optional, as the Secret is: a step that misses it says so, where a pod that waits for it would not.
+    source = m.ConfigMapVolumeSource(name=name, optional=True)
+    return [m.Volume(name=_BUNDLE, config_map=source)] if name else []
+
+
+def bundle_mounts(settings: Settings) -> list[VolumeMount]:
+    """Where a container finds them; unlike the other folders, Hera does not mount this one by itself."""
+    mount = VolumeMount(name=_BUNDLE, mount_path=settings.github.ca_dir, read_only=True)
+    return [mount] if settings.github.ca_config_map else []
 
 
 def mounts(settings: Settings) -> list[VolumeMount]:
@@ -80,6 +96,7 @@ def mounts(settings: Settings) -> list[VolumeMount]:
         VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - as above
         VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
         VolumeMount(name=settings.breaker.config_map, mount_path=settings.breaker.mount, read_only=True),
+        *bundle_mounts(settings),
     ]
 
 

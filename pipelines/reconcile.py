@@ -12,6 +12,7 @@ from __future__ import annotations
 import getpass
 import io
 import json
+import os
 import random
 import sys
 import uuid
@@ -31,6 +32,7 @@ from steps.holder import Holder
 from steps.log import Log
 from steps.measurements import Measurements
 from steps.reconcile import Pass, sweep_once
+from steps.route import of_environment
 from steps.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
             breaker=known.github,
             measured=measurements,
             audit=Audit(log=log),
+            route=of_environment(os.environ),
         ),
         breakers=known,
         clock=clock,

@@ -48,6 +48,7 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
             resources=pods.resources(settings),
             security_context=pods.RESTRICTED,
             volumes=[*pods.volumes(settings), metrics.volume()],
+            volume_mounts=pods.bundle_mounts(settings),
             outputs=metrics.reconcile_outputs(),
         )
     return dict(template.to_dict())

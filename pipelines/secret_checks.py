@@ -1,4 +1,4 @@
-"""The secrets, and whether GitHub takes what is in them; what is in them is never shown.
+"""The secrets, GitHub's CA, and whether GitHub takes what is there; what is in a Secret is never shown.
 
 Each check is a function from a patient to findings; none writes anything.
 """
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from pipelines.diagnosis import Diagnosis, Verdict
 from pipelines.laptop_github import connect
 from steps.credentials import sign_in
-from steps.errors import ForbiddenError, StepError, UnavailableError
-from steps.kube import Resource
+from steps.errors import BadInputError, BarredError, ForbiddenError, StepError, UnavailableError, UntrustedError
+from steps.kube import CONFIG_MAPS, Resource
+from steps.route import is_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,31 @@ def github_secret(patient: Patient, check: str) -> Iterator[Diagnosis]:
         yield Diagnosis(check=check, verdict=Verdict.OK, found=f"Secret {name} is complete")
 
 
+def github_ca(patient: Patient, check: str) -> Iterator[Diagnosis]:
+    """The certificates that count for GitHub are where the settings say."""
+    rules, namespace = patient.settings.github, patient.settings.namespaces.workflows
+    if not rules.ca_config_map:
+        yield Diagnosis(check=check, verdict=Verdict.OK, found="the public certificates count")
+        return
+    name = f"ConfigMap {rules.ca_config_map}"
+    found = patient.find(CONFIG_MAPS, namespace=namespace, name=rules.ca_config_map)
+    text = ((found or {}).get("data") or {}).get(rules.ca_key)
+    remedy = (
+        f"kubectl -n {namespace} create configmap {rules.ca_config_map} --from-file={rules.ca_key}, with the "
+        "certificates of GitHub's CA in PEM; or correct github.ca_config_map and ca_key"
+    )
+    if found is None:
+        told = f"{namespace} has no {name}: every step that asks GitHub fails"
+    elif text is None:
+        told = f"{name} has no key {rules.ca_key}: every step that asks GitHub fails"
+    elif not is_bundle(text):
+        told = f"key {rules.ca_key} of {name} is no bundle of certificates in PEM"
+    else:
+        yield Diagnosis(check=check, verdict=Verdict.OK, found=f"{name} has certificates")
+        return
+    yield Diagnosis(check=check, verdict=Verdict.WRONG, found=told, remedy=remedy)
+
+
 def github_access(patient: Patient, check: str) -> Iterator[Diagnosis]:
     """GitHub lets us read every repository, and an App write to its pull requests."""
     token = patient.env.get("GITHUB_TOKEN", "")
@@ -80,12 +106,16 @@ def github_access(patient: Patient, check: str) -> Iterator[Diagnosis]:
         github = connect(patient.settings.github, found=found, where="the Secret", permissions=_WRITES)
     except ForbiddenError:
         return  # a finding of `github_secret`
+    except BadInputError as error:
+        remedy = "see that GitHub can be reached from here, and ask again"
+        yield Diagnosis(check=check, verdict=Verdict.UNKNOWN, found=str(error), remedy=remedy)
+        return
     for repository in patient.settings.events.repositories:
         try:
             github.open_pull_requests(repository=repository, branch=_BRANCH)
             if patient.settings.reconcile.ask_github:
                 github.activity(repository=repository)
-        except UnavailableError as error:
+        except (UnavailableError, UntrustedError, BarredError) as error:
             remedy = "see that GitHub can be reached from here, and ask again"
             yield Diagnosis(check=check, verdict=Verdict.UNKNOWN, found=str(error), remedy=remedy)
         except StepError as error:

@@ -2,9 +2,9 @@
 
     agent-cancellation submit [--repository O/R] [--task N | --pr N] [--ref REF] [--sha SHA] [--dry-run] [--json]
 
-What is not given is taken from the pull request (with GITHUB_TOKEN), or from the git checkout one stands in. Goes
-through Argo Server if ARGO_SERVER is set, otherwise through the kubeconfig. The exit code is the cancellation's own (0,
-65, 75, 77, 1).
+What is not given is taken from the checkout one stands in, or from the pull request (with GITHUB_TOKEN, by HTTPS_PROXY,
+NO_PROXY and REQUESTS_CA_BUNDLE): the number of a task or of a pull request is enough. Goes through Argo Server if
+ARGO_SERVER is set, otherwise through the kubeconfig. The exit code is the cancellation's own (0, 65, 75, 77, 1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import getpass
 import json
 import os
 import re
-import subprocess
 import sys
 import uuid
 from dataclasses import asdict
@@ -22,9 +21,9 @@ from typing import TYPE_CHECKING
 from pipelines import laptop, parsers
 from pipelines.settings import read
 from pipelines.submission import Cluster, KubernetesApi, Result, wait
+from pipelines.target import find
 from steps.clock import SystemClock
-from steps.errors import BadInputError, Exit, StepError
-from steps.runs import repository_of
+from steps.errors import Exit, StepError
 from steps.workflow import workflow
 
 if TYPE_CHECKING:
@@ -34,48 +33,21 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 
-def _git(*arguments: str) -> str:
-    """What git says here; empty if it says nothing."""
-    try:
-        ran = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603, S607 - fixed words
-    except OSError:
-        return ""
-    return ran.stdout.strip() if ran.returncode == 0 else ""
-
-
 def _values(options: argparse.Namespace, *, settings: Settings) -> dict[str, str]:
-    """The Workflow's parameters: what was given, and what the pull request or the checkout says."""
-    repository = options.repository or repository_of(_git("remote", "get-url", "origin"))
-    branch, head = _head(options.pr, repository=repository, settings=settings) if options.pr else ("", "")
-    ref = options.ref or branch or _git("symbolic-ref", "--quiet", "HEAD")
-    ref = ref if ref.startswith("refs/") or not ref else f"refs/heads/{ref}"
-    match = re.fullmatch(settings.push.branch, ref, re.ASCII)
+    """The Workflow's parameters."""
+    target = find(options, settings=settings)
     login = re.sub(r"[^A-Za-z0-9._@-]", "-", getpass.getuser()).lstrip("._@-")
     return {
-        "repository": repository,
-        "task-id": options.task or (match.group(1) if match else ""),
-        "ref": ref,
-        "sha": options.sha or head or _git("rev-parse", "HEAD"),
+        "repository": target.repository,
+        "task-id": target.task,
+        "ref": target.ref,
+        "sha": target.sha,
         "pushed-at": str(int(SystemClock().now().timestamp())),
         "correlation-id": f"manual-{uuid.uuid4()}",
         "reason": "manual",
         "dry-run": "true" if options.dry_run else "false",
         "requested-by": login or "unknown",
     }
-
-
-def _head(number: int, *, repository: str, settings: Settings) -> tuple[str, str]:
-    """Branch and head of a pull request, as GitHub has it."""
-    # Imported on use: a checkout does without GitHub.
-    from pipelines.laptop_github import connect  # noqa: PLC0415
-
-    token = os.environ.get("GITHUB_TOKEN", "")
-    if not repository:
-        raise BadInputError("--pr: say which repository by --repository, or stand in a checkout of it")
-    if not token:
-        raise BadInputError("--pr: set GITHUB_TOKEN, or give --ref and --sha instead")
-    github = connect(settings.github, found={"token": token}, where="GITHUB_TOKEN")
-    return github.head(repository=repository, number=number)
 
 
 def _cluster(settings: Settings) -> Cluster:

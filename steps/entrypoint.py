@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from steps.clock import Clock
     from steps.github import GitHub
     from steps.measurements import Measurements
+    from steps.route import Route
     from steps.settings import GitHubRules
     from steps.tracing import Tracer
 
@@ -178,6 +179,7 @@ def connect_github(
     measured: Measurements,
     audit: Audit,
     tracer: Tracer = tracing.OFF,
+    route: Route | None = None,
 ) -> GitHub:
     """A connection with the mounted credentials.
 
@@ -190,13 +192,16 @@ def connect_github(
         measured: Where the number of requests and their time is left.
         audit: Where each write is told.
         tracer: Where each request's time is noted.
+        route: The way there, if not the one that the settings name for pods.
 
     Raises:
-        ForbiddenError: There are none, or not all of them.
+        BadInputError: The CA bundle that the settings name is not there.
+        ForbiddenError: There are no credentials, or not all of them.
     """
     # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
     from steps.credentials import Handover, app_id, credentials  # noqa: PLC0415
     from steps.github import GitHub  # noqa: PLC0415
+    from steps.route import of_pod  # noqa: PLC0415
 
     rules = rules or usual
     folder, handover = Path(rules.credentials_dir), Handover(path=Path(rules.handover)) if rules.handover else None
@@ -212,4 +217,5 @@ def connect_github(
         tracer=tracer,
         handover=handover,
         app=app_id(folder),
+        route=route or of_pod(rules),
     )

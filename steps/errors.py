@@ -35,10 +35,18 @@ class BadInputError(StepError):
     exit = Exit.BAD_INPUT
 
 
+class UntrustedError(BadInputError):
+    """A server's certificate cannot be verified: nothing was sent, and nothing will be until a person mends it."""
+
+
 class ForbiddenError(StepError):
     """The API server or GitHub refuses: a role or a credential is missing."""
 
     exit = Exit.FORBIDDEN
+
+
+class BarredError(ForbiddenError):
+    """A proxy refuses the way to a server: nothing was sent."""
 
 
 class TryAgainError(StepError):

@@ -11,12 +11,14 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import requests
-from github import BadCredentialsException, Github, GithubException
+from github import BadCredentialsException, GithubException
 
 from steps.audit import Answer
 from steps.backoff import backoff
 from steps.errors import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
+from steps.github_session import not_reached, requester
 from steps.measurements import Measure
+from steps.route import Route, unverified
 from steps.tracing import OFF, github_name
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Requests:
         tracer: Tracer = OFF,
         handover: Handover | None = None,
         app: str = "",
+        route: Route | None = None,
     ) -> None:
         """Connect.
 
@@ -70,15 +73,10 @@ class Requests:
             tracer: Where each request's time is noted.
             handover: Where an App's token is left for the pod's other container.
             app: Id of the App that signs in; empty for a token.
+            route: The way there; straight, and by public certificates, if none is given.
         """
-        self._requester = Github(
-            auth=auth,
-            base_url=rules.api_url,
-            timeout=max(1, round(rules.timeout_s)),
-            retry=None,
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-        ).requester
+        self._route = route or Route()
+        self._requester = requester(auth=auth, rules=rules, route=self._route)
         self._rules = rules
         self._clock = clock
         self._random = random
@@ -105,7 +103,7 @@ class Requests:
                 name=name,
                 why=why,
                 sent=None,
-                refused=lambda error: isinstance(error, GithubException) and error.status < 500,  # noqa: PLR2004 - HTTP
+                refused=_is_refusal,
             )
 
         return self._ask(verb, path, body=body, audited=audited)
@@ -144,9 +142,10 @@ class Requests:
                     raise problem from error
                 cause: Exception = error
             except requests.RequestException as error:
-                # The library's text can quote the request; the type says enough.
-                problem = UnavailableError(f"{verb} {path}: {type(error).__name__}")
-                cause = error
+                unreached = not_reached(f"{verb} {path}", error, host=self._rules.host, route=self._route)
+                if not isinstance(unreached, UnavailableError):
+                    raise unreached from error  # tells nothing of GitHub, so the breaker is told nothing
+                problem, cause = unreached, error
             else:
                 self._breaker.succeeded()
                 return data
@@ -207,6 +206,12 @@ class Requests:
         while (left := until - self._clock.monotonic()) > 0:
             self._keep()
             self._clock.sleep(min(1.0, left))
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether an error says that nothing was written."""
+    answered = isinstance(error, GithubException) and error.status < 500  # noqa: PLR2004 - HTTP
+    return answered or unverified(error) is not None
 
 
 def _meaning(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -34,7 +35,9 @@ def sender(tracer: Tracer, *, timeout_s: float) -> Callable[[], bool]:
         timeout_s: How long the exporter may try, in seconds; address and headers it takes from OTEL_* by itself.
     """
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
-    exporter = OTLPSpanExporter(timeout=timeout_s)
+    session = requests.Session()
+    session.trust_env = False  # a collector is in the cluster: no proxy of the pod's environment leads there
+    exporter = OTLPSpanExporter(timeout=timeout_s, session=session)
     resource = Resource({"service.name": SERVICE, "dropped_spans": tracer.dropped})
     spans = [_readable(span, tracer=tracer, resource=resource) for span in tracer.spans]
 

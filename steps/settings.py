@@ -12,8 +12,9 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from steps.errors import BadInputError
 from steps.push import PARAMETERS
@@ -32,6 +33,45 @@ Label = Annotated[str, Field(min_length=1, max_length=50)]
 FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./\\-]+(\[[A-Za-z]+=[A-Za-z0-9]*\][A-Za-z0-9_./\\-]*)*$")]
 
 _STRICT = ConfigDict(extra="forbid", strict=False)
+
+
+def _address(text: str) -> str:
+    """Of a server: what is rendered is read by many, so it holds no credentials.
+
+    Raises:
+        ValueError: It does, or is none.
+    """
+    if "@" in text:
+        raise ValueError(
+            "credentials do not belong here, where rendered manifests show them: take them out, and put them into "
+            "the Secret that workflow.credentials_secret names (a proxy's as proxy-username and proxy-password)"
+        )
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in _PORTS and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        known = None
+    if text and (not known or re.search(r"[\s?#]", text)):
+        raise ValueError(
+            "not an address: give one such as https://github.example.com/api/v3, http://proxy.example:3128"
+        )
+    return text
+
+
+def _proxy(text: str) -> str:
+    """Of a proxy.
+
+    Raises:
+        ValueError: It is not spoken to by plain HTTP.
+    """
+    if _address(text).startswith("https:"):
+        raise ValueError("proxies are spoken to by http:// (what goes through it to GitHub is TLS all the same)")
+    return text
+
+
+_PORTS = {"http": 80, "https": 443}
+Address = Annotated[str, AfterValidator(_address)]
+ProxyAddress = Annotated[str, AfterValidator(_proxy)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +177,21 @@ class GitHubRules:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    api_url: Annotated[
-        str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$", description="REST address, also of GitHub Enterprise")
+    api_url: Annotated[Address, Field(min_length=1, description="REST address, also of GitHub Enterprise")]
+    ca_config_map: Annotated[
+        str,
+        Field(
+            max_length=253,
+            pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$",
+            description="ConfigMap, in the workflows' namespace, with the certificates that count for GitHub; empty: "
+            "the public ones",
+        ),
+    ]
+    ca_key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", description="key of the bundle in it, in PEM")]
+    ca_dir: Annotated[str, Field(min_length=1, description="where it is mounted")]
+    proxy: Annotated[
+        ProxyAddress,
+        Field(description="HTTP proxy on the way to GitHub, and to nothing else; empty: none, whatever a pod inherits"),
     ]
     credentials_dir: Annotated[
         str,
@@ -166,6 +219,17 @@ class GitHubRules:
             "or `cancel` the agents anyway and leave the labels"
         ),
     ]
+
+    @property
+    def host(self) -> str:
+        """Whom requests are for, with the port if it is an unusual one."""
+        return urlsplit(self.api_url).netloc
+
+    @property
+    def port(self) -> int:
+        """Where pods connect to: the proxy's, or GitHub's own."""
+        parts = urlsplit(self.proxy or self.api_url)
+        return parts.port or _PORTS[parts.scheme]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The Kubernetes client as a Transport: its configuration, TLS and authentication; none of its typed API classes.
 
 Guarantees a bound on every request and one attempt for each: the client's own three silent retries would make a
-one-second time-out four seconds and repeat writes.
+one-second time-out four seconds and repeat writes. In a pod the way to the API server is straight: the client would
+take a proxy from the environment, which a cluster may put into every pod.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def connect() -> KubernetesTransport:
             # Named, since the client remembers what the variable was when it was imported.
             config.load_kube_config(config_file=files, client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
+            configuration.proxy = None
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError) as error:
         raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error

@@ -172,7 +172,7 @@ class Scene:
         )
         self.api.create(CRD)
         self.api.create(argo_controller.CRD)
-        self.api.create(cancellation.breakers(DEFAULTS))
+        self.api.create(cancellation.breakers(self.settings))
         self.argo = ArgoController(api=self.api, namespace=namespaces.workflows)
         client = LocalClient(self.api)
         self.kubelet = Kubelet(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
@@ -215,7 +215,7 @@ class Scene:
             dry_run=dry_run,
             requested_by="5DLabs-Rex[bot]",
         )
-        metadata = self.api.create(workflow(parameters(push), settings=DEFAULTS))["metadata"]
+        metadata = self.api.create(workflow(parameters(push), settings=self.settings))["metadata"]
         self.argo.step()
         return Workflow(
             name=metadata["name"],
@@ -421,14 +421,15 @@ class Scene:
 
     # What became of it.
 
-    def lease(self, *, task: int = 7) -> Json:
+    def lease(self, *, task: int = 7, repository: str = REPOSITORY) -> Json:
         """The task's Lease."""
-        name = lease_name(repository=Repository(REPOSITORY), task=TaskId(str(task)))
+        name = lease_name(repository=Repository(repository), task=TaskId(str(task)))
         return self.api.get("leases", name, namespace=self.settings.namespaces.workflows)
 
-    def record(self, *, task: int = 7) -> Record:
+    def record(self, *, task: int = 7, repository: str = REPOSITORY) -> Record:
         """The task's record."""
-        return parse(self.lease(task=task)["metadata"]["annotations"]["agent-cancellation/record"])
+        annotations = self.lease(task=task, repository=repository)["metadata"]["annotations"]
+        return parse(annotations["agent-cancellation/record"])
 
     def runs(self) -> set[str]:
         """Names of the agent runs that are still there."""

@@ -1,10 +1,11 @@
 """Certificates for a control plane that lives for one test session.
 
-Guarantees: every key is new, stays in the given folder and expires after a day.
+Guarantees: every key is new, stays in the given folder and expires after a day, or did a minute ago if so wished.
 """
 
 import datetime as dt
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = dt.timedelta(days=1)
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +34,12 @@ class Pair:
 
     certificate: Path
     key: Path
+
+    def server(self) -> ssl.SSLContext:
+        """What a server needs to show it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
 
 
 def write_key(path: Path) -> ec.EllipticCurvePrivateKey:
@@ -44,9 +62,14 @@ class Authority:
         self.certificate = folder / "ca.crt"
         builder = self._builder(self._name, self._key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        # Without these two Python 3.13 and later refuse it.
+        builder = builder.add_extension(_SIGNS, critical=True)
+        builder = builder.add_extension(self._identifier(), critical=False)
         self._write(builder, self.certificate)
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, lifetime: dt.timedelta = LIFETIME
+    ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
@@ -55,14 +78,23 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - dt.timedelta(minutes=5))
-            .not_valid_after(now + LIFETIME)
+            .not_valid_after(now + lifetime)
         )
+
+    def _identifier(self) -> x509.SubjectKeyIdentifier:
+        return x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
 
     def _write(self, builder: x509.CertificateBuilder, path: Path) -> None:
         path.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
     def issue(
-        self, common_name: str, *, organisation: str = "", file_name: str, addresses: tuple[str, ...] = ()
+        self,
+        common_name: str,
+        *,
+        organisation: str = "",
+        file_name: str,
+        addresses: tuple[str, ...] = (),
+        lifetime: dt.timedelta = LIFETIME,
     ) -> Pair:
         """Issue a certificate for a client, or for a server on the loopback interface and other addresses."""
         pair = Pair(certificate=self._folder / f"{file_name}.crt", key=self._folder / f"{file_name}.key")
@@ -73,9 +105,11 @@ class Authority:
             x509.DNSName("kubernetes.default.svc"),
         ]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        builder = self._builder(name(common_name, organisation), key.public_key())
+        builder = self._builder(name(common_name, organisation), key.public_key(), lifetime=lifetime)
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier())
+        builder = builder.add_extension(issuer, critical=False)
         self._write(builder, pair.certificate)
         return pair
 

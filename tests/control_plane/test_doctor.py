@@ -282,6 +282,7 @@ def test_each_fault_is_named_with_what_to_do(  # noqa: PLR0917 - one argument pe
         ('agents = "agent-platform"', 'agents = "nowhere"', "namespaces", "there is no namespace nowhere"),
         ('group = "agents.platform"', 'group = "example.com"', "kinds", "coderuns.example.com/v1 is not served"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["5dlabs/none"]', "github", "no repository 5dlabs/none"),
+        ('ca_config_map = ""', 'ca_config_map = "nowhere"', "github's ca", "has no ConfigMap nowhere"),
         ("concurrent = 10 ", "concurrent = 11 ", "limits", "the settings say 11"),
         ('event_source = "github-eventsource"', 'event_source = "other"', "events", "has no EventSource other"),
     ],

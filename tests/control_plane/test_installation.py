@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from pipelines import names
-from tests.control_plane.installation import Installation, manifests
+from pipelines.render import rendered, write
+from tests.control_plane.installation import Installation, manifests, settings_with
 from tests.schemas import gomod
 
 pytestmark = pytest.mark.control_plane
 
 
-def test_every_rendered_object_passes_strict_validation(installation: Installation) -> None:
-    for manifest in manifests(installation.folder):
+@pytest.mark.parametrize("settings", ["shipped", "with a CA and a proxy"])
+def test_every_rendered_object_passes_strict_validation(
+    installation: Installation, settings: str, tmp_path: Path
+) -> None:
+    folder = installation.folder
+    if settings != "shipped":
+        changes = {'ca_config_map = ""': 'ca_config_map = "ca.example"', 'proxy = ""': 'proxy = "http://proxy:3128"'}
+        folder = tmp_path / "rendered"
+        write(rendered(settings_with(changes, folder=tmp_path)), output=folder)
+    for manifest in manifests(folder):
         renamed = manifest | {"metadata": manifest["metadata"] | {"name": f"{manifest['metadata']['name']}-strict"}}
         path = installation.path(manifest, collection=True)
         query = {"fieldValidation": "Strict", "dryRun": "All"}
@@ -41,8 +52,8 @@ def test_a_second_apply_changes_nothing(installation: Installation) -> None:
 
 
 def test_what_is_stored_is_what_was_rendered(installation: Installation) -> None:
-    rendered = next(each for each in manifests(installation.folder) if each["kind"] == "WorkflowTemplate")
-    assert installation.template()["spec"] == rendered["spec"]
+    template = next(each for each in manifests(installation.folder) if each["kind"] == "WorkflowTemplate")
+    assert installation.template()["spec"] == template["spec"]
 
 
 def test_the_monitoring_folder_is_applied_by_itself_where_its_kinds_are_known(installation: Installation) -> None:

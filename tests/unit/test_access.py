@@ -36,7 +36,7 @@ def used(calls: list[Call]) -> Grants:
 
 
 def granted(scene: Scene, access: Callable[[Settings], Iterable[dict[str, Any]]] = steps_access) -> Grants:
-    settings = replace(DEFAULTS, agents=scene.settings.agents)
+    settings = replace(DEFAULTS, agents=scene.settings.agents, namespaces=scene.settings.namespaces)
     return {
         (role["metadata"]["namespace"], group, resource, verb)
         for role in access(settings)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from pipelines.settings import read
+from pipelines.render import rendered
+from pipelines.settings import Settings, read
 from pipelines.settings_page import page
+from steps.errors import Exit
+from steps.settings import load
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -39,6 +43,28 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`?\bmake ([a-z0-9-]+)\b", (ROOT / "README.md").read_text()))
     assert named - {"it"} <= targets
+
+
+def test_the_exit_codes_that_are_explained_are_the_steps_own() -> None:
+    section = (ROOT / "docs" / "guarantees.md").read_text().partition("## Exit codes")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \|", section, re.MULTILINE)
+    assert [int(row) for row in rows] == [code for code in Exit if code is not Exit.BUG]
+
+
+def test_what_the_page_on_github_enterprise_sets_can_be_rendered() -> None:
+    values = tomllib.loads((ROOT / "settings.toml").read_text())
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "github-enterprise.md").read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    for block in map(tomllib.loads, blocks):
+        values["github"] |= block["github"]
+    assert "corporate-ca" in str(rendered(load(Settings, values, source="the page")))
+
+
+def test_what_the_page_on_github_enterprise_quotes_is_said() -> None:
+    quoted = re.findall(r"^\| \*(.+)\* \|", (ROOT / "docs" / "github-enterprise.md").read_text(), re.MULTILINE)
+    assert len(quoted) == 9
+    said = (ROOT / "steps" / "route.py").read_text().replace("{BUNDLES[0]}", "REQUESTS_CA_BUNDLE")
+    assert [each for each in quoted if each not in said] == []
 
 
 def test_the_settings_page_is_what_the_code_says() -> None:

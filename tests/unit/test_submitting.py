@@ -186,14 +186,14 @@ def test_without_waiting_the_name_is_all_there_is(laptop: ApiServer, capsys: pyt
     assert created in capsys.readouterr().out
 
 
-def test_outside_a_checkout_what_is_missing_is_named(
+def test_outside_a_checkout_what_would_do_is_named(
     laptop: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = str(Path("settings.toml").absolute())
     monkeypatch.chdir(tmp_path)
     assert main(["--settings", settings]) == Exit.BAD_INPUT
     told = capsys.readouterr().err
-    assert all(name in told for name in ("repository", "task-id", "ref", "sha"))
+    assert all(name in told for name in ("--pr", "--task", "GITHUB_TOKEN", "--ref", "--sha", "checkout"))
     assert laptop.list("workflows", namespace=SPACE) == []
 
 
@@ -218,10 +218,11 @@ def pull(laptop: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         yield github, ["--repository", "5dlabs/cto", "--no-wait"]
 
 
+@pytest.mark.parametrize("given", [("--pr", "1"), ("--task", "7")], ids=" ".join)
 def test_a_pull_request_says_which_branch_and_commit_are_meant(
-    pull: tuple[GitHub, list[str]], laptop: ApiServer
+    pull: tuple[GitHub, list[str]], laptop: ApiServer, given: tuple[str, str]
 ) -> None:
-    assert main([*pull[1], "--pr", "1"]) == 0
+    assert main([*pull[1], *given]) == 0
     created = laptop.list("workflows", namespace=SPACE)[0]
     values = {each["name"]: each["value"] for each in created["spec"]["arguments"]["parameters"]}
     assert (values["task-id"], values["ref"], values["sha"]) == ("7", "refs/heads/task-7-work", NEW)

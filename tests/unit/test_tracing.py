@@ -170,6 +170,15 @@ def test_a_push_is_one_trace_with_a_span_for_each_step_and_each_request(pod: Pod
     assert all(span.start_time_unix_nano <= span.end_time_unix_nano for span in spans)
 
 
+def test_what_a_pod_inherits_leads_no_trace_through_a_proxy(pod: Pod) -> None:
+    server = json.loads(Path(pod.environment["KUBECONFIG"]).read_text())["clusters"][0]["cluster"]["server"]
+    with otlp.serve() as collector:
+        # A kubeconfig's way does go by the environment, as kubectl's does.
+        inherited = {"http_proxy": "http://127.0.0.1:1", "no_proxy": server.removeprefix("http://")}
+        code, _ = pod.run("cancel", **inherited, **{tracing.ENDPOINT: collector.url})
+    assert (code, len(collector.requests)) == (Exit.DONE, 1)
+
+
 def test_spans_have_few_names_and_neither_a_payload_nor_a_credential(pod: Pod) -> None:
     with otlp.serve() as collector:
         pod.run("cancel", **{tracing.ENDPOINT: collector.url})

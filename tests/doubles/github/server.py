@@ -1,11 +1,13 @@
 """The double over HTTP: a real socket, by default on the loopback interface, keep-alive, and real connection resets.
 
-Guarantees: when the context ends, no thread and no socket is left. Does not: speak TLS or HTTP/2.
+Guarantees: when the context ends, no thread and no socket is left; with TLS, who does not trust the certificate sends
+nothing. Does not: speak HTTP/2.
 """
 
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -29,12 +31,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, github: GitHub, *, host: str, port: int) -> None:
+    def __init__(self, github: GitHub, *, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self.github = github
+        self.scheme = "https" if tls else "http"
         self._open: set[socket.socket] = set()
         self._dropped: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__((host, port), _Handler)
+        if tls:
+            # The handshake waits for a connection's own thread.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base class is untyped here
         with self._guard:
@@ -86,6 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent; `GitHub.calls` is the record."""
 
     def _answer(self) -> None:
+        server = cast("_Server", self.server)
         path, _, query = self.path.partition("?")
         request = Request(
             method=self.command,
@@ -93,9 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
             query=query,
             headers=dict(self.headers.items()),
             body=self.rfile.read(int(self.headers.get("content-length") or 0)),
-            base_url=f"http://{self.headers.get('host', '127.0.0.1')}",
+            base_url=f"{server.scheme}://{self.headers.get('host', '127.0.0.1')}",
         )
-        server = cast("_Server", self.server)
         try:
             response = server.github.handle(request)
         except ConnectionDropped:
@@ -116,13 +122,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(github: GitHub, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serve(
+    github: GitHub, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Serve the double and give its base URL."""
-    server = _Server(github, host=host, port=port)
+    server = _Server(github, host=host, port=port, tls=tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _POLL_S}, name="github-double")
     thread.start()
     try:
-        yield f"http://{host}:{server.server_address[1]}"
+        yield f"{server.scheme}://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

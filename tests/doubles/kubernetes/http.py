@@ -1,4 +1,4 @@
-"""Sockets around the double: HTTP/1.1 with keep-alive and chunked watches, on the loopback interface only.
+"""Sockets around the double: HTTP/1.1 with keep-alive and chunked watches, TLS if asked, the loopback interface only.
 
 Guarantees: a lost request or reply is a real reset of the connection; leaving `serve` ends every connection and
 every thread that waits for an event.
@@ -7,6 +7,7 @@ every thread that waits for an event.
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -27,12 +28,15 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, api: ApiServer, port: int) -> None:
+    def __init__(self, api: ApiServer, port: int, tls: ssl.SSLContext | None) -> None:
         self.api = api
         self.connections: set[socket.socket] = set()
         self.streams = 0
         self.stream_ended = threading.Condition()
         super().__init__((LOOPBACK, port), Handler)
+        if tls:
+            # The handshake waits for a connection's own thread.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the library
         """Say nothing of clients that went away."""
@@ -122,14 +126,14 @@ for _method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
 
 
 @contextlib.contextmanager
-def serve(api: ApiServer, *, port: int = 0) -> Iterator[str]:
+def serve(api: ApiServer, *, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve a double over HTTP and yield its address."""
     api.store.closed = False
-    server = Server(api, port)
+    server = Server(api, port, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://{LOOPBACK}:{server.server_address[1]}"
+        yield f"{'https' if tls else 'http'}://{LOOPBACK}:{server.server_address[1]}"
     finally:
         api.store.close()
         server.shutdown()
