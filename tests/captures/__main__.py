@@ -70,7 +70,8 @@ def main() -> int:
     wanted = parser.parse_args().names
     install_packages({"tmux": "tmux"})
     cluster = up(None)
-    configure(cluster, Options())
+    # As the README recommends it.
+    configure(cluster, Options(referencing="Strict"))
     console, screens = Console(stderr=True), {}
     with surroundings(cluster) as around, desk(cluster) as folder:
         for scene in SCENES:

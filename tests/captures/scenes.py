@@ -88,9 +88,8 @@ def _push(stage: Stage, terminal: Terminal) -> None:
 def _submit(stage: Stage, terminal: Terminal) -> None:
     _agents(stage)
     stage.push()  # its webhook never comes
-    which = f"--repository {REPOSITORY} --pr {stage.pull_request}"
-    terminal.type(f"agent-cancellation submit {which} --dry-run")
-    terminal.type(f'agent-cancellation submit {which}; echo "exit code $?"')
+    terminal.type(f"agent-cancellation submit --task {stage.task} --dry-run")
+    terminal.type(f'agent-cancellation submit --task {stage.task}; echo "exit code $?"')
 
 
 def _events(stage: Stage, terminal: Terminal) -> None:
