@@ -178,18 +178,23 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"agent-cancellation {command}" in capsys.readouterr().out
 
 
-def test_a_watch_in_json_is_a_line_each_time(
-    laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    laptop.workflow()
+def interrupted(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """Let a person interrupt a watch after so many looks."""
     looks: list[float] = []
 
     def interrupt(seconds: float) -> None:
         looks.append(seconds)
-        if len(looks) == 3:
+        if len(looks) == after:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", interrupt)
+
+
+def test_a_watch_in_json_is_a_line_each_time(
+    laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop.workflow()
+    interrupted(monkeypatch, after=3)
     assert main(["status", "--watch", "--json"]) == Exit.DONE
     assert [json.loads(line)[0]["state"] for line in capsys.readouterr().out.splitlines()] == ["pending"] * 3
 
@@ -198,14 +203,7 @@ def test_a_watch_without_a_terminal_is_one_plain_table_after_the_other(
     laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     laptop.workflow()
-    looks: list[float] = []
-
-    def interrupt(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(time, "sleep", interrupt)
+    interrupted(monkeypatch, after=2)
     assert main(["status", "--watch"]) == Exit.DONE
     shown = capsys.readouterr().out
     assert shown.count("REPOSITORY") == 2

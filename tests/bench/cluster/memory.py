@@ -34,10 +34,7 @@ class Peaks:
 
     def look(self) -> None:
         """Look at every container once."""
-        for root, name in (
-            (_CGROUPS / "memory" / CGROUP, "memory.max_usage_in_bytes"),
-            (_CGROUPS / CGROUP, "memory.peak"),
-        ):
+        for root, name in _PLACES:
             # Not glob: it fails on a folder that vanishes under it, as those of containers do.
             for place, _, files in os.walk(root):
                 folder = Path(place)
