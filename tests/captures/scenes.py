@@ -16,8 +16,11 @@ from tests.captures.terminal import Terminal
 from tests.cluster.installation import suspend
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.stage import REPOSITORY, Stage
+from tests.doubles.github import fail
 from tests.doubles.platform.client import MERGE_PATCH
 from tests.doubles.platform.runs import CLEO, REX, TESS
+
+_OURS = "app.kubernetes.io/managed-by=agent-cancellation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,24 @@ def _busy(stage: Stage, terminal: Terminal) -> None:
     stage.all_ended()
 
 
+def _retry(stage: Stage, terminal: Terminal) -> None:
+    _agents(stage)
+    stage.github.fault(fail(401), method="GET", path="/pulls$")
+    delivery = stage.push()
+    assert stage.deliver(delivery) == 200
+    name = stage.finished(delivery)["metadata"]["name"]
+    terminal.type(f"agent-cancellation explain {stage.task}")
+    terminal.type(f"argo retry -n {stage.home} {name} --wait")
+    terminal.type(f"agent-cancellation status {stage.task}")
+
+
+def _remove(stage: Stage, terminal: Terminal) -> None:
+    terminal.type("kubectl delete -k rendered | tail -n 3")
+    terminal.type(f"kubectl get leases,workflowtemplates,sensors -A -l {_OURS} | head -n 5")
+    terminal.type("kubectl apply -k rendered | tail -n 3")
+    suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=True)
+
+
 SCENES = (
     Scene(
         name="install",
@@ -163,5 +184,17 @@ SCENES = (
         title="What reconcile would do",
         told="Somebody broke a task's state document; nothing is written.",
         play=_reconcile,
+    ),
+    Scene(
+        name="retry",
+        title="Retried, after the token was mended",
+        told="GitHub refused the token: nothing was stopped. Once it is renewed, the same Workflow is retried.",
+        play=_retry,
+    ),
+    Scene(
+        name="remove",
+        title="Removed, and installed again",
+        told="What stays is the ledger, where a later installation goes on.",
+        play=_remove,
     ),
 )

@@ -7,6 +7,7 @@ on a command line; tmux and the shell end with the context.
 from __future__ import annotations
 
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 
 COLUMNS, LINES = 118, 200
 _DEADLINE_S = 240.0
-_READY = "ready"
+_READY, _PROMPT = "ready", "$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,13 @@ class Terminal:
         """
         self.tmux("send-keys", "-l", command)
         self.tmux("send-keys", "Enter")
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the shell's prompt is there: it says that it is about to draw it, not that it has."""
         self.tmux("wait-for", _READY)
+        while self.tmux("capture-pane", "-p").rstrip().rpartition("\n")[2] != _PROMPT:
+            time.sleep(0.02)
 
     def screen(self) -> str:
         """What is on the screen, with its colours as ANSI codes, without the prompt that waits at its end."""
@@ -64,7 +71,7 @@ def terminal(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Termin
         # A shell that is closed would still write it, into a folder that is about to go.
         "HISTFILE": "/dev/null",
         "LANG": "C.UTF-8",
-        "PS1": "$ ",
+        "PS1": f"{_PROMPT} ",
         "PROMPT_COMMAND": f"tmux wait-for -S {_READY}",
         "TERM": "xterm-256color",
     }
@@ -72,7 +79,7 @@ def terminal(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Termin
     shell = ["bash", "--norc", "--noprofile"]
     opened.tmux("new-session", "-d", "-x", str(COLUMNS), "-y", str(LINES), *shell)
     try:
-        opened.tmux("wait-for", _READY)
+        opened.ready()
         yield opened
     finally:
         opened.tmux("kill-server")
