@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from steps.errors import Exit
-from steps.github import GitHub
 from steps.record import Labels, Phase
+from tests.crashes import Crash, crash_at_github, raise_crash
 from tests.doubles.clock import ManualClock
 from tests.doubles.github import GitHub as GitHubDouble
 from tests.doubles.github import serve
@@ -21,10 +21,6 @@ from tests.scene import DEFAULTS, NEW, OLD, REPOSITORY, TOKEN, Scene, Workflow
 
 AGENTS = DEFAULTS.namespaces.agents
 STATE = {"status": "InProgress", "unknown": [1, {"kept": True}]}
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it runs any more, no clean-up either."""
 
 
 @contextmanager
@@ -84,10 +80,6 @@ def crashing(run: Callable[[], object]) -> bool:
     return False
 
 
-def raise_crash(_: object = None) -> None:
-    raise Crash
-
-
 def count_calls() -> tuple[int, int]:
     with a_task() as (scene, workflow, kept):
         assert scene.play(workflow) is Exit.DONE
@@ -115,19 +107,8 @@ def test_a_crash_at_any_call_is_finished_by_a_retry(call: int, moment: str) -> N
 def test_a_crash_at_any_call_to_github_is_finished_by_a_retry(
     monkeypatch: pytest.MonkeyPatch, call: int, moment: str
 ) -> None:
-    real, seen = GitHub._ask, iter(range(1, 1000))
-
-    def ask(self: GitHub, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - passed on
-        now = next(seen)
-        if (now, moment) == (call, "before"):
-            raise Crash
-        answer = real(self, *arguments, **more)
-        if (now, moment) == (call, "after"):
-            raise Crash
-        return answer
-
     with a_task() as (scene, workflow, kept):
-        monkeypatch.setattr(GitHub, "_ask", ask)
+        crash_at_github(monkeypatch, call=call, moment=moment)
         assert crashing(lambda: scene.attempt(workflow, pod="crashed"))
         scene.end_pod("crashed", phase="Failed")
         assert scene.play(workflow) is Exit.DONE

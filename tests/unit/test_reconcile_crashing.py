@@ -12,24 +12,16 @@ from steps import tries
 from steps.errors import StepError
 from steps.events import Reason
 from steps.findings import Kind
-from steps.github import GitHub
 from steps.hold import RECORD
 from steps.plan import Action
 from steps.record import Phase, Record, parse
 from steps.state import EPOCH
+from tests.crashes import Crash, crash_at_github, raise_crash
 from tests.doubles.kubernetes import Fault
 from tests.scene import Scene
 from tests.trouble import AGENTS, HOME, LOST, ORPHANED, STALE, STRAY, STUCK, UNREADABLE, a_world, name_of
 
 CANNOT_BE_MENDED = {Kind.CORRUPT_STATE, Kind.UNREADABLE_RECORD}
-
-
-class Crash(BaseException):
-    """The process is gone: nothing of it runs any more, no clean-up either."""
-
-
-def raise_crash(_: object = None) -> None:
-    raise Crash
 
 
 def records(scene: Scene) -> dict[str, Record]:
@@ -124,19 +116,8 @@ def test_a_bad_answer_to_any_call_is_made_good_by_later_passes(call: int, answer
 def test_a_pass_that_crashes_at_any_call_to_github_is_finished_by_later_ones(
     monkeypatch: pytest.MonkeyPatch, call: int, moment: str
 ) -> None:
-    real, seen = GitHub._ask, iter(range(1, 1000))
-
-    def ask(self: GitHub, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - passed on
-        now = next(seen)
-        if (now, moment) == (call, "before"):
-            raise Crash
-        answer = real(self, *arguments, **more)
-        if (now, moment) == (call, "after"):
-            raise Crash
-        return answer
-
     with a_world() as (scene, kept):
-        monkeypatch.setattr(GitHub, "_ask", ask)
+        crash_at_github(monkeypatch, call=call, moment=moment)
         interrupted_pass(scene)
         finish(scene)
         check(scene, kept)
