@@ -98,7 +98,7 @@ class Story:
         at = 0.0
         for number in range(1, self.random.randint(2, 4) + 1):
             at += self.random.choice([0.3, 1.5, 5, 20, 60])
-            self.turns.spawn(f"push-{number}", partial(self._push, number), after_s=at)
+            self.turns.spawn(f"push-{number}", self._push, after_s=at)
         for number in range(self.random.randint(0, 3)):
             after_s = self.random.uniform(0, at + 100)
             self.turns.spawn(f"reconcile-{number}", partial(self.argo.reconcile, f"sweep-{number}"), after_s=after_s)
@@ -108,11 +108,12 @@ class Story:
         self.turns.spawn("person", self._person, after_s=self.random.uniform(0, at + 20))
         self.turns.run()
 
-    def _push(self, number: int) -> None:
+    def _push(self) -> None:
         """GitHub takes a push; its webhook comes late, twice, out of order, or never."""
+        # Numbered as they come: of two that are due at once, either may be the first.
+        number = len(self.pushes) + 1
         sha = f"{number:040x}"
-        if number > len(self.pushes):
-            self.scene.github.push(BRANCH, sha)
+        self.scene.github.push(BRANCH, sha)
         pushed_at = self.scene.clock.now().replace(microsecond=0)
         self.pushes.append((sha, pushed_at))
         for copy in range(self.random.choice([0, 1, 1, 1, 1, 1, 2, 2])):
