@@ -126,9 +126,10 @@ ENTRY = Entry(
     name="burst",
     title="25 pushes at once",
     includes=(
-        "As above, once; 10 cancellations may run at once. Delivered one after the other, to tasks with one agent "
-        "at work each. What limits 25 tasks is the start of 25 pods on one node with two processors; what limits one "
-        "task is Argo, which needs ten seconds to notice that a Workflow has ended."
+        "As above, each once. Delivered one right after the other, to tasks with one agent at work each. `10 at once` "
+        "is how it is installed: the semaphore lets ten run at once, and Argo's controller sends 20 requests a second. "
+        "What is left with 25 at once and `--qps 100` is the start of 25 pods on one node with two processors; what "
+        "limits one task is Argo, which needs ten seconds to notice that a Workflow has ended."
     ),
     measure=measure,
 )
