@@ -41,7 +41,7 @@ def lease_name(*, repository: Repository, task: TaskId) -> str:
     GitHub does not tell repositories apart by case, so neither does the name.
     """
     key = f"{repository.lower()}#{task}"
-    slug = _UNSAFE.sub("-", repository.lower()).strip("-")[:60].strip("-")
+    slug = _UNSAFE.sub("-", repository.lower())[:60].strip("-")
     return f"cancel-{slug}-task-{task}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 

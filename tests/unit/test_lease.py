@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import time
@@ -65,7 +66,9 @@ def test_1_a_lease_written_by_hand_does_not_hold_for_ever(scene: Scene, spec: di
     held(scene, scene.workflow(), pod="first")
     name = scene.lease()["metadata"]["name"]
     scene.api.patch("leases", name, {"spec": spec}, namespace=DEFAULTS.namespaces.workflows)
+    began = scene.clock.monotonic()
     assert held(scene, scene.workflow(), pod="second").epoch == 2
+    assert scene.clock.monotonic() - began < 2 * DEFAULTS.lease.duration_s + 3
 
 
 def test_2_a_holder_that_was_paused_cannot_release_its_successors_lease(scene: Scene) -> None:
@@ -86,6 +89,16 @@ def test_3_the_epoch_survives_release_because_the_lease_is_never_deleted(scene: 
         hold.release(RECORD)
     assert epochs == [1, 2, 3]
     assert not [call for call in scene.api.calls if call.method == "DELETE"]
+
+
+def test_3_a_lease_that_was_let_go_of_is_taken_at_once_and_nobodys_pod_is_asked_for(scene: Scene) -> None:
+    held(scene, scene.workflow(), pod="first").release(RECORD)
+    lease = scene.context(scene.workflow(), pod="second").lease()
+    scene.api.calls.clear()
+    began = scene.clock.monotonic()
+    assert lease.acquire(take) is not None
+    assert scene.clock.monotonic() == began
+    assert [call.method for call in scene.api.calls] == ["GET", "PUT"]
 
 
 def test_4_a_renewal_whose_answer_was_lost_is_neither_a_false_loss_nor_a_false_hold(scene: Scene) -> None:
@@ -180,8 +193,24 @@ def test_8_a_pod_of_the_same_name_is_not_the_same_holder(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("passed_s", "jump_s", "left_s", "writes"),
-    [(2, 0, 18, 0), (9.5, 0, 10.5, 0), (11, 0, 20, 1), (2, -3600, 20, 1), (2, 3600, 20, 1)],
-    ids=["just renewed", "nearly time to renew", "time to renew", "clock set back", "clock set forward"],
+    [
+        (0, 0, 20, 0),
+        (2, 0, 18, 0),
+        (9.5, 0, 10.5, 0),
+        (10, 0, 20, 1),
+        (11, 0, 20, 1),
+        (2, -3600, 20, 1),
+        (2, 3600, 20, 1),
+    ],
+    ids=[
+        "renewed this moment",
+        "just renewed",
+        "nearly time to renew",
+        "time to renew",
+        "past the time to renew",
+        "clock set back",
+        "clock set forward",
+    ],
 )
 def test_8_the_second_container_goes_on_with_what_is_left_of_the_hold(
     scene: Scene, passed_s: float, jump_s: float, left_s: float, writes: int
@@ -218,6 +247,20 @@ def test_9_each_task_has_a_lease_of_its_own_with_a_name_that_is_safe() -> None:
     assert lease_name(repository=Repository("O/R"), task=TaskId("7")) == lease_name(
         repository=Repository("o/r"), task=TaskId("7")
     )
+
+
+@pytest.mark.parametrize(
+    ("repository", "name"),
+    [
+        ("5DLabs/CTO", "cancel-5dlabs-cto-task-7-"),
+        ("o/_r.x_", "cancel-o-r-x-task-7-"),
+        ("o" * 39 + "/" + "r" * 19 + "-x", "cancel-" + "o" * 39 + "-" + "r" * 19 + "-task-7-"),
+        ("o" * 39 + "/" + "r" * 40, "cancel-" + "o" * 39 + "-" + "r" * 20 + "-task-7-"),
+    ],
+)
+def test_9_the_name_is_the_one_that_an_earlier_version_gave(repository: str, name: str) -> None:
+    digest = hashlib.sha256(f"{repository.lower()}#7".encode()).hexdigest()[:10]
+    assert lease_name(repository=Repository(repository), task=TaskId("7")) == name + digest
 
 
 def test_10_a_step_that_is_terminated_leaves_a_failed_record_and_a_free_lease(scene: Scene) -> None:

@@ -1,0 +1,30 @@
+"""Which modules are mutated, and which tests have to notice.
+
+Guarantees: only tests that take seconds, since a mutant that survives costs all of them. A test that is slow, like a
+crash at any call or a simulated story, would notice more; that it is not needed is the stronger statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "decisions": ("decisions",),
+        "lease": ("lease", "relay", "whole_push"),
+        "hold": ("lease", "relay", "whole_push", "audit"),
+        "claim": ("decisions", "waiting", "whole_push"),
+        "labels": ("whole_push", "audit"),
+        "waiting": ("waiting",),
+        "findings": ("findings",),
+        "look": ("findings", "reconcile"),
+        "plan": ("findings", "reconcile"),
+        "tries": ("findings", "reconcile"),
+        "retention": ("findings", "reconcile"),
+        "reconcile": ("reconcile", "reconciling_by_hand"),
+        "breaker": ("breaker",),
+        "circuit": ("breaker",),
+        "state": ("state", "whole_push"),
+    }
+)
