@@ -66,7 +66,7 @@ def render(
     """The Lease to write: what we own is set, whatever others put on it stays.
 
     Args:
-        body: The Lease as read, or a bare name and namespace.
+        body: The Lease as read, or a bare name.
         record: The ledger to write.
         holder: holderIdentity; empty releases.
         epoch: leaseTransitions.

@@ -185,7 +185,7 @@ class TaskLease:
         """One attempt to take a free Lease; None if somebody else was faster."""
         epoch = (snapshot.epoch if snapshot else 0) + 1
         body = render(
-            snapshot.body if snapshot else {"metadata": {"name": self._name, "namespace": self._namespace}},
+            snapshot.body if snapshot else {"metadata": {"name": self._name}},
             record=record,
             holder=self._me,
             epoch=epoch,

@@ -12,7 +12,7 @@ from types import MappingProxyType
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "decisions": ("decisions",),
-        "lease": ("lease", "relay", "whole_push"),
+        "lease": ("lease", "relay", "whole_push", "audit"),
         "hold": ("lease", "relay", "whole_push", "audit"),
         "claim": ("decisions", "waiting", "whole_push"),
         "labels": ("whole_push", "audit"),

@@ -14,7 +14,7 @@ import pytest
 
 from steps import state
 from steps.audit import Audit
-from steps.clock import SystemClock
+from steps.clock import SystemClock, micro_stamp
 from steps.context import Context
 from steps.errors import Exit, FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
 from steps.failure import failing
@@ -75,10 +75,38 @@ def test_2_a_holder_that_was_paused_cannot_release_its_successors_lease(scene: S
     paused = held(scene, scene.workflow(), pod="first")
     scene.end_pod("first", phase="Failed")
     successor = held(scene, scene.workflow(), pod="second")
-    with pytest.raises(LockLostError):
+    with pytest.raises(LockLostError, match=r"^the Lease is held by .*/second in epoch 2$"):
         paused.release(RECORD)
     assert "second" in holder_of(scene)
     successor.write(RECORD)
+    with pytest.raises(LockLostError, match=r"^the Lease is held by .*/second in epoch 2$"):
+        paused.check()
+
+
+def test_2_a_holder_that_was_paused_is_told_if_its_successor_has_let_go_already(scene: Scene) -> None:
+    paused = held(scene, scene.workflow(), pod="first")
+    scene.end_pod("first", phase="Failed")
+    held(scene, scene.workflow(), pod="second").release(RECORD)
+    with pytest.raises(LockLostError, match=r"^the Lease is held by nobody in epoch 2$"):
+        paused.write(RECORD)
+
+
+def test_2_a_holder_whose_lease_was_deleted_is_told_and_makes_none_anew(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.delete("leases", scene.lease()["metadata"]["name"], namespace=DEFAULTS.namespaces.workflows)
+    with pytest.raises(LockLostError, match=r"^Lease cancel-5dlabs-cto-task-7-\w+ was deleted while it was held$"):
+        hold.write(RECORD)
+    assert scene.api.list("leases", namespace=DEFAULTS.namespaces.workflows) == []
+
+
+def test_2_a_holder_whose_lease_is_not_found_asks_no_more(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", status=404, reason="NotFound"))
+    scene.api.calls.clear()
+    for _ in range(2):
+        with pytest.raises(LockLostError, match=r"^the Lease was deleted while it was held$"):
+            hold.write(RECORD)
+    assert len(scene.api.calls) == 1
 
 
 def test_3_the_epoch_survives_release_because_the_lease_is_never_deleted(scene: Scene) -> None:
@@ -108,6 +136,42 @@ def test_4_a_renewal_whose_answer_was_lost_is_neither_a_false_loss_nor_a_false_h
     hold.keep()
     hold.check()
     scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="request"))
+    hold.write(RECORD.with_error("kept"))
+    assert scene.record().errors == ("kept",)
+
+
+@pytest.mark.parametrize("what", [Hold.write, Hold.release], ids=["a write", "a release"])
+def test_4_what_was_done_and_its_answer_lost_is_not_done_again(
+    scene: Scene, what: Callable[[Hold, Record], None]
+) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.calls.clear()
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
+    what(hold, RECORD.with_error("kept"))
+    assert [call.method for call in scene.api.calls] == ["PUT", "GET"]
+    assert scene.record().errors == ("kept",)
+    assert bool(holder_of(scene)) == (what is Hold.write)
+
+
+@pytest.mark.parametrize(("lost", "arrives"), [(4, True), (5, False)])
+def test_4_a_write_that_gets_lost_is_sent_five_times(scene: Scene, *, lost: int, arrives: bool) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.calls.clear()
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="request", times=lost))
+    if arrives:
+        hold.write(RECORD.with_error("kept"))
+        assert scene.record().errors == ("kept",)
+    else:
+        with pytest.raises(UnavailableError):
+            hold.write(RECORD.with_error("kept"))
+    assert sum(call.method == "PUT" for call in scene.api.calls) == 5
+
+
+def test_4_a_record_that_a_person_deletes_is_written_again(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    lease = scene.lease()
+    del lease["metadata"]["annotations"]
+    scene.api.update(lease)
     hold.write(RECORD.with_error("kept"))
     assert scene.record().errors == ("kept",)
 
@@ -296,9 +360,46 @@ def test_a_waiter_gives_up_with_the_retryable_exit_code(scene: Scene) -> None:
     busy = held(scene, scene.workflow(), pod="first")
     scene.clock.every(busy.keep)
     context = scene.context(scene.workflow(), pod="second")
-    with pytest.raises(LockBusyError) as caught:
+    with pytest.raises(LockBusyError, match="/first: try again when it is released") as caught:
         context.lease().acquire(take)
     assert caught.value.exit is Exit.TRY_AGAIN
+
+
+@pytest.mark.parametrize(("drawn", "pause_s"), [(0.0, 1.0), (0.5, 1.1), (1.0, 1.2)])
+def test_a_waiter_looks_every_second_and_up_to_a_fifth_later_lest_all_come_at_once(
+    scene: Scene, drawn: float, pause_s: float
+) -> None:
+    held(scene, scene.workflow(), pod="first")
+    rules = replace(scene.settings, lease=replace(scene.settings.lease, retry_every_s=1))
+    context = scene.context_without_pod(scene.workflow(), random=lambda: drawn)
+    assert replace(context, settings=rules).lease().acquire(take) is not None
+    looks = [call.at for call in scene.api.calls if call.method == "GET" and "/leases/" in call.path]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(looks[1:])]
+    assert gaps == [pytest.approx(pause_s)] * len(gaps)
+    assert len(gaps) > 20
+
+
+def test_the_lease_says_since_when_it_is_held(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    began = scene.lease()["spec"]["acquireTime"]
+    assert began == micro_stamp(scene.clock.now())
+    scene.later(1)
+    hold.write(RECORD)
+    assert scene.lease()["spec"]["acquireTime"] == began
+    hold.release(RECORD)
+    held(scene, scene.workflow(), pod="second")
+    assert scene.lease()["spec"]["acquireTime"] == micro_stamp(scene.clock.now())
+
+
+def test_what_stands_beside_the_record_is_there_at_once_and_on_the_lease_from_the_next_write_on(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    assert hold.annotation("example.com/note") == ""
+    hold.annotate("example.com/note", "a")
+    assert hold.annotation("example.com/note") == "a"
+    assert "example.com/note" not in scene.lease()["metadata"]["annotations"]
+    hold.release(RECORD)
+    again = held(scene, scene.workflow(), pod="second")
+    assert again.annotation("example.com/note") == "a"
 
 
 def test_others_labels_and_annotations_on_the_lease_survive(scene: Scene) -> None:
