@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import threading
@@ -18,13 +19,15 @@ from steps.clock import SystemClock, micro_stamp
 from steps.context import Context
 from steps.errors import Exit, FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
 from steps.failure import failing
-from steps.hold import Hold
+from steps.hold import Hold, render, repository_label
 from steps.holder import Holder
 from steps.kube import Kube
-from steps.lease import TaskLease, lease_name
+from steps.lease import Snapshot, TaskLease, lease_name, snapshot_of
 from steps.log import Log
 from steps.push import Repository, TaskId
 from steps.record import Phase, Record, parse
+from steps.why import Cause, Why
+from tests.doubles.clock import START
 from tests.doubles.kubernetes import ApiServer, Fault
 from tests.scene import DEFAULTS, InProcess, Scene, Workflow
 from tests.unit.test_decisions import record
@@ -69,6 +72,26 @@ def test_1_a_lease_written_by_hand_does_not_hold_for_ever(scene: Scene, spec: di
     began = scene.clock.monotonic()
     assert held(scene, scene.workflow(), pod="second").epoch == 2
     assert scene.clock.monotonic() - began < 2 * DEFAULTS.lease.duration_s + 3
+
+
+def test_1_a_holder_that_gave_itself_longer_is_given_that(scene: Scene) -> None:
+    held(scene, scene.workflow(), pod="first")
+    name, own_s = scene.lease()["metadata"]["name"], round(DEFAULTS.lease.duration_s) + 15
+    longer = {"spec": {"leaseDurationSeconds": own_s}}
+    scene.api.patch("leases", name, longer, namespace=DEFAULTS.namespaces.workflows)
+    began = scene.clock.monotonic()
+    held(scene, scene.workflow(), pod="second")
+    assert own_s <= scene.clock.monotonic() - began < own_s + 3
+
+
+def test_1_a_lease_that_says_nothing_is_free_and_of_no_epoch(scene: Scene) -> None:
+    bare = {"metadata": {"name": "l"}}
+    assert snapshot_of(bare) == Snapshot(body=bare, holder="", epoch=0, renewed_at="", duration_s=None)
+    held(scene, scene.workflow(), pod="first")
+    lease = scene.lease()
+    del lease["spec"]
+    scene.api.update(lease)
+    assert held(scene, scene.workflow(), pod="second").epoch == 1
 
 
 def test_2_a_holder_that_was_paused_cannot_release_its_successors_lease(scene: Scene) -> None:
@@ -190,7 +213,7 @@ def test_5_work_stops_at_the_renew_deadline_when_renewals_fail(scene: Scene) -> 
     with pytest.raises((LockLostError, UnavailableError)):
         hold.keep()
     scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - DEFAULTS.lease.renew_every_s)
-    with pytest.raises(LockLostError):
+    with pytest.raises(LockLostError, match=r"^the hold of epoch 1 was not renewed within 20 s$"):
         hold.check()
 
 
@@ -400,6 +423,43 @@ def test_what_stands_beside_the_record_is_there_at_once_and_on_the_lease_from_th
     hold.release(RECORD)
     again = held(scene, scene.workflow(), pod="second")
     assert again.annotation("example.com/note") == "a"
+
+
+@pytest.mark.parametrize(("duration_s", "written"), [(30.0, 30), (1.4, 1), (0.2, 1)])
+def test_the_lease_says_for_how_long_it_is_held_in_whole_seconds_of_which_kubernetes_wants_one(
+    duration_s: float, written: int
+) -> None:
+    given = {"record": RECORD, "holder": "w/u/p", "epoch": 3, "now": START}
+    lease = render({"metadata": {"name": "l"}}, duration_s=duration_s, **given)  # type: ignore[arg-type]
+    assert lease["spec"] == {
+        "holderIdentity": "w/u/p",
+        "leaseDurationSeconds": written,
+        "leaseTransitions": 3,
+        "renewTime": micro_stamp(START),
+    }
+
+
+def test_what_was_read_is_not_changed_before_it_is_written() -> None:
+    read = {"metadata": {"name": "l", "labels": {"team": "a"}}, "spec": {"holderIdentity": "w/u/p"}}
+    before = copy.deepcopy(read)
+    render(read, record=RECORD, holder="", epoch=1, duration_s=30, now=START)
+    assert read == before
+
+
+@pytest.mark.parametrize(
+    ("repository", "label"),
+    [("5DLabs/CTO", "5dlabs.cto"), ("o/.r_", "o..r"), (f"{'o' * 39}/{'r' * 100}", f"{'o' * 39}.{'r' * 23}")],
+)
+def test_a_repository_is_a_label_that_kubernetes_takes(repository: str, label: str) -> None:
+    assert repository_label(repository) == label
+
+
+def test_a_write_says_under_which_epoch_and_no_more_than_was_said(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    (acquired,) = [line for line in scene.events() if line["event"] == "audit"]
+    assert acquired["epoch"] == 1
+    assert hold.why(Cause.STATE) == Why(cause=Cause.STATE, epoch=1)
+    assert hold.why(Cause.STATE, "why") == Why(cause=Cause.STATE, epoch=1, detail="why")
 
 
 def test_others_labels_and_annotations_on_the_lease_survive(scene: Scene) -> None:
