@@ -89,6 +89,8 @@ def _configuration(module: str) -> str:
         "also_copy": [name for name in (*_NEEDED, *_FILES) if name not in ("steps", "tests", "pyproject.toml")],
         "pytest_add_cli_args_test_selection": [f"tests/unit/test_{name}.py" for name in TARGETS[module]],
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "--hypothesis-seed=0"],
+        # A line that does nothing but log: its words are for people.
+        "do_not_mutate_patterns": [r"^\s*(context|sweep|self)\._?log\.(info|warning|error)\(.*\)$"],
         # Its own scaffolding needs ignores that are not always used.
         "type_check_command": ["mypy", "steps", "--output", "json", "--no-warn-unused-ignores"],
     }

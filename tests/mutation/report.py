@@ -23,7 +23,7 @@ A test that passes proves little if it would pass with a bug, too. So small bugs
 at a time: a comparison turned round, a condition left out, an argument dropped, a text changed. For each of these
 *mutants* either a test fails, or mypy refuses it as `make check` would, or the tests no longer come to an end; or it is
 in [the list of survivors](../tests/mutation/survivors.toml) with a reason. `make mutants` fails on a survivor without a
-reason, and on a reason without a survivor.
+reason, and on a reason without a survivor. Lines that do nothing but log are left alone: their words are for people.
 
 Only the fast tests of a module are asked (`tests/mutation/targets.py`). Bugs of another size, like an epoch that is not
 raised or labels that move before the proof, are planted in the simulated stories (`tests/simulation/plants.py`).

@@ -142,6 +142,16 @@ def test_one_that_is_malformed_is_left_to_say_so_itself(scene: Scene) -> None:
     assert phase(scene, older) == "Pending"
 
 
+def test_one_of_which_not_all_is_said_is_left_to_itself(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    said = [{"name": name, "value": value} for name, value in parameters(older.push).items() if name != "requested-by"]
+    elsewhere = {"name": "requested-by", "valueFrom": {"configMapKeyRef": {"name": "any", "key": "any"}}}
+    arguments = {"parameters": [*said, elsewhere]}
+    scene.api.patch("workflows", older.name, {"spec": {"arguments": arguments}}, namespace=HOME)
+    play_newest(scene)
+    assert phase(scene, older) == "Pending"
+
+
 def test_nobody_ends_itself_even_if_argos_label_lags(scene: Scene) -> None:
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow()
