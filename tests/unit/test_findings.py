@@ -256,6 +256,110 @@ def test_what_a_state_document_tells(given_: dict[str, Any], ledgers: tuple[Ledg
     assert kinds(documents=(document(**given_),), ledgers=ledgers) == expected
 
 
+LEFT = replace(DONE, labels=Labels.HEAD_MOVED, left_to="c" * 40)
+LOST = push(sha="n", at=ago(500))
+
+
+@pytest.mark.parametrize(
+    ("survey", "expected"),
+    [
+        (
+            {"ledgers": (ledger(record=replace(FAILED, errors=("first", "last: reason"))),)},
+            (Kind.FAILED, FAILED.push, "failed, and no Workflow goes on: last: reason", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=FAILED),)},
+            (Kind.FAILED, FAILED.push, "failed, and no Workflow goes on: no reason given", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=IN_PROGRESS),)},
+            (Kind.STUCK, DONE.push, f"in progress since {ago(1000).isoformat()}, and nobody is at work", ""),
+        ),
+        (
+            {"ledgers": (ledger(),), "runs": (run(),)},
+            (Kind.LIVE_STALE, DONE.push, "completed, but still at work: run-5DLabs-Tess", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=replace(DONE, labels=Labels.UNREADABLE)),)},
+            (Kind.HALF_MOVED, DONE.push, "GitHub could not be read: labels stayed", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=LEFT),)},
+            (
+                Kind.HALF_MOVED,
+                replace(DONE.push, sha=Sha("c" * 40)),
+                "labels were left to cccccccccccc, whose push never came",
+                "",
+            ),
+        ),
+        (
+            {"ledgers": (ledger(holder=HOLDER),)},
+            (Kind.ORPHANED_LOCK, None, f"held by {HOLDER}, which is gone", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=None, problem="not: read: delete it"),)},
+            (Kind.UNREADABLE_RECORD, None, "not: read: delete it", "delete it"),
+        ),
+        (
+            {"ledgers": (ledger(renewed_at=ago(-60)),)},
+            (
+                Kind.WRONG_CLOCK,
+                None,
+                f"last renewed in the future, at {ago(-60)}",
+                "set the clock of the node that ran the task's last pod",
+            ),
+        ),
+        (
+            {"pushes": (LOST,), "runs": (run(),)},
+            (
+                Kind.LOST_PUSH,
+                LOST,
+                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(flag=True),)},
+            (
+                Kind.STRAY_FLAG,
+                None,
+                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(corrupt=True),)},
+            (
+                Kind.CORRUPT_STATE,
+                None,
+                "the document in ConfigMap task-7-state is not a JSON object",
+                "correct it by hand; a copy stands in the quarantine key beside it",
+            ),
+        ),
+    ],
+    ids=lambda given: str(given[0]) if isinstance(given, tuple) else "",
+)
+def test_a_finding_says_what_was_seen_what_to_submit_and_what_a_person_can_do(
+    survey: dict[str, Any], expected: tuple[Kind, Push | None, str, str]
+) -> None:
+    (found,) = find(Survey(now=NOW, **survey), settings=DEFAULTS)
+    assert (found.kind, found.push, found.detail, found.advice) == expected
+    assert found.task == "7"
+    assert found.repository == (OWN if found.push or (found.ledger and found.ledger.record) else "")
+    assert found.ledger == next(iter(survey.get("ledgers", ())), None)
+    assert found.document == next(iter(survey.get("documents", ())), None)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(2, "r, r"), (3, "r, r, r"), (4, "r, r, r and 1 more"), (9, "r, r, r and 6 more")]
+)
+def test_of_many_runs_three_are_named(count: int, told: str) -> None:
+    task, one = run()
+    survey = Survey(now=NOW, ledgers=(ledger(),), runs=((task, replace(one, name="r")),) * count)
+    (found,) = find(survey, settings=DEFAULTS)
+    assert found.detail == f"completed, but still at work: {told}"
+
+
 @pytest.mark.parametrize(
     ("name", "task"),
     [
