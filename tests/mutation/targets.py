@@ -20,7 +20,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "findings": ("findings",),
         "look": ("findings",),
         "plan": ("plan", "findings"),
-        "tries": ("findings", "reconcile"),
+        "tries": ("tries", "plan"),
         "retention": ("findings", "reconcile"),
         "reconcile": ("reconcile", "reconciling_by_hand"),
         "breaker": ("breaker",),
