@@ -245,6 +245,8 @@ def test_a_push_is_given_time_to_come_and_a_workflow_to_work() -> None:
         ({"flag": True}, (ledger(),), [Kind.STRAY_FLAG]),
         ({"flag": True, "updated_at": None}, (), [Kind.STRAY_FLAG]),
         ({"flag": True, "updated_at": ago(299)}, (), []),
+        ({"flag": True, "updated_at": ago(300)}, (), [Kind.STRAY_FLAG]),
+        ({"flag": True}, (ledger(holder="someone//", renewed_at=ago(1)),), []),
         ({"flag": True}, (ledger(record=FAILED),), [Kind.FAILED]),
         ({"flag": True}, (ledger(record=IN_PROGRESS, holder="someone//", renewed_at=ago(1)),), []),
         ({"flag": True}, (ledger(record=None, problem="wrong: x"),), [Kind.UNREADABLE_RECORD]),
@@ -256,6 +258,27 @@ def test_what_a_state_document_tells(given_: dict[str, Any], ledgers: tuple[Ledg
     assert kinds(documents=(document(**given_),), ledgers=ledgers) == expected
 
 
+def test_a_flag_is_left_to_the_workflow_that_will_come_and_to_the_one_that_is_there() -> None:
+    flagged = {"documents": (document(flag=True),), "ledgers": (ledger(),)}
+    assert kinds(**flagged, runs=(run(),)) == [Kind.LIVE_STALE]
+    assert kinds(**flagged, busy=frozenset({("7", "other.repository")})) == []
+    assert kinds(**flagged, busy=frozenset({("8", "")})) == [Kind.STRAY_FLAG]
+
+
+def test_a_push_that_is_not_lost_hides_none_that_is() -> None:
+    dealt_with, unreadable = push("8", sha="n", at=ago(500)), push("9", sha="n", at=ago(500))
+    found = find(
+        Survey(
+            now=NOW,
+            pushes=(dealt_with, unreadable, push(sha="n", at=ago(500))),
+            runs=(run(), run("9")),
+            ledgers=(ledger("9", record=None, problem="wrong: x"),),
+        ),
+        settings=DEFAULTS,
+    )
+    assert [(each.kind, each.task) for each in found] == [(Kind.LOST_PUSH, "7"), (Kind.UNREADABLE_RECORD, "9")]
+
+
 LEFT = replace(DONE, labels=Labels.HEAD_MOVED, left_to="c" * 40)
 LOST = push(sha="n", at=ago(500))
 
@@ -264,7 +287,7 @@ LOST = push(sha="n", at=ago(500))
     ("survey", "expected"),
     [
         (
-            {"ledgers": (ledger(record=replace(FAILED, errors=("first", "last: reason"))),)},
+            {"ledgers": (ledger(record=replace(FAILED, errors=("first", "second", "last: reason"))),)},
             (Kind.FAILED, FAILED.push, "failed, and no Workflow goes on: last: reason", ""),
         ),
         (
@@ -320,6 +343,24 @@ LOST = push(sha="n", at=ago(500))
         ),
         (
             {"documents": (document(flag=True),)},
+            (
+                Kind.STRAY_FLAG,
+                None,
+                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "",
+            ),
+        ),
+        (
+            {"pushes": (LOST,), "runs": (run(created_at=ago(600)),), "ledgers": (ledger(),)},
+            (
+                Kind.LOST_PUSH,
+                LOST,
+                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(flag=True),), "ledgers": (ledger(epoch=5), ledger(record=None, epoch=4))},
             (
                 Kind.STRAY_FLAG,
                 None,
