@@ -30,6 +30,9 @@ _SKIPPED = shutil.ignore_patterns("__pycache__", ".*", "node_modules")
 # mutmut's exit codes, of pytest and its own.
 _KILLED, _TYPES, _TIMEOUT = {1, 3}, {37}, {24, -24, 36, 152, 255}
 
+# What mypy says of mutmut's scaffolding, which repeats each method for each of its mutants.
+_SCAFFOLDING = ("--no-warn-unused-ignores", "--disable-error-code", "no-redef")
+
 
 class MutationError(Exception):
     """mutmut could not do its work."""
@@ -91,8 +94,7 @@ def _configuration(module: str) -> str:
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "--hypothesis-seed=0"],
         # A line that does nothing but log: its words are for people.
         "do_not_mutate_patterns": [r"^\s*(context|sweep|self)\._?log\.(info|warning|error)\(.*\)$"],
-        # Its own scaffolding needs ignores that are not always used.
-        "type_check_command": ["mypy", "steps", "--output", "json", "--no-warn-unused-ignores"],
+        "type_check_command": ["mypy", "steps", "--output", "json", *_SCAFFOLDING],
     }
     return "\n[tool.mutmut]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
 

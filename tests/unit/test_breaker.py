@@ -112,6 +112,20 @@ def test_the_budget_is_spent_when_more_than_that_were_tried_again_and_all_is_clo
     assert circuit.may_retry(ahead, now=NOW, rules=RULES), "a window in the future was opened by a clock that is wrong"
 
 
+def test_what_nobody_needs_to_know_is_not_written_down() -> None:
+    assert circuit.dump(Circuit()) == "{}"
+    assert json.loads(circuit.dump(Circuit(failures=1, failed_at=NOW))) == {
+        "failures": 1,
+        "failed_at": "2026-03-01T12:00:00Z",
+    }
+
+
+def test_it_is_open_to_the_last_moment() -> None:
+    opened = Circuit(failures=5, open_until=later(0.5))
+    assert circuit.open_s(opened, now=NOW, rules=RULES) == 0.5
+    assert circuit.open_s(opened, now=later(0.5), rules=RULES) == 0
+
+
 def test_of_two_waits_that_were_asked_for_the_longest_counts() -> None:
     for waits in ((50, 10), (10, 50)):
         limited = Circuit()
@@ -276,6 +290,34 @@ def test_it_is_changed_in_five_attempts_or_not_at_all(scene: Scene) -> None:
     assert scene.breakers().github.failed()
     assert asked_for_breaker(scene) == ["GET", "PUT"] * 5
     assert stored(scene).failures == 1
+
+
+def test_a_pod_that_was_refused_is_refused_again_though_it_started_when_all_was_well(scene: Scene) -> None:
+    breaker = scene.breakers().github
+    for _ in range(RULES.failures):
+        breaker.failed()
+    for _ in range(2):
+        with pytest.raises(BreakerOpenError):
+            breaker.enter()
+        assert not breaker.is_closed
+
+
+def test_an_open_one_that_cannot_be_read_any_more_stops_nobody_and_costs_no_time(scene: Scene) -> None:
+    for _ in range(RULES.failures):
+        scene.breakers().github.failed()
+    breakers = scene.breakers()
+    scene.api.delete("configmaps", RULES.config_map, namespace=HOME)
+    assert breakers.github.enter() == 0
+    breakers.github.check(patience_s=0)
+
+
+def test_the_log_tells_once_that_it_opened_and_once_that_it_closed(scene: Scene) -> None:
+    breaker = scene.breakers().github
+    for _ in range(RULES.failures):
+        breaker.failed()
+    breaker.succeeded()
+    told = [line for line in scene.events() if line["event"].startswith("breaker")]
+    assert [line["event"] for line in told] == ["breaker open", "breaker closed"]
 
 
 def test_each_dependency_has_a_circuit_of_its_own_and_a_change_says_of_which(scene: Scene) -> None:
