@@ -12,10 +12,10 @@ from types import MappingProxyType
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "decisions": ("decisions",),
-        "lease": ("lease", "relay", "whole_push", "audit"),
-        "hold": ("lease", "relay", "whole_push", "audit"),
+        "lease": ("lease", "relay", "audit"),
+        "hold": ("lease", "relay", "audit"),
         "claim": ("decisions", "waiting", "whole_push"),
-        "labels": ("whole_push", "audit"),
+        "labels": ("whole_push",),
         "waiting": ("waiting",),
         "findings": ("findings",),
         "look": ("findings",),

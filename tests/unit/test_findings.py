@@ -175,6 +175,18 @@ def test_a_task_that_somebody_works_on_is_no_finding(state: Record) -> None:
     assert kinds(ledgers=(free,), busy=frozenset({("7", "other.repository"), ("8", "")})) != []
 
 
+def test_a_laptop_is_at_work_until_it_was_silent_for_twice_the_duration_of_its_lease() -> None:
+    look, silent_s = Look.at(Survey(now=NOW), settings=DEFAULTS), 2 * DEFAULTS.lease.duration_s
+    assert look.is_held(ledger(holder="someone//", renewed_at=ago(silent_s - 1)))
+    assert not look.is_held(ledger(holder="someone//", renewed_at=ago(silent_s)))
+
+
+def test_a_clock_is_ahead_by_more_than_the_tolerance() -> None:
+    look, tolerated_s = Look.at(Survey(now=NOW), settings=DEFAULTS), DEFAULTS.push.tolerance_s
+    assert not look.is_ahead(ledger(renewed_at=ago(-tolerated_s)))
+    assert look.is_ahead(ledger(renewed_at=ago(-tolerated_s - 1)))
+
+
 @pytest.mark.parametrize(
     ("given_", "stale"),
     [

@@ -470,7 +470,13 @@ def test_others_labels_and_annotations_on_the_lease_survive(scene: Scene) -> Non
     hold.release(RECORD)
     metadata = scene.lease()["metadata"]
     assert (metadata["labels"]["team"], metadata["annotations"]["note"]) == ("a", "b")
-    assert metadata["labels"]["agent-cancellation/repository"] == "o.r"
+    assert metadata["labels"] == {
+        "team": "a",
+        "app.kubernetes.io/managed-by": "agent-cancellation",
+        "agent-cancellation/task": "7",
+        "agent-cancellation/repository": "o.r",
+        "agent-cancellation/phase": "in_progress",
+    }
 
 
 def _contend(*, workers: int, work: Callable[[int, Hold], None]) -> None:

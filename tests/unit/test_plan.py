@@ -81,7 +81,9 @@ def test_a_task_waits_between_two_tries() -> None:
     assert planned(tried) == [(Action.WAIT, "tried 2 times, the last a moment ago")]
 
 
-@pytest.mark.parametrize("error", ["UnavailableError: PUT x: no answer", "RateLimitedError: later", "BreakerOpenError: open"])
+@pytest.mark.parametrize(
+    "error", ["UnavailableError: PUT x: no answer", "RateLimitedError: later", "BreakerOpenError: open"]
+)
 def test_an_outage_is_tried_for_as_long_as_it_lasts_with_the_longest_pause(error: str) -> None:
     record = replace(FAILED, errors=("BadInputError: before", error))
     longest_s = RULES.backoff_s * 2 ** (LAST - 1)
