@@ -14,7 +14,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "decisions": ("decisions",),
         "lease": ("lease", "relay", "audit"),
         "hold": ("lease", "relay", "audit"),
-        "claim": ("decisions", "waiting", "whole_push"),
+        "claim": ("claim",),
         "labels": ("whole_push",),
         "waiting": ("waiting",),
         "findings": ("findings",),
