@@ -25,6 +25,6 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "reconcile": ("reconcile", "reconciling_by_hand"),
         "breaker": ("breaker",),
         "circuit": ("breaker",),
-        "state": ("state", "whole_push"),
+        "state": ("state",),
     }
 )
