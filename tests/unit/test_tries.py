@@ -106,6 +106,7 @@ def test_a_try_is_counted_once_and_says_when_and_what_for(scene: Scene) -> None:
     after = scene.lease()
     assert json.loads(after["metadata"]["annotations"][REPAIRS])["what"] == "stuck"
     assert after["spec"] == before["spec"]
+    assert after["metadata"]["annotations"].items() >= before["metadata"]["annotations"].items()
     assert after["metadata"]["labels"] == before["metadata"]["labels"]
     tries.count(NAME, of=None, after=Tries(count=1, total=1), what="stuck", sweep=sweep)
     assert (read(scene).count, read(scene).total) == (2, 2)
@@ -157,8 +158,11 @@ def test_a_task_that_is_healthy_starts_again_but_for_its_total(scene: Scene) -> 
     scene.later(5)
     tries.forget(NAME, sweep=scene.sweep())
     assert read(scene) == Tries(count=0, total=1, last_at=at)
+    assert json.loads(scene.lease()["metadata"]["annotations"][REPAIRS])["what"] == ""
     told = [line for line in scene.events() if line.get("cause") == Cause.TRIES]
     assert told[-1]["detail"] == "healthy"
+    tries.count(NAME, of=None, after=read(scene), what="stuck", sweep=scene.sweep())
+    assert (read(scene).count, read(scene).total) == (1, 2), "no two tries are called the same"
 
 
 def test_a_task_that_is_left_to_a_person_keeps_its_labels_and_starts_again(scene: Scene) -> None:
