@@ -22,7 +22,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "plan": ("plan",),
         "tries": ("tries",),
         "retention": ("retention",),
-        "reconcile": ("reconcile", "reconciling_by_hand"),
+        "reconcile": ("sweep",),
         "breaker": ("breaker",),
         "circuit": ("breaker",),
         "state": ("state",),
