@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from steps import tracing
-from steps.errors import BadInputError, ConflictError, TerminatedError
+from steps import tracing, tries
+from steps.errors import BadInputError, ConflictError, Exit, TerminatedError
 from steps.findings import Finding, Kind
 from steps.log import Log
 from steps.measurements import Measurements
@@ -133,11 +133,9 @@ def test_passes_follow_each_other_at_once_if_each_takes_longer_than_the_pause(sc
 # What it says.
 
 
-def test_a_pass_tells_each_finding_what_it_came_to_and_how_long_it_took() -> None:
+def test_a_pass_tells_each_finding_and_what_it_came_to() -> None:
     with a_world() as (scene, _):
         tasks = len(scene.api.list("leases", namespace=HOME))
-        slow = Fault(method="GET", path="/leases", before=lambda _: scene.later(1.25))
-        scene.api.faults.add(slow)
         done = sweep_once(scene.sweep())
         told = lines(scene, "found")
         assert [
@@ -156,9 +154,25 @@ def test_a_pass_tells_each_finding_what_it_came_to_and_how_long_it_took() -> Non
             "idle": len(done.idle),
             "dry_run": False,
         }
-        assert summary["seconds"] >= 1.25
+        assert lines(scene, "unexpected error: please report it") == []
+        assert len(scene.repairs()) == len(submitted)
         assert len(submitted) > 2
         assert len(done.idle) == 1
+
+
+def test_a_pass_tells_how_long_it_took_to_a_thousandth_of_a_second(scene: Scene) -> None:
+    scene.api.faults.add(Fault(method="GET", path="/leases", before=lambda _: scene.later(1.2345678)))
+    sweep_once(scene.sweep())
+    assert lines(scene, "pass done")[0]["seconds"] == 1.235
+
+
+def test_a_task_that_is_healthy_again_starts_with_no_tries(scene: Scene) -> None:
+    assert scene.play(scene.workflow()) is Exit.DONE
+    name, sweep = scene.lease()["metadata"]["name"], scene.sweep()
+    tries.count(name, of=None, after=tries.Tries(), what="stuck", sweep=sweep)
+    sweep_once(sweep)
+    assert tries.read(scene.lease()["metadata"]).count == 0
+    assert lines(scene, "unexpected error: please report it") == []
 
 
 def test_a_dry_run_says_the_same_and_does_nothing() -> None:
