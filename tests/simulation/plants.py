@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from steps import cancel, claim, decisions, hold, runs, state, stopping, waiting
+from steps import cancel, circuit, claim, decisions, hold, runs, state, stopping, waiting
+from steps.circuit import Circuit
 from steps.decisions import Claim, Facts, Superseded, Verdict
 from steps.github import GitHub
 from steps.hold import Hold
 from steps.kube import Kube, Resource
 from steps.push import Push
 from steps.record import Outcome, Record
+from steps.settings import BreakerRules
 from steps.why import Cause, Why
 from tests.simulation import world
 
@@ -136,6 +138,13 @@ def proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_answers", lambda *_: True)
+
+
+def lets_nobody_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_s(found: Circuit, *, rules: BreakerRules, **_: Any) -> float:  # noqa: ANN401 - passed on
+        return 0.0 if circuit.is_closed(found) else rules.open_s
+
+    monkeypatch.setattr(circuit, "open_s", open_s)
 
 
 def finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
