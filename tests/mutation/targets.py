@@ -12,8 +12,8 @@ from types import MappingProxyType
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "decisions": ("decisions",),
-        "lease": ("lease", "relay", "audit"),
-        "hold": ("lease", "relay", "audit"),
+        "lease": ("lease",),
+        "hold": ("lease",),
         "claim": ("claim",),
         "labels": ("whole_push",),
         "waiting": ("waiting",),

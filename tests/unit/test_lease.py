@@ -152,6 +152,32 @@ def test_3_a_lease_that_was_let_go_of_is_taken_at_once_and_nobodys_pod_is_asked_
     assert [call.method for call in scene.api.calls] == ["GET", "PUT"]
 
 
+def test_3_whoever_takes_the_lease_is_shown_the_record_as_it_stands(scene: Scene) -> None:
+    shown: list[Record | None] = []
+
+    def look(stored: Record | None) -> Record:
+        shown.append(stored)
+        return RECORD
+
+    for pod in ("first", "second"):
+        hold = scene.context(scene.workflow(), pod=pod).lease().acquire(look)
+        assert hold is not None
+        hold.release(RECORD.with_error(pod))
+    assert shown == [None, RECORD.with_error("first")]
+
+
+def test_4_a_hold_is_renewed_when_it_is_time_to_and_not_before(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.calls.clear()
+    scene.clock.sleep(DEFAULTS.lease.renew_every_s - 1)
+    hold.keep()
+    assert scene.api.calls == []
+    scene.clock.sleep(1)
+    hold.keep()
+    hold.keep()
+    assert [call.method for call in scene.api.calls] == ["PUT"]
+
+
 def test_4_a_renewal_whose_answer_was_lost_is_neither_a_false_loss_nor_a_false_hold(scene: Scene) -> None:
     hold = held(scene, scene.workflow(), pod="first")
     scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
