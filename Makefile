@@ -10,6 +10,7 @@ TESTS ?=
 FLAGS ?=
 BENCH ?=
 SOAK ?=
+MUTANTS ?=
 PLATFORM ?=
 
 .DEFAULT_GOAL := help
@@ -52,6 +53,14 @@ test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kube
 .PHONY: soak
 soak: $(VENV)/.made ## 10,000 simulated stories, half an hour (SOAK="--stories N --from SEED --trace"; PLATFORM=cluster: a load that lasts)
 	$(BIN)/python -m tests.$(if $(filter cluster,$(PLATFORM)),cluster.sustained,simulation) $(SOAK)
+
+$(VENV)/.mutants: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mutants]'
+	@touch $@
+
+.PHONY: mutants
+mutants: $(VENV)/.mutants ## put small bugs into what decides; fail on one that no test notices (MUTANTS="lease labels", --write, --parallel N)
+	$(BIN)/python -m tests.mutation $(MUTANTS)
 
 .PHONY: cluster-up
 cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 25 minutes; FLAGS=--fast)

@@ -162,7 +162,7 @@ class Breaker:
 
     def _last_known(self) -> Circuit:
         if self._known is None:
-            self._known = circuit.parse(self._mounted(self._dependency) or "{}")
+            self._known = circuit.parse(self._mounted(self._dependency))
         return self._known
 
     def _change(self, change: Callable[[Circuit], Circuit]) -> Circuit | None:
@@ -174,7 +174,7 @@ class Breaker:
         for _ in range(_ATTEMPTS):
             try:
                 stored = self._kube.get(CONFIG_MAPS, namespace=self._namespace, name=self._rules.config_map)
-                found = circuit.parse((stored.get("data") or {}).get(self._dependency, "{}"))
+                found = circuit.parse((stored.get("data") or {}).get(self._dependency, ""))
                 self._known = found
                 wanted = change(found)
                 if wanted != found:

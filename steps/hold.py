@@ -40,7 +40,7 @@ _WRITE_ATTEMPTS = 5
 
 def repository_label(repository: str) -> str:
     """A repository as a label value; an owner never contains a dot, so the first dot is the slash."""
-    return repository.lower().replace("/", ".", 1)[:_MAX_LABEL].strip(".-_")
+    return repository.lower().replace("/", ".")[:_MAX_LABEL].strip(".-_")
 
 
 def labels_of(push: Push) -> dict[str, str]:
@@ -66,7 +66,7 @@ def render(
     """The Lease to write: what we own is set, whatever others put on it stays.
 
     Args:
-        body: The Lease as read, or a bare name and namespace.
+        body: The Lease as read, or a bare name.
         record: The ledger to write.
         holder: holderIdentity; empty releases.
         epoch: leaseTransitions.

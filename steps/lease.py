@@ -41,7 +41,7 @@ def lease_name(*, repository: Repository, task: TaskId) -> str:
     GitHub does not tell repositories apart by case, so neither does the name.
     """
     key = f"{repository.lower()}#{task}"
-    slug = _UNSAFE.sub("-", repository.lower()).strip("-")[:60].strip("-")
+    slug = _UNSAFE.sub("-", repository.lower())[:60].strip("-")
     return f"cancel-{slug}-task-{task}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 
@@ -185,7 +185,7 @@ class TaskLease:
         """One attempt to take a free Lease; None if somebody else was faster."""
         epoch = (snapshot.epoch if snapshot else 0) + 1
         body = render(
-            snapshot.body if snapshot else {"metadata": {"name": self._name, "namespace": self._namespace}},
+            snapshot.body if snapshot else {"metadata": {"name": self._name}},
             record=record,
             holder=self._me,
             epoch=epoch,

@@ -97,7 +97,7 @@ def sweep_once(sweep: Sweep) -> Pass:
     idle = tuple(retention.outdated(Look.at(seen, settings=sweep.settings), findings))
     mended: list[Intent] = []
     if not sweep.dry_run:
-        mended += [
+        mended = [
             intent
             for intent in intents
             if _guarded(partial(_mend, intent, sweep=sweep), task=intent.finding.task, sweep=sweep)

@@ -8,7 +8,6 @@ document would refuse for ever: so the epoch that stands there is removed first.
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 from steps.errors import ConflictError, NotFoundError
@@ -66,9 +65,8 @@ def _unfence(ledger: Ledger, *, sweep: Sweep) -> None:
         return
     if EPOCH not in (stored["metadata"].get("annotations") or {}):
         return
-    wanted = copy.deepcopy(stored)
-    del wanted["metadata"]["annotations"][EPOCH]
-    sweep.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, why=_why(ledger))
+    del stored["metadata"]["annotations"][EPOCH]
+    sweep.kube.replace(CONFIG_MAPS, namespace=namespace, body=stored, why=_why(ledger))
 
 
 def _why(ledger: Ledger) -> Why:

@@ -55,9 +55,13 @@ def _writes(story: Story, method: str, part: str) -> Iterator[Call]:
 
 
 def _deletions(story: Story) -> Iterator[Broken]:
-    """1: no newer, exempt or finished run is ever deleted by a step."""
+    """1: no newer, exempt or finished run is ever deleted by a step, nor one that it has not judged."""
     for call in _writes(story, "DELETE", "/coderuns/"):
-        uid = call.body["preconditions"]["uid"]
+        preconditions = call.body.get("preconditions", {})
+        if set(preconditions) != {"uid", "resourceVersion"}:
+            yield Broken(invariant="a delete says which run it means, as it was judged", what=call.path)
+            continue
+        uid = preconditions["uid"]
         run = story.born[uid]
         if run["spec"]["githubApp"] == REX:
             yield Broken(invariant="no exempt run is deleted", what=call.path)

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from steps.errors import Exit
 from steps.fail import fail
 from tests.doubles.argo_controller import FAILED, RUNNING, SUCCEEDED
+from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.runs import CLEO, REX, TESS
 from tests.scene import Workflow, submitted
@@ -81,6 +82,11 @@ class Task(RuleBasedStateMachine):
         """It comes late, again, or out of order."""
         sha, pushed_at = self.story.pushes[which % len(self.story.pushes)]
         self._known(self.scene.workflow(sha=sha, pushed_at=pushed_at))
+
+    @rule(times=st.sampled_from([1, 5, 8]))
+    def github_fails(self, times: int) -> None:
+        """GitHub answers its next requests badly, often enough to open its breaker, or not."""
+        self.scene.github.fault(github_fails(503), times=times)
 
     @rule(seconds=st.sampled_from([1, 5, 31, 310]))
     def time_passes(self, seconds: int) -> None:
@@ -159,9 +165,10 @@ class Task(RuleBasedStateMachine):
         assert always(self.story) == []
 
     def teardown(self) -> None:
-        """Whatever is left is finished by Argo and reconcile alone."""
+        """Whatever is left is finished by Argo and reconcile alone, once GitHub works again."""
         if not self.story.pushes:
             return
+        self.scene.github.plan.mend()
         quiet = 0
         for _ in range(_ROUNDS):
             while self.waiting:

@@ -173,6 +173,9 @@ class Story:
     def _witness(self) -> None:
         """Note what is there at the moment at which the Lease's holder is about to add a label."""
         assert self.turns.current is not None
+        rules = self.scene.settings.labels
+        if not {rules.add, rules.remove} & set(self.scene.github.labels(1)):
+            self.noted.append("a pull request has one of the two labels at any time")
         record = self.scene.record()
         if record.workflow_uid == self.at_work[self.turns.current.name].uid:
             self.labelled.append((record, self.scene.api.list("coderuns", namespace=AGENTS)))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steps import circuit
+from steps.breaker import Breaker, mounted
 from steps.circuit import Circuit
-from steps.errors import BreakerOpenError, Exit, UnavailableError
+from steps.errors import BreakerOpenError, Exit, RateLimitedError, UnavailableError
 from tests.doubles.github import fail, primary_limited, secondary_limited
 from tests.doubles.kubernetes import Fault
 from tests.scene import DEFAULTS, NEW, REPOSITORY, Scene
@@ -74,6 +77,67 @@ def test_the_retry_budget_of_all_pods_is_spent_and_comes_back() -> None:
         assert circuit.is_closed(spent)
     assert not circuit.may_retry(spent, now=later(7), rules=RULES)
     assert circuit.may_retry(spent, now=later(RULES.window_s), rules=RULES)
+
+
+def test_what_is_known_after_each_failure() -> None:
+    first = circuit.after_failure(Circuit(), now=NOW, rules=RULES)
+    assert first == Circuit(failures=1, failed_at=NOW, window_at=NOW, spent=1)
+    second = circuit.after_failure(first, now=later(3), rules=RULES)
+    assert second == Circuit(failures=2, failed_at=later(3), window_at=NOW, spent=2)
+    over = circuit.after_failure(second, now=later(RULES.window_s), rules=RULES)
+    assert over == Circuit(failures=3, failed_at=later(RULES.window_s), window_at=later(RULES.window_s), spent=1)
+    probing = circuit.reserved(failed(5), now=later(40), rules=RULES)
+    assert probing == replace(failed(5), probe_until=later(40 + RULES.open_s))
+    again = circuit.after_failure(probing, now=later(41), rules=RULES)
+    assert again == replace(failed(5), failures=6, failed_at=later(41), open_until=later(41 + RULES.open_s), spent=6), (
+        "the probe is over"
+    )
+
+
+@pytest.mark.parametrize(
+    ("after_s", "in_a_row"),
+    [(0, 2), (RULES.window_s - 1, 2), (RULES.window_s, 1), (1 - RULES.window_s, 2), (-RULES.window_s, 1)],
+)
+def test_failures_within_a_window_are_in_a_row_whichever_clock_is_ahead(after_s: float, in_a_row: int) -> None:
+    first = circuit.after_failure(Circuit(), now=NOW, rules=RULES)
+    assert circuit.after_failure(first, now=later(after_s), rules=RULES).failures == in_a_row
+
+
+def test_the_budget_is_spent_when_more_than_that_were_tried_again_and_all_is_closed() -> None:
+    spent = Circuit(window_at=NOW, spent=RULES.retries)
+    assert circuit.may_retry(spent, now=NOW, rules=RULES)
+    assert not circuit.may_retry(replace(spent, spent=RULES.retries + 1), now=NOW, rules=RULES)
+    assert not circuit.may_retry(replace(spent, open_until=NOW), now=NOW, rules=RULES)
+    ahead = replace(spent, spent=RULES.retries + 1, window_at=later(1))
+    assert circuit.may_retry(ahead, now=NOW, rules=RULES), "a window in the future was opened by a clock that is wrong"
+
+
+def test_what_nobody_needs_to_know_is_not_written_down() -> None:
+    assert circuit.dump(Circuit()) == "{}"
+    assert json.loads(circuit.dump(Circuit(failures=1, failed_at=NOW))) == {
+        "failures": 1,
+        "failed_at": "2026-03-01T12:00:00Z",
+    }
+
+
+def test_it_is_open_to_the_last_moment() -> None:
+    opened = Circuit(failures=5, open_until=later(0.5))
+    assert circuit.open_s(opened, now=NOW, rules=RULES) == 0.5
+    assert circuit.open_s(opened, now=later(0.5), rules=RULES) == 0
+
+
+def test_of_two_waits_that_were_asked_for_the_longest_counts() -> None:
+    for waits in ((50, 10), (10, 50)):
+        limited = Circuit()
+        for wait_s in waits:
+            limited = circuit.after_limit(limited, wait_s=wait_s, now=NOW, rules=RULES)
+        assert limited == Circuit(limited_until=later(50))
+    over = circuit.after_limit(Circuit(limited_until=later(-1)), wait_s=10, now=NOW, rules=RULES)
+    assert over == Circuit(limited_until=later(10))
+    bounded = circuit.after_limit(Circuit(), wait_s=RULES.limit_s + 1, now=NOW, rules=RULES)
+    assert circuit.limited_s(bounded, now=NOW, rules=RULES) == RULES.limit_s
+    wrong = Circuit(limited_until=later(RULES.limit_s + 1))
+    assert circuit.after_limit(wrong, wait_s=10, now=NOW, rules=RULES) == Circuit(limited_until=later(10))
 
 
 @given(ahead_s=st.floats(-1e7, 1e7), times=st.integers(1, 20), probing=st.booleans())
@@ -177,6 +241,119 @@ def test_two_pods_never_probe_at_once(scene: Scene) -> None:
     scene.api.faults.add(race)
     with pytest.raises(BreakerOpenError):
         one.enter()
+
+
+def test_it_is_not_asked_before_its_time_and_says_how_long_that_is(scene: Scene) -> None:
+    for _ in range(RULES.failures):
+        scene.breakers().github.failed()
+    scene.later(10)
+    for ask in (Breaker.enter, partial(Breaker.check, patience_s=1000)):
+        with pytest.raises(
+            BreakerOpenError, match=r"^github failed 5 times in a row: not asked for 20 s more$"
+        ) as refused:
+            ask(scene.breakers().github)
+        assert refused.value.retry_after_s == RULES.open_s - 10
+
+
+def test_to_check_reserves_no_probe(scene: Scene) -> None:
+    for _ in range(RULES.failures):
+        scene.breakers().github.failed()
+    scene.later(RULES.open_s)
+    scene.breakers().github.check(patience_s=0)
+    assert stored(scene).probe_until is None
+    assert scene.breakers().github.enter() == 0
+    assert stored(scene).probe_until == scene.clock.now() + timedelta(seconds=RULES.open_s)
+
+
+@pytest.mark.parametrize("patience_s", [19, 20])
+def test_a_wait_that_is_longer_than_ones_patience_is_refused_with_its_length(scene: Scene, patience_s: float) -> None:
+    scene.breakers().github.limited(20)
+    breaker = scene.breakers().github
+    assert breaker.enter() == 20
+    if patience_s >= 20:
+        breaker.check(patience_s=patience_s)
+        return
+    with pytest.raises(RateLimitedError, match=r"^github has told another pod to wait$") as refused:
+        breaker.check(patience_s=patience_s)
+    assert refused.value.retry_after_s == 20
+
+
+def test_it_is_changed_in_five_attempts_or_not_at_all(scene: Scene) -> None:
+    def conflicts(times: int) -> Fault:
+        return Fault(method="PUT", path=RULES.config_map, status=409, reason="Conflict", times=times)
+
+    scene.api.faults.add(conflicts(4))
+    assert scene.breakers().github.failed()
+    assert stored(scene).failures == 1
+    scene.api.faults.add(conflicts(5))
+    scene.api.calls.clear()
+    assert scene.breakers().github.failed()
+    assert asked_for_breaker(scene) == ["GET", "PUT"] * 5
+    assert stored(scene).failures == 1
+
+
+def test_a_pod_that_was_refused_is_refused_again_though_it_started_when_all_was_well(scene: Scene) -> None:
+    breaker = scene.breakers().github
+    for _ in range(RULES.failures):
+        breaker.failed()
+    for _ in range(2):
+        with pytest.raises(BreakerOpenError):
+            breaker.enter()
+        assert not breaker.is_closed
+
+
+def test_an_open_one_that_cannot_be_read_any_more_stops_nobody_and_costs_no_time(scene: Scene) -> None:
+    for _ in range(RULES.failures):
+        scene.breakers().github.failed()
+    breakers = scene.breakers()
+    scene.api.delete("configmaps", RULES.config_map, namespace=HOME)
+    assert breakers.github.enter() == 0
+    breakers.github.check(patience_s=0)
+
+
+def test_the_log_tells_once_that_it_opened_and_once_that_it_closed(scene: Scene) -> None:
+    breaker = scene.breakers().github
+    for _ in range(RULES.failures):
+        breaker.failed()
+    breaker.succeeded()
+    told = [line for line in scene.events() if line["event"].startswith("breaker")]
+    assert [line["event"] for line in told] == ["breaker open", "breaker closed"]
+
+
+def test_each_dependency_has_a_circuit_of_its_own_and_a_change_says_of_which(scene: Scene) -> None:
+    scene.breakers().github.failed()
+    breakers = scene.breakers()
+    assert breakers.agents.is_closed
+    breakers.agents.failed()
+    assert (stored(scene).failures, stored(scene, "agents").failures) == (1, 1)
+    told = [line for line in scene.events() if line["event"] == "audit"]
+    assert [(line["cause"], line["detail"]) for line in told] == [("breaker", "github"), ("breaker", "agents")]
+
+
+def test_what_is_no_change_is_not_written(scene: Scene) -> None:
+    breaker = scene.breakers().github
+    breaker.failed()
+    scene.api.calls.clear()
+    breaker.succeeded()
+    breaker.succeeded()
+    assert asked_for_breaker(scene) == ["GET", "PUT"]
+
+
+def test_an_open_one_is_known_to_be_open_and_so_is_one_that_was_closed_again(scene: Scene) -> None:
+    breaker = scene.breakers().github
+    assert [breaker.failed() for _ in range(RULES.failures)] == [True] * (RULES.failures - 1) + [False]
+    assert not breaker.is_closed
+    breaker.succeeded()
+    assert breaker.is_closed
+
+
+def test_a_folder_that_is_not_mounted_or_holds_no_text_tells_nothing(tmp_path: Path) -> None:
+    read = mounted(tmp_path)
+    assert read("github") == ""
+    (tmp_path / "github").write_bytes(b"\xff")
+    assert read("github") == ""
+    (tmp_path / "github").write_text("{}")
+    assert read("github") == "{}"
 
 
 def test_an_answer_that_says_no_is_an_answer(scene: Scene) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import permutations
 
 import pytest
@@ -20,6 +20,7 @@ from steps.decisions import (
     decide_claim,
     decide_labels,
     decide_run,
+    raised,
     watermark,
 )
 from steps.push import Push, Repository, Sha, TaskId
@@ -160,6 +161,11 @@ def test_the_watermark_is_bounded_by_the_push(created: float, pushed: float, exp
     assert watermark(created_at=at(created), pushed_at=at(pushed), tolerance_s=60) == at(expected)
 
 
+def test_a_watermark_is_in_utc_wherever_the_push_was_stamped() -> None:
+    pushed_at = T0.astimezone(timezone(timedelta(hours=9)))
+    assert watermark(created_at=at(5), pushed_at=pushed_at, tolerance_s=0).tzinfo is UTC
+
+
 # The claim.
 
 
@@ -216,6 +222,13 @@ def test_resuming_works_for_the_newer_of_the_two_pushes() -> None:
 def test_a_newer_push_whose_workflow_was_made_first_keeps_the_watermark() -> None:
     newer = push(pushed=3)
     assert decide_claim(record(6, pushed=0), push=newer, mark=at(4)) == Start(push=newer, watermark=at(6))
+
+
+@pytest.mark.parametrize(("pushed", "expected"), [(1, 20), (0, 6), (-1, 6)], ids=["newer", "the same second", "older"])
+def test_a_push_that_takes_a_record_over_raises_its_watermark_only_if_it_is_newer(
+    pushed: float, expected: float
+) -> None:
+    assert raised(record(6, pushed=0), push=push(pushed=pushed), mark=at(20)) == at(expected)
 
 
 records = st.builds(
@@ -294,3 +307,4 @@ def test_the_pull_request_decides_about_its_labels(
     plan = decide_labels(candidates, push=push(), skip="skip-automation", task_label="task-7")
     assert plan.labels is expected
     assert (plan.pull_request.number if plan.pull_request else None) == number
+    assert plan.left_to == ("c" * 40 if expected is Labels.HEAD_MOVED else ""), "the newer push settles its labels"

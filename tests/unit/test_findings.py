@@ -175,6 +175,18 @@ def test_a_task_that_somebody_works_on_is_no_finding(state: Record) -> None:
     assert kinds(ledgers=(free,), busy=frozenset({("7", "other.repository"), ("8", "")})) != []
 
 
+def test_a_laptop_is_at_work_until_it_was_silent_for_twice_the_duration_of_its_lease() -> None:
+    look, silent_s = Look.at(Survey(now=NOW), settings=DEFAULTS), 2 * DEFAULTS.lease.duration_s
+    assert look.is_held(ledger(holder="someone//", renewed_at=ago(silent_s - 1)))
+    assert not look.is_held(ledger(holder="someone//", renewed_at=ago(silent_s)))
+
+
+def test_a_clock_is_ahead_by_more_than_the_tolerance() -> None:
+    look, tolerated_s = Look.at(Survey(now=NOW), settings=DEFAULTS), DEFAULTS.push.tolerance_s
+    assert not look.is_ahead(ledger(renewed_at=ago(-tolerated_s)))
+    assert look.is_ahead(ledger(renewed_at=ago(-tolerated_s - 1)))
+
+
 @pytest.mark.parametrize(
     ("given_", "stale"),
     [
@@ -245,6 +257,8 @@ def test_a_push_is_given_time_to_come_and_a_workflow_to_work() -> None:
         ({"flag": True}, (ledger(),), [Kind.STRAY_FLAG]),
         ({"flag": True, "updated_at": None}, (), [Kind.STRAY_FLAG]),
         ({"flag": True, "updated_at": ago(299)}, (), []),
+        ({"flag": True, "updated_at": ago(300)}, (), [Kind.STRAY_FLAG]),
+        ({"flag": True}, (ledger(holder="someone//", renewed_at=ago(1)),), []),
         ({"flag": True}, (ledger(record=FAILED),), [Kind.FAILED]),
         ({"flag": True}, (ledger(record=IN_PROGRESS, holder="someone//", renewed_at=ago(1)),), []),
         ({"flag": True}, (ledger(record=None, problem="wrong: x"),), [Kind.UNREADABLE_RECORD]),
@@ -254,6 +268,149 @@ def test_a_push_is_given_time_to_come_and_a_workflow_to_work() -> None:
 )
 def test_what_a_state_document_tells(given_: dict[str, Any], ledgers: tuple[Ledger, ...], expected: list[Kind]) -> None:
     assert kinds(documents=(document(**given_),), ledgers=ledgers) == expected
+
+
+def test_a_flag_is_left_to_the_workflow_that_will_come_and_to_the_one_that_is_there() -> None:
+    flagged = {"documents": (document(flag=True),), "ledgers": (ledger(),)}
+    assert kinds(**flagged, runs=(run(),)) == [Kind.LIVE_STALE]
+    assert kinds(**flagged, busy=frozenset({("7", "other.repository")})) == []
+    assert kinds(**flagged, busy=frozenset({("8", "")})) == [Kind.STRAY_FLAG]
+
+
+def test_a_push_that_is_not_lost_hides_none_that_is() -> None:
+    dealt_with, unreadable = push("8", sha="n", at=ago(500)), push("9", sha="n", at=ago(500))
+    found = find(
+        Survey(
+            now=NOW,
+            pushes=(dealt_with, unreadable, push(sha="n", at=ago(500))),
+            runs=(run(), run("9")),
+            ledgers=(ledger("9", record=None, problem="wrong: x"),),
+        ),
+        settings=DEFAULTS,
+    )
+    assert [(each.kind, each.task) for each in found] == [(Kind.LOST_PUSH, "7"), (Kind.UNREADABLE_RECORD, "9")]
+
+
+LEFT = replace(DONE, labels=Labels.HEAD_MOVED, left_to="c" * 40)
+LOST = push(sha="n", at=ago(500))
+
+
+@pytest.mark.parametrize(
+    ("survey", "expected"),
+    [
+        (
+            {"ledgers": (ledger(record=replace(FAILED, errors=("first", "second", "last: reason"))),)},
+            (Kind.FAILED, FAILED.push, "failed, and no Workflow goes on: last: reason", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=FAILED),)},
+            (Kind.FAILED, FAILED.push, "failed, and no Workflow goes on: no reason given", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=IN_PROGRESS),)},
+            (Kind.STUCK, DONE.push, f"in progress since {ago(1000).isoformat()}, and nobody is at work", ""),
+        ),
+        (
+            {"ledgers": (ledger(),), "runs": (run(),)},
+            (Kind.LIVE_STALE, DONE.push, "completed, but still at work: run-5DLabs-Tess", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=replace(DONE, labels=Labels.UNREADABLE)),)},
+            (Kind.HALF_MOVED, DONE.push, "GitHub could not be read: labels stayed", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=LEFT),)},
+            (
+                Kind.HALF_MOVED,
+                replace(DONE.push, sha=Sha("c" * 40)),
+                "labels were left to cccccccccccc, whose push never came",
+                "",
+            ),
+        ),
+        (
+            {"ledgers": (ledger(holder=HOLDER),)},
+            (Kind.ORPHANED_LOCK, None, f"held by {HOLDER}, which is gone", ""),
+        ),
+        (
+            {"ledgers": (ledger(record=None, problem="not: read: delete it"),)},
+            (Kind.UNREADABLE_RECORD, None, "not: read: delete it", "delete it"),
+        ),
+        (
+            {"ledgers": (ledger(renewed_at=ago(-60)),)},
+            (
+                Kind.WRONG_CLOCK,
+                None,
+                f"last renewed in the future, at {ago(-60)}",
+                "set the clock of the node that ran the task's last pod",
+            ),
+        ),
+        (
+            {"pushes": (LOST,), "runs": (run(),)},
+            (
+                Kind.LOST_PUSH,
+                LOST,
+                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(flag=True),)},
+            (
+                Kind.STRAY_FLAG,
+                None,
+                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "",
+            ),
+        ),
+        (
+            {"pushes": (LOST,), "runs": (run(created_at=ago(600)),), "ledgers": (ledger(),)},
+            (
+                Kind.LOST_PUSH,
+                LOST,
+                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(flag=True),), "ledgers": (ledger(epoch=5), ledger(record=None, epoch=4))},
+            (
+                Kind.STRAY_FLAG,
+                None,
+                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(corrupt=True),)},
+            (
+                Kind.CORRUPT_STATE,
+                None,
+                "the document in ConfigMap task-7-state is not a JSON object",
+                "correct it by hand; a copy stands in the quarantine key beside it",
+            ),
+        ),
+    ],
+    ids=lambda given: str(given[0]) if isinstance(given, tuple) else "",
+)
+def test_a_finding_says_what_was_seen_what_to_submit_and_what_a_person_can_do(
+    survey: dict[str, Any], expected: tuple[Kind, Push | None, str, str]
+) -> None:
+    (found,) = find(Survey(now=NOW, **survey), settings=DEFAULTS)
+    assert (found.kind, found.push, found.detail, found.advice) == expected
+    assert found.task == "7"
+    assert found.repository == (OWN if found.push or (found.ledger and found.ledger.record) else "")
+    assert found.ledger == next(iter(survey.get("ledgers", ())), None)
+    assert found.document == next(iter(survey.get("documents", ())), None)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(2, "r, r"), (3, "r, r, r"), (4, "r, r, r and 1 more"), (9, "r, r, r and 6 more")]
+)
+def test_of_many_runs_three_are_named(count: int, told: str) -> None:
+    task, one = run()
+    survey = Survey(now=NOW, ledgers=(ledger(),), runs=((task, replace(one, name="r")),) * count)
+    (found,) = find(survey, settings=DEFAULTS)
+    assert found.detail == f"completed, but still at work: {told}"
 
 
 @pytest.mark.parametrize(

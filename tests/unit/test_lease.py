@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import io
 import threading
 import time
@@ -13,17 +15,19 @@ import pytest
 
 from steps import state
 from steps.audit import Audit
-from steps.clock import SystemClock
+from steps.clock import SystemClock, micro_stamp
 from steps.context import Context
 from steps.errors import Exit, FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
 from steps.failure import failing
-from steps.hold import Hold
+from steps.hold import Hold, render, repository_label
 from steps.holder import Holder
 from steps.kube import Kube
-from steps.lease import TaskLease, lease_name
+from steps.lease import Snapshot, TaskLease, lease_name, snapshot_of
 from steps.log import Log
 from steps.push import Repository, TaskId
 from steps.record import Phase, Record, parse
+from steps.why import Cause, Why
+from tests.doubles.clock import START
 from tests.doubles.kubernetes import ApiServer, Fault
 from tests.scene import DEFAULTS, InProcess, Scene, Workflow
 from tests.unit.test_decisions import record
@@ -65,17 +69,67 @@ def test_1_a_lease_written_by_hand_does_not_hold_for_ever(scene: Scene, spec: di
     held(scene, scene.workflow(), pod="first")
     name = scene.lease()["metadata"]["name"]
     scene.api.patch("leases", name, {"spec": spec}, namespace=DEFAULTS.namespaces.workflows)
+    began = scene.clock.monotonic()
     assert held(scene, scene.workflow(), pod="second").epoch == 2
+    assert scene.clock.monotonic() - began < 2 * DEFAULTS.lease.duration_s + 3
+
+
+def test_1_a_holder_that_gave_itself_longer_is_given_that(scene: Scene) -> None:
+    held(scene, scene.workflow(), pod="first")
+    name, own_s = scene.lease()["metadata"]["name"], round(DEFAULTS.lease.duration_s) + 15
+    longer = {"spec": {"leaseDurationSeconds": own_s}}
+    scene.api.patch("leases", name, longer, namespace=DEFAULTS.namespaces.workflows)
+    began = scene.clock.monotonic()
+    held(scene, scene.workflow(), pod="second")
+    assert own_s <= scene.clock.monotonic() - began < own_s + 3
+
+
+def test_1_a_lease_that_says_nothing_is_free_and_of_no_epoch(scene: Scene) -> None:
+    bare = {"metadata": {"name": "l"}}
+    assert snapshot_of(bare) == Snapshot(body=bare, holder="", epoch=0, renewed_at="", duration_s=None)
+    held(scene, scene.workflow(), pod="first")
+    lease = scene.lease()
+    del lease["spec"]
+    scene.api.update(lease)
+    assert held(scene, scene.workflow(), pod="second").epoch == 1
 
 
 def test_2_a_holder_that_was_paused_cannot_release_its_successors_lease(scene: Scene) -> None:
     paused = held(scene, scene.workflow(), pod="first")
     scene.end_pod("first", phase="Failed")
     successor = held(scene, scene.workflow(), pod="second")
-    with pytest.raises(LockLostError):
+    with pytest.raises(LockLostError, match=r"^the Lease is held by .*/second in epoch 2$"):
         paused.release(RECORD)
     assert "second" in holder_of(scene)
     successor.write(RECORD)
+    with pytest.raises(LockLostError, match=r"^the Lease is held by .*/second in epoch 2$"):
+        paused.check()
+
+
+def test_2_a_holder_that_was_paused_is_told_if_its_successor_has_let_go_already(scene: Scene) -> None:
+    paused = held(scene, scene.workflow(), pod="first")
+    scene.end_pod("first", phase="Failed")
+    held(scene, scene.workflow(), pod="second").release(RECORD)
+    with pytest.raises(LockLostError, match=r"^the Lease is held by nobody in epoch 2$"):
+        paused.write(RECORD)
+
+
+def test_2_a_holder_whose_lease_was_deleted_is_told_and_makes_none_anew(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.delete("leases", scene.lease()["metadata"]["name"], namespace=DEFAULTS.namespaces.workflows)
+    with pytest.raises(LockLostError, match=r"^Lease cancel-5dlabs-cto-task-7-\w+ was deleted while it was held$"):
+        hold.write(RECORD)
+    assert scene.api.list("leases", namespace=DEFAULTS.namespaces.workflows) == []
+
+
+def test_2_a_holder_whose_lease_is_not_found_asks_no_more(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", status=404, reason="NotFound"))
+    scene.api.calls.clear()
+    for _ in range(2):
+        with pytest.raises(LockLostError, match=r"^the Lease was deleted while it was held$"):
+            hold.write(RECORD)
+    assert len(scene.api.calls) == 1
 
 
 def test_3_the_epoch_survives_release_because_the_lease_is_never_deleted(scene: Scene) -> None:
@@ -88,6 +142,42 @@ def test_3_the_epoch_survives_release_because_the_lease_is_never_deleted(scene: 
     assert not [call for call in scene.api.calls if call.method == "DELETE"]
 
 
+def test_3_a_lease_that_was_let_go_of_is_taken_at_once_and_nobodys_pod_is_asked_for(scene: Scene) -> None:
+    held(scene, scene.workflow(), pod="first").release(RECORD)
+    lease = scene.context(scene.workflow(), pod="second").lease()
+    scene.api.calls.clear()
+    began = scene.clock.monotonic()
+    assert lease.acquire(take) is not None
+    assert scene.clock.monotonic() == began
+    assert [call.method for call in scene.api.calls] == ["GET", "PUT"]
+
+
+def test_3_whoever_takes_the_lease_is_shown_the_record_as_it_stands(scene: Scene) -> None:
+    shown: list[Record | None] = []
+
+    def look(stored: Record | None) -> Record:
+        shown.append(stored)
+        return RECORD
+
+    for pod in ("first", "second"):
+        hold = scene.context(scene.workflow(), pod=pod).lease().acquire(look)
+        assert hold is not None
+        hold.release(RECORD.with_error(pod))
+    assert shown == [None, RECORD.with_error("first")]
+
+
+def test_4_a_hold_is_renewed_when_it_is_time_to_and_not_before(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.calls.clear()
+    scene.clock.sleep(DEFAULTS.lease.renew_every_s - 1)
+    hold.keep()
+    assert scene.api.calls == []
+    scene.clock.sleep(1)
+    hold.keep()
+    hold.keep()
+    assert [call.method for call in scene.api.calls] == ["PUT"]
+
+
 def test_4_a_renewal_whose_answer_was_lost_is_neither_a_false_loss_nor_a_false_hold(scene: Scene) -> None:
     hold = held(scene, scene.workflow(), pod="first")
     scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
@@ -95,6 +185,42 @@ def test_4_a_renewal_whose_answer_was_lost_is_neither_a_false_loss_nor_a_false_h
     hold.keep()
     hold.check()
     scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="request"))
+    hold.write(RECORD.with_error("kept"))
+    assert scene.record().errors == ("kept",)
+
+
+@pytest.mark.parametrize("what", [Hold.write, Hold.release], ids=["a write", "a release"])
+def test_4_what_was_done_and_its_answer_lost_is_not_done_again(
+    scene: Scene, what: Callable[[Hold, Record], None]
+) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.calls.clear()
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
+    what(hold, RECORD.with_error("kept"))
+    assert [call.method for call in scene.api.calls] == ["PUT", "GET"]
+    assert scene.record().errors == ("kept",)
+    assert bool(holder_of(scene)) == (what is Hold.write)
+
+
+@pytest.mark.parametrize(("lost", "arrives"), [(4, True), (5, False)])
+def test_4_a_write_that_gets_lost_is_sent_five_times(scene: Scene, *, lost: int, arrives: bool) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    scene.api.calls.clear()
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="request", times=lost))
+    if arrives:
+        hold.write(RECORD.with_error("kept"))
+        assert scene.record().errors == ("kept",)
+    else:
+        with pytest.raises(UnavailableError):
+            hold.write(RECORD.with_error("kept"))
+    assert sum(call.method == "PUT" for call in scene.api.calls) == 5
+
+
+def test_4_a_record_that_a_person_deletes_is_written_again(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    lease = scene.lease()
+    del lease["metadata"]["annotations"]
+    scene.api.update(lease)
     hold.write(RECORD.with_error("kept"))
     assert scene.record().errors == ("kept",)
 
@@ -113,7 +239,7 @@ def test_5_work_stops_at_the_renew_deadline_when_renewals_fail(scene: Scene) -> 
     with pytest.raises((LockLostError, UnavailableError)):
         hold.keep()
     scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - DEFAULTS.lease.renew_every_s)
-    with pytest.raises(LockLostError):
+    with pytest.raises(LockLostError, match=r"^the hold of epoch 1 was not renewed within 20 s$"):
         hold.check()
 
 
@@ -180,8 +306,24 @@ def test_8_a_pod_of_the_same_name_is_not_the_same_holder(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("passed_s", "jump_s", "left_s", "writes"),
-    [(2, 0, 18, 0), (9.5, 0, 10.5, 0), (11, 0, 20, 1), (2, -3600, 20, 1), (2, 3600, 20, 1)],
-    ids=["just renewed", "nearly time to renew", "time to renew", "clock set back", "clock set forward"],
+    [
+        (0, 0, 20, 0),
+        (2, 0, 18, 0),
+        (9.5, 0, 10.5, 0),
+        (10, 0, 20, 1),
+        (11, 0, 20, 1),
+        (2, -3600, 20, 1),
+        (2, 3600, 20, 1),
+    ],
+    ids=[
+        "renewed this moment",
+        "just renewed",
+        "nearly time to renew",
+        "time to renew",
+        "past the time to renew",
+        "clock set back",
+        "clock set forward",
+    ],
 )
 def test_8_the_second_container_goes_on_with_what_is_left_of_the_hold(
     scene: Scene, passed_s: float, jump_s: float, left_s: float, writes: int
@@ -220,6 +362,20 @@ def test_9_each_task_has_a_lease_of_its_own_with_a_name_that_is_safe() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("repository", "name"),
+    [
+        ("5DLabs/CTO", "cancel-5dlabs-cto-task-7-"),
+        ("o/_r.x_", "cancel-o-r-x-task-7-"),
+        ("o" * 39 + "/" + "r" * 19 + "-x", "cancel-" + "o" * 39 + "-" + "r" * 19 + "-task-7-"),
+        ("o" * 39 + "/" + "r" * 40, "cancel-" + "o" * 39 + "-" + "r" * 20 + "-task-7-"),
+    ],
+)
+def test_9_the_name_is_the_one_that_an_earlier_version_gave(repository: str, name: str) -> None:
+    digest = hashlib.sha256(f"{repository.lower()}#7".encode()).hexdigest()[:10]
+    assert lease_name(repository=Repository(repository), task=TaskId("7")) == name + digest
+
+
 def test_10_a_step_that_is_terminated_leaves_a_failed_record_and_a_free_lease(scene: Scene) -> None:
     workflow = scene.workflow()
     hold = held(scene, workflow, pod="first")
@@ -253,9 +409,83 @@ def test_a_waiter_gives_up_with_the_retryable_exit_code(scene: Scene) -> None:
     busy = held(scene, scene.workflow(), pod="first")
     scene.clock.every(busy.keep)
     context = scene.context(scene.workflow(), pod="second")
-    with pytest.raises(LockBusyError) as caught:
+    with pytest.raises(LockBusyError, match="/first: try again when it is released") as caught:
         context.lease().acquire(take)
     assert caught.value.exit is Exit.TRY_AGAIN
+
+
+@pytest.mark.parametrize(("drawn", "pause_s"), [(0.0, 1.0), (0.5, 1.1), (1.0, 1.2)])
+def test_a_waiter_looks_every_second_and_up_to_a_fifth_later_lest_all_come_at_once(
+    scene: Scene, drawn: float, pause_s: float
+) -> None:
+    held(scene, scene.workflow(), pod="first")
+    rules = replace(scene.settings, lease=replace(scene.settings.lease, retry_every_s=1))
+    context = scene.context_without_pod(scene.workflow(), random=lambda: drawn)
+    assert replace(context, settings=rules).lease().acquire(take) is not None
+    looks = [call.at for call in scene.api.calls if call.method == "GET" and "/leases/" in call.path]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(looks[1:])]
+    assert gaps == [pytest.approx(pause_s)] * len(gaps)
+    assert len(gaps) > 20
+
+
+def test_the_lease_says_since_when_it_is_held(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    began = scene.lease()["spec"]["acquireTime"]
+    assert began == micro_stamp(scene.clock.now())
+    scene.later(1)
+    hold.write(RECORD)
+    assert scene.lease()["spec"]["acquireTime"] == began
+    hold.release(RECORD)
+    held(scene, scene.workflow(), pod="second")
+    assert scene.lease()["spec"]["acquireTime"] == micro_stamp(scene.clock.now())
+
+
+def test_what_stands_beside_the_record_is_there_at_once_and_on_the_lease_from_the_next_write_on(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    assert hold.annotation("example.com/note") == ""
+    hold.annotate("example.com/note", "a")
+    assert hold.annotation("example.com/note") == "a"
+    assert "example.com/note" not in scene.lease()["metadata"]["annotations"]
+    hold.release(RECORD)
+    again = held(scene, scene.workflow(), pod="second")
+    assert again.annotation("example.com/note") == "a"
+
+
+@pytest.mark.parametrize(("duration_s", "written"), [(30.0, 30), (1.4, 1), (0.2, 1)])
+def test_the_lease_says_for_how_long_it_is_held_in_whole_seconds_of_which_kubernetes_wants_one(
+    duration_s: float, written: int
+) -> None:
+    given = {"record": RECORD, "holder": "w/u/p", "epoch": 3, "now": START}
+    lease = render({"metadata": {"name": "l"}}, duration_s=duration_s, **given)  # type: ignore[arg-type]
+    assert lease["spec"] == {
+        "holderIdentity": "w/u/p",
+        "leaseDurationSeconds": written,
+        "leaseTransitions": 3,
+        "renewTime": micro_stamp(START),
+    }
+
+
+def test_what_was_read_is_not_changed_before_it_is_written() -> None:
+    read = {"metadata": {"name": "l", "labels": {"team": "a"}}, "spec": {"holderIdentity": "w/u/p"}}
+    before = copy.deepcopy(read)
+    render(read, record=RECORD, holder="", epoch=1, duration_s=30, now=START)
+    assert read == before
+
+
+@pytest.mark.parametrize(
+    ("repository", "label"),
+    [("5DLabs/CTO", "5dlabs.cto"), ("o/.r_", "o..r"), (f"{'o' * 39}/{'r' * 100}", f"{'o' * 39}.{'r' * 23}")],
+)
+def test_a_repository_is_a_label_that_kubernetes_takes(repository: str, label: str) -> None:
+    assert repository_label(repository) == label
+
+
+def test_a_write_says_under_which_epoch_and_no_more_than_was_said(scene: Scene) -> None:
+    hold = held(scene, scene.workflow(), pod="first")
+    (acquired,) = [line for line in scene.events() if line["event"] == "audit"]
+    assert acquired["epoch"] == 1
+    assert hold.why(Cause.STATE) == Why(cause=Cause.STATE, epoch=1)
+    assert hold.why(Cause.STATE, "why") == Why(cause=Cause.STATE, epoch=1, detail="why")
 
 
 def test_others_labels_and_annotations_on_the_lease_survive(scene: Scene) -> None:
@@ -266,7 +496,13 @@ def test_others_labels_and_annotations_on_the_lease_survive(scene: Scene) -> Non
     hold.release(RECORD)
     metadata = scene.lease()["metadata"]
     assert (metadata["labels"]["team"], metadata["annotations"]["note"]) == ("a", "b")
-    assert metadata["labels"]["agent-cancellation/repository"] == "o.r"
+    assert metadata["labels"] == {
+        "team": "a",
+        "app.kubernetes.io/managed-by": "agent-cancellation",
+        "agent-cancellation/task": "7",
+        "agent-cancellation/repository": "o.r",
+        "agent-cancellation/phase": "in_progress",
+    }
 
 
 def _contend(*, workers: int, work: Callable[[int, Hold], None]) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
-from steps.errors import Exit
+from steps.claim import claim
+from steps.clock import stamp
+from steps.context import Context
+from steps.errors import ConflictError, Exit, FencedError, LockLostError, UnavailableError
+from steps.hold import Hold
+from steps.state import EPOCH, Change, update
+from steps.why import Cause
 from tests.doubles.kubernetes import Fault
 from tests.scene import DEFAULTS, NEW, Scene
 
@@ -125,3 +133,167 @@ def test_a_cancellation_without_stale_agents_leaves_the_document_untouched(scene
     scene.github.push("task-7-work", NEW)
     assert scene.play(scene.workflow()) is Exit.DONE
     assert stored(scene) == before
+
+
+# One change, without the rest of a cancellation.
+
+
+@pytest.mark.parametrize(
+    ("document", "change", "expected"),
+    [
+        ({}, Change(in_progress=True), {"cancellation_in_progress": True, "last_update": "now"}),
+        ({}, Change(in_progress=False), {}),
+        ({"cancellation_in_progress": None}, Change(in_progress=False), {"cancellation_in_progress": None}),
+        ({"cancellation_in_progress": True}, Change(in_progress=True), {"cancellation_in_progress": True}),
+        (
+            {"cancellation_in_progress": True, "last_update": "then", "theirs": 1},
+            Change(in_progress=False),
+            {"cancellation_in_progress": False, "last_update": "now", "theirs": 1},
+        ),
+        (
+            {"error_messages": ["before"]},
+            Change(in_progress=False, message="failed"),
+            {"cancellation_in_progress": False, "last_update": "now", "error_messages": ["before", "failed"]},
+        ),
+        (
+            {},
+            Change(in_progress=True, message="failed"),
+            {"cancellation_in_progress": True, "last_update": "now", "error_messages": ["failed"]},
+        ),
+        (
+            {"error_messages": "theirs"},
+            Change(in_progress=True, message="failed"),
+            {"cancellation_in_progress": True, "last_update": "now", "error_messages": "theirs"},
+        ),
+    ],
+)
+def test_what_a_change_makes_of_a_document(document: dict[str, Any], change: Change, expected: dict[str, Any]) -> None:
+    before = copy.deepcopy(document)
+    after = change.apply(document, now="now")
+    assert after == expected
+    assert document == before
+    assert (after is document) == (expected == before), "what says nothing new is not written"
+
+
+def test_of_many_messages_the_last_fifty_are_kept() -> None:
+    many = [str(number) for number in range(50)]
+    after = Change(in_progress=True, message="50").apply({"error_messages": many}, now="now")
+    assert after["error_messages"] == [*many[1:], "50"]
+
+
+def held(scene: Scene) -> tuple[Context, Hold]:
+    workflow = scene.workflow()
+    context = scene.context(workflow, pod="pod")
+    hold = context.lease().acquire(partial(claim, context=context))
+    assert hold is not None
+    scene.api.calls.clear()
+    return context, hold
+
+
+def sent(scene: Scene) -> list[str]:
+    return [call.method for call in scene.api.calls if call.path.endswith("/task-7-state")]
+
+
+UP = Change(in_progress=True)
+
+
+def test_a_change_is_written_under_its_epoch_and_beside_what_others_noted(scene: Scene) -> None:
+    put(scene, '{"text": "ä"}')
+    scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": {"note": "theirs"}}}, namespace=AGENTS)
+    context, hold = held(scene)
+    update(UP, context=context, hold=hold)
+    assert stored(scene)["metadata"]["annotations"] == {"note": "theirs", EPOCH: "1"}
+    now = stamp(scene.clock.now())
+    assert stored(scene)["data"]["state.json"] == (
+        f'{{"text":"ä","cancellation_in_progress":true,"last_update":"{now}"}}'
+    )
+    (told,) = [line for line in scene.events() if line.get("cause") == Cause.STATE]
+    assert (told["epoch"], told["detail"]) == (1, "cancellation_in_progress=true")
+    scene.api.calls.clear()
+    update(UP, context=context, hold=hold)
+    assert sent(scene) == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "fenced"),
+    [
+        ("0", False),
+        ("1", False),
+        ("2", True),
+        ("10", True),
+        ("", False),
+        ("theirs", False),
+        ("-2", False),
+        ("²", False),
+    ],
+)
+def test_a_later_epoch_than_ours_refuses_us_and_what_is_none_does_not(
+    scene: Scene, epoch: str, *, fenced: bool
+) -> None:
+    put(scene, "{}")
+    scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": {EPOCH: epoch}}}, namespace=AGENTS)
+    context, hold = held(scene)
+    if not fenced:
+        update(UP, context=context, hold=hold)
+        assert document(scene)["cancellation_in_progress"] is True
+        return
+    with pytest.raises(FencedError, match=f"^state was written in epoch {epoch}, our hold is of epoch 1$"):
+        update(UP, context=context, hold=hold)
+    assert document(scene) == {}
+
+
+def test_a_document_under_another_key_is_left(scene: Scene) -> None:
+    put(scene, "{}")
+    scene.api.patch("configmaps", "task-7-state", {"data": {"state.json": None, "notes": "{}"}}, namespace=AGENTS)
+    before = stored(scene)
+    context, hold = held(scene)
+    update(UP, context=context, hold=hold)
+    assert stored(scene) == before
+    lease = stored(scene)
+    del lease["data"]
+    scene.api.update(lease)
+    update(UP, context=context, hold=hold)
+    assert sent(scene) == ["GET", "GET"]
+
+
+def test_one_that_goes_away_before_it_is_written_is_not_missed(scene: Scene) -> None:
+    put(scene, "{}")
+    context, hold = held(scene)
+    gone = Fault(method="PUT", path="/task-7-state", status=404, reason="NotFound")
+    scene.api.faults.add(gone)
+    update(UP, context=context, hold=hold)
+    assert sent(scene) == ["GET", "PUT"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
+)
+def test_a_change_is_tried_five_times(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
+    put(scene, "{}")
+    context, hold = held(scene)
+    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=4, **fault))
+    update(UP, context=context, hold=hold)
+    assert document(scene)["cancellation_in_progress"] is True
+    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=5, **fault))
+    with pytest.raises(error):
+        update(Change(in_progress=False), context=context, hold=hold)
+    assert document(scene)["cancellation_in_progress"] is True
+    assert sent(scene).count("PUT") == 10
+
+
+def test_nothing_is_written_once_the_hold_is_over(scene: Scene) -> None:
+    put(scene, "{}")
+    context, hold = held(scene)
+    scene.clock.sleep(DEFAULTS.lease.renew_deadline_s)
+    with pytest.raises(LockLostError):
+        update(UP, context=context, hold=hold)
+    assert sent(scene) == ["GET"]
+
+
+def test_a_copy_that_was_set_aside_is_said_with_its_key(scene: Scene) -> None:
+    put(scene, "{half")
+    context, hold = held(scene)
+    update(UP, context=context, hold=hold)
+    (told,) = [line for line in scene.events() if line["event"].startswith("state document is not a JSON object")]
+    assert (told["key"], told["copied_to"]) == ("state.json", "state.json.quarantine")

@@ -12,6 +12,7 @@ from steps.errors import Exit
 from steps.record import Labels, Phase
 from steps.settle import settle
 from steps.waiting import SUPERSEDED_BY
+from steps.why import Cause
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
@@ -42,6 +43,33 @@ def test_those_with_nothing_left_to_do_are_ended_and_say_by_whom(scene: Scene) -
     newest = play_newest(scene)
     assert [phase(scene, each) for each in older] == ["Failed"] * 3
     assert {superseded_by(scene, each) for each in older} == {newest.name}
+
+
+def test_the_log_tells_of_all_that_were_ended_also_of_one_that_took_two_attempts(scene: Scene) -> None:
+    older = [scene.workflow(pushed_at=ago(scene.clock, seconds)).name for seconds in (9, 5)]
+    waits = Fault(
+        method="PATCH",
+        path=f"/workflows/{older[1]}",
+        before=lambda _: scene.argo.mark(older[1], argo_controller.PENDING, message="Waiting for the lock"),
+    )
+    scene.api.faults.add(waits)
+    newest = play_newest(scene)
+    (told,) = [line for line in scene.events() if line["event"].startswith("ended waiting workflows")]
+    assert (told["workflows"], told["by"]) == (older, NEWER)
+    writes = [line for line in scene.events() if line.get("cause") == Cause.ANSWERED]
+    assert {line["detail"] for line in writes} == {f"by {newest.name}"}
+
+
+def test_one_that_is_being_ended_already_is_not_ended_again(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    told = Fault(
+        method="GET",
+        path="/workflows",
+        before=lambda _: scene.api.patch("workflows", older.name, {"spec": {"shutdown": "Stop"}}, namespace=HOME),
+    )
+    scene.api.faults.add(told)
+    play_newest(scene)
+    assert superseded_by(scene, older) == ""
 
 
 def test_n_pushes_to_one_task_take_two_executions(scene: Scene) -> None:
@@ -137,6 +165,24 @@ def test_one_of_which_argo_has_just_written_that_it_waits_is_ended_all_the_same(
 def test_one_that_is_malformed_is_left_to_say_so_itself(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     arguments = {"parameters": [{"name": "task-id", "value": "7"}, {"name": "sha", "value": "main"}]}
+    scene.api.patch("workflows", older.name, {"spec": {"arguments": arguments}}, namespace=HOME)
+    another = scene.workflow(pushed_at=ago(scene.clock, 5))
+    play_newest(scene)
+    assert (phase(scene, older), phase(scene, another)) == ("Pending", "Failed")
+
+
+def test_one_that_comes_after_a_dry_run_is_ended_all_the_same(scene: Scene) -> None:
+    scene.workflow(dry_run=True, pushed_at=ago(scene.clock, 9))
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    play_newest(scene)
+    assert phase(scene, older) == "Failed"
+
+
+def test_one_of_which_not_all_is_said_is_left_to_itself(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    said = [{"name": name, "value": value} for name, value in parameters(older.push).items() if name != "requested-by"]
+    elsewhere = {"name": "requested-by", "valueFrom": {"configMapKeyRef": {"name": "any", "key": "any"}}}
+    arguments = {"parameters": [*said, elsewhere]}
     scene.api.patch("workflows", older.name, {"spec": {"arguments": arguments}}, namespace=HOME)
     play_newest(scene)
     assert phase(scene, older) == "Pending"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,14 @@ from steps.errors import Exit
 from steps.fail import fail
 from steps.record import Labels, Outcome, Phase
 from steps.settle import settle
+from tests.doubles.argo_controller import FAILED
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github import primary_limited, reply_lost, secondary_limited
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import CLEO, REX, TESS
-from tests.scene import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, ago
+from tests.scene import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, Workflow, ago
 
 MOVED = {"remediation-in-progress", "task-7", "team-a"}
 UNTOUCHED = {"ready-for-qa", "task-7", "team-a"}
@@ -58,7 +60,9 @@ def test_a_push_stops_the_stale_agents_and_moves_the_labels(scene: Scene) -> Non
     assert record.phase is Phase.COMPLETED
     assert record.labels is Labels.MOVED
     assert {agent.name for agent in record.agents if agent.outcome is Outcome.GONE} == stale
+    assert record.errors == ()
     assert scene.lease()["spec"]["holderIdentity"] == ""
+    assert not [line for line in scene.events() if line.get("level") == "warning"]
 
 
 def test_labels_move_only_after_the_pods_are_gone(scene: Scene) -> None:
@@ -189,6 +193,50 @@ def test_an_older_event_finishes_what_a_newer_one_left_behind(scene: Scene) -> N
 # The pull request.
 
 
+def crashed(scene: Scene, sha: str = NEW, **more: Any) -> Workflow:  # noqa: ANN401 - passed on
+    """A push whose Workflow's pod was lost under way."""
+    pushed(scene, sha)
+    workflow = scene.workflow(sha=sha, **more)
+    scene.argo.mark(workflow.name, FAILED)
+    assert scene.step(cancel, workflow, pod=workflow.name) is Exit.DONE
+    scene.end_pod(workflow.name, phase="Failed")
+    return workflow
+
+
+def test_whoever_finishes_anothers_work_and_is_the_head_itself_moves_its_own_labels(scene: Scene) -> None:
+    first = crashed(scene)
+    pushed(scene, NEWER)
+    same_second = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at)
+    assert scene.play(same_second) is Exit.DONE
+    assert (scene.record().push, scene.record().labels) == (same_second.push, Labels.MOVED)
+
+
+def test_whoever_finishes_anothers_work_and_is_not_the_head_leaves_it_as_that_of_the_other(scene: Scene) -> None:
+    first = crashed(scene)
+    between = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at)
+    pushed(scene, "d" * 40)
+    assert scene.play(between) is Exit.DONE
+    assert (scene.record().push, scene.record().labels) == (first.push, Labels.HEAD_MOVED)
+    assert scene.record().left_to == "d" * 40
+
+
+def test_an_older_push_finishes_the_work_of_the_head_in_the_heads_name(scene: Scene) -> None:
+    older = scene.workflow(sha=OLD, pushed_at=ago(scene.clock, 5))
+    newer = crashed(scene)
+    assert scene.play(older) is Exit.DONE
+    assert (scene.record().push, scene.record().labels) == (newer.push, Labels.MOVED)
+
+
+def test_a_head_that_moves_while_the_labels_do_is_said(scene: Scene) -> None:
+    pushed(scene)
+    workflow = scene.workflow()
+    scene.github.before(lambda: pushed(scene, NEWER), method="POST", path="/labels$")
+    assert scene.play(workflow) is Exit.DONE
+    (told,) = [line for line in scene.events() if line["event"].startswith("the head moved while the labels did")]
+    assert told["head"] == NEWER
+    assert scene.record().errors == ()
+
+
 def test_the_skip_label_stops_everything_but_the_record(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     scene.later(5)
@@ -266,6 +314,9 @@ def test_two_pull_requests_that_nothing_tells_apart_keep_their_labels(scene: Sce
     assert scene.runs() == set()
     assert set(scene.github.labels(1)) == UNTOUCHED
     assert scene.record().labels is Labels.AMBIGUOUS
+    (told,) = [line for line in scene.events() if line["event"].startswith("several open pull requests")]
+    assert told["event"].endswith("label the right one task-7")
+    assert set(told["pulls"]) == {"#1", "#2"}
 
 
 def test_a_label_that_the_repository_does_not_have_is_made(scene: Scene) -> None:

@@ -130,6 +130,11 @@ class Plan:
         for do in due:
             do()
 
+    def mend(self) -> None:
+        """Forget the faults; what is to be done stays."""
+        with self._lock:
+            self._faults.clear()
+
     def clear(self) -> None:
         """Forget everything arranged so far."""
         with self._lock:
