@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Clock(Protocol):
@@ -29,6 +32,14 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
+    def __init__(self, *, before_sleep: Callable[[], None] = lambda: None) -> None:
+        """Know what to look at first.
+
+        Args:
+            before_sleep: Called before each pause, which does not begin if it raises.
+        """
+        self._before_sleep = before_sleep
+
     def now(self) -> datetime:
         """Wall-clock time in UTC."""
         return datetime.now(UTC)
@@ -39,6 +50,7 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
+        self._before_sleep()
         time.sleep(seconds)
 
 

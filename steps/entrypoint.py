@@ -21,17 +21,17 @@ from steps.audit import Audit
 from steps.breaker import Breaker, Breakers, mounted
 from steps.clock import SystemClock
 from steps.context import Context
-from steps.errors import BadInputError, Exit, StepError, TerminatedError
+from steps.errors import BadInputError, Exit, StepError
 from steps.holder import Holder
 from steps.kube import Kube
 from steps.log import Log
 from steps.profiling import profiled
 from steps.relay import Relay
+from steps.termination import Termination
 from steps.transport import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import FrameType
 
     from steps.clock import Clock
     from steps.github import GitHub
@@ -67,11 +67,12 @@ def run_with(
     Returns:
         The exit code.
     """
-    clock = SystemClock()
+    termination = Termination()
+    clock = SystemClock(before_sleep=termination.check)
     tracer = tracing.from_env(os.environ, clock=clock)
     log = Log(clock=clock).bind(step=step.__name__, **tracer.ids())
     measured = measurements.from_env(os.environ)
-    signal.signal(signal.SIGTERM, _terminate)
+    termination.listen()
     try:
         with tracer.step(step.__name__), profiled(os.environ, log=log):
             step(prepare(os.environ, clock, log, measured, tracer))
@@ -90,11 +91,6 @@ def run_with(
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             tracer.flush(log=log)
     return Exit.DONE
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise TerminatedError("SIGTERM: the pod is being stopped")
 
 
 def check_pod(env: Mapping[str, str]) -> tuple[Holder, datetime]:
