@@ -102,12 +102,21 @@ class Argo:
                 break
             if self.story.random.random() < 0.1:
                 self.story.turns.trace.append(f"{workflow.name} is terminated")
+                # A person has taken its push back, unless it had begun: then reconcile finishes it.
+                if not self._has_begun(workflow):
+                    self.story.workflows.remove(workflow)
                 return Exit.BUG
             self.story.turns.give_up("Argo's backoff", for_s=5 * 2**number)
         if code is not Exit.DONE:
             self.step(fail, workflow, pod=f"{workflow.name}-exit")
             self.story.scene.end_pod(f"{workflow.name}-exit", phase="Succeeded")
         return Exit.BUG if code is None else code
+
+    def _has_begun(self, workflow: Workflow) -> bool:
+        """Whether it ever took the task's Lease."""
+        calls = self.story.scene.api.calls
+        leases = [each for each in calls if each.method in ("POST", "PUT") and "/leases" in each.path]
+        return any(each.status < 300 and workflow.uid in str(each.body) for each in leases)
 
     def pod(self, workflow: Workflow, *, name: str) -> Exit | None:
         """One attempt; None if the pod was killed.
