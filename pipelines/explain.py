@@ -67,7 +67,8 @@ def story(standing: Standing, *, now: datetime) -> Iterator[str]:
     )
     yield f"Agents that were started at or before {record.watermark.isoformat()} work on older code."
     if not record.agents:
-        yield "There were none."
+        looked = record.proven_gone_at is not None
+        yield "There were none." if looked else "Nobody has looked for them yet, or nothing was to be stopped."
     for agent in sorted(record.agents, key=lambda each: each.created_at):
         yield f"  - {_said(agent)}"
     pull = f"Pull request #{record.pull_request.number}: " if record.pull_request else ""
