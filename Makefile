@@ -63,7 +63,7 @@ mutants: $(VENV)/.mutants ## put small bugs into what decides; fail on one that 
 	$(BIN)/python -m tests.mutation $(MUTANTS)
 
 .PHONY: cluster-up
-cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 25 minutes; FLAGS=--fast)
+cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 15 minutes; FLAGS=--fast)
 	$(BIN)/python -m tests.cluster up $(FLAGS)
 
 .PHONY: cluster-down

@@ -49,7 +49,7 @@ def version(folder: str, module: str) -> str:
 
 
 def programs() -> Programs:
-    """Find all programs, building what is missing; about twenty minutes on two cores if nothing is cached.
+    """Find all programs, building what is missing; about fifteen minutes on two cores if nothing is cached.
 
     Raises:
         BinariesMissingError: There is no Go, or a build failed.
