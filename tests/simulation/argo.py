@@ -104,7 +104,7 @@ class Argo:
                 self.story.turns.trace.append(f"{workflow.name} is terminated")
                 # A person has taken its push back, unless it had begun: then reconcile finishes it.
                 if not self._has_begun(workflow):
-                    self.story.workflows.remove(workflow)
+                    self.story.taken_back.add(workflow.name)
                 return Exit.BUG
             self.story.turns.give_up("Argo's backoff", for_s=5 * 2**number)
         if code is not Exit.DONE:

@@ -50,6 +50,7 @@ class Story:
     turns: Turns = field(init=False)
     pushes: list[tuple[str, datetime]] = field(default_factory=list)
     workflows: list[Workflow] = field(default_factory=list)
+    taken_back: set[str] = field(default_factory=set)
     born: dict[str, dict[str, Any]] = field(default_factory=dict)
     labelled: list[tuple[Record, list[dict[str, Any]]]] = field(default_factory=list)
     at_work: dict[str, Workflow] = field(default_factory=dict)
