@@ -76,7 +76,10 @@ def find(options: argparse.Namespace, *, settings: Settings) -> Target:
             "nothing says which push is meant: give --pr or --task (with GITHUB_TOKEN), or --ref and --sha, "
             "or stand in a checkout of the task's branch"
         )
-    return Target(repository=repository, task=options.task or _task_of(ref, settings=settings), ref=ref, sha=sha)
+    task = options.task or _task_of(ref, settings=settings)
+    if not task:
+        raise BadInputError(f"{ref!a} is no branch of a task: settings push.branch says how one is called")
+    return Target(repository=repository, task=task, ref=ref, sha=sha)
 
 
 def _usual(origin: str, *, settings: Settings) -> str:
