@@ -76,6 +76,14 @@ def test_every_link_within_the_repository_leads_somewhere(document: Path) -> Non
         assert (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_section_finds_its_heading(document: Path) -> None:
+    for target, section in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text()):
+        page_linked = document.parent / target if target else document
+        headings = re.findall(r"^#+ (.*)$", page_linked.read_text(), re.MULTILINE)
+        assert section in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, section
+
+
 def test_every_make_target_that_the_readme_names_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`?\bmake ([a-z0-9-]+)\b", (ROOT / "README.md").read_text()))
