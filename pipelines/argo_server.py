@@ -94,7 +94,9 @@ def _asked(ask: Callable[[], m.Workflow | m.Version]) -> Json:
     except requests.RequestException as error:
         if problem := unverified(error):
             raise UntrustedError(Route(environment=True).untrusted("Argo Server", problem)) from error
-        raise UnavailableError(f"Argo Server: {type(error).__name__}") from error
+        raise UnavailableError(
+            f"Argo Server: {type(error).__name__} (does ARGO_SERVER name it, as host:port, and can it be reached?)"
+        ) from error
     except HeraException as error:
         raise _meaning(error) from error
     return found

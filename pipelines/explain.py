@@ -109,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit
     if not found:
-        print(f"nothing is known of task {options.task}: no push of it has come in", file=sys.stderr)
+        where = f" of {options.repository}" if options.repository else ""
+        print(f"nothing is known of task {options.task}{where}: no push of it has come in", file=sys.stderr)
         return Exit.BUG
     if options.json:
         records = [{"record": json.loads(dump(each.record)) if each.record else None} for each in found]

@@ -14,8 +14,11 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yaml import YAMLError
+
 from steps.audit import Audit
 from steps.clock import SystemClock
+from steps.errors import BadInputError
 from steps.kube import Kube
 from steps.log import Log
 from steps.transport import KubernetesTransport, connect
@@ -48,10 +51,17 @@ def transport() -> KubernetesTransport:
     """Connect as KUBECONFIG says, or as the usual file does.
 
     Raises:
-        BadInputError: There is no such file, or nothing in it.
+        BadInputError: There is no such file, or it says no cluster.
     """
-    os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
-    return connect()
+    file = os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
+    advice = "set KUBECONFIG to a kubeconfig with a current context, as kubectl uses it"
+    try:
+        return connect()
+    except BadInputError as error:
+        raise BadInputError(f"no way to a cluster: {error.__cause__}: {advice} (now {file})") from error
+    except (YAMLError, TypeError, AttributeError, LookupError, ValueError) as error:
+        # The client's own text can quote the file.
+        raise BadInputError(f"no way to a cluster: {file} is no kubeconfig: {advice}") from error
 
 
 def silent() -> Audit:

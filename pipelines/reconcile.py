@@ -3,8 +3,8 @@
     python -m pipelines.reconcile [--dry-run] [--json] [--settings FILE]
 
 Goes through the kubeconfig, with its user's rights. `--dry-run` writes nothing. Ages are judged by the API server's
-clock, not by the laptop's. Without GitHub's credentials in `github.credentials_dir` lost pushes are not looked for, and
-that is said.
+clock, not by the laptop's. GitHub is asked with GITHUB_TOKEN; without it lost pushes are not looked for, and that is
+said.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import uuid
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -27,7 +27,7 @@ from pipelines.settings import read
 from steps.audit import Audit
 from steps.clock import SystemClock
 from steps.entrypoint import breakers, connect_github
-from steps.errors import Exit, StepError
+from steps.errors import Exit, ForbiddenError, StepError
 from steps.holder import Holder
 from steps.log import Log
 from steps.measurements import Measurements
@@ -36,10 +36,12 @@ from steps.route import of_environment
 from steps.sweep import Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipelines.settings import Settings
+    from steps.github import GitHub
     from steps.kube import Transport
+    from steps.settings import GitHubRules
 
 
 def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Sweep:
@@ -57,7 +59,7 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
         holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
         kube=kube,
         github=partial(
-            connect_github,
+            _github,
             usual=alone,
             clock=clock,
             breaker=known.github,
@@ -72,6 +74,22 @@ def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Swee
         measurements=measurements,
         dry_run=dry_run,
     )
+
+
+def _github(keep: Callable[[], None], rules: GitHubRules | None = None, **how: Any) -> GitHub:  # noqa: ANN401 - connect_github's
+    """GitHub as the person who asks, or with credentials where the pods have them.
+
+    Raises:
+        ForbiddenError: There are none.
+    """
+    # Imported on use: it costs half a second.
+    from github.Auth import Token  # noqa: PLC0415
+
+    token = os.environ.get("GITHUB_TOKEN", "")
+    try:
+        return connect_github(keep, rules, auth=Token(token) if token else None, **how)
+    except ForbiddenError as error:
+        raise ForbiddenError("no GitHub credentials here: set GITHUB_TOKEN, and lost pushes are looked for") from error
 
 
 def rows(done: Pass) -> list[dict[str, str]]:

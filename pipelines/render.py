@@ -128,7 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit
     if not options.check:
-        write(files, output=options.output)
+        try:
+            write(files, output=options.output)
+        except OSError as error:
+            print(f"{error.filename}: {error.strerror}: give a folder that can be written by --output", file=sys.stderr)
+            return Exit.BAD_INPUT
         print(f"{options.output}: {len(files)} files")
         return Exit.DONE
     found = drift(files, output=options.output)

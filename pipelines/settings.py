@@ -15,15 +15,19 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from steps.complaints import matching
 from steps.errors import BadInputError
 from steps.settings import Count, Name, PushSources, ReconcileSettings, Seconds, StepSettings, load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _STRICT = ConfigDict(extra="forbid")
 
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi)?$")]
+Quantity = Annotated[
+    str, matching(r"[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi)?", give='a quantity in quotes, such as "100m" or "128Mi"')
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,14 @@ class Image:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    name: Annotated[str, Field(pattern=r"^[^\s{}]+:[^\s{}:/]+$", description="name with a tag, as your nodes pull it")]
+    name: Annotated[
+        str,
+        matching(
+            r"[^\s{}]+:[^\s{}:/]+",
+            give="a name with a tag or digest, such as registry.example.com/agent-cancellation:0.1.0",
+        ),
+        Field(description="name with a tag, as your nodes pull it"),
+    ]
     pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], Field(description="when nodes pull it")]
 
 
@@ -73,8 +84,11 @@ class TracingRules:
 
     endpoint: Annotated[
         str,
+        matching(
+            r"(https?://[^\s/@?#]+(/[^\s@?#]*)?)?",
+            give="an address without credentials, such as http://otel-collector.observability:4318, or nothing",
+        ),
         Field(
-            pattern=r"^(https?://[^\s/@?#]+(/[^\s@?#]*)?)?$",
             description="OTLP/HTTP address of a collector, without `/v1/traces`; empty: no traces. Needs an image with "
             "the extra `tracing`",
         ),
@@ -121,7 +135,9 @@ class ObservabilityRules:
         Field(description="labels by which your Prometheus operator chooses PrometheusRules and PodMonitors"),
     ]
     runbook: Annotated[
-        str, Field(pattern=r"^https?://[^\s#]+$", description="where people read docs/operations.md; alerts link there")
+        str,
+        matching(r"https?://[^\s#]+", give="an address that begins with https:// or http://, without a #"),
+        Field(description="where people read docs/operations.md; alerts link there"),
     ]
     failing_percent: Annotated[
         int, Field(ge=1, le=99, description="more failures than this of all cancellations within half an hour, and two")
@@ -164,10 +180,26 @@ class Settings(ReconcileSettings):
         """JSON, one value a line, so that a diff shows what changed."""
         values = TypeAdapter(type(self)).dump_python(self, mode="json")
         values["events"] = {field.name: values["events"][field.name] for field in fields(PushSources)}
-        text = json.dumps({field.name: values[field.name] for field in fields(tree)}, indent=1)
-        if found := re.search(r"\{\{|\$\(", text):
-            raise BadInputError(f"settings: no value may contain {found.group()}: Argo or Kubernetes would evaluate it")
-        return text
+        kept = {field.name: values[field.name] for field in fields(tree)}
+        for key, text in _texts(kept):
+            if found := re.search(r"\{\{|\$\(", text):
+                raise BadInputError(
+                    f"settings: {key}: take out {found.group()}: Argo or Kubernetes would evaluate what follows"
+                )
+        return json.dumps(kept, indent=1)
+
+
+def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a tree, names of keys as well, with the key that it belongs to."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield key, name
+            yield from _texts(inner, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from _texts(inner, f"{key}.{place}")
 
 
 def read(path: Path) -> Settings:
@@ -179,7 +211,10 @@ def read(path: Path) -> Settings:
     try:
         values = tomllib.loads(path.read_text())
     except OSError as error:
-        raise BadInputError(f"{path}: {error.strerror}: give the path of a settings file") from error
+        raise BadInputError(
+            f"{path}: {error.strerror}: stand in the folder that has the settings, "
+            "or give the path of a file by --settings"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: not TOML: {error}") from error
+        raise BadInputError(f"{path}: not TOML: {error}: mend that line") from error
     return load(Settings, values, source=str(path))

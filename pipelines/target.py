@@ -76,7 +76,12 @@ def find(options: argparse.Namespace, *, settings: Settings) -> Target:
             "nothing says which push is meant: give --pr or --task (with GITHUB_TOKEN), or --ref and --sha, "
             "or stand in a checkout of the task's branch"
         )
-    return Target(repository=repository, task=options.task or _task_of(ref, settings=settings), ref=ref, sha=sha)
+    if not repository:
+        raise BadInputError(f"say which repository by --repository: {', '.join(settings.events.repositories)}")
+    task = options.task or _task_of(ref, settings=settings)
+    if not task:
+        raise BadInputError(f"{ref!a} is no branch of a task: settings push.branch says how one is called")
+    return Target(repository=repository, task=task, ref=ref, sha=sha)
 
 
 def _usual(origin: str, *, settings: Settings) -> str:
@@ -98,7 +103,8 @@ def _github(option: str, *, repository: str, settings: Settings) -> LaptopGitHub
 
     token = os.environ.get("GITHUB_TOKEN", "")
     if not repository:
-        raise BadInputError(f"{option}: say which repository by --repository, or stand in a checkout of it")
+        known = ", ".join(settings.events.repositories)
+        raise BadInputError(f"{option}: say which repository by --repository, or stand in a checkout of it: {known}")
     if not token:
         raise BadInputError(
             f"{option}: set GITHUB_TOKEN, so that the pull request can be looked up, or give --ref and --sha instead"

@@ -33,6 +33,8 @@ from steps.transport import connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from github.Auth import Auth
+
     from steps.clock import Clock
     from steps.github import GitHub
     from steps.measurements import Measurements
@@ -176,6 +178,7 @@ def connect_github(
     audit: Audit,
     tracer: Tracer = tracing.OFF,
     route: Route | None = None,
+    auth: Auth | None = None,
 ) -> GitHub:
     """A connection with the mounted credentials.
 
@@ -189,6 +192,7 @@ def connect_github(
         audit: Where each write is told.
         tracer: Where each request's time is noted.
         route: The way there, if not the one that the settings name for pods.
+        auth: Credentials, if not the mounted ones.
 
     Raises:
         BadInputError: The CA bundle that the settings name is not there.
@@ -202,7 +206,7 @@ def connect_github(
     rules = rules or usual
     folder, handover = Path(rules.credentials_dir), Handover(path=Path(rules.handover)) if rules.handover else None
     return GitHub(
-        auth=credentials(folder, handover=handover),
+        auth=auth or credentials(folder, handover=handover),
         rules=rules,
         clock=clock,
         random=random.random,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from steps.complaints import complaints, matching
 from steps.errors import BadInputError
 from steps.push import PARAMETERS
 
@@ -27,10 +28,20 @@ ENV = "CANCELLATION_SETTINGS"
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Count = Annotated[int, Field(ge=1, le=100)]
 # A DNS-1123 label: what a namespace may be called.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Name = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        give="lower-case letters, digits and dashes between them, 63 at most, such as ci-agents",
+    ),
+]
 Label = Annotated[str, Field(min_length=1, max_length=50)]
 # Path of a field, as kubectl writes it: `metadata.labels.app\.kubernetes\.io/name`; an item of a list by a field of it.
-FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./\\-]+(\[[A-Za-z]+=[A-Za-z0-9]*\][A-Za-z0-9_./\\-]*)*$")]
+_PATH = r"[A-Za-z0-9_./\\-]+(\[[A-Za-z]+=[A-Za-z0-9]*\][A-Za-z0-9_./\\-]*)*"
+_A_PATH = "a path such as metadata.labels.task-id, or status.conditions[status=True].type"
+FieldPath = Annotated[str, matching(_PATH, give=_A_PATH)]
+OptionalFieldPath = Annotated[str, matching(f"({_PATH})?", give=f"{_A_PATH}, or nothing")]
+DataKey = Annotated[str, matching(r"[-._a-zA-Z0-9]+", give="letters, digits, dashes, dots and underscores")]
 
 _STRICT = ConfigDict(extra="forbid", strict=False)
 
@@ -180,14 +191,16 @@ class GitHubRules:
     api_url: Annotated[Address, Field(min_length=1, description="REST address, also of GitHub Enterprise")]
     ca_config_map: Annotated[
         str,
+        matching(
+            r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?",
+            give="the name of a ConfigMap: lower-case letters, digits, dashes and dots, or nothing",
+        ),
         Field(
-            max_length=253,
-            pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$",
             description="ConfigMap, in the workflows' namespace, with the certificates that count for GitHub; empty: "
             "the public ones",
         ),
     ]
-    ca_key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", description="key of the bundle in it, in PEM")]
+    ca_key: Annotated[DataKey, Field(description="key of the bundle in it, in PEM")]
     ca_dir: Annotated[str, Field(min_length=1, description="where it is mounted")]
     proxy: Annotated[
         ProxyAddress,
@@ -278,8 +291,8 @@ class CommentRules:
     enabled: Annotated[bool, Field(description="write one, and keep it up to date")]
     argo_url: Annotated[
         str,
+        matching(r"(https?://[^\s()<>\[\]]+)?", give="an address such as https://argo.example.com, or nothing"),
         Field(
-            pattern=r"^(https?://[^\s()<>\[\]]+)?$",
             description="address of Argo's UI, for a link to the Workflow; empty: no link",
         ),
     ]
@@ -294,8 +307,15 @@ class StateRules:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    config_map: Annotated[str, Field(description="name of the ConfigMap, with {task}")]
-    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", description="key of the JSON document in it")]
+    config_map: Annotated[
+        str,
+        matching(
+            r"([a-z0-9]|(?<!^)[.-](?!$)|\{task\})*",
+            give="a name of lower-case letters, digits, dashes and dots, with {task} in it",
+        ),
+        Field(description="name of the ConfigMap, with {task}"),
+    ]
+    key: Annotated[DataKey, Field(description="key of the JSON document in it")]
 
     def __post_init__(self) -> None:
         if "{task}" not in self.config_map:
@@ -309,15 +329,27 @@ class RunKind:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     group: Annotated[str, Field(description="API group; empty for the core group")]
-    version: Annotated[str, Field(pattern=r"^v[0-9][a-z0-9]*$", description="API version")]
-    plural: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*$", description="resource name, as in the API path")]
+    version: Annotated[
+        str,
+        matching(r"v[0-9][a-z0-9]*", give="a version such as v1, without its group"),
+        Field(description="API version"),
+    ]
+    plural: Annotated[
+        str,
+        matching(r"[a-z][a-z0-9]*", give="the resource's name as `kubectl api-resources` has it, such as coderuns"),
+        Field(description="resource name, as in the API path"),
+    ]
     selector: Annotated[dict[str, str], Field(description="labels that every such run has, besides the task")]
     task: Annotated[FieldPath, Field(description="where the task id is; a label is selected by the API server")]
     repository: Annotated[FieldPath, Field(description="where the repository is, as URL or owner/name")]
     agent: Annotated[FieldPath, Field(description="where the agent's name is")]
     phase: Annotated[FieldPath, Field(description="where the phase is")]
-    sha: Annotated[str, Field(description="where the commit is that the run works on; empty if runs do not say")]
-    job: Annotated[str, Field(description="where the name of the run's Job is; empty if owner references are enough")]
+    sha: Annotated[
+        OptionalFieldPath, Field(description="where the commit is that the run works on; empty if runs do not say")
+    ]
+    job: Annotated[
+        OptionalFieldPath, Field(description="where the name of the run's Job is; empty if owner references are enough")
+    ]
     finished: Annotated[tuple[str, ...], Field(description="phases that need no cancellation")]
     cancellable: Annotated[
         tuple[str, ...], Field(description='agents that may be cancelled; "*" for all but the exempt')
@@ -373,11 +405,11 @@ class PushSources:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     repositories: Annotated[
-        tuple[Annotated[str, Field(pattern=f"^{REPOSITORY}$")], ...],
+        tuple[Annotated[str, matching(REPOSITORY, give="owner/name, such as 5dlabs/cto")], ...],
         Field(min_length=1, description="owner/name; pushes to any other are ignored"),
     ]
     senders: Annotated[
-        tuple[Annotated[str, Field(pattern=f"^{SENDER}$")], ...],
+        tuple[Annotated[str, matching(SENDER, give="a login, such as octocat or some-app[bot]")], ...],
         Field(min_length=1, description="logins whose pushes make agents stale"),
     ]
 
@@ -439,11 +471,7 @@ def load(tree: type[T], values: Mapping[str, object], *, source: str) -> T:
     try:
         return TypeAdapter(tree).validate_python(values)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)
-        ]
-        raise BadInputError(f"{source}: " + "; ".join(problems)) from error
+        raise BadInputError(f"{source}: " + "; ".join(complaints(error))) from error
 
 
 def from_env(env: Mapping[str, str], tree: type[T]) -> T:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import urllib3
 from kubernetes import config
@@ -27,8 +28,15 @@ if TYPE_CHECKING:
 class KubernetesTransport:
     """Sends requests through the client's connection pool; safe to share between threads."""
 
-    def __init__(self, *, configuration: Configuration) -> None:
+    def __init__(self, *, configuration: Configuration, advice: str = "") -> None:
+        """Know the way.
+
+        Args:
+            configuration: Of the client.
+            advice: What to do if nobody answers.
+        """
         configuration.retries = False
+        self._advice = advice
         self._client = ApiClient(configuration)
 
     def send(
@@ -47,7 +55,9 @@ class KubernetesTransport:
             content: bytes = answer.response.data
         except (urllib3.exceptions.HTTPError, ApiException) as error:
             # The library's text can quote the request; the type says enough.
-            raise UnavailableError(f"{method} {target.partition('?')[0]}: {type(error).__name__}") from error
+            raise UnavailableError(
+                f"{method} {target.partition('?')[0]}: {type(error).__name__}{self._advice}"
+            ) from error
         return Response(
             status=answer.status,
             headers={name.lower(): value for name, value in answer.headers.items()},
@@ -61,14 +71,16 @@ def connect() -> KubernetesTransport:
     Raises:
         BadInputError: Neither is there.
     """
-    configuration = Configuration()
+    configuration, advice = Configuration(), ""
     try:
         if files := os.environ.get("KUBECONFIG"):
             # Named, since the client remembers what the variable was when it was imported.
             config.load_kube_config(config_file=files, client_configuration=configuration)  # type: ignore[no-untyped-call]
+            server = urlsplit(configuration.host).netloc.rpartition("@")[2]
+            advice = f" ({server}: is that the cluster you mean, by KUBECONFIG and its context, and can it be reached?)"
         else:
             configuration.proxy = None
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError) as error:
         raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error
-    return KubernetesTransport(configuration=configuration)
+    return KubernetesTransport(configuration=configuration, advice=advice)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from steps.audit import EVENT as AUDIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,10 +52,11 @@ class Outcome:
 
 
 def said(processes: tuple[Process, ...], *, began: float) -> Iterator[Moment]:
-    """What the steps logged, as moments."""
+    """What the steps logged, as moments; without the audit, which repeats what was written."""
     for process in processes:
-        for line in process.output.splitlines():
-            told = json.loads(line)
-            run = f": {told['run']} ({told['reason']})" if "reason" in told else ""
+        for told in map(json.loads, process.output.splitlines()):
+            if told["event"] == AUDIT:
+                continue
+            run = f": {told['run']} ({told['reason']})" if {"run", "reason"} <= told.keys() else ""
             at = datetime.fromisoformat(told["time"]).timestamp() - began
             yield Moment(at=at, who=process.container, what=told["event"] + run)

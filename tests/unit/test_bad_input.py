@@ -244,6 +244,19 @@ SETTINGS = Path("settings.toml").read_text()
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories"),
         ('name = "agent-cancellation:0.1.0"', 'name = "agent-cancellation"', "image.name"),
         ("[lease]", "[lease", "not TOML"),
+        ("repositories = [", "repositorys = [", "events.repositorys: no such key: is repositories meant?"),
+        ("grace_s = 30", "", "stop.grace_s: missing: add it"),
+        ("grace_s = 30", "grace_s = 'half a minute'", "stop.grace_s: give a valid number"),
+        ("[labels]", "[labels]\nextra = 1", "labels.extra: no such key: take it out"),
+        ('workflows = "agent-cancellation"', 'workflows = "Agents"', "namespaces.workflows: give lower-case letters"),
+        ('repositories = ["5dlabs/cto"]', 'repositories = "5dlabs/cto"', "events.repositories: not a list: give one"),
+        ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories: empty: give at least one"),
+        ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories.0: give owner/name"),
+        ('sha = ""', 'sha = "a path"', "agents.0.sha: give a path such as"),
+        ("job = 'status.jobName'", "job = '[0]'", "agents.0.job: give a path such as"),
+        ('config_map = "task-{task}-state"', 'config_map = "Task_{task}"', "state.config_map: give a name of"),
+        ('pull_policy = "IfNotPresent"', 'pull_policy = "always"', "image.pull_policy: give 'Always', 'IfNotPresent'"),
+        ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a text: give one in quotes"),
     ],
 )
 def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -253,14 +266,29 @@ def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, told: 
         read(tmp_path / "settings.toml")
 
 
+def test_what_follows_from_another_mistake_is_not_told_besides(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(SETTINGS.replace('["5dlabs/cto"]', '["cto"]'))
+    with pytest.raises(BadInputError) as caught:
+        read(tmp_path / "settings.toml")
+    assert str(caught.value).count("events.repositories") == 1
+
+
+def test_a_value_that_is_wrong_is_not_quoted(tmp_path: Path) -> None:
+    wrong = SETTINGS.replace('endpoint = ""', 'endpoint = "http://me:hunter2@collector:4318"')
+    (tmp_path / "settings.toml").write_text(wrong)
+    with pytest.raises(BadInputError, match=r"tracing.endpoint: give an address without credentials") as caught:
+        read(tmp_path / "settings.toml")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="give the path"):
+    with pytest.raises(BadInputError, match="give the path of a file by --settings"):
         read(tmp_path / "none.toml")
 
 
 def test_a_value_that_argo_would_evaluate_is_refused() -> None:
     evil = replace(DEFAULTS, labels=replace(DEFAULTS.labels, add="{{workflow.name}}"))
-    with pytest.raises(BadInputError, match="evaluate"):
+    with pytest.raises(BadInputError, match=r"labels\.add: take out \{\{: .* evaluate"):
         evil.for_steps()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from pipelines.cli import COMMANDS
 from pipelines.render import rendered
 from pipelines.settings import Settings, read
 from pipelines.settings_page import page
@@ -25,6 +27,41 @@ def test_every_test_that_a_document_names_exists(document: Path) -> None:
         assert not name or f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
 
 
+def console_lines(document: Path) -> list[str]:
+    """What a document tells to type, without its comments."""
+    blocks = re.findall(r"```console\n(.*?)```", document.read_text(), re.DOTALL)
+    typed = "\n".join(blocks).replace("\\\n", " ")
+    return [line.partition("  #")[0].strip() for line in re.findall(r"^ *\$ (.*)$", typed, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: Path) -> None:
+    parsers = {command.name: command.parser for command in COMMANDS}
+    for line in console_lines(document):
+        if line.startswith("agent-cancellation "):
+            _, name, *given = shlex.split(line.partition("|")[0].replace("TASK", "7"))
+            parsers[name]().parse_args(given)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_namespace_and_label_that_a_document_tells_to_type_exists(document: Path) -> None:
+    settings = read(ROOT / "settings.toml")
+    spaces = {settings.namespaces.workflows, settings.namespaces.agents, settings.namespaces.events, "argo"}
+    code = "".join(path.read_text() for folder in ("steps", "pipelines") for path in (ROOT / folder).glob("*.py"))
+    marks = set(re.findall(r"(?:PREFIX\}|\"agent-cancellation)/([a-z-]+)\"", code))
+    objects = {path.stem.partition("-")[2] for path in (ROOT / "rendered").rglob("*.yaml")}
+    for line in console_lines(document):
+        assert set(re.findall(r" -n (\S+)", line)) <= spaces, line
+        assert {mark.rstrip("-") for mark in re.findall(r"[ ,]agent-cancellation/([a-z-]+)", line)} <= marks, line
+        named = re.findall(r"(?<!create) (?:configmap|cronworkflow|sensor) ([a-z-]+)", line)
+        assert {name for name in named if not name.startswith("task-")} <= objects, line
+
+
+def test_the_operations_page_has_commands_to_look_at() -> None:
+    """Otherwise the two tests above could not fail."""
+    assert len(console_lines(ROOT / "docs" / "operations.md")) > 30
+
+
 def test_every_threat_names_its_test_or_says_that_it_is_not_held() -> None:
     rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", (ROOT / "docs" / "threat-model.md").read_text(), re.MULTILINE)
     threats = [row for row in rows if row[0] != "threat"]
@@ -37,6 +74,14 @@ def test_every_threat_names_its_test_or_says_that_it_is_not_held() -> None:
 def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_section_finds_its_heading(document: Path) -> None:
+    for target, section in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text()):
+        page_linked = document.parent / target if target else document
+        headings = re.findall(r"^#+ (.*)$", page_linked.read_text(), re.MULTILINE)
+        assert section in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, section
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:

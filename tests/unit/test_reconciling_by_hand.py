@@ -28,7 +28,24 @@ def trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
     with a_world() as (scene, _), serve(scene.api) as url:
         monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
         monkeypatch.setattr("pipelines.laptop.server_time", lambda *_, **__: scene.clock.now())
+        monkeypatch.delenv("GITHUB_TOKEN", raising=False)
         yield scene
+
+
+def test_with_a_token_of_ones_own_github_is_asked(
+    trouble: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trouble.github.add_token("ghp_person")
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_person")
+    (tmp_path / "settings.toml").write_text(
+        Path("settings.toml").read_text().replace("https://api.github.com", trouble.github_url)
+    )
+    trouble.github.calls.clear()
+    assert main(["--dry-run", "--json", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
+    told = capsys.readouterr()
+    assert json.loads(told.out)["unread"] == []
+    assert any(call.path.endswith("/activity") for call in trouble.github.calls)
+    assert "ghp_person" not in told.out + told.err
 
 
 def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(
@@ -37,7 +54,7 @@ def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(
     assert main(["--dry-run", "--json"]) == Exit.DONE
     told = json.loads(capsys.readouterr().out)
     assert [row["finding"] for row in told["findings"]] == KINDS
-    assert "no GitHub credentials" in told["unread"][0], "that is, where the cluster's pods would have them"
+    assert "no GitHub credentials here: set GITHUB_TOKEN" in told["unread"][0]
     assert {call.method for call in trouble.api.calls} == {"GET"}
 
 

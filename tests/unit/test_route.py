@@ -569,9 +569,9 @@ def test_no_container_is_told_of_the_proxy_but_by_the_settings() -> None:
         ("proxy", "https://proxy:3128", "http://"),
         ("api_url", "github.example.com", "not an address"),
         ("api_url", "https://", "not an address"),
-        ("api_url", "", "at least 1"),
-        ("ca_config_map", "Corporate CA", "pattern"),
-        ("ca_key", "../token", "pattern"),
+        ("api_url", "", "at least one"),
+        ("ca_config_map", "Corporate CA", "give the name of a ConfigMap"),
+        ("ca_key", "../token", "give letters, digits"),
     ],
 )
 def test_an_address_that_is_none_or_holds_credentials_is_refused(

@@ -131,6 +131,8 @@ def test_an_unknown_task_is_said_to_be_unknown(laptop: Scene, capsys: pytest.Cap
     for command in ("status", "explain"):
         assert main([command, "999"]) == Exit.BUG
         assert "nothing is known of task 999" in capsys.readouterr().err
+    assert main(["explain", "7", "--repository", "5dlabs/other"]) == Exit.BUG
+    assert "nothing is known of task 7 of 5dlabs/other" in capsys.readouterr().err
 
 
 def test_the_table_is_plain_where_there_is_no_terminal(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:

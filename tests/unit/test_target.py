@@ -161,6 +161,8 @@ def test_where_there_are_several_repositories_one_has_to_be_named(laptop: Laptop
     several = replace(laptop, settings=replace(laptop.settings, events=events))
     with pytest.raises(BadInputError, match="--task: say which repository by --repository"):
         several.means("--task", "7")
+    with pytest.raises(BadInputError, match="by --repository: 5dlabs/cto, 5dlabs/other"):
+        several.means("--ref", "task-7-work", "--sha", NEW)
 
 
 # In a checkout.
