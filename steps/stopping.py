@@ -1,7 +1,8 @@
 """Stopping the stale agents of a task: intent, delete, proof, and a last look.
 
 Guarantees that what is about to happen stands in the record before it does, and that the last look, taken after
-everything known was gone, found no further stale run. Doing it twice is harmless.
+everything known was gone, found no further stale run. Of more runs than a record holds, the rest is stopped in the next
+round. Doing it twice is harmless.
 """
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ def stop(record: Record, *, judged: Judged, context: Context, hold: Hold, before
             before()
             announced = True
         family = family_of(record, context=context)
-        record = _merged(record, delete_all(judged.to_cancel, context=context, hold=hold, record=record))
-        tell_stopping(judged.to_cancel, record=record, context=context, hold=hold)
+        written = [run for run in judged.to_cancel if run.uid in family.run_uids]
+        record = _merged(record, delete_all(written, context=context, hold=hold, record=record))
+        tell_stopping(written, record=record, context=context, hold=hold)
         record, runs = prove(record, family=family, context=context, hold=hold)
         if stuck := [agent for agent in record.agents if agent.unproven]:
             hold.write(record)

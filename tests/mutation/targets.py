@@ -26,5 +26,9 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "breaker": ("breaker",),
         "circuit": ("breaker",),
         "state": ("state",),
+        "runs": ("runs", "kinds", "whole_push"),
+        "deleting": ("kinds", "breaker", "whole_push"),
+        "stopping": ("kinds", "events", "whole_push"),
+        "proving": ("kinds", "whole_push"),
     }
 )
