@@ -16,6 +16,8 @@ from steps.record import Outcome
 from steps.runs import judge_for, task_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from steps.context import Context
     from steps.hold import Hold
     from steps.kube import Json
@@ -28,18 +30,25 @@ class Look:
     """What one look found."""
 
     runs: tuple[Run, ...]
-    jobs: tuple[Json, ...]
-    pods: tuple[Json, ...]
+    family: Family
+    jobs: tuple[Json, ...] = ()
+    pods: tuple[Json, ...] = ()
 
 
-def family_of(record: Record, *, context: Context) -> Family:
-    """The runs that are being stopped and their Jobs; also of a run that vanished before a crash was resumed."""
+def family_of(record: Record, *, others: Collection[str], context: Context) -> Family:
+    """The runs that are being stopped and their Jobs; also of a run that vanished before a crash was resumed.
+
+    Args:
+        record: The ledger.
+        others: Uids of the task's other runs, so that no Job of theirs is taken for one that is to end.
+        context: The step.
+    """
     unproven = [agent for agent in record.agents if agent.unproven]
     family = Family(
         run_uids=frozenset(agent.uid for agent in unproven),
-        job_uids=frozenset(),
-        job_names=frozenset(agent.job for agent in unproven if agent.job),
+        names=frozenset(agent.job for agent in unproven if agent.job),
     )
+    family = family.beside(others)
     return family.grown(find_jobs(family, kube=context.kube, namespace=context.settings.namespaces.agents))
 
 
@@ -59,13 +68,16 @@ def prove(record: Record, *, family: Family, context: Context, hold: Hold) -> tu
         LockLostError: The hold was lost.
     """
     rules = context.settings.stop
+    # What turned out to be kept while it was being deleted goes on with its work.
+    kept = [agent for agent in record.agents if agent.outcome is Outcome.KEPT and agent.uid in family.run_uids]
+    family = family.without({agent.uid for agent in kept}, names={agent.job for agent in kept})
     started = context.clock.monotonic()
     forced = False
     while True:
         hold.keep()
         elapsed = context.clock.monotonic() - started
         look = _look(family=family, context=context, closely=elapsed >= rules.grace_s)
-        family = family.grown(look.jobs)
+        family = look.family
         left = _left(record, family=family, look=look)
         if not left and not look.pods:
             return _settled(record, look=look), look.runs
@@ -84,15 +96,14 @@ def _look(*, family: Family, context: Context, closely: bool) -> Look:
     """List the runs; and, once they are gone or time presses, the Jobs and the pods as well."""
     namespace = context.settings.namespaces.agents
     runs = task_runs(context)
-    if not closely and any(run.uid in family.run_uids and not _ended(run) for run in runs):
-        return Look(runs=runs, jobs=(), pods=())
-    jobs = tuple(find_jobs(family, kube=context.kube, namespace=namespace))
-    pods = tuple(find_active_pods(family.grown(jobs), kube=context.kube, namespace=namespace))
-    return Look(runs=runs, jobs=jobs, pods=pods)
-
-
-def _ended(run: Run) -> bool:
-    return run.facts.phase in run.kind.finished
+    family = family.beside({run.uid for run in runs})
+    if not closely and any(run.uid in family.run_uids and not run.ended for run in runs):
+        return Look(runs=runs, family=family)
+    found = find_jobs(family, kube=context.kube, namespace=namespace)
+    family = family.grown(found)
+    jobs = tuple(job for job in found if family.has_job(job))
+    pods = tuple(find_active_pods(family, kube=context.kube, namespace=namespace))
+    return Look(runs=runs, family=family, jobs=jobs, pods=pods)
 
 
 def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:
@@ -100,9 +111,9 @@ def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:
     left = {
         run.uid: f"its object is still there in phase {run.facts.phase or 'none'}"
         for run in look.runs
-        if run.uid in family.run_uids and not _ended(run)
+        if run.uid in family.run_uids and not run.ended
     }
-    ended = {run.uid for run in look.runs if _ended(run)}
+    ended = {run.uid for run in look.runs if run.ended}
     for job in look.jobs:
         for uid in owned(job) & (family.run_uids - ended):
             left.setdefault(uid, f"its Job {job['metadata']['name']} is still there")
@@ -111,7 +122,7 @@ def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:
 
 
 def _settled(record: Record, *, look: Look) -> Record:
-    ended = {run.uid for run in look.runs if _ended(run)}
+    ended = {run.uid for run in look.runs if run.ended}
     return _with_outcomes(
         record,
         {

@@ -67,7 +67,8 @@ def stop(record: Record, *, judged: Judged, context: Context, hold: Hold, before
         if not announced:
             before()
             announced = True
-        family = family_of(record, context=context)
+        others = {run.uid for run in judged.stale} | {agent.uid for agent in judged.kept}
+        family = family_of(record, others=others, context=context)
         written = [run for run in judged.to_cancel if run.uid in family.run_uids]
         record = _merged(record, delete_all(written, context=context, hold=hold, record=record))
         tell_stopping(written, record=record, context=context, hold=hold)

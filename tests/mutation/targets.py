@@ -27,8 +27,9 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "circuit": ("breaker",),
         "state": ("state",),
         "runs": ("runs", "kinds", "whole_push"),
-        "deleting": ("kinds", "breaker", "whole_push"),
-        "stopping": ("kinds", "events", "whole_push"),
-        "proving": ("kinds", "whole_push"),
+        "deleting": ("stopping", "kinds", "breaker", "whole_push"),
+        "stopping": ("stopping", "kinds", "events", "whole_push"),
+        "proving": ("stopping", "kinds", "whole_push"),
+        "children": ("stopping", "kinds", "whole_push"),
     }
 )

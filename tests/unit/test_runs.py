@@ -1,4 +1,4 @@
-"""How runs are found and read: which the API server is asked for, which are of the task, and what each says of itself."""
+"""How runs are found and read: what the API server is asked for, which are of the task, what each says of itself."""
 
 from __future__ import annotations
 
