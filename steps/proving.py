@@ -1,8 +1,8 @@
 """Proving that agents are gone.
 
 Guarantees that an agent is called gone only when one look found neither its object (unless it ended by itself), nor a
-Job it owns, nor a working pod of the two. Pods that outlast the grace period are deleted without grace. What outlasts
-that too is reported as stuck, with what was left of it.
+Job it owns, nor a working pod of the two. Pods that outlast the grace period are deleted without grace, unless their
+run's kind may not be deleted. What outlasts that too is reported as stuck, with what was left of it.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ def prove(record: Record, *, family: Family, context: Context, hold: Hold) -> tu
         left = _left(record, family=family, look=look)
         if not left and not look.pods:
             return _settled(record, look=look), look.runs
-        if look.pods and elapsed >= rules.grace_s and not forced:
+        forcible = _forcible(look)
+        if forcible and elapsed >= rules.grace_s and not forced:
             context.log.warning(
-                "grace period is over, deleting pods", pods=[pod["metadata"]["name"] for pod in look.pods]
+                "grace period is over, deleting pods", pods=[pod["metadata"]["name"] for pod in forcible]
             )
-            force(look.pods, kube=context.kube, namespace=context.settings.namespaces.agents, hold=hold)
+            force(forcible, kube=context.kube, namespace=context.settings.namespaces.agents, hold=hold)
             forced = True
         if elapsed >= rules.grace_s + rules.verify_s:
             return _stuck(record, left=left, pods=look.pods), look.runs
@@ -104,6 +105,13 @@ def _look(*, family: Family, context: Context, closely: bool) -> Look:
     jobs = tuple(job for job in found if family.has_job(job))
     pods = tuple(find_active_pods(family, kube=context.kube, namespace=namespace))
     return Look(runs=runs, family=family, jobs=jobs, pods=pods)
+
+
+def _forcible(look: Look) -> tuple[Json, ...]:
+    """The pods that may be deleted: not those of a run whose kind has to end by itself, until it has."""
+    spared = [run for run in look.runs if not run.kind.delete and not run.ended]
+    family = look.family.without({run.uid for run in spared}, names={run.job for run in spared})
+    return tuple(pod for pod in look.pods if family.has_pod(pod))
 
 
 def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:

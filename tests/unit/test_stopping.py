@@ -129,6 +129,25 @@ def test_an_agent_that_becomes_exempt_while_it_is_asked_to_stop_goes_on_with_its
     assert (agent.outcome, agent.reason) == (Outcome.KEPT, "exempt agent")
 
 
+def test_an_agent_of_a_kind_that_may_not_be_deleted_keeps_its_pod_until_it_has_ended(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE, delete=False),))
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    workflow = scene.workflow()
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert (len(working(scene)), forced(scene)) == (1, [])
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (Outcome.STUCK, "its object is still there in phase Running")
+
+    # In the second attempt it does as it was asked, though not within the grace period.
+    deadline = scene.clock.monotonic() + DEFAULTS.stop.grace_s + 5
+    scene.clock.every(lambda: scene.kubelet.finish(working(scene)[0]) if scene.clock.monotonic() == deadline else None)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert (scene.runs(), forced(scene)) == ({name}, [])
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (Outcome.FINISHED, "asked to stop, and did")
+
+
 def test_two_kinds_of_one_resource_are_both_deleted_if_they_do_not_do_as_they_are_asked(scene: Scene) -> None:
     kinds = (replace(CODE_RUN, stop_patch=PLEASE, selector={"agent-type": who}) for who in ("tess", "cleo"))
     scene.settings = replace(DEFAULTS, agents=tuple(kinds))
