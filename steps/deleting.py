@@ -81,9 +81,7 @@ def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -
             why = hold.why(Cause.ASK, run.facts.agent)
             context.kube.merge(resource(run.kind), namespace=namespace, name=run.name, body=patch, why=why)
         except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
-            context.log.warning(
-                "could not ask a run to stop, it will be deleted", run=run.name, error=type(error).__name__
-            )
+            context.log.warning("could not ask a run to stop", run=run.name, error=type(error).__name__)
     uids = {run.uid for run in runs}
     kinds = [kind for kind in context.settings.agents if any(run.kind == kind for run in runs)]
     deadline = context.clock.monotonic() + context.settings.stop.grace_s
@@ -129,24 +127,23 @@ def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:
             breaker.succeeded()
             context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)
             break
-    return run.as_agent(outcome=Outcome.STOPPING, reason="stale")
+    return run.as_told()
 
 
 def _judge_again(run: Run, *, context: Context, record: Record) -> Run | Agent:
     """A run that changed since it was judged: the run to delete now, or what became of it."""
-    told = run.as_agent(outcome=Outcome.STOPPING, reason="stale")
     try:
         obj = context.kube.get(resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name)
     except NotFoundError:
-        return told
+        return run.as_told()
     fresh = parse_run(obj, kind=run.kind)
     if fresh.uid != run.uid:
-        return told
+        return run.as_told()
     verdict = judge_for(record, fresh)
     match verdict.action:
         case Action.CANCEL:
             return fresh
         case Action.AWAIT:
-            return told
+            return run.as_told()
         case Action.KEEP:
             return fresh.as_agent(outcome=Outcome.FINISHED if fresh.ended else Outcome.KEPT, reason=verdict.reason)

@@ -83,9 +83,7 @@ def prove(record: Record, *, family: Family, context: Context, hold: Hold) -> tu
             return _settled(record, look=look), look.runs
         forcible = _forcible(look)
         if forcible and elapsed >= rules.grace_s and not forced:
-            context.log.warning(
-                "grace period is over, deleting pods", pods=[pod["metadata"]["name"] for pod in forcible]
-            )
+            context.log.warning("grace period is over, deleting pods", pods=_names(forcible))
             force(forcible, kube=context.kube, namespace=context.settings.namespaces.agents, hold=hold)
             forced = True
         if elapsed >= rules.grace_s + rules.verify_s:
@@ -112,6 +110,10 @@ def _forcible(look: Look) -> tuple[Json, ...]:
     spared = [run for run in look.runs if not run.kind.delete and not run.ended]
     family = look.family.without({run.uid for run in spared}, names={run.job for run in spared})
     return tuple(pod for pod in look.pods if family.has_pod(pod))
+
+
+def _names(pods: Collection[Json]) -> str:
+    return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
 def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:
@@ -144,8 +146,7 @@ def _settled(record: Record, *, look: Look) -> Record:
 
 
 def _stuck(record: Record, *, left: dict[str, str], pods: tuple[Json, ...]) -> Record:
-    names = ", ".join(pod["metadata"]["name"] for pod in pods)
-    reason = f"pods still work: {names}" if names else "another agent of the task is stuck"
+    reason = f"pods still work: {_names(pods)}" if pods else "another agent of the task is stuck"
     return _with_outcomes(
         record,
         {

@@ -76,6 +76,10 @@ class Run:
             reason=reason,
         )
 
+    def as_told(self) -> Agent:
+        """The run's line in the record once it is told to stop, for being stale."""
+        return self.as_agent(outcome=Outcome.STOPPING, reason="stale")
+
 
 def parse_run(obj: Json, *, kind: RunKind) -> Run:
     """Read the fields that decisions need; what the object does not say is empty."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from steps.decisions import FINISHED
 from steps.deleting import delete_all
 from steps.errors import NotProvenError
 from steps.events import tell_stopping
@@ -30,9 +31,10 @@ _ROUNDS = 3
 
 def intend(record: Record, judged: Judged) -> Record:
     """The record with what is about to happen to each run, to be written before it does."""
-    again = [replace(agent, outcome=Outcome.STOPPING) for agent in record.agents if agent.unproven]
-    stopping = [run.as_agent(outcome=Outcome.STOPPING, reason="stale") for run in judged.stale]
-    return _merged(record, (*again, *judged.kept, *stopping))
+    again = {agent.uid: replace(agent, outcome=Outcome.STOPPING) for agent in record.agents if agent.unproven}
+    # One that was told to stop, and has ended since, may have left a pod that works on.
+    kept = [agent for agent in judged.kept if agent.reason != FINISHED or agent.uid not in again]
+    return _merged(record, (*again.values(), *kept, *(run.as_told() for run in judged.stale)))
 
 
 def _merged(record: Record, agents: Iterable[Agent]) -> Record:

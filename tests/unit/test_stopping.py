@@ -7,17 +7,25 @@ from dataclasses import replace
 import pytest
 
 from steps import record as records
+from steps.claim import claim
+from steps.context import Context
 from steps.errors import Exit
-from steps.record import Outcome
+from steps.hold import Hold
+from steps.record import Outcome, Record
+from steps.runs import judge_all, resource, task_runs
+from steps.stopping import stop
+from steps.why import Cause
 from tests.doubles.kubernetes import Fault
 from tests.doubles.kubernetes.messages import Request
+from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import CLEO, REX, TESS
 from tests.kinds import JOB
-from tests.scene import DEFAULTS, NEW, REPOSITORY, Scene
+from tests.scene import DEFAULTS, NEW, REPOSITORY, Scene, ago
 
 AGENTS = DEFAULTS.namespaces.agents
 CODE_RUN = DEFAULTS.agents[0]
+CODE_RUNS = resource(CODE_RUN)
 PLEASE = {"metadata": {"annotations": {"stop": "please"}}}
 
 
@@ -186,3 +194,189 @@ def test_the_pods_of_a_namesake_are_not_forced_though_its_job_is_called_the_same
     assert scene.play(workflow) is Exit.DONE
     assert scene.record().attempts == (2 if again else 1)
     assert (len(working(scene)), forced(scene)) == (1, [])
+
+
+# Each write.
+
+
+def test_a_delete_names_the_very_object_and_has_its_children_go_first(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    metadata = scene.api.get("coderuns", name, namespace=AGENTS)["metadata"]
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    (call,) = [call for call in scene.api.calls if call.method == "DELETE"]
+    assert call.body == {
+        "propagationPolicy": "Foreground",
+        "preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
+    }
+
+
+def test_the_audit_says_which_agent_was_asked_and_which_deleted(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    scene.agent()
+    pushed(scene)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    told = [(line["cause"], line["detail"]) for line in scene.events() if line.get("resource") == str(CODE_RUNS)]
+    assert told == [(Cause.ASK, TESS), (Cause.STALE, TESS)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause_s"),
+    [
+        pytest.param({}, DEFAULTS.stop.backoff_s, id="after the first pause"),
+        pytest.param({"Retry-After": "7"}, 7, id="as the API server asks for"),
+        pytest.param({"Retry-After": "700"}, DEFAULTS.stop.grace_s, id="but within the grace period"),
+    ],
+)
+def test_a_delete_that_the_api_server_has_no_time_for_is_sent_again(
+    scene: Scene, headers: dict[str, str], pause_s: float
+) -> None:
+    scene.settings = replace(DEFAULTS, lease=replace(DEFAULTS.lease, duration_s=90, renew_deadline_s=60))
+    scene.agent()
+    pushed(scene)
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", status=429, headers=headers))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    first, second = (call.at for call in scene.api.calls if call.method == "DELETE")
+    assert pause_s / 2 <= (second - first).total_seconds() <= pause_s
+
+
+# How it ends.
+
+
+def held(scene: Scene) -> tuple[Context, Hold, Record]:
+    """What stopping works with, under the Lease."""
+    context = scene.context(scene.workflow(), pod="step")
+    hold = context.lease().acquire(lambda stored: claim(stored, context=context))
+    assert hold is not None
+    return context, hold, hold.record
+
+
+def test_what_has_to_be_done_before_the_first_delete_is_done_once(many: Scene) -> None:
+    context, hold, record = held(many)
+    deleted: list[int] = []
+
+    def before() -> None:
+        deleted.append(len([call for call in many.api.calls if call.method == "DELETE"]))
+
+    stop(record, judged=judge_all(task_runs(context), record=record), context=context, hold=hold, before=before)
+    assert deleted == [0]
+
+
+def test_stale_agents_that_keep_appearing_are_given_up_on_and_it_is_said(scene: Scene) -> None:
+    scene.agent()
+    pushed(scene)
+    workflow = replace(scene.workflow(), created_at=ago(scene.clock, -20))
+    workflow = replace(workflow, push=replace(workflow.push, pushed_at=workflow.created_at))
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=lambda _: scene.agent(), times=0))
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert "new stale runs kept appearing through 3 rounds" in scene.record().errors[-1]
+
+
+def test_an_agent_that_was_stuck_and_is_gone_at_the_next_attempt_is_proven_gone(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+    workflow = scene.workflow()
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    scene.api.patch("coderuns", name, {"metadata": {"finalizers": None}}, namespace=AGENTS)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert [agent.outcome for agent in scene.record().agents] == [Outcome.GONE]
+
+
+def test_what_is_left_of_each_agent_is_said(scene: Scene) -> None:
+    hanging, gone = (scene.agent(name=name)["metadata"]["name"] for name in ("hanging", "gone"))
+    pushed(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+
+    def let_go(_: object) -> None:
+        scene.api.patch("coderuns", gone, {"metadata": {"finalizers": None}}, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{gone}", after=let_go))
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    there, other = "its object is still there in phase Running", "another agent of the task is stuck"
+    assert {agent.name: agent.reason for agent in scene.record().agents} == {hanging: there, gone: other}
+    assert f"{gone}: {other}; {hanging}: {there}" in scene.record().errors[-1]
+
+
+def test_pods_that_cannot_be_deleted_are_forced_once_and_named(scene: Scene) -> None:
+    names = [scene.agent(name=name)["metadata"]["name"] for name in ("one", "two")]
+    pushed(scene)
+    for name in names:
+        orphan(scene, name)
+    scene.kubelet.ending = Ending.DEAD_NODE
+    pods = working(scene)
+    for pod in pods:
+        scene.api.patch("pods", pod, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert forced(scene) == pods
+    assert {agent.reason for agent in scene.record().agents} == {f"pods still work: {', '.join(pods)}"}
+
+
+def test_a_job_that_is_an_agent_and_hangs_is_in_no_phase(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(JOB,))
+    put_job(scene, "tess")
+    scene.api.patch("jobs", "tess", {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    pushed(scene)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert [agent.reason for agent in scene.record().agents] == ["its object is still there in phase none"]
+
+
+def test_an_agent_that_ends_by_itself_though_it_was_to_be_deleted_is_said_to_have(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+
+    def finish(_: object) -> None:
+        scene.api.patch("coderuns", name, {"status": {"phase": "Succeeded"}}, namespace=AGENTS, subresource="status")
+
+    scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{name}", after=finish))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (Outcome.FINISHED, "ended by itself")
+
+
+@pytest.fixture
+def obedient(scene: Scene) -> str:
+    """An agent that is in a finished phase as soon as it is asked to stop, though its pod works on."""
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    name = str(scene.agent()["metadata"]["name"])
+    pushed(scene)
+
+    def obey(_: object) -> None:
+        scene.api.patch("coderuns", name, {"status": {"phase": "Succeeded"}}, namespace=AGENTS, subresource="status")
+
+    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", after=obey))
+    return name
+
+
+def test_the_pod_of_an_agent_that_did_as_it_was_asked_is_waited_for_as_well(scene: Scene, obedient: str) -> None:
+    (pod,) = working(scene)
+    ends_at = scene.clock.monotonic() + 10
+    scene.clock.every(lambda: scene.kubelet.finish(pod) if scene.clock.monotonic() == ends_at else None)
+    at_label: list[float] = []
+    scene.github.before(lambda: at_label.append(scene.clock.monotonic()), method="POST", path="/labels$")
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert (scene.runs(), forced(scene)) == ({obedient}, [])
+    assert at_label[0] >= ends_at
+
+
+def test_a_further_attempt_does_not_forget_the_pod_of_an_agent_that_has_ended(scene: Scene, obedient: str) -> None:
+    scene.kubelet.ending = Ending.DEAD_NODE
+    (pod,) = working(scene)
+    scene.api.patch("pods", pod, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    workflow = scene.workflow()
+    assert [scene.attempt(workflow) for _ in range(2)] == [Exit.TRY_AGAIN, Exit.TRY_AGAIN]
+    assert "remediation-in-progress" not in scene.github.labels(1)
+    (agent,) = scene.record().agents
+    assert (agent.name, agent.outcome, agent.reason) == (obedient, Outcome.STUCK, f"pods still work: {pod}")
+
+
+def test_a_newer_agent_that_starts_while_others_end_is_none_of_our_business(scene: Scene) -> None:
+    stale = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    workflow = scene.workflow()
+    scene.later(2)
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=lambda _: scene.agent()))
+    assert scene.attempt(workflow) is Exit.DONE
+    assert [agent.name for agent in scene.record().agents] == [stale]
+    assert len(scene.runs()) == 1
