@@ -30,6 +30,6 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "deleting": ("stopping", "kinds", "breaker", "whole_push"),
         "stopping": ("stopping", "kinds", "events", "whole_push"),
         "proving": ("stopping", "kinds", "whole_push"),
-        "children": ("stopping", "kinds", "whole_push"),
+        "children": ("children", "stopping"),
     }
 )
