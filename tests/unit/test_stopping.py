@@ -298,6 +298,21 @@ def test_what_is_left_of_each_agent_is_said(scene: Scene) -> None:
     assert f"{gone}: {other}; {hanging}: {there}" in scene.record().errors[-1]
 
 
+def test_an_agent_is_not_gone_before_its_job_is(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    job = scene.api.get("coderuns", name, namespace=AGENTS)["status"]["jobName"]
+    scene.api.patch("jobs", job, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+
+    def let_go(_: object) -> None:
+        scene.api.patch("coderuns", name, {"metadata": {"finalizers": None}}, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{name}", after=let_go))
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert (scene.runs(), working(scene)) == (set(), [])
+    assert [agent.reason for agent in scene.record().agents] == [f"its Job {job} is still there"]
+
+
 def test_pods_that_cannot_be_deleted_are_forced_once_and_named(scene: Scene) -> None:
     names = [scene.agent(name=name)["metadata"]["name"] for name in ("one", "two")]
     pushed(scene)
