@@ -46,7 +46,9 @@ def test_whose_a_job_is(found: dict[str, Any], *, ours: bool) -> None:
     assert set(FAMILY.grown([found]).jobs) == ({found["metadata"]["uid"]} if ours else set())
 
 
-GROWN = FAMILY.grown([job("ours", RUN), job("theirs", OTHER, name="called")])
+def grown() -> Family:
+    """The family, once its Job and a namesake of it were seen."""
+    return FAMILY.grown([job("ours", RUN), job("theirs", OTHER, name="called")])
 
 
 @pytest.mark.parametrize(
@@ -64,11 +66,11 @@ GROWN = FAMILY.grown([job("ours", RUN), job("theirs", OTHER, name="called")])
     ],
 )
 def test_whose_a_pod_is(found: dict[str, Any], *, ours: bool) -> None:
-    assert GROWN.has_pod(found) is ours
+    assert grown().has_pod(found) is ours
 
 
 def test_what_was_seen_stays_known_when_the_family_grows() -> None:
-    again = GROWN.grown([job("second", RUN)]).beside({"third"}).grown([])
+    again = grown().grown([job("second", RUN)]).beside({"third"}).grown([])
     assert set(again.jobs) == {"ours", "second"}
     assert again.others == {OTHER, "theirs", "third"}
     assert again.job_names == {"called", "name-of-ours", "name-of-second"}
@@ -118,5 +120,7 @@ def test_a_pod_that_is_gone_keeps_no_other_from_being_forced(scene: Scene) -> No
     hold = context.lease().acquire(lambda _: claim(None, context=context))
     assert hold is not None
     force(pods, kube=context.kube, namespace=AGENTS, hold=hold)
+    asked = [call.body for call in scene.api.calls if call.method == "DELETE"]
+    assert asked == [{"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}} for pod in pods]
     left = {pod["metadata"]["uid"] for pod in scene.api.list("pods", namespace=AGENTS)}
     assert left.isdisjoint(pod["metadata"]["uid"] for pod in pods)

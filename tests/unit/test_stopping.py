@@ -156,6 +156,20 @@ def test_an_agent_of_a_kind_that_may_not_be_deleted_keeps_its_pod_until_it_has_e
     assert (agent.outcome, agent.reason) == (Outcome.FINISHED, "asked to stop, and did")
 
 
+def test_an_agent_that_is_exempt_by_the_next_attempt_goes_on_with_its_work(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    workflow = scene.workflow()
+    pause = DEFAULTS.lease.renew_deadline_s + 1
+    scene.api.faults.add(Fault(method="GET", path="/jobs", after=lambda _: scene.clock.sleep(pause)))
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert [agent.outcome for agent in scene.record().agents] == [Outcome.STOPPING]
+    scene.api.patch("coderuns", name, {"spec": {"githubApp": REX}}, namespace=AGENTS)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert (scene.runs(), forced(scene)) == ({name}, [])
+    assert [agent.outcome for agent in scene.record().agents] == [Outcome.KEPT]
+
+
 def test_two_kinds_of_one_resource_are_both_deleted_if_they_do_not_do_as_they_are_asked(scene: Scene) -> None:
     kinds = (replace(CODE_RUN, stop_patch=PLEASE, selector={"agent-type": who}) for who in ("tess", "cleo"))
     scene.settings = replace(DEFAULTS, agents=tuple(kinds))
