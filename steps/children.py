@@ -2,13 +2,14 @@
 
 A 404 for a run proves little: without `blockOwnerDeletion`, or for pods that other things own, the pods outlive it. So
 they are found by owner reference (run to Job to pod, or run to pod) and by the Job's name, which a run's status may
-carry. A pod that has ended (Succeeded, Failed) no longer works and does not count. Not covered: a pod on an unreachable
-node that was force-deleted, and processes that an agent started outside its pod.
+carry; but what another run of the task owns is that one's, even if it has inherited the name. A pod that has ended
+(Succeeded, Failed) no longer works and does not count. Not covered: a pod on an unreachable node that was
+force-deleted, and processes that an agent started outside its pod.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from steps.errors import ConflictError, NotFoundError
@@ -16,7 +17,7 @@ from steps.kube import JOBS, PODS
 from steps.why import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from steps.hold import Hold
     from steps.kube import Json, Kube
@@ -32,23 +33,59 @@ def owned(obj: Json) -> set[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """The Jobs that runs are known to have; uids are unique for ever, names only while the Job lives."""
+    """Runs, and the Jobs that they are known to have; uids are unique for ever, names only while the Job lives.
+
+    Attributes:
+        run_uids: The runs.
+        names: What they call their Jobs.
+        jobs: Their Jobs as they were seen, by uid.
+        others: Uids of the task's other runs and of their Jobs: what these own is theirs, whatever it is called.
+    """
 
     run_uids: frozenset[str]
-    job_uids: frozenset[str]
-    job_names: frozenset[str]
+    names: frozenset[str]
+    jobs: Mapping[str, Json] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
+
+    @property
+    def job_names(self) -> frozenset[str]:
+        """What their Jobs are called."""
+        return self.names | {job["metadata"]["name"] for job in self.jobs.values()}
+
+    def has_job(self, job: Json) -> bool:
+        """Whether a Job is of the family: owned by it, or of its name and nobody else's."""
+        owners, metadata = owned(job), job["metadata"]
+        is_others = not self.others.isdisjoint({*owners, metadata["uid"]})
+        return bool(owners & self.run_uids) or (metadata["name"] in self.job_names and not is_others)
+
+    def has_pod(self, pod: Json) -> bool:
+        """Whether a pod is of the family: owned by it or its Jobs, or of its Jobs' name and nobody else's."""
+        owners, name = owned(pod), (pod["metadata"].get("labels") or {}).get(JOB_NAME)
+        is_own = not owners.isdisjoint(self.run_uids | self.jobs.keys())
+        return is_own or (name in self.job_names and owners.isdisjoint(self.others))
+
+    def beside(self, uids: Collection[str]) -> Family:
+        """The family, with these other runs known."""
+        return replace(self, others=self.others | (frozenset(uids) - self.run_uids))
 
     def grown(self, jobs: Collection[Json]) -> Family:
-        """The family with these Jobs added."""
-        return Family(
-            run_uids=self.run_uids,
-            job_uids=self.job_uids | {job["metadata"]["uid"] for job in jobs},
-            job_names=self.job_names | {job["metadata"]["name"] for job in jobs},
-        )
+        """The family with these Jobs added, or known to be others'."""
+        own = {job["metadata"]["uid"]: job for job in jobs if self.has_job(job)}
+        others = {job["metadata"]["uid"] for job in jobs if not self.has_job(job)}
+        return replace(self, jobs={**self.jobs, **own}, others=self.others | others)
+
+    def without(self, uids: Collection[str], *, names: Collection[str]) -> Family:
+        """The family without these runs, and without the Jobs that they own or that are called so."""
+        left = {
+            uid: job
+            for uid, job in self.jobs.items()
+            if owned(job).isdisjoint(uids) and job["metadata"]["name"] not in names
+        }
+        return replace(self, run_uids=self.run_uids.difference(uids), names=self.names.difference(names), jobs=left)
 
 
 def find_jobs(family: Family, *, kube: Kube, namespace: str) -> list[Json]:
-    """Metadata of the Jobs that the runs own or name."""
+    """Metadata of the Jobs that the runs own, and of all that are called like one of theirs."""
     return [
         job
         for job in kube.list(JOBS, namespace=namespace, metadata_only=True)
@@ -58,11 +95,8 @@ def find_jobs(family: Family, *, kube: Kube, namespace: str) -> list[Json]:
 
 def find_active_pods(family: Family, *, kube: Kube, namespace: str) -> list[Json]:
     """Metadata of the family's pods that have not ended."""
-    owners = family.run_uids | family.job_uids
     return [
-        pod
-        for pod in kube.list(PODS, namespace=namespace, fields=_ACTIVE, metadata_only=True)
-        if owned(pod) & owners or (pod["metadata"].get("labels") or {}).get(JOB_NAME) in family.job_names
+        pod for pod in kube.list(PODS, namespace=namespace, fields=_ACTIVE, metadata_only=True) if family.has_pod(pod)
     ]
 
 

@@ -85,6 +85,10 @@ def raised(record: Record, *, push: Push, mark: datetime) -> datetime:
     return max(mark, record.watermark) if push.pushed_at > record.push.pushed_at else record.watermark
 
 
+# Why a run is kept that needs no cancellation.
+FINISHED = "finished"
+
+
 class Action(StrEnum):
     """What to do with a run."""
 
@@ -141,7 +145,7 @@ def decide_run(run: Facts, *, policy: Policy, repository: str, mark: datetime, h
         ("*" not in policy.cancellable and run.agent not in policy.cancellable, "agent is not listed as cancellable"),
         (run.created_at > mark, "newer than the push"),
         (bool(run.sha) and run.sha == head_sha, "works on the head"),
-        (run.phase in policy.finished, "finished"),
+        (run.phase in policy.finished, FINISHED),
     ):
         if kept:
             return Verdict(action=Action.KEEP, reason=reason)

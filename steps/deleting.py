@@ -48,12 +48,21 @@ def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Rec
         ForbiddenError: The Role lacks a verb.
     """
     asked = [run for run in runs if run.kind.stop_patch]
-    outlasting = _ask(asked, context=context, hold=hold, record=record)
-    ended = {run.uid for run in asked} - {run.uid for run in outlasting}
-    agents = [run.as_agent(outcome=Outcome.STOPPING, reason=ASKED) for run in asked if run.uid in ended]
-    kept = [run for run in outlasting if not run.kind.delete]
-    agents += [run.as_agent(outcome=Outcome.STOPPING, reason="asked to stop") for run in kept]
-    doomed = [*(run for run in runs if not run.kind.stop_patch), *(run for run in outlasting if run.kind.delete)]
+    verdicts = {
+        run.uid: (run, judge_for(record, run)) for run in _ask(asked, context=context, hold=hold, record=record)
+    }
+    agents: list[Agent] = []
+    doomed = [run for run in runs if not run.kind.stop_patch]
+    for run in asked:
+        last, verdict = verdicts.get(run.uid, (run, None))
+        if verdict is None or last.ended or verdict.action is Action.AWAIT:
+            agents.append(run.as_agent(outcome=Outcome.STOPPING, reason=ASKED))
+        elif verdict.action is Action.KEEP:
+            agents.append(last.as_agent(outcome=Outcome.KEPT, reason=verdict.reason))
+        elif run.kind.delete:
+            doomed.append(last)
+        else:
+            agents.append(run.as_agent(outcome=Outcome.STOPPING, reason="asked to stop"))
     return agents + side_by_side(
         [partial(_delete, run, context=context, hold=hold, record=record) for run in doomed],
         parallel=context.settings.stop.parallel,
@@ -62,7 +71,7 @@ def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Rec
 
 
 def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -> list[Run]:
-    """Send each run its kind's "please stop"; return those that are still stale when the grace period is over."""
+    """Send each run its kind's "please stop"; return those that are there when none is stale or the grace is over."""
     namespace = context.settings.namespaces.agents
     for run in runs:
         hold.check()
@@ -72,17 +81,16 @@ def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -
             why = hold.why(Cause.ASK, run.facts.agent)
             context.kube.merge(resource(run.kind), namespace=namespace, name=run.name, body=patch, why=why)
         except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
-            context.log.warning(
-                "could not ask a run to stop, it will be deleted", run=run.name, error=type(error).__name__
-            )
+            context.log.warning("could not ask a run to stop", run=run.name, error=type(error).__name__)
     uids = {run.uid for run in runs}
-    kinds = tuple({run.kind.plural: run.kind for run in runs}.values())
+    kinds = [kind for kind in context.settings.agents if any(run.kind == kind for run in runs)]
     deadline = context.clock.monotonic() + context.settings.stop.grace_s
     while uids:
         hold.keep()
         found = list_runs(kinds, kube=context.kube, namespace=namespace, task=record.push.task)
-        left = [run for run in found if run.uid in uids and judge_for(record, run).action is Action.CANCEL]
-        if not left or context.clock.monotonic() >= deadline:
+        left = [run for run in found if run.uid in uids]
+        stale = any(judge_for(record, run).action is Action.CANCEL for run in left)
+        if not stale or context.clock.monotonic() >= deadline:
             return left
         context.clock.sleep(context.settings.stop.poll_s)
     return []
@@ -119,25 +127,23 @@ def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:
             breaker.succeeded()
             context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)
             break
-    return run.as_agent(outcome=Outcome.STOPPING, reason="stale")
+    return run.as_told()
 
 
 def _judge_again(run: Run, *, context: Context, record: Record) -> Run | Agent:
     """A run that changed since it was judged: the run to delete now, or what became of it."""
-    told = run.as_agent(outcome=Outcome.STOPPING, reason="stale")
     try:
         obj = context.kube.get(resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name)
     except NotFoundError:
-        return told
+        return run.as_told()
     fresh = parse_run(obj, kind=run.kind)
     if fresh.uid != run.uid:
-        return told
+        return run.as_told()
     verdict = judge_for(record, fresh)
     match verdict.action:
         case Action.CANCEL:
             return fresh
         case Action.AWAIT:
-            return told
+            return run.as_told()
         case Action.KEEP:
-            finished = fresh.facts.phase in run.kind.finished
-            return fresh.as_agent(outcome=Outcome.FINISHED if finished else Outcome.KEPT, reason=verdict.reason)
+            return fresh.as_agent(outcome=Outcome.FINISHED if fresh.ended else Outcome.KEPT, reason=verdict.reason)

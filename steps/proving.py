@@ -1,8 +1,8 @@
 """Proving that agents are gone.
 
 Guarantees that an agent is called gone only when one look found neither its object (unless it ended by itself), nor a
-Job it owns, nor a working pod of the two. Pods that outlast the grace period are deleted without grace. What outlasts
-that too is reported as stuck, with what was left of it.
+Job it owns, nor a working pod of the two. Pods that outlast the grace period are deleted without grace, unless their
+run's kind may not be deleted. What outlasts that too is reported as stuck, with what was left of it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from steps.record import Outcome
 from steps.runs import judge_for, task_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from steps.context import Context
     from steps.hold import Hold
     from steps.kube import Json
@@ -28,18 +30,25 @@ class Look:
     """What one look found."""
 
     runs: tuple[Run, ...]
-    jobs: tuple[Json, ...]
-    pods: tuple[Json, ...]
+    family: Family
+    jobs: tuple[Json, ...] = ()
+    pods: tuple[Json, ...] = ()
 
 
-def family_of(record: Record, *, context: Context) -> Family:
-    """The runs that are being stopped and their Jobs; also of a run that vanished before a crash was resumed."""
+def family_of(record: Record, *, others: Collection[str], context: Context) -> Family:
+    """The runs that are being stopped and their Jobs; also of a run that vanished before a crash was resumed.
+
+    Args:
+        record: The ledger.
+        others: Uids of the task's other runs, so that no Job of theirs is taken for one that is to end.
+        context: The step.
+    """
     unproven = [agent for agent in record.agents if agent.unproven]
     family = Family(
         run_uids=frozenset(agent.uid for agent in unproven),
-        job_uids=frozenset(),
-        job_names=frozenset(agent.job for agent in unproven if agent.job),
+        names=frozenset(agent.job for agent in unproven if agent.job),
     )
+    family = family.beside(others)
     return family.grown(find_jobs(family, kube=context.kube, namespace=context.settings.namespaces.agents))
 
 
@@ -59,21 +68,23 @@ def prove(record: Record, *, family: Family, context: Context, hold: Hold) -> tu
         LockLostError: The hold was lost.
     """
     rules = context.settings.stop
+    # What turned out to be kept while it was being deleted goes on with its work.
+    kept = [agent for agent in record.agents if agent.outcome is Outcome.KEPT and agent.uid in family.run_uids]
+    family = family.without({agent.uid for agent in kept}, names={agent.job for agent in kept})
     started = context.clock.monotonic()
     forced = False
     while True:
         hold.keep()
         elapsed = context.clock.monotonic() - started
         look = _look(family=family, context=context, closely=elapsed >= rules.grace_s)
-        family = family.grown(look.jobs)
+        family = look.family
         left = _left(record, family=family, look=look)
         if not left and not look.pods:
             return _settled(record, look=look), look.runs
-        if look.pods and elapsed >= rules.grace_s and not forced:
-            context.log.warning(
-                "grace period is over, deleting pods", pods=[pod["metadata"]["name"] for pod in look.pods]
-            )
-            force(look.pods, kube=context.kube, namespace=context.settings.namespaces.agents, hold=hold)
+        forcible = _forcible(look)
+        if forcible and elapsed >= rules.grace_s and not forced:
+            context.log.warning("grace period is over, deleting pods", pods=_names(forcible))
+            force(forcible, kube=context.kube, namespace=context.settings.namespaces.agents, hold=hold)
             forced = True
         if elapsed >= rules.grace_s + rules.verify_s:
             return _stuck(record, left=left, pods=look.pods), look.runs
@@ -84,15 +95,25 @@ def _look(*, family: Family, context: Context, closely: bool) -> Look:
     """List the runs; and, once they are gone or time presses, the Jobs and the pods as well."""
     namespace = context.settings.namespaces.agents
     runs = task_runs(context)
-    if not closely and any(run.uid in family.run_uids and not _ended(run) for run in runs):
-        return Look(runs=runs, jobs=(), pods=())
-    jobs = tuple(find_jobs(family, kube=context.kube, namespace=namespace))
-    pods = tuple(find_active_pods(family.grown(jobs), kube=context.kube, namespace=namespace))
-    return Look(runs=runs, jobs=jobs, pods=pods)
+    family = family.beside({run.uid for run in runs})
+    if not closely and any(run.uid in family.run_uids and not run.ended for run in runs):
+        return Look(runs=runs, family=family)
+    found = find_jobs(family, kube=context.kube, namespace=namespace)
+    family = family.grown(found)
+    jobs = tuple(job for job in found if family.has_job(job))
+    pods = tuple(find_active_pods(family, kube=context.kube, namespace=namespace))
+    return Look(runs=runs, family=family, jobs=jobs, pods=pods)
 
 
-def _ended(run: Run) -> bool:
-    return run.facts.phase in run.kind.finished
+def _forcible(look: Look) -> tuple[Json, ...]:
+    """The pods that may be deleted: not those of a run whose kind has to end by itself, until it has."""
+    spared = [run for run in look.runs if not run.kind.delete and not run.ended]
+    family = look.family.without({run.uid for run in spared}, names={run.job for run in spared})
+    return tuple(pod for pod in look.pods if family.has_pod(pod))
+
+
+def _names(pods: Collection[Json]) -> str:
+    return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
 def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:
@@ -100,9 +121,9 @@ def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:
     left = {
         run.uid: f"its object is still there in phase {run.facts.phase or 'none'}"
         for run in look.runs
-        if run.uid in family.run_uids and not _ended(run)
+        if run.uid in family.run_uids and not run.ended
     }
-    ended = {run.uid for run in look.runs if _ended(run)}
+    ended = {run.uid for run in look.runs if run.ended}
     for job in look.jobs:
         for uid in owned(job) & (family.run_uids - ended):
             left.setdefault(uid, f"its Job {job['metadata']['name']} is still there")
@@ -111,7 +132,7 @@ def _left(record: Record, *, family: Family, look: Look) -> dict[str, str]:
 
 
 def _settled(record: Record, *, look: Look) -> Record:
-    ended = {run.uid for run in look.runs if _ended(run)}
+    ended = {run.uid for run in look.runs if run.ended}
     return _with_outcomes(
         record,
         {
@@ -125,8 +146,7 @@ def _settled(record: Record, *, look: Look) -> Record:
 
 
 def _stuck(record: Record, *, left: dict[str, str], pods: tuple[Json, ...]) -> Record:
-    names = ", ".join(pod["metadata"]["name"] for pod in pods)
-    reason = f"pods still work: {names}" if names else "another agent of the task is stuck"
+    reason = f"pods still work: {_names(pods)}" if pods else "another agent of the task is stuck"
     return _with_outcomes(
         record,
         {

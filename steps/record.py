@@ -120,8 +120,8 @@ class Record:
         return replace(self, errors=(*self.errors, text[:MAX_TEXT])[-MAX_ERRORS:])
 
     def with_agents(self, agents: tuple[Agent, ...]) -> Record:
-        """The record with these agents; those that were acted on come first if there are too many."""
-        ranked = sorted(agents, key=lambda agent: agent.outcome is Outcome.KEPT)
+        """The record with these agents; if there are too many, those to be proven gone come first, kept ones last."""
+        ranked = sorted(agents, key=lambda agent: (not agent.unproven, agent.outcome is Outcome.KEPT))
         return replace(self, agents=tuple(ranked[:MAX_AGENTS]))
 
 

@@ -53,6 +53,11 @@ class Run:
     job: str
     facts: Facts
 
+    @property
+    def ended(self) -> bool:
+        """Its phase is one of those in which its kind has finished."""
+        return self.facts.phase in self.kind.finished
+
     def about(self, *, namespace: str) -> About:
         """The run, as an Event names it."""
         version = f"{self.kind.group}/{self.kind.version}" if self.kind.group else self.kind.version
@@ -70,6 +75,10 @@ class Run:
             outcome=outcome,
             reason=reason,
         )
+
+    def as_told(self) -> Agent:
+        """The run's line in the record once it is told to stop, for being stale."""
+        return self.as_agent(outcome=Outcome.STOPPING, reason="stale")
 
 
 def parse_run(obj: Json, *, kind: RunKind) -> Run:

@@ -1,7 +1,8 @@
 """Stopping the stale agents of a task: intent, delete, proof, and a last look.
 
 Guarantees that what is about to happen stands in the record before it does, and that the last look, taken after
-everything known was gone, found no further stale run. Doing it twice is harmless.
+everything known was gone, found no further stale run. Of more runs than a record holds, the rest is stopped in the next
+round. Doing it twice is harmless.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from steps.decisions import FINISHED
 from steps.deleting import delete_all
 from steps.errors import NotProvenError
 from steps.events import tell_stopping
@@ -29,9 +31,10 @@ _ROUNDS = 3
 
 def intend(record: Record, judged: Judged) -> Record:
     """The record with what is about to happen to each run, to be written before it does."""
-    again = [replace(agent, outcome=Outcome.STOPPING) for agent in record.agents if agent.unproven]
-    stopping = [run.as_agent(outcome=Outcome.STOPPING, reason="stale") for run in judged.stale]
-    return _merged(record, (*again, *judged.kept, *stopping))
+    again = {agent.uid: replace(agent, outcome=Outcome.STOPPING) for agent in record.agents if agent.unproven}
+    # One that was told to stop, and has ended since, may have left a pod that works on.
+    kept = [agent for agent in judged.kept if agent.reason != FINISHED or agent.uid not in again]
+    return _merged(record, (*again.values(), *kept, *(run.as_told() for run in judged.stale)))
 
 
 def _merged(record: Record, agents: Iterable[Agent]) -> Record:
@@ -66,9 +69,11 @@ def stop(record: Record, *, judged: Judged, context: Context, hold: Hold, before
         if not announced:
             before()
             announced = True
-        family = family_of(record, context=context)
-        record = _merged(record, delete_all(judged.to_cancel, context=context, hold=hold, record=record))
-        tell_stopping(judged.to_cancel, record=record, context=context, hold=hold)
+        others = {run.uid for run in judged.stale} | {agent.uid for agent in judged.kept}
+        family = family_of(record, others=others, context=context)
+        written = [run for run in judged.to_cancel if run.uid in family.run_uids]
+        record = _merged(record, delete_all(written, context=context, hold=hold, record=record))
+        tell_stopping(written, record=record, context=context, hold=hold)
         record, runs = prove(record, family=family, context=context, hold=hold)
         if stuck := [agent for agent in record.agents if agent.unproven]:
             hold.write(record)

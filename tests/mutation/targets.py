@@ -26,5 +26,10 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "breaker": ("breaker",),
         "circuit": ("breaker",),
         "state": ("state",),
+        "runs": ("runs", "kinds", "whole_push"),
+        "deleting": ("stopping", "kinds", "breaker", "whole_push"),
+        "stopping": ("stopping", "kinds", "events", "whole_push"),
+        "proving": ("stopping", "kinds", "whole_push"),
+        "children": ("children", "stopping"),
     }
 )

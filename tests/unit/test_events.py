@@ -13,7 +13,6 @@ from steps.cancel import cancel
 from steps.errors import Exit, TerminatedError
 from steps.events import Reason
 from steps.record import Outcome
-from steps.runs import parse_run
 from steps.settle import settle
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import Fault
@@ -191,10 +190,3 @@ def test_an_event_has_a_name_that_the_api_server_takes_however_long_the_run_is_c
     )
     scene.api.create(body)
     assert len(body["message"]) == 1000
-
-
-def test_a_run_of_kubernetes_own_kinds_is_called_by_its_kind() -> None:
-    kind = replace(DEFAULTS.agents[0], group="batch", plural="jobs")
-    metadata = {"name": "j", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
-    about = parse_run({"metadata": metadata}, kind=kind).about(namespace=AGENTS)
-    assert (about.api_version, about.kind) == ("batch/v1", "Job")

@@ -87,7 +87,8 @@ def test_the_intent_is_written_before_the_first_delete(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=lambda _: seen.append(scene.record())))
     scene.play(scene.workflow())
     assert seen[0].phase is Phase.IN_PROGRESS
-    assert [(agent.name, agent.outcome) for agent in seen[0].agents] == [(name, Outcome.STOPPING)]
+    told = [(agent.name, agent.outcome, agent.reason) for agent in seen[0].agents]
+    assert told == [(name, Outcome.STOPPING, "stale")]
 
 
 def test_a_push_without_agents_still_moves_the_labels(scene: Scene) -> None:
