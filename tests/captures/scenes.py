@@ -13,7 +13,7 @@ from pipelines import names
 from steps.lease import lease_name
 from steps.push import Repository, TaskId
 from tests.captures.terminal import Terminal
-from tests.cluster.installation import suspend
+from tests.cluster.installation import scheduled, suspend
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.stage import REPOSITORY, Stage
 from tests.doubles.github import fail
@@ -38,19 +38,8 @@ def _install(stage: Stage, terminal: Terminal) -> None:
     terminal.type(f"kubectl get workflowtemplates,cronworkflows -n {stage.home}")
 
 
-@contextmanager
-def _scheduled(stage: Stage) -> Iterator[None]:
-    """Reconcile's schedule as it is in an installation, until the context is left."""
-    kubectl, settings = stage.cluster.kubectl, stage.cluster.settings
-    suspend(kubectl, settings, suspended=False)
-    try:
-        yield
-    finally:
-        suspend(kubectl, settings, suspended=True)
-
-
 def _doctor(stage: Stage, terminal: Terminal) -> None:
-    with _scheduled(stage):
+    with scheduled(stage.cluster.kubectl, stage.cluster.settings):
         terminal.type('agent-cancellation doctor; echo "exit code $?"')
 
 
@@ -68,7 +57,7 @@ def _without_secret(stage: Stage) -> Iterator[None]:
 
 
 def _broken(stage: Stage, terminal: Terminal) -> None:
-    with _scheduled(stage), _without_secret(stage):
+    with scheduled(stage.cluster.kubectl, stage.cluster.settings), _without_secret(stage):
         terminal.type('agent-cancellation doctor; echo "exit code $?"')
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,16 @@ def suspend(kubectl: Kubectl, settings: Settings, *, suspended: bool) -> None:
     patch = json.dumps({"spec": {"suspend": suspended}})
     target = ["-n", settings.namespaces.workflows, "patch", "cronworkflow", names.RECONCILE]
     kubectl(*target, "--type=merge", f"--patch={patch}")
+
+
+@contextmanager
+def scheduled(kubectl: Kubectl, settings: Settings) -> Iterator[None]:
+    """Let reconcile's schedule run, as it does in an installation, until the context is left."""
+    suspend(kubectl, settings, suspended=False)
+    try:
+        yield
+    finally:
+        suspend(kubectl, settings, suspended=True)
 
 
 def _apply(kubectl: Kubectl, *create: str) -> None:

@@ -17,7 +17,7 @@ from steps.hold import RECORD
 from steps.workflow import REPAIR
 from tests.cluster.argo_client import ArgoClient, person
 from tests.cluster.cluster import Cluster
-from tests.cluster.installation import suspend
+from tests.cluster.installation import scheduled
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.outcome import settled
 from tests.cluster.passes import begin_passes
@@ -104,11 +104,8 @@ def test_the_schedule_itself_makes_a_pass_each_minute(stage: Stage) -> None:
         return {each["metadata"]["name"] for each in done}
 
     before = passes()
-    suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=False)
-    try:
+    with scheduled(stage.cluster.kubectl, stage.cluster.settings):
         stage.until(lambda: bool(passes() - before), what="a scheduled pass has succeeded", deadline_s=240)
-    finally:
-        suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=True)
 
 
 def test_a_push_whose_webhook_never_came_is_dealt_with(lost: Lost, argo: ArgoClient) -> None:
