@@ -1,4 +1,4 @@
-"""Deleting stale runs, each under preconditions.
+"""Deleting stale runs, each under preconditions, and after it was asked to stop if it can be.
 
 Guarantees that only the very object that was judged stale is deleted: uid and resourceVersion are preconditions, and a
 run that changed since is read and judged again. No request is sent once the hold is lost. A run that is gone, or is
@@ -10,11 +10,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from steps.asking import ask
 from steps.backoff import backoff
 from steps.decisions import Action
-from steps.errors import ConflictError, NotFoundError, TooLargeError, UnavailableError
+from steps.errors import ConflictError, NotFoundError, UnavailableError
 from steps.record import Agent, Outcome
-from steps.runs import judge_for, list_runs, parse_run, resource
+from steps.runs import judge_for, parse_run, resource
 from steps.why import Cause
 from steps.workers import side_by_side
 
@@ -49,7 +50,7 @@ def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Rec
     """
     asked = [run for run in runs if run.kind.stop_patch]
     verdicts = {
-        run.uid: (run, judge_for(record, run)) for run in _ask(asked, context=context, hold=hold, record=record)
+        run.uid: (run, judge_for(record, run)) for run in ask(asked, context=context, hold=hold, record=record)
     }
     agents: list[Agent] = []
     doomed = [run for run in runs if not run.kind.stop_patch]
@@ -68,32 +69,6 @@ def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Rec
         parallel=context.settings.stop.parallel,
         meanwhile=hold.keep,
     )
-
-
-def _ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) -> list[Run]:
-    """Send each run its kind's "please stop"; return those that are there when none is stale or the grace is over."""
-    namespace = context.settings.namespaces.agents
-    for run in runs:
-        hold.check()
-        metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}
-        patch = run.kind.stop_patch | {"metadata": metadata}
-        try:
-            why = hold.why(Cause.ASK, run.facts.agent)
-            context.kube.merge(resource(run.kind), namespace=namespace, name=run.name, body=patch, why=why)
-        except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
-            context.log.warning("could not ask a run to stop", run=run.name, error=type(error).__name__)
-    uids = {run.uid for run in runs}
-    kinds = [kind for kind in context.settings.agents if any(run.kind == kind for run in runs)]
-    deadline = context.clock.monotonic() + context.settings.stop.grace_s
-    while uids:
-        hold.keep()
-        found = list_runs(kinds, kube=context.kube, namespace=namespace, task=record.push.task)
-        left = [run for run in found if run.uid in uids]
-        stale = any(judge_for(record, run).action is Action.CANCEL for run in left)
-        if not stale or context.clock.monotonic() >= deadline:
-            return left
-        context.clock.sleep(context.settings.stop.poll_s)
-    return []
 
 
 def _delete(run: Run, *, context: Context, hold: Hold, record: Record) -> Agent:

@@ -27,6 +27,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "circuit": ("breaker",),
         "state": ("state",),
         "runs": ("runs", "kinds", "whole_push"),
+        "asking": ("stopping", "kinds"),
         "deleting": ("stopping", "kinds", "breaker", "whole_push"),
         "stopping": ("stopping", "kinds", "events", "whole_push"),
         "proving": ("stopping", "kinds", "whole_push"),

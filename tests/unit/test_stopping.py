@@ -137,6 +137,30 @@ def test_an_agent_that_becomes_exempt_while_it_is_asked_to_stop_goes_on_with_its
     assert (agent.outcome, agent.reason) == (Outcome.KEPT, "exempt agent")
 
 
+@pytest.mark.parametrize("changes", [1, 3])
+def test_an_agent_that_changes_while_it_is_asked_to_stop_is_asked_again(scene: Scene, changes: int) -> None:
+    """Of a kind that may not be deleted: nothing else would end it."""
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE, delete=False),))
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+
+    def change(request: Request) -> None:
+        moved = {"metadata": {"annotations": {"moved": str(len(scene.api.calls))}}}
+        scene.api.patch("coderuns", request.path.rpartition("/")[2], moved, namespace=AGENTS)
+
+    def obey() -> None:
+        annotations = scene.api.get("coderuns", name, namespace=AGENTS)["metadata"].get("annotations", {})
+        for pod in working(scene) if annotations.get("stop") else ():
+            scene.kubelet.finish(pod)
+
+    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", before=change, times=changes))
+    scene.clock.every(obey)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert len([call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]) == changes + 1
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (Outcome.FINISHED, "asked to stop, and did")
+
+
 def test_an_agent_of_a_kind_that_may_not_be_deleted_keeps_its_pod_until_it_has_ended(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE, delete=False),))
     name = scene.agent()["metadata"]["name"]
