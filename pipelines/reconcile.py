@@ -26,7 +26,7 @@ from pipelines import laptop, parsers
 from pipelines.settings import read
 from steps.audit import Audit
 from steps.clock import SystemClock
-from steps.entrypoint import breakers, connect_github
+from steps.dependencies import breakers, connect_github
 from steps.errors import Exit, ForbiddenError, StepError
 from steps.holder import Holder
 from steps.log import Log

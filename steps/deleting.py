@@ -49,9 +49,7 @@ def delete_all(runs: Sequence[Run], *, context: Context, hold: Hold, record: Rec
         ForbiddenError: The Role lacks a verb.
     """
     asked = [run for run in runs if run.kind.stop_patch]
-    verdicts = {
-        run.uid: (run, judge_for(record, run)) for run in ask(asked, context=context, hold=hold, record=record)
-    }
+    verdicts = {run.uid: (run, judge_for(record, run)) for run in ask(asked, context=context, hold=hold, record=record)}
     agents: list[Agent] = []
     doomed = [run for run in runs if not run.kind.stop_patch]
     for run in asked:

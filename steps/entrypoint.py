@@ -12,34 +12,26 @@ import random
 import signal
 import traceback
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from steps import measurements, push, settings, tracing
 from steps.audit import Audit
-from steps.breaker import Breaker, Breakers, mounted
 from steps.clock import SystemClock
 from steps.context import Context
+from steps.dependencies import dependencies
 from steps.errors import BadInputError, Exit, StepError
 from steps.holder import Holder
-from steps.kube import Kube
 from steps.log import Log
 from steps.profiling import profiled
 from steps.relay import Relay
 from steps.termination import Termination
-from steps.transport import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from github.Auth import Auth
-
     from steps.clock import Clock
-    from steps.github import GitHub
     from steps.measurements import Measurements
-    from steps.route import Route
-    from steps.settings import GitHubRules
     from steps.tracing import Tracer
 
 C = TypeVar("C")
@@ -118,20 +110,6 @@ def audit_of(env: Mapping[str, str], *, log: Log) -> Audit:
     return Audit(log=log.bind(**who))
 
 
-def breakers(rules: settings.StepSettings, *, kube: Kube, clock: Clock, log: Log) -> Breakers:
-    """What all pods know of the dependencies."""
-    breaker = partial(
-        Breaker,
-        kube=kube,
-        clock=clock,
-        rules=rules.breaker,
-        namespace=rules.namespaces.workflows,
-        mounted=mounted(Path(rules.breaker.mount)),
-        log=log,
-    )
-    return Breakers(github=breaker("github"), agents=breaker("agents"))
-
-
 def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements, tracer: Tracer) -> Context:
     rules = settings.from_env(env, settings.StepSettings)
     pushed = push.from_env(env, rules=rules.push)
@@ -139,83 +117,19 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
     log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
     tracer.note(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
     audit = audit_of(env, log=log.bind(requested_by=pushed.requested_by, reason=pushed.reason))
-    transport = tracing.traced(connect(), tracer)
-    kube = Kube(transport=transport, clock=clock, rules=rules.kubernetes, random=random.random, audit=audit)
-    known = breakers(rules, kube=kube, clock=clock, log=log)
+    asked = dependencies(rules, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return Context(
         push=pushed,
         settings=rules,
         workflow=env["WORKFLOW_NAME"],
         created_at=created_at,
         holder=holder,
-        kube=kube,
-        github=partial(
-            connect_github,
-            usual=rules.github,
-            clock=clock,
-            breaker=known.github,
-            measured=measured,
-            audit=audit,
-            tracer=tracer,
-        ),
-        breakers=known,
+        kube=asked.kube,
+        github=asked.github,
+        breakers=asked.breakers,
         clock=clock,
         random=random.random,
         log=log,
         measurements=measured,
         relay=Relay(path=Path(rules.lease.handover)) if rules.lease.handover else None,
-    )
-
-
-def connect_github(
-    keep: Callable[[], None],
-    rules: GitHubRules | None = None,
-    *,
-    usual: GitHubRules,
-    clock: Clock,
-    breaker: Breaker,
-    measured: Measurements,
-    audit: Audit,
-    tracer: Tracer = tracing.OFF,
-    route: Route | None = None,
-    auth: Auth | None = None,
-) -> GitHub:
-    """A connection with the mounted credentials.
-
-    Args:
-        keep: Called while waiting.
-        rules: How GitHub is asked this time, if not as usual.
-        usual: How it is asked.
-        clock: Time.
-        breaker: Shared by all pods.
-        measured: Where the number of requests and their time is left.
-        audit: Where each write is told.
-        tracer: Where each request's time is noted.
-        route: The way there, if not the one that the settings name for pods.
-        auth: Credentials, if not the mounted ones.
-
-    Raises:
-        BadInputError: The CA bundle that the settings name is not there.
-        ForbiddenError: There are no credentials, or not all of them.
-    """
-    # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
-    from steps.credentials import Handover, app_id, credentials  # noqa: PLC0415
-    from steps.github import GitHub  # noqa: PLC0415
-    from steps.route import of_pod  # noqa: PLC0415
-
-    rules = rules or usual
-    folder, handover = Path(rules.credentials_dir), Handover(path=Path(rules.handover)) if rules.handover else None
-    return GitHub(
-        auth=auth or credentials(folder, handover=handover),
-        rules=rules,
-        clock=clock,
-        random=random.random,
-        keep=keep,
-        breaker=breaker,
-        measurements=measured,
-        audit=audit,
-        tracer=tracer,
-        handover=handover,
-        app=app_id(folder),
-        route=route or of_pod(rules),
     )

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps import census, retention, tries
-from steps.entrypoint import audit_of, breakers, check_pod, connect_github, run_with
+from steps.dependencies import dependencies
+from steps.entrypoint import audit_of, check_pod, run_with
 from steps.errors import StepError, TerminatedError
 from steps.findings import find
-from steps.kube import Kube
 from steps.ledger import Ledger  # noqa: TC001 - part of a public dataclass
 from steps.look import Look
 from steps.plan import Action, Intent, healthy, plan
@@ -30,8 +30,6 @@ from steps.repair import count, mend
 from steps.settings import ReconcileSettings, from_env
 from steps.survey import survey
 from steps.sweep import Sweep
-from steps.tracing import traced
-from steps.transport import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -167,27 +165,17 @@ def _sweep(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurement
     holder, created_at = check_pod(env)
     # Rate limits are waited for by the next pass; and there is no second container to hand a token to.
     github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S), handover="")
-    audit = audit_of(env, log=log)
-    transport = traced(connect(), tracer)
-    kube = Kube(transport=transport, clock=clock, rules=settings.kubernetes, random=random.random, audit=audit)
-    known = breakers(settings, kube=kube, clock=clock, log=log)
+    audit, rules = audit_of(env, log=log), replace(settings, github=github)
+    asked = dependencies(rules, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return Sweep(
         settings=settings,
         workflow=env["WORKFLOW_NAME"],
         started_at=created_at,
         started=clock.monotonic(),
         holder=holder,
-        kube=kube,
-        github=partial(
-            connect_github,
-            usual=github,
-            clock=clock,
-            breaker=known.github,
-            measured=measured,
-            audit=audit,
-            tracer=tracer,
-        ),
-        breakers=known,
+        kube=asked.kube,
+        github=asked.github,
+        breakers=asked.breakers,
         clock=clock,
         random=random.random,
         log=log,

@@ -13,14 +13,12 @@ from pipelines import names
 from steps.lease import lease_name
 from steps.push import Repository, TaskId
 from tests.captures.terminal import Terminal
-from tests.cluster.installation import scheduled, suspend
+from tests.cluster.installation import OURS, scheduled, suspend
 from tests.cluster.moments import in_cancel, next_second
 from tests.cluster.stage import REPOSITORY, Stage
 from tests.doubles.github import fail
 from tests.doubles.platform.client import MERGE_PATCH
 from tests.doubles.platform.runs import CLEO, REX, TESS
-
-_OURS = "app.kubernetes.io/managed-by=agent-cancellation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +118,7 @@ def _retry(stage: Stage, terminal: Terminal) -> None:
 
 def _remove(stage: Stage, terminal: Terminal) -> None:
     terminal.type("kubectl delete -k rendered | tail -n 3")
-    terminal.type(f"kubectl get leases,workflowtemplates,sensors -A -l {_OURS} | head -n 5")
+    terminal.type(f"kubectl get leases,workflowtemplates,sensors -A -l {OURS} | head -n 5")
     terminal.type("kubectl apply -k rendered | tail -n 3")
     suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=True)
 

@@ -14,14 +14,12 @@ from pipelines.settings import Settings
 from steps.waiting import SUPERSEDED_BY
 from tests.cluster.argo_client import ArgoRefusedError, person
 from tests.cluster.cluster import Cluster, up
-from tests.cluster.installation import install, settings_for
+from tests.cluster.installation import OURS, install, settings_for
 from tests.cluster.moments import in_cancel, next_second, submitted
 from tests.cluster.outcome import settled
 from tests.cluster.stage import Stage
 
 pytestmark = pytest.mark.timeout(400, func_only=True)
-
-OURS = "app.kubernetes.io/managed-by=agent-cancellation"
 
 
 def manifests(cluster: Cluster) -> str:

@@ -27,7 +27,7 @@ from pipelines.laptop_github import connect as laptop_connect
 from pipelines.settings import Settings
 from pipelines.submit import main as submit
 from steps import transport
-from steps.entrypoint import connect_github
+from steps.dependencies import connect_github
 from steps.errors import BadInputError, Exit, ForbiddenError, UnavailableError, UntrustedError
 from steps.github import GitHub
 from steps.measurements import Measurements

@@ -156,7 +156,8 @@ def test_an_agent_that_changes_while_it_is_asked_to_stop_is_asked_again(scene: S
     scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", before=change, times=changes))
     scene.clock.every(obey)
     assert scene.attempt(scene.workflow()) is Exit.DONE
-    assert len([call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]) == changes + 1
+    asked = [call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]
+    assert len(asked) == changes + 1
     (agent,) = scene.record().agents
     assert (agent.outcome, agent.reason) == (Outcome.FINISHED, "asked to stop, and did")
 

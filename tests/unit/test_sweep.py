@@ -54,7 +54,7 @@ def env(scene: Scene, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - passe
 def test_a_process_is_made_from_the_environment_of_its_pod(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool
 ) -> None:
-    monkeypatch.setattr("steps.reconcile.connect", lambda: InProcess(scene.api))
+    monkeypatch.setattr("steps.dependencies.connect", lambda: InProcess(scene.api))
     log, measured = Log(clock=scene.clock, stream=scene.output), Measurements()
     given = env(scene, dry_run=dry_run)
     sweep = _sweep(given, scene.clock, log, measured, tracing.OFF)
@@ -80,9 +80,9 @@ def test_a_process_is_made_from_the_environment_of_its_pod(
 def test_a_pass_waits_for_github_for_ten_seconds_at_most_and_hands_no_token_over(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, usual_s: float, deadline_s: float
 ) -> None:
-    monkeypatch.setattr("steps.reconcile.connect", lambda: InProcess(scene.api))
+    monkeypatch.setattr("steps.dependencies.connect", lambda: InProcess(scene.api))
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr("steps.reconcile.connect_github", lambda _keep, **given: asked.append(given))
+    monkeypatch.setattr("steps.dependencies.connect_github", lambda _keep, **given: asked.append(given))
     settings = replace(DEFAULTS, github=replace(DEFAULTS.github, deadline_s=usual_s))
     log, measured = Log(clock=scene.clock, stream=scene.output), Measurements()
     sweep = _sweep(env(scene) | {ENV: settings.for_reconcile()}, scene.clock, log, measured, tracing.OFF)
