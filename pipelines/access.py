@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelines.settings import Settings
-    from steps.settings import RunKind
+    from steps.run_kind import RunKind
 
 _RBAC = "rbac.authorization.k8s.io"
 

@@ -22,7 +22,7 @@ from steps.route import of_environment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from steps.settings import GitHubRules
+    from steps.github_rules import GitHubRules
 
 _PATIENCE_S = 15.0
 _PAGE, _PAGES = 100, 20

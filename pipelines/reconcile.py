@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
     from steps.github import GitHub
+    from steps.github_rules import GitHubRules
     from steps.kube import Transport
-    from steps.settings import GitHubRules
 
 
 def sweep_of(settings: Settings, *, transport: Transport, dry_run: bool) -> Sweep:

@@ -17,7 +17,9 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from steps.complaints import matching
 from steps.errors import BadInputError
-from steps.settings import Count, Name, PushSources, ReconcileSettings, Seconds, StepSettings, load
+from steps.fields import Count, Name, Seconds
+from steps.reconcile_rules import PushSources
+from steps.settings import ReconcileSettings, StepSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from steps.push import RECONCILE, ZERO_SHA, Push, Repository, Sha, TaskId
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from steps.settings import PushRules
+    from steps.rules import PushRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

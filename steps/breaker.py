@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from steps.clock import Clock
     from steps.kube import Json, Kube
     from steps.log import Log
-    from steps.settings import BreakerRules
+    from steps.rules import BreakerRules
 
 _ATTEMPTS = 5
 

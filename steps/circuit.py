@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
-    from steps.settings import BreakerRules
+    from steps.rules import BreakerRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

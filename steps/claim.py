@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from steps.context import Context
     from steps.push import Push
-    from steps.settings import PushRules
+    from steps.rules import PushRules
 
 
 def mark_of(push: Push, *, created_at: datetime, rules: PushRules) -> datetime:

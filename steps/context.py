@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from steps.breaker import Breakers
     from steps.clock import Clock
     from steps.github import GitHub
+    from steps.github_rules import GitHubRules
     from steps.holder import Holder
     from steps.kube import Kube
     from steps.log import Log
     from steps.measurements import Measurements
     from steps.push import Push
     from steps.relay import Relay
-    from steps.settings import GitHubRules, StepSettings
+    from steps.settings import StepSettings
 
 
 class Connect(Protocol):

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from steps.clock import Clock
     from steps.context import Connect
     from steps.github import GitHub
+    from steps.github_rules import GitHubRules
     from steps.log import Log
     from steps.measurements import Measurements
     from steps.route import Route
-    from steps.settings import GitHubRules, StepSettings
+    from steps.settings import StepSettings
     from steps.tracing import Tracer
 
 

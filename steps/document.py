@@ -13,7 +13,7 @@ from steps.state import FLAG, QUARANTINE, read_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from steps.settings import StateRules
+    from steps.rules import StateRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from steps.breaker import Breaker
     from steps.clock import Clock
     from steps.credentials import Handover
+    from steps.github_rules import GitHubRules
     from steps.measurements import Measurements
-    from steps.settings import GitHubRules
     from steps.tracing import Tracer
     from steps.why import Why
 

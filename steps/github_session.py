@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import requests
     from github import Auth
 
+    from steps.github_rules import GitHubRules
     from steps.route import Route
-    from steps.settings import GitHubRules
 
 _LIBRARY = threading.Lock()
 

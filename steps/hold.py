@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from steps.kube import Json, Kube
     from steps.push import Push
     from steps.record import Record
-    from steps.settings import LeaseRules
+    from steps.rules import LeaseRules
 
 PREFIX = "agent-cancellation"
 RECORD = f"{PREFIX}/record"

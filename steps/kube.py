@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from steps.audit import Audit
     from steps.clock import Clock
-    from steps.settings import KubernetesRules
+    from steps.rules import KubernetesRules
     from steps.why import Why
 
 Json = dict[str, Any]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from steps.holder import Holder
     from steps.kube import Json, Kube
     from steps.push import Repository, TaskId
-    from steps.settings import LeaseRules
+    from steps.rules import LeaseRules
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 

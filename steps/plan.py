@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from steps.findings import Finding
     from steps.ledger import Ledger
-    from steps.settings import ReconcileRules
+    from steps.reconcile_rules import ReconcileRules
     from steps.survey import Survey
 
 

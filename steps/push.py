@@ -16,7 +16,7 @@ from steps.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from steps.settings import PushRules
+    from steps.rules import PushRules
 
 Repository = NewType("Repository", str)
 TaskId = NewType("TaskId", str)

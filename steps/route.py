@@ -19,7 +19,7 @@ from steps.errors import BadInputError, ForbiddenError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from steps.settings import GitHubRules
+    from steps.github_rules import GitHubRules
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 USERNAME, PASSWORD = "proxy-username", "proxy-password"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from steps.kube import Json, Kube
     from steps.push import TaskId
     from steps.record import Record
-    from steps.settings import RunKind
+    from steps.run_kind import RunKind
 
 _REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
 

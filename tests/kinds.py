@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from steps.settings import RunKind
+from steps.run_kind import RunKind
 
 _PAGE = Path(__file__).parents[1] / "docs" / "adding-an-agent-kind.md"
 # Tables of settings.toml.

@@ -30,6 +30,7 @@ from steps.errors import Exit, StepError, UnavailableError
 from steps.events import Reason
 from steps.fail import fail
 from steps.github import GitHub
+from steps.github_rules import GitHubRules
 from steps.holder import Holder
 from steps.kube import Json, Kube, Response
 from steps.lease import Snapshot, lease_name, snapshot_of
@@ -40,7 +41,7 @@ from steps.push import Push, Repository, Sha, TaskId
 from steps.reconcile import sweep_once
 from steps.record import Record, parse
 from steps.relay import Relay
-from steps.settings import GitHubRules, ReconcileSettings, StepSettings
+from steps.settings import ReconcileSettings, StepSettings
 from steps.settle import settle
 from steps.sweep import Sweep
 from steps.workflow import COMPLETED, REPAIR, workflow

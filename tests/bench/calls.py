@@ -18,8 +18,8 @@ from steps.cancel import cancel
 from steps.credentials import Handover, app_id, credentials
 from steps.errors import Exit
 from steps.github import GitHub
+from steps.github_rules import GitHubRules
 from steps.hold import RECORD
-from steps.settings import GitHubRules
 from steps.settle import settle
 from tests.bench.measured import BenchError, Entry, Row
 from tests.bench.world import add_credentials

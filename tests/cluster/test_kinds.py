@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.settings import read
 from steps.record import Outcome
-from steps.settings import RunKind
+from steps.run_kind import RunKind
 from tests.cluster.cluster import up
 from tests.cluster.installation import install, settings_for
 from tests.cluster.moments import next_second, submitted

@@ -21,10 +21,10 @@ from steps.context import Context
 from steps.errors import Exit, StepError
 from steps.fail import fail
 from steps.github import GitHub
+from steps.github_rules import GitHubRules
 from steps.kube import Kube
 from steps.measurements import Measurements
 from steps.reconcile import sweep_once
-from steps.settings import GitHubRules
 from steps.settle import settle
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
 from tests.scene import TOKEN, InProcess, Workflow, submitted

@@ -20,7 +20,7 @@ from steps.hold import Hold
 from steps.kube import Kube, Resource
 from steps.push import Push
 from steps.record import Outcome, Record
-from steps.settings import BreakerRules
+from steps.rules import BreakerRules
 from steps.why import Cause, Why
 from tests.simulation import world
 

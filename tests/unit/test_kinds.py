@@ -12,7 +12,7 @@ from pipelines.access import steps_access
 from steps import fieldpath
 from steps.errors import Exit
 from steps.record import Outcome, Phase
-from steps.settings import RunKind
+from steps.run_kind import RunKind
 from tests.doubles.platform.runs import TESS
 from tests.kinds import JOB, WORKFLOW
 from tests.scene import DEFAULTS, NEW, REPOSITORY, Scene

@@ -30,9 +30,10 @@ from steps import transport
 from steps.dependencies import connect_github
 from steps.errors import BadInputError, Exit, ForbiddenError, UnavailableError, UntrustedError
 from steps.github import GitHub
+from steps.github_rules import GitHubRules
 from steps.measurements import Measurements
 from steps.route import BUNDLES
-from steps.settings import ENV, GitHubRules
+from steps.settings import ENV
 from steps.why import Cause, Why
 from steps.workflow import workflow as workflow_of_a_push
 from tests.control_plane.installation import settings_with

@@ -11,8 +11,8 @@ from steps.decisions import Action
 from steps.errors import Exit
 from steps.push import TaskId
 from steps.record import Agent, Labels, Outcome
+from steps.run_kind import RunKind
 from steps.runs import judge, list_runs, live_runs, parse_run, repository_of
-from steps.settings import RunKind
 from tests.doubles.platform.controller import Cleanup
 from tests.scene import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, ago
 

@@ -15,11 +15,12 @@ import pytest
 from steps import tracing, tries
 from steps.errors import BadInputError, ConflictError, Exit, TerminatedError
 from steps.findings import Finding, Kind
+from steps.github_rules import GitHubRules
 from steps.log import Log
 from steps.measurements import Measurements
 from steps.plan import Action, Intent
 from steps.reconcile import _guarded, _mend, _sweep, reconcile, sweep_once
-from steps.settings import ENV, GitHubRules, ReconcileSettings
+from steps.settings import ENV, ReconcileSettings
 from tests.doubles.kubernetes import Fault
 from tests.scene import DEFAULTS, InProcess, Scene
 from tests.trouble import a_world
