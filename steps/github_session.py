@@ -16,6 +16,7 @@ from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectio
 from requests.exceptions import ProxyError
 
 from steps.errors import BarredError, UnavailableError, UntrustedError
+from steps.obstacles import obstacle
 from steps.route import refusal, unverified
 
 if TYPE_CHECKING:
@@ -92,5 +93,5 @@ def not_reached(
         return UntrustedError(route.untrusted(route.proxy_shown if by_proxy else host, problem))
     if by_proxy and (code := refusal(error)):
         return BarredError(route.refused(code))
-    through = f" through {route.proxy_shown}" if by_proxy else ""
-    return UnavailableError(f"{asked}{through}: {type(error).__name__}")
+    whom = f"{host} through {route.proxy_shown}" if by_proxy else host
+    return UnavailableError(f"{asked}: {whom}: {obstacle(error)}")

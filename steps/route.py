@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from steps.errors import BadInputError, ForbiddenError
+from steps.obstacles import behind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from steps.github_rules import GitHubRules
 
@@ -143,23 +144,10 @@ def _text(path: Path) -> str:
 
 def unverified(error: BaseException) -> ssl.SSLCertVerificationError | None:
     """OpenSSL's word that a certificate is not to be trusted, if that is what is behind an error."""
-    return next((each for each in _behind(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
+    return next((each for each in behind(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
 
 
 def refusal(error: BaseException) -> int | None:
     """The status with which a proxy refused to connect, if that is what is behind an error."""
-    found = (_REFUSAL.search(str(each)) for each in _behind(error) if type(each) is OSError)
+    found = (_REFUSAL.search(str(each)) for each in behind(error) if type(each) is OSError)
     return next((int(match[1]) for match in found if match), None)
-
-
-def _behind(error: BaseException) -> Iterator[BaseException]:
-    """An error and everything that it was made of: clients of HTTP wrap, chain and pass on."""
-    left, seen = [error], set()
-    while left:
-        each = left.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        left.extend(part for part in inner if isinstance(part, BaseException))

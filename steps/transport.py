@@ -18,6 +18,7 @@ from kubernetes.client.exceptions import ApiException
 
 from steps.errors import BadInputError, UnavailableError
 from steps.kube import Response
+from steps.obstacles import obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +56,7 @@ class KubernetesTransport:
             content: bytes = answer.response.data
         except (urllib3.exceptions.HTTPError, ApiException) as error:
             # The library's text can quote the request; the type says enough.
-            raise UnavailableError(
-                f"{method} {target.partition('?')[0]}: {type(error).__name__}{self._advice}"
-            ) from error
+            raise UnavailableError(f"{method} {target.partition('?')[0]}: {obstacle(error)}{self._advice}") from error
         return Response(
             status=answer.status,
             headers={name.lower(): value for name, value in answer.headers.items()},

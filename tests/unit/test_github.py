@@ -220,7 +220,7 @@ def test_a_github_that_does_not_answer_is_given_up_in_time(scene: Scene, tmp_pat
     )
     scene.github._sleep = time.sleep
     scene.github.fault(delay(2.5))
-    with pytest.raises(UnavailableError, match="Timeout"):
+    with pytest.raises(UnavailableError, match=f"{rules.host}: no answer in time"):
         github.pull_request(repository=REPOSITORY, number=1)
 
 

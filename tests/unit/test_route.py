@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -251,6 +252,30 @@ def test_a_server_that_breaks_off_the_handshake_is_waited_for(scene: Scene, site
     """What TLS says of a connection that was cut is no word on a certificate."""
     with github_double.serve(a_github()) as plain, pytest.raises(UnavailableError, match="SSLError"):
         ask(from_a_pod(scene, replace(site.rules, api_url=plain.replace("http:", "https:"))))
+
+
+def test_a_name_that_nobody_knows_is_told_apart_from_a_server_that_is_down(
+    scene: Scene, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(host: str, *_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(UnavailableError, match=r"/pulls/1: github\.example: its name is not known here"):
+        ask(from_a_pod(scene, replace(site.rules, api_url="https://github.example")))
+
+
+def test_a_port_at_which_nobody_listens_is_named(scene: Scene, site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(UnavailableError, match=f"/pulls/1: {host}: nobody answers at this address and port"):
+        ask(from_a_pod(scene, replace(site.rules, api_url=f"https://{host}")))
+
+
+def test_a_connection_that_is_broken_off_is_no_server_that_is_down(scene: Scene, site: Site) -> None:
+    site.github.fault(github_double.reset(), times=float("inf"))
+    with pytest.raises(UnavailableError, match=f"/pulls/1: {site.host}: it broke the connection off"):
+        ask(from_a_pod(scene, site.rules))
 
 
 def test_what_was_not_sent_is_no_write_whose_end_is_unknown(scene: Scene, site: Site) -> None:
