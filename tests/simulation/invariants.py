@@ -7,8 +7,9 @@ themselves.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,9 @@ from tests.doubles.platform.runs import REX
 from tests.simulation.world import AGENTS, STATE, Story
 
 FINISHED = ("Succeeded", "Failed")
+# A line of the trace: who, and what it does.
+_LINE = re.compile(r"([\w-]+)(?:: | is )(.*)")
+_COMMENT = "GitHub POST /repos/5dlabs/cto/issues/1/comments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,16 +162,27 @@ def _commented(story: Story) -> Iterator[Broken]:
     """One comment at most, which is of the last push unless it is said that it is not.
 
     GitHub knows no fence: a pod that stood still for longer than its hold, just when it sent a comment, may make a
-    second one. It then finds that it has lost its hold.
+    second one. It then finds that it has lost its hold, unless it dies before.
     """
     comments, record = story.scene.github.comments(1), story.scene.record()
-    stood_still = "LockLostError" in story.scene.output.getvalue()
+    stood_still = "LockLostError" in story.scene.output.getvalue() or _paused_at(_COMMENT, trace=story.turns.trace)
     if len(comments) > 1 and not stood_still:
         yield Broken(invariant="there is one comment", what=str(comments))
     excused = "comment is not up to date" in story.scene.output.getvalue()
     current = any(f"push {record.push.sha[:12]}" in each.body for each in comments)
     if record.labels is Labels.MOVED and not current and not excused:
         yield Broken(invariant="the comment is of the last push", what=str(comments))
+
+
+def _paused_at(call: str, *, trace: Iterable[str]) -> bool:
+    """Whether some process stood still while such a call of its was under way."""
+    doing: dict[str, str] = {}
+    for actor, what in (match.groups() for line in trace if (match := _LINE.match(line))):
+        if not what.startswith("paused"):
+            doing[actor] = what
+        elif doing.get(actor) == call:
+            return True
+    return False
 
 
 def _state(story: Story) -> Iterator[Broken]:
