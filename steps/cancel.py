@@ -141,7 +141,7 @@ def preview(context: Context) -> None:
         context.measurements.report(report.nothing(_ANSWERED))
         return
     push, plan = labels.read_plan(context=context, push=record.push, keep=lambda: None)
-    record = replace(record, push=push, pull_request=plan.pull_request)
+    record = replace(record, pull_request=plan.pull_request)
     context.log.info("dry run: labels", plan=str(plan.labels))
     if plan.labels is Labels.SKIPPED:
         context.measurements.report(report.completed(replace(record, labels=plan.labels)))

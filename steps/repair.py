@@ -50,7 +50,7 @@ def mend(intent: Intent, *, sweep: Sweep) -> None:
         case Action.CLEAR:
             _clear(finding, sweep=sweep)
         case Action.SET_ASIDE:
-            _change_document(finding, state.Change(in_progress=False), sweep=sweep)
+            _change_document(finding, None, sweep=sweep)
         case Action.HAND_OVER:
             _call(intent, sweep=sweep)
         case Action.WAIT | Action.REPORT:
@@ -130,7 +130,7 @@ def _reopen(finding: Finding, *, sweep: Sweep) -> Ledger | None:
     if hold is None:
         return None
     hold.release(failed)
-    return replace(ledger, epoch=hold.epoch, record=failed)
+    return replace(ledger, epoch=hold.epoch)
 
 
 def _why(finding: Finding, cause: Cause) -> Why:
@@ -167,8 +167,8 @@ def _clear(finding: Finding, *, sweep: Sweep) -> None:
     hold.release(ledger.record)
 
 
-def _change_document(finding: Finding, change: state.Change, *, sweep: Sweep) -> None:
-    """Change a document of no lock, if it is still wrong."""
+def _change_document(finding: Finding, change: state.Change | None, *, sweep: Sweep) -> None:
+    """Change a document of no lock, or copy one aside, if it is still wrong."""
     settings, document = sweep.settings, finding.document
     if document is None:
         raise AssertionError("this kind of finding has a document")

@@ -121,13 +121,13 @@ def _fence(stored: Json, *, hold: Hold) -> None:
         raise FencedError(f"state was written in epoch {text}, our hold is of epoch {hold.epoch}")
 
 
-def changed(stored: Json, *, key: str, change: Change, now: str, warn: Callable[..., None]) -> Json:
+def changed(stored: Json, *, key: str, change: Change | None, now: str, warn: Callable[..., None]) -> Json:
     """The ConfigMap to write; the stored one itself (or an equal one) if nothing is to be written.
 
     Args:
         stored: As it was read.
         key: Of the document.
-        change: What to change in it.
+        change: What to change in it; None to do no more than copy aside what cannot be read.
         now: For its `last_update`.
         warn: Called if the document cannot be read; it is then copied aside and left as it is.
     """
@@ -141,7 +141,7 @@ def changed(stored: Json, *, key: str, change: Change, now: str, warn: Callable[
         warn("state document is not a JSON object: copied aside, left as it is", key=key, copied_to=aside)
         wanted["data"][aside] = text
         return wanted
-    changed = change.apply(document, now=now)
+    changed = change.apply(document, now=now) if change else document
     if changed is not document:
         wanted["data"][key] = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
     return wanted

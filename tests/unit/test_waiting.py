@@ -234,10 +234,12 @@ def test_one_that_is_superseded_works_for_the_head_that_waits(scene: Scene) -> N
         scene.api.delete("workflows", each.name, namespace=HOME)
     assert scene.play(first) is Exit.DONE
     assert scene.record().labels is Labels.HEAD_MOVED
-    late, head = (scene.workflow(sha=each.push.sha, pushed_at=each.push.pushed_at) for each in (late, head))
+    head = scene.workflow(sha=head.push.sha, pushed_at=head.push.pushed_at)
+    scene.later(2)
+    late = scene.workflow(sha=late.push.sha, pushed_at=late.push.pushed_at)
     scene.later(2)
     assert scene.play(late) is Exit.DONE
-    assert scene.record().push.sha == head.push.sha
+    assert (scene.record().push.sha, scene.record().watermark) == (head.push.sha, head.created_at)
     assert scene.record().labels is Labels.MOVED
     assert phase(scene, head) == "Failed"
 

@@ -1,0 +1,200 @@
+"""One finding and what its repair leaves: names, labels, times, audit lines and Events, to the letter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from steps import tries
+from steps.events import Reason
+from steps.findings import Finding, Kind
+from steps.hold import RECORD, REPOSITORY
+from steps.lease import lease_name
+from steps.ledger import read_ledger
+from steps.plan import Action, Intent
+from steps.push import Repository, TaskId
+from steps.record import Phase
+from steps.repair import mend
+from steps.why import Cause
+from steps.workflow import REPAIR
+from tests.doubles.kubernetes import Fault
+from tests.scene import DEFAULTS, NEW, Scene
+from tests.scene import REPOSITORY as OURS
+from tests.unit.test_reconcile import done, failed, found, put_record, put_state, state
+
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+LEASE = lease_name(repository=Repository(OURS), task=TaskId("7"))
+
+
+def repair(epoch: int, *, attempt: int = 0) -> str:
+    """What the Workflow of a repair is called."""
+    return f"cancel-repair-{hashlib.sha256(LEASE.encode()).hexdigest()[:10]}-e{epoch}-t{attempt}-{NEW[:8]}"
+
+
+def epoch(scene: Scene) -> int:
+    """Of the task's Lease."""
+    return int(scene.lease()["spec"]["leaseTransitions"])
+
+
+def audited(scene: Scene, cause: Cause) -> list[tuple[int | None, str]]:
+    """Epoch and detail of the writes of a cause."""
+    lines = [line for line in scene.events() if line.get("event") == "audit" and line["cause"] == cause]
+    return [(line.get("epoch"), line.get("detail", "")) for line in lines]
+
+
+def reopen(scene: Scene) -> None:
+    """Have a stale run found under a finished record."""
+    hidden = scene.agent(labels={"task-id": "700"})["metadata"]["name"]
+    scene.later(5)
+    done(scene)
+    scene.api.patch("coderuns", hidden, {"metadata": {"labels": {"task-id": "7"}}}, namespace=AGENTS)
+
+
+# What is submitted.
+
+
+def test_a_repair_is_named_after_the_epoch_that_was_found_and_labelled_as_one(scene: Scene) -> None:
+    failed(scene)
+    scene.reconcile()
+    (workflow,) = scene.repairs()
+    assert workflow["metadata"]["name"] == repair(epoch(scene))
+    labels = workflow["metadata"]["labels"]
+    assert (labels[REPAIR], labels[REPOSITORY]) == ("true", "5dlabs.cto")
+    assert audited(scene, Cause.REPAIR) == [(epoch(scene), Kind.FAILED)]
+
+
+def test_a_push_without_a_lease_is_repaired_in_no_epoch(scene: Scene) -> None:
+    scene.agent()
+    scene.later(60)
+    scene.github.push("task-7-work", NEW)
+    scene.later(121)
+    assert found(scene.reconcile()) == [(Kind.LOST_PUSH, Action.SUBMIT)]
+    assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(0)]
+    assert audited(scene, Cause.REPAIR) == [(None, Kind.LOST_PUSH)]
+
+
+def test_a_record_that_is_reopened_ends_now_and_its_repair_is_of_the_epoch_that_reopened_it(scene: Scene) -> None:
+    reopen(scene)
+    before = epoch(scene)
+    scene.later(60)
+    assert found(scene.reconcile()) == [(Kind.LIVE_STALE, Action.REOPEN)]
+    assert (scene.record().phase, scene.record().finished_at) == (Phase.FAILED, scene.clock.now())
+    assert epoch(scene) == before + 1
+    assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(before + 1)]
+
+
+def test_a_try_that_is_counted_gives_a_lease_the_labels_that_it_lost(scene: Scene) -> None:
+    """A Lease that somebody stripped of its labels would be found by nobody any more."""
+    failed(scene)
+    stripped = {"metadata": {"labels": {REPOSITORY: None}}}
+    scene.api.patch("leases", LEASE, stripped, namespace=HOME)
+    scene.reconcile()
+    assert scene.lease()["metadata"]["labels"][REPOSITORY] == "5dlabs.cto"
+
+
+@pytest.mark.parametrize("action", [Action.WAIT, Action.REPORT])
+def test_what_is_only_reported_or_waited_for_asks_nobody(scene: Scene, action: Action) -> None:
+    failed(scene)
+    finding = Finding(kind=Kind.FAILED, task="7", repository=OURS, detail="", ledger=read_ledger(scene.lease()))
+    sweep = scene.sweep()
+    scene.api.calls.clear()
+    mend(Intent(finding=finding, action=action), sweep=sweep)
+    assert scene.api.calls == []
+
+
+# What is written by reconcile itself.
+
+
+def test_the_audit_says_whose_lock_was_freed_and_of_which_epoch(scene: Scene) -> None:
+    done(scene)
+    scene.api.patch("leases", LEASE, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
+    scene.later(61)
+    assert found(scene.reconcile()) == [(Kind.ORPHANED_LOCK, Action.FREE)]
+    assert audited(scene, Cause.ORPHANED) == [(epoch(scene), "of w/u/gone")]
+
+
+def test_a_flag_of_no_lock_is_cleared_in_no_epoch(scene: Scene) -> None:
+    put_state(scene, '{"cancellation_in_progress": true}')
+    scene.reconcile()
+    assert state(scene)["cancellation_in_progress"] is False
+    assert audited(scene, Cause.STATE) == [(None, Kind.STRAY_FLAG)]
+
+
+def test_a_document_that_was_corrected_since_it_was_found_is_left_as_it_is(scene: Scene) -> None:
+    put_state(scene, "{corrupt")
+    corrected = {"data": {"state.json": '{"cancellation_in_progress": true}'}}
+
+    def correct(_: object) -> None:
+        scene.api.patch("configmaps", "task-7-state", corrected, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="GET", path="/configmaps/", before=correct))
+    assert found(scene.reconcile()) == [(Kind.CORRUPT_STATE, Action.SET_ASIDE)]
+    assert scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["data"] == corrected["data"]
+
+
+# Who is called.
+
+
+def called(scene: Scene) -> tuple[str, dict[str, Any]]:
+    """The Event's message, and the log line."""
+    (event,) = scene.told(Reason.NEEDS_ATTENTION)
+    (line,) = (line for line in scene.events() if line.get("event") == "needs attention")
+    return event["message"], line
+
+
+def test_a_person_is_told_what_was_tried_and_where_to_look(scene: Scene) -> None:
+    failed(scene)
+    put_record(scene, errors=("NotProvenError: its object is still there",))
+    count = json.dumps({"count": DEFAULTS.reconcile.tries, "total": 9, "at": "2026-03-01T00:00:00Z"})
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {tries.REPAIRS: count}}}, namespace=HOME)
+    ((finding, action),) = ((intent.finding, intent.action) for intent in scene.reconcile())
+    assert (finding.kind, action) == (Kind.FAILED, Action.HAND_OVER)
+    message, line = called(scene)
+    look = f"see the log of its last Workflow, then remove label {tries.ATTENTION} from the Lease"
+    assert message == f"failed: {finding.detail}. tried 5 times. {finding.advice or look}"
+    assert {key: line[key] for key in ("level", "finding", "task", "repository", "lease", "detail", "advice")} == {
+        "level": "error",
+        "finding": "failed",
+        "task": "7",
+        "repository": OURS,
+        "lease": LEASE,
+        "detail": finding.detail,
+        "advice": f"mend it, then remove label {tries.ATTENTION} from the Lease",
+    }
+
+
+def test_what_nobody_could_mend_says_so_and_how_a_person_does(scene: Scene) -> None:
+    done(scene)
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
+    (intent,) = scene.reconcile()
+    message, _ = called(scene)
+    finding = intent.finding
+    assert message == f"{finding.kind}: {finding.detail}. Not mended by itself. {finding.advice}"
+
+
+def test_however_much_there_is_to_say_an_event_stays_small(scene: Scene) -> None:
+    failed(scene)
+    finding = Finding(
+        kind=Kind.FAILED,
+        task="7",
+        repository=OURS,
+        detail="d" * 9000,
+        advice="a" * 9000,
+        ledger=read_ledger(scene.lease()),
+    )
+    mend(Intent(finding=finding, action=Action.HAND_OVER, why="w"), sweep=scene.sweep())
+    message, _ = called(scene)
+    assert message == f"failed: {'d' * 500}. w. {'a' * 300}"
+
+
+def test_without_events_the_lease_is_labelled_all_the_same(scene: Scene) -> None:
+    done(scene)
+    scene.rules = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, events=False))
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
+    scene.reconcile()
+    assert scene.told(Reason.NEEDS_ATTENTION) == []
+    assert scene.lease()["metadata"]["labels"][tries.ATTENTION] == "true"

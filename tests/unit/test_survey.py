@@ -1,0 +1,119 @@
+"""What a pass of reconcile looks at, and what of it: neither more than it judges, nor more than its pod can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from steps.cancel import cancel
+from steps.errors import ForbiddenError
+from steps.github import GitHub
+from steps.github_rules import GitHubRules
+from steps.hold import REPOSITORY
+from steps.kube import Json, Kube, Response
+from steps.survey import survey
+from steps.sweep import Sweep
+from tests.doubles import argo_controller
+from tests.scene import DEFAULTS, NEW, InProcess, Scene
+
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+LOST_AFTER_S = DEFAULTS.reconcile.lost_after_s
+
+
+class Recording(InProcess):
+    """Remembers which form of each list was asked for."""
+
+    accepted: dict[str, str]
+
+    def send(
+        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
+    ) -> Response:
+        """Hand a request over."""
+        self.accepted[target.partition("?")[0].rpartition("/")[2]] = headers.get("Accept", "")
+        return super().send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
+
+
+def put_config_map(scene: Scene, name: str, **data: str) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": AGENTS}, "data": data}
+    scene.api.create(body)
+
+
+def test_a_lease_that_is_not_ours_is_none_of_its_business(scene: Scene) -> None:
+    metadata = {"name": "kube-scheduler", "namespace": HOME}
+    scene.api.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}})
+    assert survey(scene.sweep()).ledgers == ()
+
+
+def test_a_workflow_is_known_by_its_task_and_repository_until_it_has_ended(scene: Scene) -> None:
+    workflow = scene.workflow()
+    labels = {"metadata": {"labels": {REPOSITORY: "5dlabs.cto"}}}
+    scene.api.patch("workflows", workflow.name, labels, namespace=HOME)
+    assert survey(scene.sweep()).busy == {("7", "5dlabs.cto")}
+    scene.api.patch("workflows", workflow.name, {"metadata": {"labels": {REPOSITORY: None}}}, namespace=HOME)
+    assert survey(scene.sweep()).busy == {("7", "")}
+    scene.argo.mark(workflow.name, argo_controller.SUCCEEDED)
+    assert survey(scene.sweep()).busy == frozenset()
+
+
+def test_a_pod_that_has_ended_holds_nothing(scene: Scene) -> None:
+    scene.step(cancel, scene.workflow(), pod="at-work")
+    assert {name for name, _ in survey(scene.sweep(pod="reconcile")).pods} == {"at-work", "reconcile"}
+    scene.end_pod("at-work", phase="Failed")
+    assert {name for name, _ in survey(scene.sweep(pod="reconcile")).pods} == {"reconcile"}
+
+
+def test_only_a_config_map_of_the_right_name_with_the_right_key_is_a_state_document(scene: Scene) -> None:
+    put_config_map(scene, "task-7-state", **{"state.json": "{}"})
+    put_config_map(scene, "task-8-state", other="{}")
+    put_config_map(scene, "somebody-elses", **{"state.json": "{}"})
+    assert [document.task for document in survey(scene.sweep()).documents] == ["7"]
+
+
+def test_state_documents_are_read_few_at_a_time_and_workflows_and_pods_without_what_is_in_them(scene: Scene) -> None:
+    transport = Recording(scene.api)
+    transport.accepted = {}
+    sweep: Sweep = replace(
+        scene.sweep(),
+        kube=Kube(
+            transport=transport,
+            clock=scene.clock,
+            rules=DEFAULTS.kubernetes,
+            random=lambda: 0.5,
+            audit=scene.audit(),
+        ),
+    )
+    scene.api.calls.clear()
+    survey(sweep)
+    (limit,) = (call.query["limit"] for call in scene.api.calls if call.path.endswith("/configmaps"))
+    assert int(limit) == 25, "each may be a megabyte"
+    short = {kind for kind, accept in transport.accepted.items() if "as=PartialObjectMetadataList" in accept}
+    assert short == {"workflows", "pods"}
+
+
+@pytest.mark.parametrize(("age_s", "asked"), [(LOST_AFTER_S - 1, 0), (LOST_AFTER_S, 1)])
+def test_github_is_asked_for_agents_that_are_old_enough_to_have_missed_a_push(
+    scene: Scene, age_s: float, asked: int
+) -> None:
+    scene.agent()
+    scene.github.push("task-7-work", NEW)
+    scene.later(age_s)
+    survey(scene.sweep())
+    assert len(scene.github.calls) == asked
+
+
+def test_without_credentials_the_rest_is_looked_at_and_that_is_said(scene: Scene) -> None:
+    scene.agent()
+    scene.later(LOST_AFTER_S)
+
+    class Refused:
+        """What connects without credentials."""
+
+        def __call__(self, keep: Callable[[], None], rules: GitHubRules | None = None) -> GitHub:
+            del keep, rules
+            raise ForbiddenError("no GitHub credentials here")
+
+    found = survey(replace(scene.sweep(), github=Refused()))
+    assert found.unread == ("no GitHub credentials here",)
+    assert (len(found.runs), found.runs_known) == (1, True)
