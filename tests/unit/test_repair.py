@@ -22,9 +22,9 @@ from steps.repair import mend
 from steps.why import Cause
 from steps.workflow import REPAIR
 from tests.doubles.kubernetes import Fault
+from tests.mishaps import done, failed, found, put_record, put_state, state
 from tests.scene import DEFAULTS, NEW, Scene
 from tests.scene import REPOSITORY as OURS
-from tests.unit.test_reconcile import done, failed, found, put_record, put_state, state
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
 LEASE = lease_name(repository=Repository(OURS), task=TaskId("7"))
