@@ -133,7 +133,7 @@ class Hold:
 
     def why(self, cause: Cause, detail: str = "") -> Why:
         """The reason of a write under this hold."""
-        return Why(cause=cause, epoch=self.epoch, detail=detail)
+        return Why(cause=cause, epoch=self.epoch, detail=detail, may=self.check)
 
     def check(self) -> None:
         """Fail unless the hold can still be shown. Cheap; called right before every side effect, from any thread.

@@ -1,10 +1,9 @@
 """The API server, spoken to in raw paths and plain dictionaries.
 
-Guarantees: every answer is either the object or one of our own errors; reads are repeated a few times, writes never are
-(whether a write without an answer took effect is for the caller to find out by reading), and each says why it is sent,
-for the audit. Does not guarantee anything
-about the object's shape: the typed API classes of the client would, at the price of one second of start-up for
-CoreV1Api alone.
+Guarantees: every answer is either the object or one of our own errors; reads are repeated a few times, writes are only
+if they were refused (whether a write without an answer took effect is for the caller to find out by reading) and still
+may be written; and each says why it is sent, for the audit. Does not guarantee anything about the object's shape: the
+typed API classes of the client would, at the price of one second of start-up for CoreV1Api alone.
 """
 
 from __future__ import annotations
@@ -39,6 +38,9 @@ Json = dict[str, Any]
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MAX_MESSAGE = 256
+# An API server that has just started refuses what it will allow in a moment: it does not know the Roles yet, and says
+# so in the words of a Role that is missing (measured: for 10 to 60 ms, in three of eight starts).
+_REFUSALS, _REFUSED_S = 3, 1.0
 _METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 
@@ -183,24 +185,41 @@ class Kube:
         self, verb: str, resource: Resource, target: str, *, namespace: str, name: str, body: Json, why: Why
     ) -> Json:
         """The one way of a write; always with its line in the audit."""
-        with self._audit.write(
-            api="kubernetes",
-            verb=verb,
-            resource=str(resource),
-            namespace=namespace,
-            name=name,
-            why=why,
-            sent=body,
-            refused=_is_refusal,
-        ) as answer:
-            content_type = MERGE_PATCH if verb == "patch" else "application/json"
-            answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type)
-        return cast("Json", answer.body)
+
+        def send() -> Json:
+            with self._audit.write(
+                api="kubernetes",
+                verb=verb,
+                resource=str(resource),
+                namespace=namespace,
+                name=name,
+                why=why,
+                sent=body,
+                refused=_is_refusal,
+            ) as answer:
+                content_type = MERGE_PATCH if verb == "patch" else "application/json"
+                answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type)
+            return cast("Json", answer.body)
+
+        return self._allowed(send, may=why.may) if why.may else send()
+
+    def _allowed(self, send: Callable[[], Json], *, may: Callable[[], object] | None = None) -> Json:
+        """Send something, and once or twice more if it is refused: by then the API server knows who may what."""
+        for pause in backoff(attempts=_REFUSALS, first_s=_REFUSED_S, random=self._random):
+            try:
+                return send()
+            except ForbiddenError:
+                if pause is None:
+                    raise
+                self._clock.sleep(pause)
+                if may:
+                    may()
+        raise AssertionError("backoff ends with None")
 
     def _read(self, target: str, *, accept: str = "application/json") -> Json:
         for pause in backoff(attempts=self._rules.attempts, first_s=0.2, random=self._random):
             try:
-                return self._send("GET", target, accept=accept)
+                return self._allowed(lambda: self._send("GET", target, accept=accept))
             except UnavailableError as error:
                 if pause is None:
                     raise

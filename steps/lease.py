@@ -195,8 +195,10 @@ class TaskLease:
         )
         sent_at = self._clock.monotonic()
         write = self._kube.replace if snapshot else self._kube.create
+        # Nothing has to be asked before it is sent again: it takes effect only on what was read.
+        why = Why(cause=Cause.ACQUIRE, epoch=epoch, may=lambda: None)
         try:
-            taken = write(LEASES, namespace=self._namespace, body=body, why=Why(cause=Cause.ACQUIRE, epoch=epoch))
+            taken = write(LEASES, namespace=self._namespace, body=body, why=why)
         except ConflictError:
             return None
         except UnavailableError:

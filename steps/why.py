@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Cause(StrEnum):
@@ -39,8 +43,11 @@ class Why:
     Attributes:
         epoch: Of the hold under which it is; None if there is none.
         detail: A few words more, never somebody's text.
+        may: Fails if it may not be written any more; asked before a write that was refused is sent again. None: it is
+            sent once.
     """
 
     cause: Cause
     epoch: int | None = None
     detail: str = ""
+    may: Callable[[], object] | None = field(default=None, compare=False)

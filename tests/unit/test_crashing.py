@@ -135,6 +135,16 @@ def test_a_bad_answer_to_any_call_is_survived_or_retried(call: int, answer: dict
 
 
 @pytest.mark.parametrize("call", range(1, KUBERNETES_CALLS + 1))
+def test_a_refusal_of_a_moment_at_any_call_costs_no_attempt(call: int) -> None:
+    """By an API server that has just started: it does not know the Roles yet."""
+    with a_task() as (scene, workflow, kept):
+        scene.api.faults.add(Fault(nth=call, status=403, reason="Forbidden"))
+        assert scene.attempt(workflow) is Exit.DONE
+        assert scene.record().attempts == 1
+        check(scene, kept)
+
+
+@pytest.mark.parametrize("call", range(1, KUBERNETES_CALLS + 1))
 def test_a_pause_past_the_lease_at_any_call_harms_nothing(call: int) -> None:
     """The holder stops for 35 s while another attempt, of a newer push, goes all the way."""
     with a_task() as (scene, workflow, kept):

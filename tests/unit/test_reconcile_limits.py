@@ -301,6 +301,6 @@ def test_a_lease_that_somebody_may_need_is_kept(scene: Scene, why: str) -> None:
                 Fault(method="DELETE", before=lambda _: scene.api.patch("leases", name, touch, namespace=HOME))
             )
         case _:
-            scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden"))
+            scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden", times=0))
     scene.reconcile()
     assert scene.lease()["metadata"]["name"] == name

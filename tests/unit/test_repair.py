@@ -75,6 +75,16 @@ def test_a_push_without_a_lease_is_repaired_in_no_epoch(scene: Scene) -> None:
     assert found(scene.reconcile()) == [(Kind.LOST_PUSH, Action.SUBMIT)]
     assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(0)]
     assert audited(scene, Cause.REPAIR) == [(None, Kind.LOST_PUSH)]
+    assert tries.read(scene.lease()["metadata"]).count == 1, "there is a Lease now, to count on"
+
+
+def test_each_further_try_is_called_by_its_number(scene: Scene) -> None:
+    failed(scene)
+    count = json.dumps({"count": 1, "total": 4, "at": "2026-03-01T00:00:00Z"})
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {tries.REPAIRS: count}}}, namespace=HOME)
+    scene.later(600)
+    scene.reconcile()
+    assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(epoch(scene), attempt=4)]
 
 
 def test_a_record_that_is_reopened_ends_now_and_its_repair_is_of_the_epoch_that_reopened_it(scene: Scene) -> None:
@@ -85,6 +95,14 @@ def test_a_record_that_is_reopened_ends_now_and_its_repair_is_of_the_epoch_that_
     assert (scene.record().phase, scene.record().finished_at) == (Phase.FAILED, scene.clock.now())
     assert epoch(scene) == before + 1
     assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(before + 1)]
+
+
+def test_a_record_that_changed_since_it_was_found_is_not_reopened(scene: Scene) -> None:
+    reopen(scene)
+    scene.later(60)
+    scene.api.faults.add(Fault(method="GET", path="/leases/", before=lambda _: put_record(scene, attempts=9)))
+    assert found(scene.reconcile()) == [(Kind.LIVE_STALE, Action.REOPEN)]
+    assert (scene.record().phase, scene.record().attempts) == (Phase.COMPLETED, 9)
 
 
 def test_a_try_that_is_counted_gives_a_lease_the_labels_that_it_lost(scene: Scene) -> None:
@@ -112,9 +130,11 @@ def test_what_is_only_reported_or_waited_for_asks_nobody(scene: Scene, action: A
 def test_the_audit_says_whose_lock_was_freed_and_of_which_epoch(scene: Scene) -> None:
     done(scene)
     scene.api.patch("leases", LEASE, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
+    held = scene.lease()
     scene.later(61)
     assert found(scene.reconcile()) == [(Kind.ORPHANED_LOCK, Action.FREE)]
     assert audited(scene, Cause.ORPHANED) == [(epoch(scene), "of w/u/gone")]
+    assert scene.lease()["spec"] == held["spec"] | {"holderIdentity": ""}
 
 
 def test_a_flag_of_no_lock_is_cleared_in_no_epoch(scene: Scene) -> None:

@@ -15,7 +15,9 @@ from steps.hold import REPOSITORY
 from steps.kube import Json, Kube, Response
 from steps.survey import survey
 from steps.sweep import Sweep
+from steps.workflow import REPAIR
 from tests.doubles import argo_controller
+from tests.doubles.kubernetes import Fault
 from tests.scene import DEFAULTS, NEW, InProcess, Scene
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
@@ -55,6 +57,14 @@ def test_a_workflow_is_known_by_its_task_and_repository_until_it_has_ended(scene
     assert survey(scene.sweep()).busy == {("7", "")}
     scene.argo.mark(workflow.name, argo_controller.SUCCEEDED)
     assert survey(scene.sweep()).busy == frozenset()
+
+
+def test_repairs_are_counted_apart(scene: Scene) -> None:
+    scene.workflow(task=8)
+    repair, another = scene.workflow(), scene.workflow(task=9)
+    for each in (repair, another):
+        scene.api.patch("workflows", each.name, {"metadata": {"labels": {REPAIR: "true"}}}, namespace=HOME)
+    assert survey(scene.sweep()).repairs == 2
 
 
 def test_a_pod_that_has_ended_holds_nothing(scene: Scene) -> None:
@@ -101,6 +111,23 @@ def test_github_is_asked_for_agents_that_are_old_enough_to_have_missed_a_push(
     scene.later(age_s)
     survey(scene.sweep())
     assert len(scene.github.calls) == asked
+
+
+def test_github_is_not_asked_if_the_settings_say_so(scene: Scene) -> None:
+    scene.agent()
+    scene.later(LOST_AFTER_S)
+    scene.rules = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, ask_github=False))
+    survey(scene.sweep())
+    assert scene.github.calls == []
+
+
+def test_runs_that_cannot_be_listed_are_unknown_rather_than_none(scene: Scene) -> None:
+    assert survey(scene.sweep()).runs_known
+    scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden", times=0))
+    found = survey(scene.sweep())
+    assert not found.runs_known
+    (said,) = found.unread
+    assert "coderuns" in said
 
 
 def test_without_credentials_the_rest_is_looked_at_and_that_is_said(scene: Scene) -> None:

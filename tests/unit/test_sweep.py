@@ -188,7 +188,7 @@ def test_a_dry_run_says_the_same_and_does_nothing() -> None:
 
 
 def test_what_could_not_be_read_is_part_of_what_a_pass_found(scene: Scene) -> None:
-    scene.api.faults.add(Fault(method="GET", path="/configmaps\\?", status=403, reason="Forbidden"))
+    scene.api.faults.add(Fault(method="GET", path="/configmaps\\?", status=403, reason="Forbidden", times=0))
     found = sweep_once(scene.sweep())
     (problem,) = found.unread
     assert lines(scene, "could not be read: judged without it")[0]["problem"] == problem

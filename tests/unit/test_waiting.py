@@ -239,8 +239,24 @@ def test_one_that_is_superseded_works_for_the_head_that_waits(scene: Scene) -> N
     late = scene.workflow(sha=late.push.sha, pushed_at=late.push.pushed_at)
     scene.later(2)
     assert scene.play(late) is Exit.DONE
-    assert (scene.record().push.sha, scene.record().watermark) == (head.push.sha, head.created_at)
-    assert scene.record().labels is Labels.MOVED
+    assert scene.record().push.sha == head.push.sha
+    assert (scene.record().labels, scene.record().attempts) == (Labels.MOVED, 2)
+    assert phase(scene, head) == "Failed"
+
+
+def test_one_that_is_superseded_works_for_a_later_head_by_the_watermark_of_that_one(scene: Scene) -> None:
+    first, late = in_one_second(scene, 2)
+    scene.api.delete("workflows", late.name, namespace=HOME)
+    scene.later(2)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(first) is Exit.DONE
+    assert scene.record().left_to == NEWER
+    head = scene.workflow(sha=NEWER)
+    scene.later(2)
+    late = scene.workflow(sha=late.push.sha, pushed_at=late.push.pushed_at)
+    scene.later(2)
+    assert scene.play(late) is Exit.DONE
+    assert (scene.record().push, scene.record().watermark) == (head.push, head.created_at)
     assert phase(scene, head) == "Failed"
 
 
