@@ -40,6 +40,17 @@ def test_what_is_refused_twice_is_done_in_the_same_attempt(scene: Scene, request
     assert scene.runs() == set()
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/leases"), ("PUT", "/leases/")], ids=["taken", "written"])
+def test_a_lease_that_is_refused_at_first_is_taken_and_written_all_the_same(
+    scene: Scene, method: str, path: str
+) -> None:
+    workflow = staged(scene)
+    scene.api.faults.add(Fault(method=method, path=path, **FORBIDDEN, times=2))
+    assert scene.attempt(workflow) is Exit.DONE
+    assert len(refused(scene)) == 2
+    assert (scene.record().attempts, scene.lease()["spec"]["holderIdentity"]) == (1, "")
+
+
 @pytest.mark.parametrize("request_", [LIST, DELETE], ids=["a read", "a write"])
 def test_what_stays_refused_is_said_within_three_seconds(scene: Scene, request_: dict[str, Any]) -> None:
     workflow = staged(scene)
