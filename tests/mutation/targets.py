@@ -9,28 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+_PUSH = ("whole_push", "pull_request", "agents_end")
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "decisions": ("decisions",),
-        "lease": ("lease",),
-        "hold": ("lease",),
+        "lease": ("lease", "refusals"),
+        "hold": ("lease", "refusals"),
         "claim": ("claim",),
-        "labels": ("whole_push",),
+        "labels": _PUSH,
         "waiting": ("waiting",),
         "findings": ("findings",),
         "look": ("findings",),
         "plan": ("plan",),
         "tries": ("tries",),
         "retention": ("retention",),
+        "survey": ("survey", "sweep"),
+        "repair": ("repair", "sweep"),
         "reconcile": ("sweep",),
         "breaker": ("breaker",),
         "circuit": ("breaker",),
         "state": ("state",),
-        "runs": ("runs", "kinds", "whole_push"),
+        "runs": ("runs", "kinds", *_PUSH),
         "asking": ("stopping", "kinds"),
-        "deleting": ("stopping", "kinds", "breaker", "whole_push"),
-        "stopping": ("stopping", "kinds", "events", "whole_push"),
-        "proving": ("stopping", "kinds", "whole_push"),
+        "deleting": ("stopping", "kinds", "breaker", *_PUSH),
+        "stopping": ("stopping", "kinds", "events", *_PUSH),
+        "proving": ("stopping", "kinds", *_PUSH),
         "children": ("children", "stopping"),
+        "cancel": ("endings", "report", "measurements", "waiting", "state", "breaker", *_PUSH),
+        "settle": ("endings", "report", "events", "relay", "state", *_PUSH),
+        "fail": ("endings", "events", *_PUSH),
     }
 )
