@@ -45,7 +45,7 @@ def ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) ->
     deadline = context.clock.monotonic() + rules.grace_s
     to_ask = list(runs)
     while uids:
-        changed = {run.uid for run in to_ask if not _told(run, context=context, hold=hold)}
+        unasked = {run.uid for run in to_ask if not _told(run, context=context, hold=hold)}
         hold.keep()
         found = list_runs(kinds, kube=context.kube, namespace=context.settings.namespaces.agents, task=record.push.task)
         left = [run for run in found if run.uid in uids]
@@ -53,7 +53,7 @@ def ask(runs: Sequence[Run], *, context: Context, hold: Hold, record: Record) ->
         if not stale or context.clock.monotonic() >= deadline:
             return left
         context.clock.sleep(rules.poll_s)
-        to_ask = [run for run in stale if run.uid in changed]
+        to_ask = [run for run in stale if run.uid in unasked]
     return []
 
 

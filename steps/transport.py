@@ -55,7 +55,7 @@ class KubernetesTransport:
             answer = self._client.call_api(method, url, sent, body, _request_timeout=(timeout_s, timeout_s))
             content: bytes = answer.response.data
         except (urllib3.exceptions.HTTPError, ApiException) as error:
-            # The library's text can quote the request; the type says enough.
+            # The library's text can quote the request; what stood in the way says enough.
             raise UnavailableError(f"{method} {target.partition('?')[0]}: {obstacle(error)}{self._advice}") from error
         return Response(
             status=answer.status,

@@ -16,7 +16,7 @@ from steps.record import Labels, Phase, dump
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github.faults import Plan
-from tests.scene import DEFAULTS, NEW, Scene
+from tests.scene import DEFAULTS, NEW, Scene, Workflow
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
 # Labels of the pull request, before and after they are moved.
@@ -32,6 +32,15 @@ def found(intents: tuple[Intent, ...]) -> list[tuple[Kind, Action]]:
 def pushed(scene: Scene, sha: str = NEW) -> None:
     """Somebody pushes to task 7."""
     scene.github.push("task-7-work", sha)
+
+
+def stale_push(scene: Scene, sha: str = NEW, *, stale: int = 1) -> Workflow:
+    """The Workflow of a push to task 7 that makes so many agents stale."""
+    for _ in range(stale):
+        scene.agent()
+    scene.later(5)
+    pushed(scene, sha)
+    return scene.workflow(sha=sha)
 
 
 def put_state(scene: Scene, text: str, *, task: int = 7, **more: str) -> None:

@@ -290,10 +290,16 @@ class Scene:
         """An audit that writes where the steps do."""
         return Audit(log=Log(clock=self.clock, stream=self.output))
 
-    def kube(self, audit: Audit | None = None, *, random: Callable[[], float] = lambda: 0.5) -> Kube:
+    def kube(
+        self,
+        audit: Audit | None = None,
+        *,
+        random: Callable[[], float] = lambda: 0.5,
+        transport: InProcess | None = None,
+    ) -> Kube:
         """The API server, as a step speaks to it."""
         return Kube(
-            transport=InProcess(self.api),
+            transport=transport or InProcess(self.api),
             clock=self.clock,
             rules=self.settings.kubernetes,
             random=random,

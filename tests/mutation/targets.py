@@ -24,7 +24,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tries": ("tries",),
         "retention": ("retention",),
         "survey": ("survey", "sweep"),
-        "repair": ("repair", "sweep"),
+        "repair": ("repair", "sweep", "reconcile_locks"),
         "reconcile": ("sweep",),
         "breaker": ("breaker",),
         "circuit": ("breaker",),

@@ -16,12 +16,7 @@ from steps.settle import settle
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.kubelet import Ending
-from tests.mishaps import (
-    AGENTS,
-    MOVED,
-    UNTOUCHED,
-    pushed,
-)
+from tests.mishaps import AGENTS, MOVED, UNTOUCHED, pushed
 from tests.scene import DEFAULTS, NEW, OLD, Scene, ago
 
 

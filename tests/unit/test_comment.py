@@ -23,20 +23,12 @@ from tests.doubles.github.messages import Request
 from tests.doubles.github.world import App, Comment
 from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.runs import REX, TESS
-from tests.scene import DEFAULTS, NEW, NEWER, Scene, Workflow
+from tests.mishaps import stale_push
+from tests.scene import DEFAULTS, NEW, NEWER, Scene
 
 MARKER = "<!-- agent-cancellation task=7 -->"
 POSTED = {"method": "POST", "path": "/issues/1/comments$"}
 EDITED = {"method": "PATCH", "path": "/issues/comments/"}
-
-
-def pushed(scene: Scene, sha: str = NEW, *, stale: int = 1) -> Workflow:
-    """A push that makes agents stale."""
-    for _ in range(stale):
-        scene.agent()
-    scene.later(5)
-    scene.github.push("task-7-work", sha)
-    return scene.workflow(sha=sha)
 
 
 def only(scene: Scene) -> Comment:
@@ -67,7 +59,7 @@ def complaints(scene: Scene) -> list[str]:
 
 def test_it_says_what_was_stopped_by_which_push_and_what_was_left_alone(scene: Scene) -> None:
     kept = scene.agent(agent=REX)["metadata"]["name"]
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     (stale,) = scene.runs() - {kept}
     assert scene.play(workflow) is Exit.DONE
     said = only(scene).body
@@ -87,26 +79,26 @@ def test_it_says_what_was_stopped_by_which_push_and_what_was_left_alone(scene: S
 
 def test_it_leads_to_the_workflow_if_argos_address_is_known(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, comment=replace(DEFAULTS.comment, argo_url="https://argo.example.com/ui/"))
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.play(workflow)
     url = f"https://argo.example.com/ui/workflows/agent-cancellation/{workflow.name}"
     assert f"[`{workflow.name}`]({url})" in only(scene).body
 
 
 def test_a_push_that_stopped_nobody_says_so(scene: Scene) -> None:
-    scene.play(pushed(scene, stale=0))
+    scene.play(stale_push(scene, stale=0))
     assert "**No agent had to be stopped**" in only(scene).body
 
 
 def test_labels_that_are_left_to_a_newer_push_are_said_to_be(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.github.push("task-7-work", NEWER)
     assert scene.play(workflow) is Exit.DONE
     assert f"The labels were left to the newer push {NEWER[:12]}." in only(scene).body
 
 
 def test_a_cancellation_that_fails_says_so_and_later_that_it_did_not(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.controller.cleanup = Cleanup.HANGING
     assert scene.play(workflow, attempts=2) is Exit.TRY_AGAIN
     failed = only(scene)
@@ -139,7 +131,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_nothing_from_outside_acts_in_it(scene: Scene, text: str) -> None:
-    scene.play(pushed(scene, stale=2))
+    scene.play(stale_push(scene, stale=2))
     record = scene.record()
     harmless = _dressed(record, "harmless")
     hostile = _dressed(record, text)
@@ -161,7 +153,7 @@ def _dressed(record: Record, text: str) -> Record:
 
 
 def test_the_longest_record_fits_into_a_comment(scene: Scene) -> None:
-    scene.play(pushed(scene))
+    scene.play(stale_push(scene))
     record = scene.record()
     agents = tuple(replace(record.agents[0], name="n" * 253, agent="a" * 300, reason="r" * 300) for _ in range(100))
     for outcome in (Outcome.KEPT, Outcome.GONE):
@@ -173,45 +165,45 @@ def test_the_longest_record_fits_into_a_comment(scene: Scene) -> None:
 
 
 def test_the_next_push_updates_it_in_place_in_one_request(scene: Scene) -> None:
-    scene.play(pushed(scene))
+    scene.play(stale_push(scene))
     first = only(scene)
     scene.github.calls.clear()
-    assert scene.play(pushed(scene, NEWER, stale=2)) is Exit.DONE
+    assert scene.play(stale_push(scene, NEWER, stale=2)) is Exit.DONE
     assert only(scene).id == first.id
     assert f"push {NEWER[:12]}" in only(scene).body
     assert asked(scene) == [f"PATCH /repos/5dlabs/cto/issues/comments/{first.id}"]
 
 
 def test_one_that_a_person_has_deleted_is_made_anew(scene: Scene) -> None:
-    scene.play(pushed(scene))
+    scene.play(stale_push(scene))
     first = only(scene)
     scene.github.delete_comment(first.id)
-    assert scene.play(pushed(scene, NEWER)) is Exit.DONE
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
     assert only(scene).id != first.id
     scene.github.calls.clear()
-    assert scene.play(pushed(scene, "d" * 40)) is Exit.DONE
+    assert scene.play(stale_push(scene, "d" * 40)) is Exit.DONE
     assert len(asked(scene)) == 1
 
 
 def test_one_whose_id_was_lost_is_found_by_its_first_line(scene: Scene) -> None:
     for number in range(120):
         scene.github.add_comment(1, f"comment {number}", author="a-person")
-    scene.play(pushed(scene))
+    scene.play(stale_push(scene))
     ours = scene.github.comments(1)[-1]
     for number in range(120):
         scene.github.add_comment(1, f"another {number}", author="a-person")
     forget(scene)
-    assert scene.play(pushed(scene, NEWER)) is Exit.DONE
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
     (found,) = [each for each in scene.github.comments(1) if each.body.startswith(MARKER)]
     assert (found.id, NEWER[:12] in found.body) == (ours.id, True)
 
 
 def test_another_pull_request_of_the_task_gets_its_own(scene: Scene) -> None:
-    scene.play(pushed(scene))
+    scene.play(stale_push(scene))
     first = only(scene)
     scene.github.close(1)
     scene.github.add_pull_request(head="task-7-work", sha=NEW, labels=["ready-for-qa"])
-    assert scene.play(pushed(scene, NEWER)) is Exit.DONE
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
     assert only(scene) == first
     assert len(scene.github.comments(2)) == 1
 
@@ -220,9 +212,9 @@ def test_another_pull_request_of_the_task_gets_its_own(scene: Scene) -> None:
 @pytest.mark.parametrize("call", [POSTED, EDITED], ids=["made", "edited"])
 def test_an_answer_that_is_lost_makes_no_second_one(scene: Scene, fault: Any, call: dict[str, str]) -> None:  # noqa: ANN401
     if call is EDITED:
-        scene.play(pushed(scene))
+        scene.play(stale_push(scene))
     scene.github.fault(fault, **call)  # type: ignore[arg-type]
-    assert scene.attempt(pushed(scene, NEWER)) is Exit.DONE
+    assert scene.attempt(stale_push(scene, NEWER)) is Exit.DONE
     assert NEWER[:12] in only(scene).body
     assert scene.lease()["metadata"]["annotations"][COMMENT] == f"1/{only(scene).id}"
 
@@ -230,14 +222,14 @@ def test_an_answer_that_is_lost_makes_no_second_one(scene: Scene, fault: Any, ca
 @pytest.mark.parametrize("author", ["a-person", "automation-2", "agent-cancellation[bot]"])
 def test_somebody_elses_with_the_same_first_line_is_left_alone(scene: Scene, author: str) -> None:
     theirs = scene.github.add_comment(1, f"{MARKER}\nmine", author=author)
-    assert scene.play(pushed(scene)) is Exit.DONE
+    assert scene.play(stale_push(scene)) is Exit.DONE
     assert scene.github.comments(1)[0] == theirs
     assert len(scene.github.comments(1)) == 2
 
 
 def test_one_of_ours_that_merely_quotes_the_first_line_is_left_alone(scene: Scene) -> None:
     note = scene.github.add_comment(1, f"It begins with\n{MARKER}", author="automation")
-    assert scene.play(pushed(scene)) is Exit.DONE
+    assert scene.play(stale_push(scene)) is Exit.DONE
     assert scene.github.comments(1)[0] == note
 
 
@@ -259,7 +251,7 @@ def test_an_app_knows_its_own_by_its_id_without_asking(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, comment: Comment, *, ours: bool
 ) -> None:
     scene.github.repository().comments[comment.id] = comment
-    context = scene.context(pushed(scene), pod="p")
+    context = scene.context(stale_push(scene), pod="p")
     github = context.github(lambda: None)
     monkeypatch.setattr(github, "_app", "42")
     (found,) = github.comments(repository="5dlabs/cto", number=1)
@@ -271,14 +263,14 @@ def test_an_app_knows_its_own_by_its_id_without_asking(
 
 
 def test_what_a_person_has_stopped_gets_none(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.github.edit_labels(1, add=["skip-automation"])
     assert scene.play(workflow) is Exit.DONE
     assert scene.github.comments(1) == ()
 
 
 def test_a_superseded_push_and_a_dry_run_change_nothing(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.play(workflow)
     before = only(scene)
     scene.later(60)
@@ -291,12 +283,12 @@ def test_a_superseded_push_and_a_dry_run_change_nothing(scene: Scene) -> None:
 
 def test_it_can_be_switched_off(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, comment=replace(DEFAULTS.comment, enabled=False))
-    assert scene.play(pushed(scene)) is Exit.DONE
+    assert scene.play(stale_push(scene)) is Exit.DONE
     assert asked(scene) == []
 
 
 def test_without_a_pull_request_there_is_nowhere_to_write_it(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.github.close(1)
     assert scene.play(workflow) is Exit.DONE
     assert asked(scene) == []
@@ -312,7 +304,7 @@ def test_without_a_pull_request_there_is_nowhere_to_write_it(scene: Scene) -> No
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_github_that_takes_no_comment_fails_nothing(scene: Scene, fault: Any, method: str) -> None:  # noqa: ANN401
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.github.fault(fault, method=method, path="/comments$", times=float("inf"))
     assert scene.attempt(workflow) is Exit.DONE
     assert scene.record().phase is Phase.COMPLETED
@@ -322,7 +314,7 @@ def test_a_github_that_takes_no_comment_fails_nothing(scene: Scene, fault: Any, 
 
 
 def test_a_locked_conversation_fails_nothing(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.github.lock(1)
     assert scene.attempt(workflow) is Exit.DONE
     assert "locked" in complaints(scene)[0]
@@ -333,13 +325,13 @@ def test_a_bug_in_it_fails_nothing_and_shows_no_text(scene: Scene, monkeypatch: 
         raise KeyError("something from outside")
 
     monkeypatch.setattr(wording, "text", broken)
-    assert scene.play(pushed(scene)) is Exit.DONE
+    assert scene.play(stale_push(scene)) is Exit.DONE
     assert complaints(scene) == ["KeyError"]
 
 
 @pytest.mark.parametrize("slow_s", [1.5, 3.9, 9.0])
 def test_a_github_that_is_slow_delays_the_end_by_seconds_and_never_costs_the_hold(scene: Scene, slow_s: float) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.github.fault(delay(slow_s), path="comments", times=float("inf"))
     scene.step(cancel, workflow, pod="p")
     began = scene.clock.monotonic()
@@ -349,7 +341,7 @@ def test_a_github_that_is_slow_delays_the_end_by_seconds_and_never_costs_the_hol
 
 
 def test_nothing_is_written_before_labels_and_state_are_done(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     seen: list[tuple[set[str], list[str]]] = []
 
     def look() -> None:
@@ -362,7 +354,7 @@ def test_nothing_is_written_before_labels_and_state_are_done(scene: Scene) -> No
 
 
 def test_nothing_is_written_once_the_hold_is_lost(scene: Scene) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.step(cancel, workflow, pod="p")
 
     def pause(request: Request | None = None) -> None:
@@ -380,7 +372,7 @@ def test_nothing_is_written_once_the_hold_is_lost(scene: Scene) -> None:
 
 
 def test_its_id_stands_beside_the_record_so_that_an_earlier_version_can_still_read_that(scene: Scene) -> None:
-    scene.play(pushed(scene))
+    scene.play(stale_push(scene))
     annotations = scene.lease()["metadata"]["annotations"]
     assert annotations[COMMENT] == f"1/{only(scene).id}"
     assert set(json.loads(annotations[RECORD])) <= {field.name for field in fields(Record)}
@@ -389,13 +381,13 @@ def test_its_id_stands_beside_the_record_so_that_an_earlier_version_can_still_re
 
 @pytest.mark.parametrize("text", ["", "1", "x/y", "1/0", "2/5", "1/" + "9" * 30, '{"a": 1}'])
 def test_an_id_that_makes_no_sense_is_looked_for_instead(scene: Scene, text: str) -> None:
-    scene.play(pushed(scene))
+    scene.play(stale_push(scene))
     first = only(scene)
     lease = scene.lease()["metadata"]
     scene.api.patch(
         "leases", lease["name"], {"metadata": {"annotations": {COMMENT: text}}}, namespace=lease["namespace"]
     )
-    assert scene.play(pushed(scene, NEWER)) is Exit.DONE
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
     assert only(scene).id == first.id
 
 

@@ -18,22 +18,13 @@ from steps.record import Labels, Phase, dump
 from steps.settle import settle
 from tests.doubles.github import fail as github_fails
 from tests.doubles.platform.runs import TESS
+from tests.mishaps import AGENTS, HOME, stale_push
 from tests.scene import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow, ago
-
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
-
-
-def pushed(scene: Scene, sha: str = NEW) -> Workflow:
-    """A push that makes an agent stale."""
-    scene.agent()
-    scene.later(5)
-    scene.github.push("task-7-work", sha)
-    return scene.workflow(sha=sha)
 
 
 def cancelled(scene: Scene) -> Workflow:
     """A push whose first container is done, and left nothing to its second but the Lease."""
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
     scene.relays.clear()
     return workflow
@@ -55,7 +46,7 @@ def line(scene: Scene, event: str) -> dict[str, object]:
 
 
 def test_what_is_done_under_a_lease_is_told_with_its_epoch(scene: Scene) -> None:
-    assert scene.play(pushed(scene)) is Exit.DONE
+    assert scene.play(stale_push(scene)) is Exit.DONE
     epoch = scene.lease()["spec"]["leaseTransitions"]
     (stopped,) = (agent.name for agent in scene.record().agents)
     gone, completed = line(scene, "agents proven gone"), line(scene, "cancellation completed")
@@ -65,7 +56,7 @@ def test_what_is_done_under_a_lease_is_told_with_its_epoch(scene: Scene) -> None
 
 @pytest.mark.parametrize("skipped", [False, True])
 def test_a_record_that_is_completed_says_when(scene: Scene, *, skipped: bool) -> None:
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     if skipped:
         scene.github.edit_labels(1, add=["skip-automation"])
     before = scene.clock.now()
@@ -77,7 +68,7 @@ def test_a_record_that_is_completed_says_when(scene: Scene, *, skipped: bool) ->
 
 
 def test_all_that_were_ended_while_they_waited_are_named(scene: Scene) -> None:
-    first = pushed(scene)
+    first = stale_push(scene)
     waiting = sorted(scene.workflow(pushed_at=first.push.pushed_at).name for _ in range(2))
     assert scene.play(first) is Exit.DONE
     (event,) = scene.told(Reason.COMPLETED)
@@ -89,7 +80,7 @@ def test_a_push_that_worked_for_the_head_leaves_its_labels_to_nobody(scene: Scen
     scene.github.push("task-7-work", NEW)
     older = scene.workflow()
     scene.later(2)
-    head = pushed(scene, NEWER)
+    head = stale_push(scene, NEWER)
     assert scene.play(older) is Exit.DONE
     assert (scene.record().push, scene.record().labels, scene.record().left_to) == (head.push, Labels.MOVED, "")
 
@@ -127,7 +118,7 @@ def test_agents_that_were_not_proven_gone_are_said(scene: Scene) -> None:
 def test_a_failure_is_told_to_the_platform_and_in_the_log(scene: Scene) -> None:
     metadata = {"name": "task-7-state", "namespace": AGENTS}
     scene.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"state.json": "{}"}})
-    workflow = pushed(scene)
+    workflow = stale_push(scene)
     scene.github.fault(github_fails(403), method="GET", path="/pulls$")
     assert scene.play(workflow) is Exit.FORBIDDEN
     record = scene.record()
@@ -159,14 +150,14 @@ def previewed(scene: Scene, workflow: Workflow) -> list[str]:
 
 
 def test_a_dry_run_of_a_push_that_was_answered_says_so(scene: Scene) -> None:
-    first = pushed(scene)
+    first = stale_push(scene)
     assert scene.play(first) is Exit.DONE
     again = scene.workflow(pushed_at=first.push.pushed_at, dry_run=True)
     assert previewed(scene, again) == ["nothing to do: this push, or a newer one, has been answered"]
 
 
 def test_a_dry_run_that_would_stop_at_the_skip_label_says_so(scene: Scene) -> None:
-    pushed(scene)
+    stale_push(scene)
     scene.github.edit_labels(1, add=["skip-automation"])
     (said,) = previewed(scene, scene.workflow(dry_run=True))
     assert said.endswith("skip label is set: nothing is cancelled")

@@ -13,11 +13,7 @@ from steps.record import Labels, Phase
 from tests.doubles.argo_controller import FAILED
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github import primary_limited, reply_lost, secondary_limited
-from tests.mishaps import (
-    MOVED,
-    UNTOUCHED,
-    pushed,
-)
+from tests.mishaps import MOVED, UNTOUCHED, pushed
 from tests.scene import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, Workflow, ago
 
 

@@ -13,16 +13,7 @@ from steps.record import Labels, Phase
 from steps.workflow import TEMPLATE
 from tests.doubles.github import fail as github_fails
 from tests.doubles.platform.runs import REX
-from tests.mishaps import (
-    AGENTS,
-    MOVED,
-    check_done,
-    done,
-    failed,
-    found,
-    interrupted,
-    pushed,
-)
+from tests.mishaps import AGENTS, MOVED, check_done, done, failed, found, interrupted, pushed
 from tests.scene import DEFAULTS, NEW, NEWER, REPOSITORY, TOKEN, Scene
 from tests.schemas.validate import validate
 

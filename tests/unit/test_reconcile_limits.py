@@ -24,18 +24,7 @@ from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github.faults import Plan
 from tests.doubles.kubernetes import Fault
-from tests.mishaps import (
-    AGENTS,
-    HOME,
-    check_done,
-    done,
-    failed,
-    found,
-    interrupted,
-    put_record,
-    put_state,
-    state,
-)
+from tests.mishaps import AGENTS, HOME, check_done, done, failed, found, interrupted, put_record, put_state, state
 from tests.scene import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene
 
 

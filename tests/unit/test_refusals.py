@@ -9,20 +9,12 @@ import pytest
 from steps.errors import Exit
 from steps.why import Cause
 from tests.doubles.kubernetes import Call, Fault
-from tests.mishaps import failed, pushed
-from tests.scene import DEFAULTS, Scene, Workflow
+from tests.mishaps import failed, stale_push
+from tests.scene import DEFAULTS, Scene
 
 FORBIDDEN: dict[str, Any] = {"status": 403, "reason": "Forbidden"}
 DELETE: dict[str, Any] = {"method": "DELETE", "path": "/coderuns/"}
 LIST: dict[str, Any] = {"method": "GET", "path": "/coderuns"}
-
-
-def staged(scene: Scene) -> Workflow:
-    """A push that makes an agent stale."""
-    scene.agent()
-    scene.later(5)
-    pushed(scene)
-    return scene.workflow()
 
 
 def refused(scene: Scene) -> list[Call]:
@@ -33,7 +25,7 @@ def refused(scene: Scene) -> list[Call]:
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("request_", [LIST, DELETE], ids=["a read", "a write"])
 def test_what_is_refused_twice_is_done_in_the_same_attempt(scene: Scene, request_: dict[str, Any], status: int) -> None:
-    workflow = staged(scene)
+    workflow = stale_push(scene)
     scene.api.faults.add(Fault(**request_, status=status, reason="Forbidden", times=2))
     assert scene.attempt(workflow) is Exit.DONE
     assert len(refused(scene)) == 2
@@ -44,7 +36,7 @@ def test_what_is_refused_twice_is_done_in_the_same_attempt(scene: Scene, request
 def test_a_lease_that_is_refused_at_first_is_taken_and_written_all_the_same(
     scene: Scene, method: str, path: str
 ) -> None:
-    workflow = staged(scene)
+    workflow = stale_push(scene)
     scene.api.faults.add(Fault(method=method, path=path, **FORBIDDEN, times=2))
     assert scene.attempt(workflow) is Exit.DONE
     assert len(refused(scene)) == 2
@@ -53,7 +45,7 @@ def test_a_lease_that_is_refused_at_first_is_taken_and_written_all_the_same(
 
 @pytest.mark.parametrize("request_", [LIST, DELETE], ids=["a read", "a write"])
 def test_what_stays_refused_is_said_within_three_seconds(scene: Scene, request_: dict[str, Any]) -> None:
-    workflow = staged(scene)
+    workflow = stale_push(scene)
     scene.api.faults.add(Fault(**request_, **FORBIDDEN, times=0))
     assert scene.attempt(workflow) is Exit.FORBIDDEN
     first, *others = (call.at.timestamp() for call in refused(scene))
@@ -63,7 +55,7 @@ def test_what_stays_refused_is_said_within_three_seconds(scene: Scene, request_:
 
 
 def test_a_write_that_was_refused_is_not_sent_again_once_the_hold_is_lost(scene: Scene) -> None:
-    workflow = staged(scene)
+    workflow = stale_push(scene)
     pause_s = DEFAULTS.lease.renew_deadline_s + 1
     scene.api.faults.add(Fault(**DELETE, **FORBIDDEN, after=lambda _: scene.clock.sleep(pause_s), times=0))
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
@@ -72,7 +64,7 @@ def test_a_write_that_was_refused_is_not_sent_again_once_the_hold_is_lost(scene:
 
 
 def test_each_time_that_it_is_sent_has_its_line_in_the_audit(scene: Scene) -> None:
-    workflow = staged(scene)
+    workflow = stale_push(scene)
     scene.api.faults.add(Fault(**DELETE, **FORBIDDEN, times=2))
     assert scene.attempt(workflow) is Exit.DONE
     lines = [line for line in scene.events() if line["event"] == "audit" and line["cause"] == Cause.STALE]
@@ -82,7 +74,7 @@ def test_each_time_that_it_is_sent_has_its_line_in_the_audit(scene: Scene) -> No
 @pytest.mark.parametrize(("method", "path"), [("POST", "/events"), ("PATCH", "/workflows/")])
 def test_what_is_a_courtesy_is_not_sent_again(scene: Scene, method: str, path: str) -> None:
     """Of a Role that lacks it, nobody pays three seconds for each agent."""
-    workflow = staged(scene)
+    workflow = stale_push(scene)
     scene.workflow(pushed_at=workflow.push.pushed_at)
     scene.later(1)
     scene.api.faults.add(Fault(method=method, path=path, **FORBIDDEN, times=0))

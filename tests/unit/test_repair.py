@@ -22,11 +22,10 @@ from steps.repair import mend
 from steps.why import Cause
 from steps.workflow import REPAIR
 from tests.doubles.kubernetes import Fault
-from tests.mishaps import done, failed, found, put_record, put_state, state
+from tests.mishaps import AGENTS, HOME, done, failed, found, put_record, put_state, state
 from tests.scene import DEFAULTS, NEW, Scene
 from tests.scene import REPOSITORY as OURS
 
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
 LEASE = lease_name(repository=Repository(OURS), task=TaskId("7"))
 
 
@@ -95,14 +94,6 @@ def test_a_record_that_is_reopened_ends_now_and_its_repair_is_of_the_epoch_that_
     assert (scene.record().phase, scene.record().finished_at) == (Phase.FAILED, scene.clock.now())
     assert epoch(scene) == before + 1
     assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(before + 1)]
-
-
-def test_a_record_that_changed_since_it_was_found_is_not_reopened(scene: Scene) -> None:
-    reopen(scene)
-    scene.later(60)
-    scene.api.faults.add(Fault(method="GET", path="/leases/", before=lambda _: put_record(scene, attempts=9)))
-    assert found(scene.reconcile()) == [(Kind.LIVE_STALE, Action.REOPEN)]
-    assert (scene.record().phase, scene.record().attempts) == (Phase.COMPLETED, 9)
 
 
 def test_a_try_that_is_counted_gives_a_lease_the_labels_that_it_lost(scene: Scene) -> None:

@@ -12,12 +12,11 @@ from steps.errors import ForbiddenError
 from steps.github import GitHub
 from steps.github_rules import GitHubRules
 from steps.hold import REPOSITORY
-from steps.kube import Json, Kube, Response
+from steps.kube import Json, Response
 from steps.survey import survey
-from steps.sweep import Sweep
 from steps.workflow import REPAIR
 from tests.doubles import argo_controller
-from tests.doubles.kubernetes import Fault
+from tests.doubles.kubernetes import ApiServer, Fault
 from tests.scene import DEFAULTS, NEW, InProcess, Scene
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
@@ -27,7 +26,9 @@ LOST_AFTER_S = DEFAULTS.reconcile.lost_after_s
 class Recording(InProcess):
     """Remembers which form of each list was asked for."""
 
-    accepted: dict[str, str]
+    def __init__(self, api: ApiServer) -> None:
+        super().__init__(api)
+        self.accepted: dict[str, str] = {}
 
     def send(
         self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
@@ -83,17 +84,7 @@ def test_only_a_config_map_of_the_right_name_with_the_right_key_is_a_state_docum
 
 def test_state_documents_are_read_few_at_a_time_and_workflows_and_pods_without_what_is_in_them(scene: Scene) -> None:
     transport = Recording(scene.api)
-    transport.accepted = {}
-    sweep: Sweep = replace(
-        scene.sweep(),
-        kube=Kube(
-            transport=transport,
-            clock=scene.clock,
-            rules=DEFAULTS.kubernetes,
-            random=lambda: 0.5,
-            audit=scene.audit(),
-        ),
-    )
+    sweep = replace(scene.sweep(), kube=scene.kube(transport=transport))
     scene.api.calls.clear()
     survey(sweep)
     (limit,) = (call.query["limit"] for call in scene.api.calls if call.path.endswith("/configmaps"))

@@ -12,11 +12,7 @@ from steps.settle import settle
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import CLEO, REX, TESS
-from tests.mishaps import (
-    AGENTS,
-    MOVED,
-    pushed,
-)
+from tests.mishaps import AGENTS, MOVED, pushed
 from tests.scene import DEFAULTS, NEW, NEWER, Scene, ago
 
 
