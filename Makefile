@@ -29,7 +29,7 @@ setup: $(VENV)/.made ## make the virtual environment
 
 .PHONY: render
 render: $(VENV)/.made ## write rendered/ from settings.toml, and docs/settings.md (ENV=staging: rendered-staging/ from settings-staging.toml)
-	$(BIN)/python -m pipelines.render --settings $(SETTINGS) --output $(OUTPUT)
+	$(BIN)/python -m pipelines.cli.render --settings $(SETTINGS) --output $(OUTPUT)
 	$(BIN)/python -m pipelines.settings_page > docs/settings.md
 
 .PHONY: check
@@ -38,16 +38,16 @@ check: $(VENV)/.made ## lint, types, layering, and rendered/ up to date
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports
-	$(BIN)/python -m pipelines.render --settings $(SETTINGS) --output $(OUTPUT) --check
+	$(BIN)/python -m pipelines.cli.render --settings $(SETTINGS) --output $(OUTPUT) --check
 	@for name in $(ENVIRONMENTS); do \
-	    $(BIN)/python -m pipelines.render --settings settings-$$name.toml --output rendered-$$name --check || exit 1; \
+	    $(BIN)/python -m pipelines.cli.render --settings settings-$$name.toml --output rendered-$$name --check || exit 1; \
 	done
 
 .PHONY: test
 test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kubernetes API server: about 7 minutes)
 	$(BIN)/python -m tests.schemas
-	$(BIN)/python -m tests.observability
-	$(BIN)/python -m tests.control_plane.binaries
+	$(BIN)/python -m tests.integration.prometheus
+	$(BIN)/python -m tests.integration.control_plane.binaries
 	$(BIN)/pytest $(TESTS)
 
 .PHONY: soak
@@ -60,36 +60,36 @@ $(VENV)/.mutants: $(VENV)/.made
 
 .PHONY: mutants
 mutants: $(VENV)/.mutants ## put small bugs into what decides; fail on one that no test notices (MUTANTS="lease labels", --write, --parallel N)
-	$(BIN)/python -m tests.mutation $(MUTANTS)
+	$(BIN)/python -m tests.tools.mutation $(MUTANTS)
 
 .PHONY: cluster-up
 cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 15 minutes; FLAGS=--fast)
-	$(BIN)/python -m tests.cluster up $(FLAGS)
+	$(BIN)/python -m tests.e2e.provision up $(FLAGS)
 
 .PHONY: cluster-down
 cluster-down: $(VENV)/.made ## end it and leave nothing behind but caches
-	$(BIN)/python -m tests.cluster down
+	$(BIN)/python -m tests.e2e.provision down
 
 .PHONY: cluster-status
 cluster-status: $(VENV)/.made ## print what runs of it
-	$(BIN)/python -m tests.cluster status
+	$(BIN)/python -m tests.e2e.provision status
 
 .PHONY: e2e
 e2e: $(VENV)/.made ## end-to-end tests in the real cluster, started if need be (FLAGS=--existing: in the one of KUBECONFIG)
-	$(BIN)/pytest --capture=no tests/cluster $(FLAGS)
+	$(BIN)/pytest --capture=no tests/e2e --ignore=tests/e2e/provision/tests $(FLAGS)
 
 .PHONY: demo
 demo: $(VENV)/.made ## play one push here, without a cluster (PLATFORM=cluster: in a real one, with real pods, as root)
-	$(BIN)/python -m tests.demo $(if $(filter cluster,$(PLATFORM)),--cluster)
+	$(BIN)/python -m tests.tools.demo $(if $(filter cluster,$(PLATFORM)),--cluster)
 
 .PHONY: bench
 bench: $(VENV)/.made ## measure start-up, calls, time (BENCH=--quick, --write, --json FILE; PLATFORM=cluster: the whole chain, as root)
-	$(BIN)/python -m tests.control_plane.binaries
-	$(BIN)/python -m tests.bench $(if $(filter cluster,$(PLATFORM)),--cluster) $(BENCH)
+	$(BIN)/python -m tests.integration.control_plane.binaries
+	$(BIN)/python -m tests.tools.bench $(if $(filter cluster,$(PLATFORM)),--cluster) $(BENCH)
 
 .PHONY: captures
 captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real cluster, as root
-	$(BIN)/python -m tests.captures
+	$(BIN)/python -m tests.tools.captures
 
 .PHONY: image
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, with docker, podman or buildah)

@@ -1,1 +1,1 @@
-"""What is submitted: Hera definitions of every manifest, and the renderer that writes them to `rendered/`."""
+"""What is installed and used from a laptop: the manifests, and the command line."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from steps import hold, workflow
+from steps.cancellation import TEMPLATE
+from steps.core import APP
+from steps.core import TASK as TASK_LABEL
 
-TEMPLATE = workflow.TEMPLATE
+__all__ = ["APP", "DELIVERY_LABEL", "ENTRYPOINT", "FAIL", "LIMITS", "LIMITS_KEY", "ON_EXIT", "RECONCILE"]
+__all__ += ["SENSOR", "SENSOR_ACCOUNT", "STEPS_ACCOUNT", "TASK_LABEL", "TEMPLATE"]
+
 ENTRYPOINT = "cancel-and-settle"
 ON_EXIT = "on-exit"
 FAIL = "fail"
@@ -13,7 +17,5 @@ LIMITS_KEY = "concurrent"
 STEPS_ACCOUNT = "cancel-agents"
 SENSOR = "implementation-agent-remediation"  # the platform's own name: GitOps updates the platform's Sensor in place
 SENSOR_ACCOUNT = "cancel-agents-sensor"
-APP = workflow.APP
-TASK_LABEL = hold.TASK
 DELIVERY_LABEL = "agent-cancellation/delivery"
 RECONCILE = "reconcile-cancellations"  # template, schedule and account

@@ -15,11 +15,17 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from steps.complaints import matching
-from steps.errors import BadInputError
-from steps.fields import Count, Name, Seconds
-from steps.reconcile_rules import PushSources
-from steps.settings import ReconcileSettings, StepSettings, load
+from steps.core import BadInputError
+from steps.settings import (
+    Count,
+    Name,
+    PushSources,
+    ReconcileStepSettings,
+    Seconds,
+    StepSettings,
+    load_settings,
+    pattern_validator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +34,19 @@ if TYPE_CHECKING:
 _STRICT = ConfigDict(extra="forbid")
 
 Quantity = Annotated[
-    str, matching(r"[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi)?", give='a quantity in quotes, such as "100m" or "128Mi"')
+    str, pattern_validator(r"[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi)?", give='a quantity in quotes, such as "100m" or "128Mi"')
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class ImageSettings:
     """The steps' image."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     name: Annotated[
         str,
-        matching(
+        pattern_validator(
             r"[^\s{}]+:[^\s{}:/]+",
             give="a name with a tag or digest, such as registry.example.com/agent-cancellation:0.1.0",
         ),
@@ -60,7 +66,7 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowRules:
+class WorkflowSettings:
     """The Workflow of one push."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -79,14 +85,14 @@ class WorkflowRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TracingRules:
+class TracingSettings:
     """Where the steps' traces go."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     endpoint: Annotated[
         str,
-        matching(
+        pattern_validator(
             r"(https?://[^\s/@?#]+(/[^\s@?#]*)?)?",
             give="an address without credentials, such as http://otel-collector.observability:4318, or nothing",
         ),
@@ -110,7 +116,7 @@ class TracingRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventRules(PushSources):
+class EventSettings(PushSources):
     """Which webhooks become Workflows."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -127,7 +133,7 @@ class EventRules(PushSources):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObservabilityRules:
+class ObservabilitySettings:
     """When somebody is told, in rendered/observability."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -138,7 +144,7 @@ class ObservabilityRules:
     ]
     runbook: Annotated[
         str,
-        matching(r"https?://[^\s#]+", give="an address that begins with https:// or http://, without a #"),
+        pattern_validator(r"https?://[^\s#]+", give="an address that begins with https:// or http://, without a #"),
         Field(description="where people read docs/operations.md; alerts link there"),
     ]
     failing_percent: Annotated[
@@ -153,14 +159,14 @@ class ObservabilityRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(ReconcileSettings):
+class Settings(ReconcileStepSettings):
     """Everything that can be decided."""
 
-    image: Image
-    workflow: WorkflowRules
-    tracing: TracingRules
-    events: EventRules
-    observability: ObservabilityRules
+    image: ImageSettings
+    workflow: WorkflowSettings
+    tracing: TracingSettings
+    events: EventSettings
+    observability: ObservabilitySettings
 
     def for_steps(self) -> str:
         """What the steps of a push find in their environment.
@@ -176,7 +182,7 @@ class Settings(ReconcileSettings):
         Raises:
             BadInputError: A value contains braces that Argo would evaluate.
         """
-        return self._dumped(ReconcileSettings)
+        return self._dumped(ReconcileStepSettings)
 
     def _dumped(self, tree: type[StepSettings]) -> str:
         """JSON, one value a line, so that a diff shows what changed."""
@@ -204,7 +210,7 @@ def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(inner, f"{key}.{place}")
 
 
-def read(path: Path) -> Settings:
+def read_settings(path: Path) -> Settings:
     """Read a settings file.
 
     Raises:
@@ -219,4 +225,4 @@ def read(path: Path) -> Settings:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: not TOML: {error}: mend that line") from error
-    return load(Settings, values, source=str(path))
+    return load_settings(Settings, values, source=str(path))

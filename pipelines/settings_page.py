@@ -16,7 +16,7 @@ import jinja2
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from pipelines.settings import Settings, read
+from pipelines.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,4 +88,4 @@ def page(settings: Settings) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(read(Path("settings.toml"))))
+    sys.stdout.write(page(read_settings(Path("settings.toml"))))

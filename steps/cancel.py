@@ -14,62 +14,65 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps import labels, report, state, stopping
-from steps.claim import claim, decision
-from steps.decisions import raised
-from steps.entrypoint import run
-from steps.failure import failing
-from steps.measurements import Measure, Result
-from steps.push import check_time
-from steps.record import Labels, Outcome, Phase
-from steps.runs import judge_all, task_runs
-from steps.waiting import head_that_waits
-from steps.workers import side_by_side
+from steps.agents import decide_all, stop_runs, task_runs
+from steps.cancellation import (
+    StateChange,
+    claim_record,
+    completed_report,
+    decide_push,
+    nothing_to_do_report,
+    preview_report,
+    update_state_document,
+    waiting_head_push,
+)
+from steps.core import run_parallel
+from steps.domain import LabelOutcome, Phase, RunOutcome, check_push_time, raised_watermark
+from steps.pull_request import read_label_plan
+from steps.runtime import recording_failure, run_step
+from steps.telemetry import CancellationResult, Measure
 
 if TYPE_CHECKING:
-    from steps.context import Context
-    from steps.decisions import LabelPlan
-    from steps.hold import Hold
-    from steps.push import Push
-    from steps.record import Record
-    from steps.runs import Run
+    from steps.agents import AgentRun
+    from steps.domain import LabelPlan, Push, Record
+    from steps.lease import HeldLease
+    from steps.runtime import StepContext
 
 _ANSWERED = "this push, or a newer one, has been answered"
 
 
-def cancel(context: Context) -> None:
+def cancel(context: StepContext) -> None:
     """Stop the agents that still work on the code from before the push.
 
     Raises:
         StepError: Its `exit` says what the workflow does next.
     """
-    check_time(context.push, created_at=context.created_at, rules=context.settings.push)
+    check_push_time(context.push, created_at=context.created_at, settings=context.settings.push)
     if context.push.dry_run:
         preview(context)
-        context.measurements.tell(Measure.OUTCOME, Result.DRY_RUN)
+        context.measurements.tell(Measure.OUTCOME, CancellationResult.DRY_RUN)
         return
     started_s, began = (context.clock.now() - context.created_at).total_seconds(), context.clock.monotonic()
-    hold = context.lease().acquire(partial(_promising, context=context))
+    held = context.lease().acquire(partial(_promising, context=context))
     context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
-    if hold is None or hold.record.attempts == 1:  # a later attempt would count the earlier ones as waiting
+    if held is None or held.record.attempts == 1:  # a later attempt would count the earlier ones as waiting
         context.measurements.set(Measure.START_S, started_s)
-    if hold is None:
-        context.measurements.tell(Measure.OUTCOME, Result.SUPERSEDED)
-        context.measurements.report(report.nothing(_ANSWERED))
+    if held is None:
+        context.measurements.tell(Measure.OUTCOME, CancellationResult.SUPERSEDED)
+        context.measurements.report(nothing_to_do_report(_ANSWERED))
         return
-    context = replace(context, log=context.log.bind(epoch=hold.epoch))
-    context.log.info("lease acquired", watermark=hold.record.watermark.isoformat(), attempt=hold.record.attempts)
-    with failing(hold, context=context):
-        _cancel(context, hold=hold)
+    context = replace(context, log=context.log.bind(epoch=held.epoch))
+    context.log.info("lease acquired", watermark=held.record.watermark.isoformat(), attempt=held.record.attempts)
+    with recording_failure(held, context=context):
+        _cancel(context, held=held)
 
 
-def _promising(stored: Record | None, *, context: Context) -> Record | None:
+def _promising(stored: Record | None, *, context: StepContext) -> Record | None:
     """The record to take the Lease with, unless there is nothing to do, or what it takes is known not to work."""
-    record = claim(stored, context=context)
-    if record is None and stored is not None and stored.labels is Labels.HEAD_MOVED:
-        waiter = head_that_waits(stored.left_to, ref=stored.push.ref, context=context)
-        if waiter:
-            record = claim(stored, context=replace(context, push=waiter.push, created_at=waiter.created_at))
+    record = claim_record(stored, context=context)
+    if record is None and stored is not None and stored.labels is LabelOutcome.HEAD_MOVED:
+        waiting = waiting_head_push(stored.left_to, ref=stored.push.ref, context=context)
+        if waiting:
+            record = claim_record(stored, context=replace(context, push=waiting.push, created_at=waiting.created_at))
     if record is not None:
         context.breakers.agents.check(patience_s=context.settings.stop.grace_s)
         if context.settings.github.unreadable == "wait":
@@ -77,77 +80,79 @@ def _promising(stored: Record | None, *, context: Context) -> Record | None:
     return record
 
 
-def _cancel(context: Context, *, hold: Hold) -> None:
-    (push, plan), runs = _look(context, hold=hold)
-    record = replace(hold.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
-    if record.labels is Labels.HEAD_MOVED:
-        record, runs = _for_the_head(record, runs, context=context, hold=hold)
-    if record.labels is Labels.SKIPPED:
+def _cancel(context: StepContext, *, held: HeldLease) -> None:
+    (push, plan), runs = _look(context, held=held)
+    record = replace(held.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
+    if record.labels is LabelOutcome.HEAD_MOVED:
+        record, runs = _for_the_head(record, runs, context=context, held=held)
+    if record.labels is LabelOutcome.SKIPPED:
         context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
-        hold.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
-        context.measurements.tell(Measure.OUTCOME, Result.SKIPPED)
-        context.measurements.report(report.completed(record))
+        held.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
+        context.measurements.tell(Measure.OUTCOME, CancellationResult.SKIPPED)
+        context.measurements.report(completed_report(record))
         return
-    judged = judge_all(runs, record=record)
+    judged = decide_all(runs, record=record)
     for agent in judged.kept:
         context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)
-    flag = partial(state.update, state.Change(in_progress=True), context=context, hold=hold)
-    record = stopping.stop(record, judged=judged, context=context, hold=hold, before=flag)
+    flag = partial(update_state_document, StateChange(in_progress=True), context=context, held=held)
+    record = stop_runs(record, judged=judged, context=context, held=held, before=flag)
     gone_at = context.clock.now()
-    hold.write(replace(record, proven_gone_at=gone_at))
-    if context.relay:
-        context.relay.leave(hold.body)
+    held.write(replace(record, proven_gone_at=gone_at))
+    if context.handoff:
+        context.handoff.leave(held.body)
     context.measurements.set(Measure.GONE_S, (gone_at - record.push.pushed_at).total_seconds())
-    context.measurements.set(Measure.STOPPED, sum(agent.outcome is Outcome.GONE for agent in record.agents))
-    stopped = [agent.name for agent in record.agents if agent.outcome is not Outcome.KEPT]
+    context.measurements.set(Measure.STOPPED, sum(agent.outcome is RunOutcome.GONE for agent in record.agents))
+    stopped = [agent.name for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
     context.log.info("agents proven gone", count=len(stopped), agents=stopped)
 
 
 def _for_the_head(
-    record: Record, runs: tuple[Run, ...], *, context: Context, hold: Hold
-) -> tuple[Record, tuple[Run, ...]]:
+    record: Record, runs: tuple[AgentRun, ...], *, context: StepContext, held: HeldLease
+) -> tuple[Record, tuple[AgentRun, ...]]:
     """The record of the push that is the pull request's head, if its Workflow waits behind this one; and the runs."""
-    waiter = head_that_waits(record.left_to, ref=record.push.ref, context=context)
-    if waiter is None:
+    waiting = waiting_head_push(record.left_to, ref=record.push.ref, context=context)
+    if waiting is None:
         return record, runs
-    hold.keep()
-    mark = raised(record, push=waiter.push, mark=waiter.mark)
-    record = replace(record, push=waiter.push, watermark=mark, labels=Labels.PENDING, left_to="")
+    held.renew_if_due()
+    watermark = raised_watermark(record, push=waiting.push, watermark=waiting.watermark)
+    record = replace(record, push=waiting.push, watermark=watermark, labels=LabelOutcome.PENDING, left_to="")
     return record, task_runs(context)
 
 
-def _look(context: Context, *, hold: Hold) -> tuple[tuple[Push, LabelPlan], tuple[Run, ...]]:
+def _look(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:
     """The pull request and the task's runs, read side by side, both under the lock."""
     plans: list[tuple[Push, LabelPlan]] = []
-    runs: list[Run] = []
-    side_by_side(
+    runs: list[AgentRun] = []
+    run_parallel(
         [
-            lambda: plans.append(labels.read_plan(context=context, push=hold.record.push, keep=hold.keep)),
+            lambda: plans.append(
+                read_label_plan(context=context, push=held.record.push, while_waiting=held.renew_if_due)
+            ),
             lambda: runs.extend(task_runs(context)),
         ],
         parallel=context.settings.stop.parallel,
-        meanwhile=hold.keep,
+        while_waiting=held.renew_if_due,
     )
     return plans[0], tuple(runs)
 
 
-def preview(context: Context) -> None:
+def preview(context: StepContext) -> None:
     """Dry run: say what would be done, write nothing anywhere."""
     snapshot = context.lease().read()
     stored = snapshot.record() if snapshot else None
-    context.log.info("dry run: decision", decision=type(decision(stored, context=context)).__name__.lower())
-    record = claim(stored, context=context)
+    context.log.info("dry run: decision", decision=type(decide_push(stored, context=context)).__name__.lower())
+    record = claim_record(stored, context=context)
     if record is None:
-        context.measurements.report(report.nothing(_ANSWERED))
+        context.measurements.report(nothing_to_do_report(_ANSWERED))
         return
-    push, plan = labels.read_plan(context=context, push=record.push, keep=lambda: None)
+    push, plan = read_label_plan(context=context, push=record.push, while_waiting=lambda: None)
     record = replace(record, pull_request=plan.pull_request)
     context.log.info("dry run: labels", plan=str(plan.labels))
-    if plan.labels is Labels.SKIPPED:
-        context.measurements.report(report.completed(replace(record, labels=plan.labels)))
+    if plan.labels is LabelOutcome.SKIPPED:
+        context.measurements.report(completed_report(replace(record, labels=plan.labels)))
         return
-    judged = judge_all(task_runs(context), record=record)
-    context.measurements.report(report.previewed(push, labels=plan.labels, judged=judged))
+    judged = decide_all(task_runs(context), record=record)
+    context.measurements.report(preview_report(push, labels=plan.labels, judged=judged))
     for run_ in judged.stale:
         context.log.info("dry run: run would be cancelled", run=run_.name, agent=run_.facts.agent)
     for agent in judged.kept:
@@ -155,4 +160,4 @@ def preview(context: Context) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(cancel))
+    sys.exit(run_step(cancel))

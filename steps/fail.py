@@ -13,17 +13,18 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps import commenting, state
-from steps.entrypoint import run
-from steps.events import Reason, tell
-from steps.record import Phase
+from steps.cancellation import StateChange, update_state_document
+from steps.domain import Phase
+from steps.kube import EventReason
+from steps.pull_request import update_comment
+from steps.runtime import emit_task_event, run_step
 
 if TYPE_CHECKING:
-    from steps.context import Context
-    from steps.record import Record
+    from steps.domain import Record
+    from steps.runtime import StepContext
 
 
-def fail(context: Context) -> None:
+def fail(context: StepContext) -> None:
     """Record the failure of this workflow.
 
     Raises:
@@ -43,18 +44,18 @@ def fail(context: Context) -> None:
     if snapshot is None or failed(snapshot.record()) is None:
         context.log.info("nothing to record: the task's record is not this workflow's, or is finished")
         return
-    hold = lease.acquire(failed)
-    if hold is None:
+    held = lease.acquire(failed)
+    if held is None:
         return
-    message = f"cancellation for {hold.record.push.sha[:12]} failed: {hold.record.errors[-1]}"
-    state.update(state.Change(in_progress=False, message=message), context=context, hold=hold)
-    commenting.comment(hold.record, context=context, hold=hold)
-    hold.release(hold.record)
-    tell(Reason.FAILED, f"{message}. Reconcile takes it up again", context=context, hold=hold)
+    message = f"cancellation for {held.record.push.sha[:12]} failed: {held.record.errors[-1]}"
+    update_state_document(StateChange(in_progress=False, message=message), context=context, held=held)
+    update_comment(held.record, context=context, held=held)
+    held.release(held.record)
+    emit_task_event(EventReason.FAILED, f"{message}. Reconcile takes it up again", context=context, held=held)
     context.log.error(
-        "cancellation failed", epoch=hold.epoch, attempts=hold.record.attempts, last=hold.record.errors[-1]
+        "cancellation failed", epoch=held.epoch, attempts=held.record.attempts, last=held.record.errors[-1]
     )
 
 
 if __name__ == "__main__":
-    sys.exit(run(fail))
+    sys.exit(run_step(fail))

@@ -1,1 +1,1 @@
-"""How we know: doubles with the rules of the real thing, and tests of each tier."""
+"""How we know: doubles that behave as the real servers do, and tests of each tier (README.md)."""

@@ -25,10 +25,10 @@ class Alone(Turns):
         """From now on, let this happen at the nth call; nothing, if it is None."""
         self._left, self._befall = call, befall
 
-    def give_up(self, why: str, *, for_s: float = 0.0) -> None:
+    def give_up(self, reason: str, *, for_s: float = 0.0) -> None:
         """Go on at once, if nothing befalls it."""
         assert self.current is not None
-        self.trace.append(f"{self.current.name}: {why}")
+        self.trace.append(f"{self.current.name}: {reason}")
         self._clock.sleep(for_s)
         if not self.current.mortal or self._befall is None:
             return

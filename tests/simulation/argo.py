@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 
 from github import Auth
 
-from steps.breaker import Breakers
+from steps.breaker.shared import Breakers
 from steps.cancel import cancel
-from steps.clock import Clock
-from steps.context import Context
-from steps.errors import Exit, StepError
+from steps.core.clock import Clock
+from steps.core.errors import Exit, StepError
 from steps.fail import fail
-from steps.github import GitHub
-from steps.github_rules import GitHubRules
-from steps.kube import Kube
-from steps.measurements import Measurements
-from steps.reconcile import sweep_once
+from steps.github.client import GitHub
+from steps.kube.client import Kube
+from steps.reconciliation.reconcile_pass import run_pass
+from steps.runtime.context import StepContext
+from steps.settings.github import GitHubSettings
 from steps.settle import settle
+from steps.telemetry.measurements import Measurements
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
-from tests.scene import TOKEN, InProcess, Workflow, submitted
 from tests.simulation.outside import TurnClock, TurnTransport, by_turns
 from tests.simulation.turns import Killed
+from tests.support.harness import TOKEN, InProcess, Workflow, submitted
 
 if TYPE_CHECKING:
     from tests.simulation.world import Story
@@ -133,7 +133,7 @@ class Argo:
         story.scene.end_pod(name, phase="Succeeded" if code is Exit.DONE else "Failed")
         return code
 
-    def step(self, step: Callable[[Context], None], workflow: Workflow, *, pod: str) -> Exit | None:
+    def step(self, step: Callable[[StepContext], None], workflow: Workflow, *, pod: str) -> Exit | None:
         """One container; None if it was killed."""
         assert self.story.turns.current is not None
         self.story.at_work[self.story.turns.current.name] = workflow
@@ -162,14 +162,16 @@ class Argo:
     def reconcile(self, pod: str) -> None:
         """One pass; the Workflows that it submits are run as any other."""
         story = self.story
-        plain = story.scene.sweep(pod=pod)
+        plain = story.scene.reconcile_context(pod=pod)
         clock = TurnClock(clock=story.scene.clock, turns=story.turns)
         kube = self._kube(clock)
         breakers = story.scene.breakers(kube)
-        sweep = replace(plain, clock=clock, kube=kube, breakers=breakers, github=partial(self._github, clock, breakers))
+        context = replace(
+            plain, clock=clock, kube=kube, breakers=breakers, github=partial(self._github, clock, breakers)
+        )
 
         def one_pass() -> None:
-            self.found = len(sweep_once(sweep).intents)
+            self.found = len(run_pass(context).intents)
 
         self._process(one_pass, name=pod)
         story.scene.end_pod(pod, phase="Succeeded")
@@ -181,7 +183,7 @@ class Argo:
 
     # What a process meets.
 
-    def _context(self, workflow: Workflow, *, pod: str) -> Context:
+    def _context(self, workflow: Workflow, *, pod: str) -> StepContext:
         """A step's Context whose every call is a turn."""
         clock = TurnClock(clock=self.story.scene.clock, turns=self.story.turns)
         kube = self._kube(clock)
@@ -191,19 +193,23 @@ class Argo:
 
     def _kube(self, clock: Clock) -> Kube:
         transport = TurnTransport(inner=InProcess(self.story.scene.api), turns=self.story.turns)
-        rules = self.story.scene.settings.kubernetes
+        settings = self.story.scene.settings.kubernetes
         audit = self.story.scene.audit()
-        return Kube(transport=transport, clock=clock, rules=rules, random=lambda: 0.5, audit=audit)
+        return Kube(transport=transport, clock=clock, settings=settings, random=lambda: 0.5, audit=audit)
 
     def _github(
-        self, clock: Clock, breakers: Breakers, keep: Callable[[], None], rules: GitHubRules | None = None
+        self,
+        clock: Clock,
+        breakers: Breakers,
+        while_waiting: Callable[[], None],
+        settings: GitHubSettings | None = None,
     ) -> GitHub:
         real = GitHub(
             auth=Auth.Token(TOKEN),
-            rules=rules or self.story.scene.settings.github,
+            settings=settings or self.story.scene.settings.github,
             clock=clock,
             random=lambda: 0.5,
-            keep=keep,
+            while_waiting=while_waiting,
             breaker=breakers.github,
             measurements=Measurements(),
             audit=self.story.scene.audit(),

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from steps.clock import parse_stamp
-from steps.hold import RECORD
-from steps.record import Labels, Phase, parse
-from steps.state import EPOCH, FLAG
+from steps.cancellation.state_document import IN_PROGRESS_FLAG, STATE_EPOCH
+from steps.core.clock import parse_time
+from steps.core.keys import RECORD
+from steps.domain.record import LabelOutcome, Phase, parse_record
 from tests.doubles.kubernetes import Call
 from tests.doubles.platform.runs import REX
 from tests.simulation.world import AGENTS, STATE, Story
@@ -69,12 +69,12 @@ def _deletions(story: Story) -> Iterator[Broken]:
         run = story.born[uid]
         if run["spec"]["githubApp"] == REX:
             yield Broken(invariant="no exempt run is deleted", what=call.path)
-        if _created(run) > max(map(story.mark, story.workflows)):
+        if _created(run) > max(map(story.watermark, story.workflows)):
             yield Broken(invariant="no run newer than every watermark is deleted", what=call.path)
 
 
 def _created(run: dict[str, Any]) -> datetime:
-    return parse_stamp(run["metadata"]["creationTimestamp"])
+    return parse_time(run["metadata"]["creationTimestamp"])
 
 
 def _gone(story: Story) -> Iterator[Broken]:
@@ -131,11 +131,11 @@ def _epochs(story: Story) -> Iterator[Broken]:
 
 def _fences(story: Story) -> Iterator[Broken]:
     """3: the watermark never goes back, and neither does the state's epoch."""
-    records = [parse(text) for lease in _leases(story) if (text := _record_of(lease))]
+    records = [parse_record(text) for lease in _leases(story) if (text := _record_of(lease))]
     marks = [record.watermark for record in records]
     if marks != sorted(marks):
         yield Broken(invariant="the watermark never goes back", what=str(marks))
-    states = [call.body["metadata"].get("annotations", {}).get(EPOCH) for call in _writes(story, "PUT", "-state")]
+    states = [call.body["metadata"].get("annotations", {}).get(STATE_EPOCH) for call in _writes(story, "PUT", "-state")]
     epochs = [int(epoch) for epoch in states if epoch]
     if epochs != sorted(epochs):
         yield Broken(invariant="the state's epoch never goes back", what=str(epochs))
@@ -152,9 +152,9 @@ def _labels(story: Story) -> Iterator[Broken]:
     if not {"task-7", "team-a", "team-b", "looks-good"} <= labels:
         yield Broken(invariant="unrelated labels are untouched", what=str(sorted(labels)))
     right = "remediation-in-progress" in labels and "ready-for-qa" not in labels
-    if record.labels is Labels.MOVED and not right:
+    if record.labels is LabelOutcome.MOVED and not right:
         yield Broken(invariant="labels that were moved are right", what=str(sorted(labels)))
-    if record.push.sha == story.scene.github.pull_request(1).head_sha and record.labels is not Labels.MOVED:
+    if record.push.sha == story.scene.github.pull_request(1).head_sha and record.labels is not LabelOutcome.MOVED:
         yield Broken(invariant="the head's labels are moved", what=str(record.labels))
 
 
@@ -170,7 +170,7 @@ def _commented(story: Story) -> Iterator[Broken]:
         yield Broken(invariant="there is one comment", what=str(comments))
     excused = "comment is not up to date" in story.scene.output.getvalue()
     current = any(f"push {record.push.sha[:12]}" in each.body for each in comments)
-    if record.labels is Labels.MOVED and not current and not excused:
+    if record.labels is LabelOutcome.MOVED and not current and not excused:
         yield Broken(invariant="the comment is of the last push", what=str(comments))
 
 
@@ -191,7 +191,7 @@ def _state(story: Story) -> Iterator[Broken]:
     document = json.loads(stored["data"]["state.json"])
     if document["unknown"] != STATE["unknown"] or document["counter"] != story.increments:
         yield Broken(invariant="unknown state survives", what=f"{document} after {story.increments} increments")
-    if document.get(FLAG):
+    if document.get(IN_PROGRESS_FLAG):
         yield Broken(invariant="the flag is down at the end", what=str(document))
 
 

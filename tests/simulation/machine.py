@@ -13,18 +13,18 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from steps.errors import Exit
+from steps.core.errors import Exit
 from steps.fail import fail
 from tests.doubles.argo_controller import FAILED, RUNNING, SUCCEEDED
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.runs import CLEO, REX, TESS
-from tests.scene import Workflow, submitted
 from tests.simulation.alone import Alone
 from tests.simulation.argo import Argo
 from tests.simulation.invariants import always, broken
 from tests.simulation.turns import Killed
 from tests.simulation.world import BRANCH, LABELS, Story
+from tests.support.harness import Workflow, submitted
 
 _ATTEMPTS, _ROUNDS, _QUIET = 4, 40, 2
 _MOST_PUSHES, _PAUSE_S = 5, 45.0

@@ -15,13 +15,13 @@ from urllib.parse import urlencode
 
 import requests
 
-from steps.github import GitHub
-from steps.kube import Json, Response
+from steps.github.client import GitHub
+from steps.kube.transport import Json, Response
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
 from tests.doubles.github.messages import ConnectionDropped, Request
-from tests.scene import TOKEN, InProcess
 from tests.simulation.turns import Turns
+from tests.support.harness import TOKEN, InProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,25 @@ from typing import Any
 
 import pytest
 
-from steps import cancel, circuit, claim, decisions, hold, runs, state, stopping, waiting
-from steps.circuit import Circuit
-from steps.decisions import Claim, Facts, Superseded, Verdict
-from steps.github import GitHub
-from steps.hold import Hold
-from steps.kube import Kube, Resource
-from steps.push import Push
-from steps.record import Outcome, Record
-from steps.rules import BreakerRules
-from steps.why import Cause, Why
+from steps import cancel
+from steps.agents import runs
+from steps.agents import stop as stopping
+from steps.breaker import circuit
+from steps.breaker.circuit import Circuit
+from steps.cancellation import claim
+from steps.cancellation import coalescing as waiting
+from steps.cancellation import state_document as state
+from steps.domain import decisions
+from steps.domain.decisions import ClaimDecision, RunDecision, RunFacts, Superseded
+from steps.domain.push import Push
+from steps.domain.record import Record, RunOutcome
+from steps.github.client import GitHub
+from steps.kube.client import Kube
+from steps.kube.resources import Resource
+from steps.lease.held_lease import HeldLease
+from steps.lease.lease_object import lease_body
+from steps.settings.cancellation import BreakerSettings
+from steps.telemetry.audit import WriteCause, WriteReason
 from tests.simulation import world
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -33,12 +42,14 @@ def blind_writes(of: Resource) -> Plant:
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         real = Kube.replace
 
-        def blind(self: Kube, resource: Resource, *, namespace: str, body: dict[str, Any], why: Why) -> dict[str, Any]:
+        def blind(
+            self: Kube, resource: Resource, *, namespace: str, body: dict[str, Any], reason: WriteReason
+        ) -> dict[str, Any]:
             if resource == of:
                 now = self.get(resource, namespace=namespace, name=body["metadata"]["name"])
                 version = now["metadata"]["resourceVersion"]
                 body = body | {"metadata": body["metadata"] | {"resourceVersion": version}}
-            return real(self, resource, namespace=namespace, body=body, why=why)
+            return real(self, resource, namespace=namespace, body=body, reason=reason)
 
         monkeypatch.setattr(Kube, "replace", blind)
 
@@ -46,12 +57,12 @@ def blind_writes(of: Resource) -> Plant:
 
 
 def keeps_its_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = hold.render
-    monkeypatch.setattr("steps.lease.render", lambda *args, **more: real(*args, **more | {"epoch": 1}))
+    real = lease_body
+    monkeypatch.setattr("steps.lease.task_lease.lease_body", lambda *args, **more: real(*args, **more | {"epoch": 1}))
 
 
 def never_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Hold, "release", Hold.write)
+    monkeypatch.setattr(HeldLease, "release", HeldLease.write)
 
 
 def knows_no_exempt_agent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,30 +71,30 @@ def knows_no_exempt_agent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sees_into_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = decisions.watermark
-    monkeypatch.setattr(claim, "watermark", lambda **given: real(**given) + timedelta(minutes=10))
+    real = decisions.push_watermark
+    monkeypatch.setattr(claim, "push_watermark", lambda **given: real(**given) + timedelta(minutes=10))
 
 
 def takes_new_for_old(monkeypatch: pytest.MonkeyPatch) -> None:
     real = decisions.decide_run
 
-    def turned_round(run: Facts, *, mark: datetime, **more: Any) -> Verdict:  # noqa: ANN401 - passed on
-        return real(replace(run, created_at=mark + (mark - run.created_at)), mark=mark, **more)
+    def turned_round(run: RunFacts, *, watermark: datetime, **more: Any) -> RunDecision:  # noqa: ANN401 - passed on
+        return real(replace(run, created_at=watermark + (watermark - run.created_at)), watermark=watermark, **more)
 
     monkeypatch.setattr(runs, "decide_run", turned_round)
 
 
 def lets_the_watermark_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (decisions, cancel):
-        monkeypatch.setattr(module, "raised", lambda _, *, mark, **__: mark)
+        monkeypatch.setattr(module, "raised_watermark", lambda _, *, watermark, **__: watermark)
 
 
 def thinks_every_push_was_dealt_with(monkeypatch: pytest.MonkeyPatch) -> None:
     real = decisions.decide_claim
 
-    def decide(record: Record | None, *, push: Push, mark: datetime) -> Claim:
+    def decide(record: Record | None, *, push: Push, watermark: datetime) -> ClaimDecision:
         done = record is not None and record.finished
-        return Superseded(by=push.sha) if done else real(record, push=push, mark=mark)
+        return Superseded(by=push.sha) if done else real(record, push=push, watermark=watermark)
 
     monkeypatch.setattr(claim, "decide_claim", decide)
 
@@ -99,13 +110,13 @@ def deletes_whatever_has_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def believes_in_its_hold_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a machine whose clock stood still while it was suspended. No bug of ours: the fences have to do without."""
-    real = Hold.check
+    real = HeldLease.ensure_held
 
-    def check(self: Hold) -> None:
+    def check(self: HeldLease) -> None:
         self._sent_at = self._clock.monotonic()
         real(self)
 
-    monkeypatch.setattr(Hold, "check", check)
+    monkeypatch.setattr(HeldLease, "ensure_held", check)
 
 
 def writes_state_of_any_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,19 +132,19 @@ def moves_half_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
 def removes_the_old_label_first(monkeypatch: pytest.MonkeyPatch) -> None:
     real = GitHub.add_label
 
-    def add(self: GitHub, *, repository: str, number: int, label: str, why: Why) -> None:
-        old, reason = world.SETTINGS.labels.remove, replace(why, cause=Cause.REMOVE_LABEL)
-        self.remove_label(repository=repository, number=number, label=old, why=reason)
-        real(self, repository=repository, number=number, label=label, why=why)
+    def add(self: GitHub, *, repository: str, number: int, label: str, reason: WriteReason) -> None:
+        old, reason = world.SETTINGS.labels.remove, replace(reason, cause=WriteCause.REMOVE_LABEL)
+        self.remove_label(repository=repository, number=number, label=old, reason=reason)
+        real(self, repository=repository, number=number, label=label, reason=reason)
 
     monkeypatch.setattr(GitHub, "add_label", add)
 
 
 def proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def prove(record: Any, **_: Any) -> tuple[Any, tuple[()]]:  # noqa: ANN401 - passed on
-        return record.with_agents(tuple(replace(each, outcome=Outcome.GONE) for each in record.agents)), ()
+        return record.with_agents(tuple(replace(each, outcome=RunOutcome.GONE) for each in record.agents)), ()
 
-    monkeypatch.setattr(stopping, "prove", prove)
+    monkeypatch.setattr(stopping, "verify_gone", prove)
 
 
 def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,11 +152,11 @@ def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lets_nobody_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_s(found: Circuit, *, rules: BreakerRules, **_: Any) -> float:  # noqa: ANN401 - passed on
-        return 0.0 if circuit.is_closed(found) else rules.open_s
+    def open_s(found: Circuit, *, settings: BreakerSettings, **_: Any) -> float:  # noqa: ANN401 - passed on
+        return 0.0 if circuit.is_closed(found) else settings.open_s
 
-    monkeypatch.setattr(circuit, "open_s", open_s)
+    monkeypatch.setattr("steps.breaker.shared.open_seconds", open_s)
 
 
 def finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steps.reconcile.find", lambda *_, **__: ())
+    monkeypatch.setattr("steps.reconciliation.reconcile_pass.find_problems", lambda *_, **__: ())

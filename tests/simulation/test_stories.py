@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steps.kube import CONFIG_MAPS, LEASES
+from steps.kube.resources import CONFIG_MAPS, LEASES
 from tests.simulation import plants
 from tests.simulation.__main__ import tell
 from tests.simulation.plants import Plant, blind_writes

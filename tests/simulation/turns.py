@@ -83,7 +83,7 @@ class Turns:
 
     # What actors call.
 
-    def give_up(self, why: str, *, for_s: float = 0.0) -> None:
+    def give_up(self, reason: str, *, for_s: float = 0.0) -> None:
         """End this actor's turn; returns at its next one.
 
         Raises:
@@ -91,7 +91,7 @@ class Turns:
         """
         actor = self.current
         assert actor is not None
-        self.trace.append(f"{actor.name}: {why}")
+        self.trace.append(f"{actor.name}: {reason}")
         actor.wakes_at = self._clock.monotonic() + for_s
         self._done.release()
         assert actor.turn.acquire(timeout=_DEADLINE_S)

@@ -15,14 +15,14 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from steps.record import Record
+from steps.domain.record import Record
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import CLEO, REX, TESS
-from tests.scene import DEFAULTS, REPOSITORY, TOKEN, Scene, Workflow
 from tests.simulation.argo import Argo
 from tests.simulation.turns import Mischief, Turns
+from tests.support.harness import DEFAULTS, REPOSITORY, TOKEN, Scene, Workflow
 
 BRANCH, TASK = "task-7-work", 7
 LABELS = ["ready-for-qa", "task-7", "team-a"]
@@ -72,7 +72,7 @@ class Story:
             github_url="http://github.invalid",
             clock=clock,
             settings=SETTINGS,
-            rules=SETTINGS,
+            reconcile_settings=SETTINGS,
             new_uid=lambda: str(uuid.UUID(int=ids.getrandbits(128), version=4)),
         )
         self.scene.kubelet.choose = self._ending
@@ -166,7 +166,7 @@ class Story:
             if quiet == _QUIET:
                 return
 
-    def mark(self, workflow: Workflow) -> datetime:
+    def watermark(self, workflow: Workflow) -> datetime:
         """The latest moment up to which a push can make a run stale."""
         tolerance = timedelta(seconds=self.scene.settings.push.tolerance_s)
         return min(workflow.created_at, workflow.push.pushed_at + tolerance)
@@ -174,8 +174,8 @@ class Story:
     def _witness(self) -> None:
         """Note what is there at the moment at which the Lease's holder is about to add a label."""
         assert self.turns.current is not None
-        rules = self.scene.settings.labels
-        if not {rules.add, rules.remove} & set(self.scene.github.labels(1)):
+        settings = self.scene.settings.labels
+        if not {settings.add, settings.remove} & set(self.scene.github.labels(1)):
             self.noted.append("a pull request has one of the two labels at any time")
         record = self.scene.record()
         if record.workflow_uid == self.at_work[self.turns.current.name].uid:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import COMMANDS
-from pipelines.render import rendered
-from pipelines.settings import Settings, read
+from pipelines.cli.main import COMMANDS
+from pipelines.manifests.files import render_files
+from pipelines.settings import Settings, read_settings
 from pipelines.settings_page import page
-from steps.errors import Exit
-from steps.settings import load
+from steps.core.errors import Exit
+from steps.settings.loading import load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -45,14 +45,16 @@ def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_namespace_and_label_that_a_document_tells_to_type_exists(document: Path) -> None:
-    settings = read(ROOT / "settings.toml")
+    settings = read_settings(ROOT / "settings.toml")
     spaces = {settings.namespaces.workflows, settings.namespaces.agents, settings.namespaces.events, "argo"}
-    code = "".join(path.read_text() for folder in ("steps", "pipelines") for path in (ROOT / folder).glob("*.py"))
+    code = "".join(path.read_text() for folder in ("steps", "pipelines") for path in (ROOT / folder).rglob("*.py"))
     marks = set(re.findall(r"(?:PREFIX\}|\"agent-cancellation)/([a-z-]+)\"", code))
     objects = {path.stem.partition("-")[2] for path in (ROOT / "rendered").rglob("*.yaml")}
     for line in console_lines(document):
         assert set(re.findall(r" -n (\S+)", line)) <= spaces, line
-        assert {mark.rstrip("-") for mark in re.findall(r"[ ,]agent-cancellation/([a-z-]+)", line)} <= marks, line
+        assert {
+            watermark.rstrip("-") for watermark in re.findall(r"[ ,]agent-cancellation/([a-z-]+)", line)
+        } <= marks, line
         named = re.findall(r"(?<!create) (?:configmap|cronworkflow|sensor) ([a-z-]+)", line)
         assert {name for name in named if not name.startswith("task-")} <= objects, line
 
@@ -102,18 +104,22 @@ def test_what_the_page_on_github_enterprise_sets_can_be_rendered() -> None:
     assert len(blocks) == 3
     for block in map(tomllib.loads, blocks):
         values["github"] |= block["github"]
-    assert "corporate-ca" in str(rendered(load(Settings, values, source="the page")))
+    assert "corporate-ca" in str(render_files(load_settings(Settings, values, source="the page")))
 
 
 def test_what_the_page_on_github_enterprise_quotes_is_said() -> None:
     quoted = re.findall(r"^\| \*(.+)\* \|", (ROOT / "docs" / "github-enterprise.md").read_text(), re.MULTILINE)
     assert len(quoted) == 9
-    said = (ROOT / "steps" / "route.py").read_text().replace("{BUNDLES[0]}", "REQUESTS_CA_BUNDLE")
+    said = (
+        (ROOT / "steps" / "github" / "connection.py")
+        .read_text()
+        .replace("{CA_BUNDLE_VARIABLES[0]}", "REQUESTS_CA_BUNDLE")
+    )
     assert [each for each in quoted if each not in said] == []
 
 
 def test_the_settings_page_is_what_the_code_says() -> None:
-    assert (ROOT / "docs" / "settings.md").read_text() == page(read(ROOT / "settings.toml"))
+    assert (ROOT / "docs" / "settings.md").read_text() == page(read_settings(ROOT / "settings.toml"))
 
 
 def test_every_setting_is_explained() -> None:

@@ -1,0 +1,25 @@
+"""A laptop as a client: kubeconfig, GitHub, Argo Server, submission, and the status of tasks."""
+
+from pipelines.client.argo_server import argo_server_from_env
+from pipelines.client.github import connect_github
+from pipelines.client.kubeconfig import kube_client, kubeconfig_transport, server_time
+from pipelines.client.push_lookup import find_push
+from pipelines.client.submission import Cluster, KubernetesApi, SubmissionResult, wait_for_workflow
+from pipelines.client.task_status import TaskPhase, TaskStatus, read_task_statuses, task_status_json
+
+__all__ = [
+    "Cluster",
+    "KubernetesApi",
+    "SubmissionResult",
+    "TaskPhase",
+    "TaskStatus",
+    "argo_server_from_env",
+    "connect_github",
+    "find_push",
+    "kube_client",
+    "kubeconfig_transport",
+    "read_task_statuses",
+    "server_time",
+    "task_status_json",
+    "wait_for_workflow",
+]

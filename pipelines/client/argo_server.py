@@ -1,0 +1,117 @@
+"""Argo Server as a Cluster, through Hera's service; configured as the `argo` command is (ARGO_SERVER, ARGO_TOKEN, ...).
+
+Guarantees a time-out on every request and our own errors for the server's answers; HTTPS_PROXY, NO_PROXY and
+REQUESTS_CA_BUNDLE count. Hera's own `wait` isn't used: it
+takes a Workflow that waits for a lock for one that has ended, and has no time-out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import requests
+from hera.exceptions import AlreadyExists, Forbidden, HeraException, InternalServerError, NotFound, Unauthorized
+from hera.workflows import WorkflowsService
+from hera.workflows import models as m
+
+from steps.core import (
+    BadInputError,
+    CertificateError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    StepError,
+    UnavailableError,
+)
+from steps.github import Connection, certificate_problem, environment_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Json = dict[str, Any]
+
+_TIMEOUT_S = 15.0
+
+
+class _Session(requests.Session):
+    """A session whose requests end."""
+
+    def request(self, method: str, url: str | bytes, **more: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401 - the library's
+        """Send a request, with a time-out if none is given."""
+        return super().request(method, url, **({"timeout": _TIMEOUT_S} | more))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgoServer:
+    """A cluster that is reached through Argo Server."""
+
+    service: WorkflowsService
+    namespace: str
+
+    def create(self, workflow: Json) -> Json:
+        """Create a Workflow."""
+        request = m.WorkflowCreateRequest(workflow=m.Workflow.model_validate(workflow))
+        return _asked(lambda: self.service.create_workflow(request, namespace=self.namespace))
+
+    def get(self, name: str) -> Json:
+        """Read a Workflow."""
+        return _asked(lambda: self.service.get_workflow(name, namespace=self.namespace))
+
+    def version(self) -> str:
+        """Argo's version, as the server says it."""
+        return str(_asked(self.service.get_version)["version"])
+
+
+def argo_server_from_env(env: Mapping[str, str], *, namespace: str) -> ArgoServer:
+    """Connect as the `argo` command does.
+
+    Args:
+        env: ARGO_SERVER (host:port), ARGO_TOKEN, ARGO_SECURE, ARGO_INSECURE_SKIP_VERIFY, ARGO_BASE_HREF.
+        namespace: Where Workflows are, unless ARGO_NAMESPACE says otherwise.
+
+    Raises:
+        BadInputError: ARGO_SERVER is not set, or REQUESTS_CA_BUNDLE names a file that is not there.
+    """
+    environment_connection(env)
+    server = env.get("ARGO_SERVER")
+    if not server:
+        raise BadInputError("ARGO_SERVER is not set: give host:port of Argo Server")
+    scheme = "http" if env.get("ARGO_SECURE", "true").lower() == "false" else "https"
+    base = env.get("ARGO_BASE_HREF", "").strip("/")
+    service = WorkflowsService(
+        host=f"{scheme}://{server}/" + (f"{base}/" if base else ""),
+        verify_ssl=env.get("ARGO_INSECURE_SKIP_VERIFY", "false").lower() != "true",
+        token=env.get("ARGO_TOKEN") or None,
+        session=_Session(),
+    )
+    return ArgoServer(service=service, namespace=env.get("ARGO_NAMESPACE") or namespace)
+
+
+def _asked(ask: Callable[[], m.Workflow | m.Version]) -> Json:
+    try:
+        found: Json = ask().model_dump(mode="json", by_alias=True, exclude_none=True)
+    except requests.RequestException as error:
+        if problem := certificate_problem(error):
+            raise CertificateError(Connection(environment=True).untrusted("Argo Server", problem)) from error
+        raise UnavailableError(
+            f"Argo Server: {type(error).__name__} (does ARGO_SERVER name it, as host:port, and can it be reached?)"
+        ) from error
+    except HeraException as error:
+        raise _meaning(error) from error
+    return found
+
+
+def _meaning(error: HeraException) -> StepError:
+    text = f"Argo Server: {type(error).__name__}"
+    match error:
+        case NotFound():
+            return NotFoundError(text)
+        case AlreadyExists():
+            return ConflictError(text)
+        case Unauthorized() | Forbidden():
+            return ForbiddenError(f"{text}: give ARGO_TOKEN of an account that may create and get Workflows")
+        case InternalServerError():
+            return UnavailableError(text)
+        case _:
+            return BadInputError(f"{text}: {str(error)[:200]}")

@@ -1,0 +1,182 @@
+"""Where each task stands, as people ask for it: from the Leases' records and the Workflows that wait. Pure.
+
+The states are the platform's own words: pending, in progress, completed, failed, superseded; and two that only a person
+needs: interrupted (in progress, and nobody holds the Lease: reconcile or the next push goes on) and unreadable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from steps.cancellation import SUPERSEDED_BY
+from steps.core import PREFIX, TASK, parse_time
+from steps.domain import LabelOutcome, Phase, RunOutcome
+from steps.kube import LEASES, WORKFLOWS
+from steps.reconciliation import read_task_state
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from pipelines.settings import Settings
+    from steps.domain import Record
+    from steps.kube import Json, Kube
+    from steps.reconciliation import TaskState
+
+PHASE = "workflows.argoproj.io/phase"
+_STOPPED = (RunOutcome.GONE, RunOutcome.FINISHED)
+
+
+class TaskPhase(StrEnum):
+    """Where a task's cancellation stands."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in progress"
+    INTERRUPTED = "interrupted"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStatus:
+    """One task.
+
+    Attributes:
+        since: When the state began, or the last known moment before it.
+        waiting: Workflows of the task that wait for its lock.
+        superseded: Workflows that were ended while they waited, and are still kept.
+        note: What a person may want to know, or has to do.
+    """
+
+    repository: str
+    task: str
+    state: TaskPhase
+    sha: str = ""
+    requested_by: str = ""
+    attempts: int = 0
+    stopped: int = 0
+    kept: int = 0
+    unproven: int = 0
+    labels: str = ""
+    errors: tuple[str, ...] = ()
+    since: datetime | None = None
+    waiting: int = 0
+    superseded: int = 0
+    workflow: str = ""
+    note: str = ""
+    record: Record | None = field(default=None, repr=False)
+
+
+def task_statuses(task_states: Collection[TaskState], workflows: Collection[Json]) -> Iterator[TaskStatus]:
+    """Every task that has a Lease or a Workflow that waits, the newest first.
+
+    Args:
+        task_states: The tasks' Leases.
+        workflows: Metadata of the tasks' Workflows.
+    """
+    waiting, superseded = _counted(workflows)
+    found = [
+        _status(task_state, waiting=waiting.get(task_state.task, 0), superseded=superseded.get(task_state.task, 0))
+        for task_state in task_states
+    ]
+    known = {task_state.task for task_state in task_states}
+    for workflow in workflows:
+        task = (workflow["metadata"].get("labels") or {}).get(TASK, "")
+        if task and task in waiting and task not in known:
+            known.add(task)
+            since = parse_time(workflow["metadata"]["creationTimestamp"])
+            found.append(
+                TaskStatus(repository="", task=task, state=TaskPhase.PENDING, waiting=waiting[task], since=since)
+            )
+    yield from sorted(found, key=lambda each: -(each.since.timestamp() if each.since else 0))
+
+
+def _counted(workflows: Collection[Json]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many of each task's Workflows wait, and how many were superseded while they did."""
+    waiting: dict[str, int] = {}
+    superseded: dict[str, int] = {}
+    for workflow in workflows:
+        labels = workflow["metadata"].get("labels") or {}
+        task = labels.get(TASK, "")
+        if SUPERSEDED_BY in labels:
+            superseded[task] = superseded.get(task, 0) + 1
+        elif labels.get(PHASE, "Pending") == "Pending":
+            waiting[task] = waiting.get(task, 0) + 1
+    return waiting, superseded
+
+
+def _status(task_state: TaskState, *, waiting: int, superseded: int) -> TaskStatus:
+    record = task_state.record
+    if record is None:
+        return TaskStatus(
+            repository="",
+            task=task_state.task,
+            state=TaskPhase.UNREADABLE,
+            since=task_state.renewed_at,
+            note=task_state.problem,
+        )
+    outcomes = [agent.outcome for agent in record.agents]
+    return TaskStatus(
+        repository=record.push.repository,
+        task=task_state.task,
+        state=_state(record, task_state=task_state),
+        sha=record.push.sha,
+        requested_by=record.push.requested_by,
+        attempts=record.attempts,
+        stopped=sum(outcome in _STOPPED for outcome in outcomes),
+        kept=outcomes.count(RunOutcome.KEPT),
+        unproven=sum(agent.unproven for agent in record.agents),
+        labels=str(record.labels),
+        errors=record.errors,
+        since=record.finished_at or record.started_at,
+        waiting=waiting,
+        superseded=superseded,
+        workflow=record.workflow,
+        note=_note(record, task_state=task_state),
+        record=record,
+    )
+
+
+def _state(record: Record, *, task_state: TaskState) -> TaskPhase:
+    match record.phase:
+        case Phase.COMPLETED:
+            return TaskPhase.COMPLETED
+        case Phase.FAILED:
+            return TaskPhase.FAILED
+        case Phase.IN_PROGRESS:
+            return TaskPhase.IN_PROGRESS if task_state.holder else TaskPhase.INTERRUPTED
+
+
+def _note(record: Record, *, task_state: TaskState) -> str:
+    if task_state.escalated:
+        return "needs attention: mend it, then remove the label agent-cancellation/needs-attention from the Lease"
+    if record.phase is Phase.FAILED:
+        return record.errors[-1] if record.errors else ""
+    return {
+        LabelOutcome.SKIPPED: "a person's skip label: nothing was cancelled",
+        LabelOutcome.HEAD_MOVED: f"labels left to the push of {record.left_to[:12]}",
+        LabelOutcome.UNREADABLE: "GitHub could not be read: labels stayed",
+        LabelOutcome.AMBIGUOUS: "several pull requests have this head: labels stayed",
+    }.get(record.labels, "")
+
+
+def read_task_statuses(settings: Settings, *, kube: Kube, task: str = "") -> list[TaskStatus]:
+    """Every task's standing, or one task's.
+
+    Raises:
+        StepError: The API server refuses or does not answer.
+    """
+    home, only = settings.namespaces.workflows, f",{TASK}={task}" if task else ""
+    task_states = kube.list(LEASES, namespace=home, labels=f"app.kubernetes.io/managed-by={PREFIX}{only}")
+    workflows = kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}{f'={task}' if task else ''}", metadata_only=True)
+    return list(task_statuses([read_task_state(body) for body in task_states], list(workflows)))
+
+
+def task_status_json(status: TaskStatus) -> dict[str, Any]:
+    """A standing for machines."""
+    values = asdict(status)
+    del values["record"]
+    return values | {"since": status.since.isoformat() if status.since else None}

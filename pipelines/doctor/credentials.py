@@ -1,0 +1,127 @@
+"""The secrets, GitHub's CA, and whether GitHub takes what is there; what is in a Secret is never shown.
+
+Each check is a function from a patient to findings; none writes anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from pipelines.client import connect_github
+from pipelines.doctor.check import CheckResult, CheckStatus
+from steps.core import BadInputError, CertificateError, ForbiddenError, ProxyRefusedError, StepError, UnavailableError
+from steps.github import build_credentials, is_ca_bundle
+from steps.kube import CONFIG_MAPS, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.doctor.check import Installation
+
+SECRETS = Resource(group="", version="v1", plural="secrets")
+# What moving labels and commenting takes of an App.
+_WRITES = {"issues": "write", "pull_requests": "write"}
+# No task's branch, so the answer is short.
+_BRANCH = "agent-cancellation-doctor"
+
+
+def _values(installation: Installation, *, name: str, namespace: str) -> dict[str, str] | None:
+    """What is in a Secret; None if there is none. What is not text counts as empty."""
+    found = installation.find(SECRETS, namespace=namespace, name=name)
+    return None if found is None else {key: _text(value) for key, value in (found.get("data") or {}).items()}
+
+
+def _text(value: str) -> str:
+    try:
+        return base64.b64decode(value).decode().strip()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def webhook_secret(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """There is one, and it is not empty."""
+    name, namespace = installation.settings.events.webhook_secret, installation.settings.namespaces.events
+    found = _values(installation, name=name, namespace=namespace)
+    fix = f"kubectl -n {namespace} create secret generic {name} --from-file=secret, with what GitHub was told"
+    if found is None:
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{namespace} has no Secret {name}", fix=fix)
+    elif not found.get("secret"):
+        told = f"key secret of Secret {name} is empty: anybody's webhook is taken for GitHub's"
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=told, fix=fix)
+    else:
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"Secret {name} is there and not empty")
+
+
+def _github_values(installation: Installation) -> dict[str, str]:
+    settings = installation.settings
+    return (
+        _values(installation, name=settings.workflow.credentials_secret, namespace=settings.namespaces.workflows) or {}
+    )
+
+
+def github_secret(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """GitHub's credentials are complete."""
+    name, namespace = installation.settings.workflow.credentials_secret, installation.settings.namespaces.workflows
+    found = _github_values(installation)
+    try:
+        build_credentials(found, where=f"Secret {namespace}/{name}")
+    except ForbiddenError as error:
+        fix = f"kubectl -n {namespace} create secret generic {name} (README, Install)"
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=str(error), fix=fix)
+    else:
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"Secret {name} is complete")
+
+
+def github_ca(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """The certificates that count for GitHub are where the settings say."""
+    settings, namespace = installation.settings.github, installation.settings.namespaces.workflows
+    if not settings.ca_config_map:
+        yield CheckResult(check=check, status=CheckStatus.OK, found="the public certificates count")
+        return
+    name = f"ConfigMap {settings.ca_config_map}"
+    found = installation.find(CONFIG_MAPS, namespace=namespace, name=settings.ca_config_map)
+    text = ((found or {}).get("data") or {}).get(settings.ca_key)
+    fix = (
+        f"kubectl -n {namespace} create configmap {settings.ca_config_map} --from-file={settings.ca_key}, with the "
+        "certificates of GitHub's CA in PEM; or correct github.ca_config_map and ca_key"
+    )
+    if found is None:
+        told = f"{namespace} has no {name}: every step that asks GitHub fails"
+    elif text is None:
+        told = f"{name} has no key {settings.ca_key}: every step that asks GitHub fails"
+    elif not is_ca_bundle(text):
+        told = f"key {settings.ca_key} of {name} is no bundle of certificates in PEM"
+    else:
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"{name} has certificates")
+        return
+    yield CheckResult(check=check, status=CheckStatus.WRONG, found=told, fix=fix)
+
+
+def github_access(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """GitHub lets us read every repository, and an App write to its pull requests."""
+    token = installation.env.get("GITHUB_TOKEN", "")
+    found = {"token": token} if token else _github_values(installation)
+    try:
+        github = connect_github(installation.settings.github, found=found, where="the Secret", permissions=_WRITES)
+    except ForbiddenError:
+        return  # a finding of `github_secret`
+    except BadInputError as error:
+        fix = "see that GitHub can be reached from here, and ask again"
+        yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix=fix)
+        return
+    for repository in installation.settings.events.repositories:
+        try:
+            github.open_pull_requests(repository=repository, branch=_BRANCH)
+            if installation.settings.reconcile.ask_github:
+                github.activity(repository=repository)
+        except (UnavailableError, CertificateError, ProxyRefusedError) as error:
+            fix = "see that GitHub can be reached from here, and ask again"
+            yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix=fix)
+        except StepError as error:
+            fix = "give it that access, or correct events.repositories"
+            yield CheckResult(check=check, status=CheckStatus.WRONG, found=str(error), fix=fix)
+        else:
+            seen = f"{repository} can be read" + ("" if "token" in found else ", its pull requests written to")
+            yield CheckResult(check=check, status=CheckStatus.OK, found=seen)

@@ -1,0 +1,40 @@
+"""The EventSource: GitHub's signed webhook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.names import APP
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+
+def event_source_manifest(settings: Settings) -> dict[str, Any]:
+    """GitHub's webhook: signed with the Secret, which must not be empty, or nothing is checked."""
+    owners: dict[str, list[str]] = {}
+    for repository in settings.events.repositories:
+        owner, _, name = repository.partition("/")
+        owners.setdefault(owner, []).append(name)
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "EventSource",
+        "metadata": {
+            "name": settings.events.event_source,
+            "namespace": settings.namespaces.events,
+            "labels": dict(APP),
+        },
+        "spec": {
+            "service": {"ports": [{"port": 12000, "targetPort": 12000}]},
+            "github": {
+                settings.events.event_name: {
+                    "repositories": [{"owner": owner, "names": found} for owner, found in owners.items()],
+                    "webhook": {"endpoint": "/github/webhook", "port": "12000", "method": "POST"},
+                    "events": ["push"],
+                    "contentType": "json",
+                    "active": True,
+                    "webhookSecret": {"name": settings.events.webhook_secret, "key": "secret"},
+                }
+            },
+        },
+    }

@@ -1,0 +1,175 @@
+"""The Sensor `implementation-agent-remediation` and its EventSource.
+
+Guarantees, by anchored filters on signed fields, that only pushes of the configured senders to task branches of the
+configured repositories create Workflows, and that nothing but checked ids reaches one. A delivery that comes twice
+makes a second Workflow, which finds itself superseded: a fixed name would make the API server refuse it, which a Sensor
+retries for half a minute while every other push waits (docs/decisions/0005). A push that cannot be submitted goes to
+the dead letter: a Workflow of the same template without priority, in which the step names what was wrong. Does not
+guarantee delivery: GitHub never repeats a webhook that got no answer, and a Sensor acknowledges after its last attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipelines.names import APP, DELIVERY_LABEL, SENSOR, SENSOR_ACCOUNT, TASK_LABEL, TEMPLATE
+from steps.domain import PARAMETERS
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+_DEPENDENCY = "push"
+_PATTERNS = {parameter.name: parameter.pattern for parameter in PARAMETERS}
+_DELIVERY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_USER = 9731  # what Argo Events' own manifests run as
+
+
+def _text(path: str, *patterns: str) -> dict[str, Any]:
+    """A filter on text; several patterns are alternatives. Anchored: an unanchored one matches inside another value."""
+    return {"path": path, "type": "string", "value": [f"^(?:{pattern})$" for pattern in patterns]}
+
+
+def _literal(text: str) -> str:
+    """A pattern that matches just this text; Python escapes the hyphen, which Go and people read better bare."""
+    return re.escape(text).replace("\\-", "-")
+
+
+def _filters(settings: Settings) -> list[dict[str, Any]]:
+    rules = settings.events
+    return [
+        _text("headers.X-Github-Event.0", "push"),
+        _text("body.X-GitHub-Delivery", _DELIVERY),
+        _text("body.repository.full_name", *map(_literal, rules.repositories)),
+        _text("body.sender.login", *map(_literal, rules.senders)),
+        _text("body.sender.type", "Bot" if all(login.endswith("[bot]") for login in rules.senders) else "Bot|User"),
+        _text("body.ref", settings.push.branch),
+        _text("body.after", _PATTERNS["sha"]),
+        {"path": "body.deleted", "type": "bool", "value": ["false"]},
+    ]
+
+
+def _key(dest: str, key: str, *, raw: bool = False) -> dict[str, Any]:
+    """Copy a value of the event; `raw` keeps a number a number."""
+    source = {"dependencyName": _DEPENDENCY, "dataKey": key} | ({"useRawData": True} if raw else {})
+    return {"src": source, "dest": dest}
+
+
+def _named(prefix: str) -> dict[str, Any]:
+    """Name the Workflow after the delivery; the API server adds five characters."""
+    template = f'{prefix}{{{{ index .Input.body "X-GitHub-Delivery" }}}}-'
+    return {"src": {"dependencyName": _DEPENDENCY, "dataTemplate": template}, "dest": "metadata.generateName"}
+
+
+def _argument(name: str, key: str) -> dict[str, Any]:
+    return _key(f'spec.arguments.parameters.#(name=="{name}").value', key)
+
+
+def _task(dest: str, settings: Settings) -> dict[str, Any]:
+    """The task id out of the ref, by the branch pattern's own group; the filter has made sure that it matches."""
+    pattern = json.dumps(f"^(?:{settings.push.branch})$")
+    template = f'{{{{ regexReplaceAll {pattern} .Input.body.ref "${{1}}" }}}}'
+    return {"src": {"dependencyName": _DEPENDENCY, "dataTemplate": template}, "dest": dest}
+
+
+def _workflow(settings: Settings, *, prefix: str) -> dict[str, Any]:
+    """What is created, before the event's values are filled in. Every parameter needs a `value` to be found by name."""
+    values = {"reason": "push", "dry-run": "false"}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {
+            "generateName": prefix,
+            "namespace": settings.namespaces.workflows,
+            "labels": APP | {TASK_LABEL: "", DELIVERY_LABEL: ""},
+        },
+        "spec": {
+            "workflowTemplateRef": {"name": TEMPLATE},
+            "arguments": {
+                "parameters": [
+                    {"name": parameter.name, "value": values.get(parameter.name, "")} for parameter in PARAMETERS
+                ]
+            },
+        },
+    }
+
+
+def _template(name: str, settings: Settings, *, prefix: str, prioritised: bool) -> dict[str, Any]:
+    task = 'spec.arguments.parameters.#(name=="task-id").value'
+    parameters = [
+        _named(prefix),
+        _key(f"metadata.labels.{DELIVERY_LABEL}", "body.X-GitHub-Delivery"),
+        _task(f"metadata.labels.{TASK_LABEL}", settings),
+        _task(task, settings),
+        _argument("repository", "body.repository.full_name"),
+        _argument("ref", "body.ref"),
+        _argument("sha", "body.after"),
+        _argument("pushed-at", "body.repository.pushed_at"),
+        _argument("correlation-id", "body.X-GitHub-Delivery"),
+        _argument("requested-by", "body.sender.login"),
+    ]
+    if prioritised:
+        # Newest first: of the workflows that wait for a task's mutex, the one with the latest push runs next.
+        parameters.append(_key("spec.priority", "body.repository.pushed_at", raw=True))
+    return {
+        "name": name,
+        "k8s": {
+            "operation": "create",
+            "source": {"resource": _workflow(settings, prefix=prefix)},
+            "parameters": parameters,
+        },
+    }
+
+
+def sensor_manifest(settings: Settings) -> dict[str, Any]:
+    """The Sensor: one trigger, retried, with a dead letter."""
+    retry = {"steps": settings.events.retries, "duration": "2s", "factor": 2, "jitter": 0.2}
+    limits, requests = settings.events.limits, settings.events.requests
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Sensor",
+        "metadata": {"name": SENSOR, "namespace": settings.namespaces.events, "labels": dict(APP)},
+        "spec": {
+            "template": {
+                "serviceAccountName": SENSOR_ACCOUNT,
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": _USER,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "container": {
+                    "resources": {
+                        "requests": {"cpu": requests.cpu, "memory": requests.memory},
+                        "limits": {"cpu": limits.cpu, "memory": limits.memory},
+                    },
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                        "readOnlyRootFilesystem": True,
+                    },
+                },
+            },
+            "dependencies": [
+                {
+                    "name": _DEPENDENCY,
+                    "eventSourceName": settings.events.event_source,
+                    "eventName": settings.events.event_name,
+                    "filters": {"data": _filters(settings)},
+                }
+            ],
+            "triggers": [
+                {
+                    "template": _template("cancel-agents", settings, prefix="cancel-", prioritised=True),
+                    # Without it the retries do nothing: the message is acknowledged before the trigger has run.
+                    "atLeastOnce": True,
+                    "retryStrategy": retry,
+                    "dlqTrigger": {
+                        "template": _template("dead-letter", settings, prefix="cancel-dlq-", prioritised=False),
+                        "atLeastOnce": True,
+                        "retryStrategy": retry,
+                    },
+                }
+            ],
+        },
+    }

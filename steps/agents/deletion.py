@@ -1,0 +1,126 @@
+"""Deleting stale runs, each under preconditions, and after it was asked to stop if it can be.
+
+Guarantees that only the very object that was judged stale is deleted: uid and resourceVersion are preconditions, and a
+run that changed since is read and judged again. No request is sent once the hold is lost. A run that is gone, or is
+being deleted already, counts as told to stop; whether it really ended is for steps.agents.verification to show.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from steps.agents.graceful_stop import request_stop
+from steps.agents.runs import decide_by_record, kind_resource, parse_run
+from steps.core import ConflictError, NotFoundError, UnavailableError, backoff_pauses, run_parallel
+from steps.domain import Agent, RunAction, RunOutcome
+from steps.telemetry import WriteCause
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from steps.agents.runs import AgentRun
+    from steps.domain import Record
+    from steps.lease import HeldLease
+    from steps.runtime import StepContext
+
+
+# Why a run that was asked ended.
+STOPPED_ON_REQUEST = "asked to stop, and did"
+
+
+def delete_runs(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record) -> list[Agent]:
+    """Tell runs to stop: ask those whose kind has a way to be asked, then delete whatever has not ended, if it may be.
+
+    Args:
+        runs: The runs judged stale.
+        context: The step.
+        held: The right to do so.
+        record: What they were judged by.
+
+    Returns:
+        Each run's line for the record.
+
+    Raises:
+        LockLostError: The hold was lost; no further delete was sent.
+        ForbiddenError: The Role lacks a verb.
+    """
+    asked = [run for run in runs if run.kind.stop_patch]
+    verdicts = {
+        run.uid: (run, decide_by_record(record, run))
+        for run in request_stop(asked, context=context, held=held, record=record)
+    }
+    agents: list[Agent] = []
+    to_delete = [run for run in runs if not run.kind.stop_patch]
+    for run in asked:
+        last, verdict = verdicts.get(run.uid, (run, None))
+        if verdict is None or last.ended or verdict.action is RunAction.AWAIT:
+            agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason=STOPPED_ON_REQUEST))
+        elif verdict.action is RunAction.KEEP:
+            agents.append(last.as_agent(outcome=RunOutcome.KEPT, reason=verdict.reason))
+        elif run.kind.delete:
+            to_delete.append(last)
+        else:
+            agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason="asked to stop"))
+    return agents + run_parallel(
+        [partial(_delete, run, context=context, held=held, record=record) for run in to_delete],
+        parallel=context.settings.stop.parallel,
+        while_waiting=held.renew_if_due,
+    )
+
+
+def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Record) -> Agent:
+    settings, breaker = context.settings.stop, context.breakers.agents
+    namespace = context.settings.namespaces.agents
+    for pause in backoff_pauses(attempts=settings.attempts, first_s=settings.backoff_s, random=context.random):
+        held.ensure_held()
+        preconditions = {"uid": run.uid, "resourceVersion": run.resource_version}
+        options = {"propagationPolicy": "Foreground", "preconditions": preconditions}
+        try:
+            reason = held.write_reason(WriteCause.STALE, run.facts.agent)
+            context.kube.delete(
+                kind_resource(run.kind), namespace=namespace, name=run.name, options=options, reason=reason
+            )
+        except NotFoundError:
+            breaker.succeeded()
+            break
+        except ConflictError:
+            breaker.succeeded()
+            changed = _judge_again(run, context=context, record=record)
+            if isinstance(changed, Agent):
+                return changed
+            if pause is None:
+                return run.as_agent(
+                    outcome=RunOutcome.STUCK, reason=f"it changed {settings.attempts} times while being deleted"
+                )
+            run = changed
+        except UnavailableError as error:
+            if not breaker.failed() or pause is None:
+                return run.as_agent(outcome=RunOutcome.STUCK, reason=f"not deleted: {error}")
+            context.clock.sleep(max(pause, min(error.retry_after_s or 0.0, settings.grace_s)))
+        else:
+            breaker.succeeded()
+            context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)
+            break
+    return run.as_stopping()
+
+
+def _judge_again(run: AgentRun, *, context: StepContext, record: Record) -> AgentRun | Agent:
+    """A run that changed since it was judged: the run to delete now, or what became of it."""
+    try:
+        obj = context.kube.get(kind_resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name)
+    except NotFoundError:
+        return run.as_stopping()
+    fresh = parse_run(obj, kind=run.kind)
+    if fresh.uid != run.uid:
+        return run.as_stopping()
+    verdict = decide_by_record(record, fresh)
+    match verdict.action:
+        case RunAction.CANCEL:
+            return fresh
+        case RunAction.AWAIT:
+            return run.as_stopping()
+        case RunAction.KEEP:
+            return fresh.as_agent(
+                outcome=RunOutcome.FINISHED if fresh.ended else RunOutcome.KEPT, reason=verdict.reason
+            )

@@ -1,0 +1,71 @@
+"""Asking stale runs to stop, where their kind has a way to be asked, and waiting for them to do so.
+
+Guarantees that only the very object that was judged is asked, as its resourceVersion is a precondition, and that a run
+which changed meanwhile is judged again, and asked again if it is still stale: Argo writes to a Workflow whenever one of
+its pods moves. No request is sent once the hold is lost. Not guaranteed: that a run does as it is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steps.agents.runs import decide_by_record, kind_resource, list_runs
+from steps.core import ConflictError, NotFoundError, TooLargeError, UnavailableError
+from steps.domain import RunAction
+from steps.telemetry import WriteCause
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from steps.agents.runs import AgentRun
+    from steps.domain import Record
+    from steps.lease import HeldLease
+    from steps.runtime import StepContext
+
+
+def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record) -> list[AgentRun]:
+    """Send each run its kind's "please stop", and give them all the grace period.
+
+    Args:
+        runs: The runs judged stale, of kinds with a `stop_patch`.
+        context: The step.
+        held: The right to do so.
+        record: What they were judged by.
+
+    Returns:
+        Those that are there when none is stale any more or the grace is over, as they are then.
+
+    Raises:
+        LockLostError: The hold was lost; no further request was sent.
+        ForbiddenError: The Role lacks a verb.
+    """
+    uids = {run.uid for run in runs}
+    kinds = [kind for kind in context.settings.agents if any(run.kind == kind for run in runs)]
+    settings = context.settings.stop
+    deadline = context.clock.monotonic() + settings.grace_s
+    to_ask = list(runs)
+    while uids:
+        unasked = {run.uid for run in to_ask if not _told(run, context=context, held=held)}
+        held.renew_if_due()
+        found = list_runs(kinds, kube=context.kube, namespace=context.settings.namespaces.agents, task=record.push.task)
+        left = [run for run in found if run.uid in uids]
+        stale = [run for run in left if decide_by_record(record, run).action is RunAction.CANCEL]
+        if not stale or context.clock.monotonic() >= deadline:
+            return left
+        context.clock.sleep(settings.poll_s)
+        to_ask = [run for run in stale if run.uid in unasked]
+    return []
+
+
+def _told(run: AgentRun, *, context: StepContext, held: HeldLease) -> bool:
+    """Ask one run; whether there is no use in asking it again."""
+    held.ensure_held()
+    metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}
+    patch = run.kind.stop_patch | {"metadata": metadata}
+    namespace, reason = context.settings.namespaces.agents, held.write_reason(WriteCause.ASK, run.facts.agent)
+    try:
+        context.kube.merge(kind_resource(run.kind), namespace=namespace, name=run.name, body=patch, reason=reason)
+    except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
+        context.log.warning("could not ask a run to stop", run=run.name, error=type(error).__name__)
+        return not isinstance(error, (ConflictError, UnavailableError))
+    return True

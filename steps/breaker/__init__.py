@@ -1,0 +1,12 @@
+"""The circuit breaker that all pods share through one ConfigMap.
+
+A cache of bad news: if it cannot be read or written, the step carries on without it.
+"""
+
+from steps.breaker.shared import Breaker, Breakers, mounted_circuits
+
+__all__ = [
+    "Breaker",
+    "Breakers",
+    "mounted_circuits",
+]

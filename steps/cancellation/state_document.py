@@ -1,0 +1,197 @@
+"""A task's state document as reconcile reads it: which task it is of, and what it says of a cancellation."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps.core import PREFIX, ConflictError, FencedError, NotFoundError, TooLargeError, UnavailableError, format_time
+from steps.kube import CONFIG_MAPS
+from steps.telemetry import WriteCause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from steps.kube import Json
+    from steps.lease import HeldLease
+    from steps.runtime import StepContext
+
+import re
+from datetime import datetime  # noqa: TC003 - part of a public dataclass
+from typing import TYPE_CHECKING
+
+from steps.core import parse_optional_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from steps.settings import StateSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDocument:
+    """A task's state document.
+
+    Attributes:
+        corrupt: It is not a JSON object.
+        aside: What stands in it was copied aside already.
+    """
+
+    name: str
+    task: str
+    flag: bool
+    corrupt: bool
+    aside: bool
+    updated_at: datetime | None
+
+
+def state_document_task(name: str, *, settings: StateSettings) -> str:
+    """The task of a state ConfigMap by its name; empty if it is none."""
+    before, _, after = settings.config_map.partition("{task}")
+    match = re.fullmatch(f"{re.escape(before)}([1-9][0-9]{{0,8}}){re.escape(after)}", name, re.ASCII)
+    return match.group(1) if match else ""
+
+
+def read_state_document(name: str, *, task: str, data: Mapping[str, str], key: str) -> StateDocument:
+    """Read what a state ConfigMap says of a cancellation."""
+    text = data[key]
+    found = parse_json_object(text)
+    values = found or {}
+    return StateDocument(
+        name=name,
+        task=task,
+        flag=bool(values.get(IN_PROGRESS_FLAG)),
+        corrupt=found is None,
+        aside=data.get(f"{key}{QUARANTINE}") == text,
+        updated_at=parse_optional_time(values.get("last_update")),
+    )
+
+
+STATE_EPOCH = f"{PREFIX}/epoch"
+IN_PROGRESS_FLAG = "cancellation_in_progress"
+# One key, so that copies are bounded: the latest corrupt document.
+QUARANTINE = ".quarantine"
+_ATTEMPTS = 5
+_MAX_MESSAGES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """What to change in the document.
+
+    Attributes:
+        in_progress: The new value of the flag.
+        message: One more error message; empty for none.
+    """
+
+    in_progress: bool
+    message: str = ""
+
+    @property
+    def detail(self) -> str:
+        """What the audit says of it."""
+        return f"{IN_PROGRESS_FLAG}={str(self.in_progress).lower()}"
+
+    def apply(self, document: Json, *, now: str) -> Json:
+        """The document after the change; itself if the change says nothing new."""
+        if bool(document.get(IN_PROGRESS_FLAG)) == self.in_progress and not self.message:
+            return document
+        changed = document | {IN_PROGRESS_FLAG: self.in_progress, "last_update": now}
+        if self.message:
+            # A list that somebody made something else of is theirs; the message stands in our record as well.
+            messages = document.get("error_messages", [])
+            if isinstance(messages, list):
+                changed["error_messages"] = [*messages, self.message][-_MAX_MESSAGES:]
+        return changed
+
+
+def parse_json_object(text: str) -> Json | None:
+    """A JSON object; None if the text is none, or is nested deeper than anybody could read."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def update_state_document(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
+    """Change the task's state document, if there is one.
+
+    Args:
+        change: What to change.
+        context: The step.
+        held: Checked right before the write; its epoch is the fence.
+
+    Raises:
+        FencedError: A later epoch has written.
+        LockLostError: The hold was lost.
+        UnavailableError: The API server does not answer.
+    """
+    settings, namespace = context.settings.state, context.settings.namespaces.agents
+    name = settings.config_map.format(task=context.push.task)
+    for attempt in range(_ATTEMPTS):
+        try:
+            stored = context.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
+        except NotFoundError:
+            context.log.info("no state document", config_map=name)
+            return
+        _fence(stored, held=held)
+        wanted = changed_config_map(
+            stored, key=settings.key, change=change, now=format_time(context.clock.now()), warn=context.log.warning
+        )
+        if wanted == stored:
+            return
+        wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | {
+            STATE_EPOCH: str(held.epoch)
+        }
+        held.ensure_held()
+        try:
+            reason = held.write_reason(WriteCause.STATE, change.detail)
+            context.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, reason=reason)
+        except TooLargeError:
+            context.log.warning("state document not written: the ConfigMap is full", config_map=name)
+            return
+        except NotFoundError:
+            return
+        except (ConflictError, UnavailableError):
+            # Read again: somebody else wrote, or our write took effect and the answer was lost.
+            if attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        return
+
+
+def _fence(stored: Json, *, held: HeldLease) -> None:
+    text = (stored["metadata"].get("annotations") or {}).get(STATE_EPOCH, "0")
+    if text.isascii() and text.isdigit() and int(text) > held.epoch:
+        raise FencedError(f"state was written in epoch {text}, our hold is of epoch {held.epoch}")
+
+
+def changed_config_map(
+    stored: Json, *, key: str, change: StateChange | None, now: str, warn: Callable[..., None]
+) -> Json:
+    """The ConfigMap to write; the stored one itself (or an equal one) if nothing is to be written.
+
+    Args:
+        stored: As it was read.
+        key: Of the document.
+        change: What to change in it; None to do no more than copy aside what cannot be read.
+        now: For its `last_update`.
+        warn: Called if the document cannot be read; it is then copied aside and left as it is.
+    """
+    text = (stored.get("data") or {}).get(key)
+    if text is None:
+        return stored
+    wanted = copy.deepcopy(stored)
+    document = parse_json_object(text)
+    if document is None:
+        aside = f"{key}{QUARANTINE}"
+        warn("state document is not a JSON object: copied aside, left as it is", key=key, copied_to=aside)
+        wanted["data"][aside] = text
+        return wanted
+    changed = change.apply(document, now=now) if change else document
+    if changed is not document:
+        wanted["data"][key] = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
+    return wanted

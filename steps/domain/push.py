@@ -1,0 +1,172 @@
+"""The push that a workflow was created for: its parameters, checked once more.
+
+The Sensor filters by the same patterns. They are checked again here because a Workflow can also be made by hand, and
+because nothing below this module may meet a value that Argo, Kubernetes or GitHub could read as more than a value.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NewType
+
+from steps.core import BadInputError
+from steps.settings import REPOSITORY_PATTERN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from steps.settings import PushSettings
+
+Repository = NewType("Repository", str)
+TaskId = NewType("TaskId", str)
+Sha = NewType("Sha", str)
+
+ZERO_SHA = "0" * 40
+# Reason and requester of what reconcile submits.
+RECONCILE_REASON = "reconcile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of the WorkflowTemplate.
+
+    `pattern` is anchored at both ends wherever it is used, and means the same to Go (RE2) and to Python with re.ASCII.
+    `default` is None where the submitter has to say.
+    """
+
+    name: str
+    pattern: str
+    expects: str
+    default: str | None = None
+
+    @property
+    def env(self) -> str:
+        """Name of the environment variable that carries it into a step."""
+        return self.name.upper().replace("-", "_")
+
+
+PARAMETERS = (
+    Parameter(
+        name="repository",
+        pattern=REPOSITORY_PATTERN,
+        expects="owner/name",
+    ),
+    Parameter(name="task-id", pattern=r"[1-9][0-9]{0,8}", expects="a number from 1 to 999999999"),
+    Parameter(name="ref", pattern=r"refs/heads/[A-Za-z0-9._/-]{1,200}", expects="refs/heads/ and the branch"),
+    Parameter(name="sha", pattern=r"[0-9a-f]{40}", expects="40 lower-case hexadecimal digits"),
+    Parameter(name="pushed-at", pattern=r"[1-9][0-9]{9}", expects="the time of the push in Unix seconds"),
+    Parameter(name="correlation-id", pattern=r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", expects="the delivery's id"),
+    Parameter(name="reason", pattern=r"[a-z][a-z0-9-]{0,49}", expects="one word, such as push", default="push"),
+    Parameter(name="dry-run", pattern=r"true|false", expects="true or false", default="false"),
+    Parameter(
+        name="requested-by",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}(?:\[bot\])?",
+        expects="a login",
+        default="unknown",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """A push to a task's branch, every field checked."""
+
+    repository: Repository
+    task: TaskId
+    ref: str
+    sha: Sha
+    pushed_at: datetime
+    correlation_id: str
+    reason: str
+    dry_run: bool
+    requested_by: str
+
+    @property
+    def owner(self) -> str:
+        """Account that owns the repository."""
+        return self.repository.partition("/")[0]
+
+    @property
+    def branch(self) -> str:
+        """The ref without refs/heads/."""
+        return self.ref.removeprefix("refs/heads/")
+
+
+def _shown(value: str) -> str:
+    """A value as an error may show it: short, and with nothing a terminal or a log would act on."""
+    return ascii(value if len(value) <= 60 else value[:57] + "...")  # noqa: PLR2004 - one line of an error
+
+
+def push_from_env(env: Mapping[str, str], *, settings: PushSettings) -> Push:
+    """Read and check the parameters.
+
+    Args:
+        env: The container's environment.
+        settings: Which refs are task branches.
+
+    Raises:
+        BadInputError: Names every parameter that is missing or malformed, and what it should be.
+    """
+    values: dict[str, str] = {}
+    problems = []
+    for parameter in PARAMETERS:
+        value = env.get(parameter.env, parameter.default)
+        if value is None:
+            problems.append(f"{parameter.name} is missing: give {parameter.expects}")
+        elif not re.fullmatch(parameter.pattern, value, re.ASCII):
+            problems.append(f"{parameter.name} is {_shown(value)}: give {parameter.expects}")
+        else:
+            values[parameter.name] = value
+    if problems:
+        raise BadInputError("parameters: " + "; ".join(problems))
+    _check_names(values)
+    _check_task(values, settings=settings)
+    return Push(
+        repository=Repository(values["repository"]),
+        task=TaskId(values["task-id"]),
+        ref=values["ref"],
+        sha=Sha(values["sha"]),
+        pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
+        correlation_id=values["correlation-id"],
+        reason=values["reason"],
+        dry_run=values["dry-run"] == "true",
+        requested_by=values["requested-by"],
+    )
+
+
+def _check_names(values: Mapping[str, str]) -> None:
+    """What a pattern without look-ahead cannot say."""
+    if ".." in values["ref"] or "//" in values["ref"]:
+        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: no branch contains '..' or '//'")
+    if values["sha"] == ZERO_SHA:
+        raise BadInputError("parameters: sha is all zeros: the branch was deleted, there is nothing to work on")
+
+
+def _check_task(values: Mapping[str, str], *, settings: PushSettings) -> None:
+    match = re.fullmatch(settings.branch, values["ref"], re.ASCII)
+    if match is None:
+        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: not a task's branch (settings push.branch)")
+    if match.group(1) != values["task-id"]:
+        raise BadInputError(
+            f"parameters: task-id is {values['task-id']}, but ref belongs to task {match.group(1)}: they must agree"
+        )
+
+
+def check_push_time(push: Push, *, created_at: datetime, settings: PushSettings) -> None:
+    """Refuse a push from the future.
+
+    Args:
+        push: The push.
+        created_at: The Workflow's own creationTimestamp, stamped by the API server.
+        settings: The tolerance between the two clocks.
+
+    Raises:
+        BadInputError: The push claims to be later than the Workflow by more than the tolerance.
+    """
+    if push.pushed_at > created_at + timedelta(seconds=settings.tolerance_s):
+        raise BadInputError(
+            f"parameters: pushed-at is {push.pushed_at.isoformat()}, after the Workflow's own creation at "
+            f"{created_at.isoformat()}: give the time of the push in Unix seconds, or set the clocks right"
+        )

@@ -1,0 +1,96 @@
+"""PyGithub's requester on a given way to GitHub, and its failures to get there by meaning.
+
+Guarantees that an App's sign-in goes the same way as everything else, and that one connection serves all requests.
+PyGithub takes a CA bundle, but no proxy, and reads the environment: both are a session's, and a session is made by
+classes that are set for the whole library. So ours are set for as long as a requester is made, which remembers them.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from github import Github
+from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
+from requests.exceptions import ProxyError
+
+from steps.core import CertificateError, ProxyRefusedError, UnavailableError, describe_network_error
+from steps.github.connection import certificate_problem, proxy_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import requests
+    from github import Auth
+
+    from steps.github.connection import Connection
+    from steps.settings import GitHubSettings
+
+_LIBRARY = threading.Lock()
+
+
+def build_requester(*, auth: Auth.Auth, settings: GitHubSettings, route: Connection) -> Requester:
+    """A requester without retries of its own.
+
+    Args:
+        auth: Credentials.
+        settings: Address and time-out.
+        route: The way there.
+    """
+    with _connections(route):
+        return Github(
+            auth=auth,
+            base_url=settings.api_url,
+            timeout=max(1, round(settings.timeout_s)),
+            retry=None,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+            verify=route.bundle or True,
+        ).requester
+
+
+@contextmanager
+def _connections(route: Connection) -> Iterator[None]:
+    """Let what is made meanwhile go this way."""
+
+    def led(session: requests.Session) -> None:
+        session.trust_env = route.environment
+        session.proxies = {"http": route.proxy, "https": route.proxy} if route.proxy else {}
+
+    class Plain(HTTPRequestsConnectionClass):
+        def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - the library's
+            super().__init__(*given, **more)
+            led(self.session)
+
+    class Secure(HTTPSRequestsConnectionClass):
+        def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - the library's
+            super().__init__(*given, **more)
+            led(self.session)
+
+    with _LIBRARY:
+        Requester.injectConnectionClasses(Plain, Secure)
+        try:
+            yield
+        finally:
+            Requester.resetConnectionClasses()
+
+
+def unanswered(
+    asked: str, error: requests.RequestException, *, host: str, route: Connection
+) -> UnavailableError | CertificateError | ProxyRefusedError:
+    """Our own error for a request that got no answer: what a person has to mend is not to be tried again.
+
+    Args:
+        asked: Verb and path.
+        error: The library's; its text can quote the request, so it stays out of ours.
+        host: Whom the request was for.
+        route: The way that it took.
+    """
+    by_proxy = isinstance(error, ProxyError)
+    if problem := certificate_problem(error):
+        return CertificateError(route.untrusted(route.proxy_shown if by_proxy else host, problem))
+    if by_proxy and (code := proxy_refusal(error)):
+        return ProxyRefusedError(route.refused(code))
+    whom = f"{host} through {route.proxy_shown}" if by_proxy else host
+    return UnavailableError(f"{asked}: {whom}: {describe_network_error(error)}")

@@ -1,0 +1,34 @@
+"""The API server: transport, client, Events, field paths.
+
+Guarantees that every answer is either the object or an error by meaning, and that every write leaves an audit line.
+"""
+
+from steps.kube.client import Kube
+from steps.kube.connection import KubernetesTransport, connect_kubernetes
+from steps.kube.events import EventReason, ObjectReference, build_event, lease_reference, send_event
+from steps.kube.field_path import label_key, read_field
+from steps.kube.resources import CONFIG_MAPS, JOBS, LEASES, PODS, WORKFLOWS, Resource
+from steps.kube.transport import Json, Response, Transport, traced_transport
+
+__all__ = [
+    "CONFIG_MAPS",
+    "JOBS",
+    "LEASES",
+    "PODS",
+    "WORKFLOWS",
+    "EventReason",
+    "Json",
+    "Kube",
+    "KubernetesTransport",
+    "ObjectReference",
+    "Resource",
+    "Response",
+    "Transport",
+    "build_event",
+    "connect_kubernetes",
+    "label_key",
+    "lease_reference",
+    "read_field",
+    "send_event",
+    "traced_transport",
+]

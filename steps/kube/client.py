@@ -1,0 +1,205 @@
+"""The API server, spoken to in raw paths and plain dictionaries.
+
+Guarantees: every answer is either the object or one of our own errors; reads are repeated a few times, writes are only
+if they were refused (whether a write without an answer took effect is for the caller to find out by reading) and still
+may be written; and each says why it is sent, for the audit. Does not guarantee anything about the object's shape: the
+typed API classes of the client would, at the price of one second of start-up for CoreV1Api alone.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
+
+from steps.core import (
+    ForbiddenError,
+    UnavailableError,
+    backoff_pauses,
+)
+from steps.kube.answers import error_of, is_refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from steps.core import Clock
+    from steps.kube.resources import Resource
+    from steps.kube.transport import Json, Transport
+    from steps.settings import KubernetesSettings
+    from steps.telemetry import Audit, WriteReason
+
+
+MERGE_PATCH = "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# An API server that has just started refuses what it will allow in a moment: it does not know the Roles yet, and says
+# so in the words of a Role that is missing (measured: for 10 to 60 ms, in three of eight starts).
+_REFUSALS, _REFUSED_S = 3, 1.0
+_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+
+
+class Kube:
+    """The few verbs the steps use."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        clock: Clock,
+        settings: KubernetesSettings,
+        random: Callable[[], float],
+        audit: Audit,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._settings = settings
+        self._random = random
+        self._audit = audit
+
+    def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
+        """Read one object.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        return self._read(resource.path(namespace=namespace, name=name))
+
+    def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str,
+        labels: str = "",
+        fields: str = "",
+        metadata_only: bool = False,
+        page: int = 0,
+    ) -> Iterator[Json]:
+        """Read a collection, page by page.
+
+        Args:
+            resource: What to list.
+            namespace: Where.
+            labels: Label selector.
+            fields: Field selector.
+            metadata_only: Ask for metadata alone, a fraction of the bytes where objects are large.
+            page: Objects in one page, where the usual number of them could be too large for memory; 0 for the usual.
+        """
+        path = resource.path(namespace=namespace)
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        query = {"limit": str(page or self._settings.page)} | {name: text for name, text in selectors.items() if text}
+        accept = METADATA_ONLY if metadata_only else "application/json"
+        while True:
+            found = self._read(f"{path}?{urlencode(query)}", accept=accept)
+            yield from found.get("items") or ()
+            token = found.get("metadata", {}).get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    def create(self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason) -> Json:
+        """Create an object.
+
+        Raises:
+            ConflictError: There is one of that name.
+        """
+        target = resource.path(namespace=namespace)
+        name = (body.get("metadata") or {}).get("name", "")  # a review has none
+        return self._write("create", resource, target, namespace=namespace, name=name, body=body, reason=reason)
+
+    def replace(self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason) -> Json:
+        """Replace an object; `metadata.resourceVersion` in the body makes it a compare-and-swap.
+
+        Raises:
+            ConflictError: It changed since it was read.
+        """
+        name = body["metadata"]["name"]
+        target = resource.path(namespace=namespace, name=name)
+        return self._write("update", resource, target, namespace=namespace, name=name, body=body, reason=reason)
+
+    def merge(self, resource: Resource, *, namespace: str, name: str, body: Json, reason: WriteReason) -> Json:
+        """Merge-patch an object; unknown fields are refused rather than pruned silently.
+
+        Raises:
+            ConflictError: `metadata.resourceVersion` in the patch is not the current one.
+        """
+        target = resource.path(namespace=namespace, name=name) + "?fieldValidation=Strict"
+        return self._write("patch", resource, target, namespace=namespace, name=name, body=body, reason=reason)
+
+    def delete(self, resource: Resource, *, namespace: str, name: str, options: Json, reason: WriteReason) -> None:
+        """Delete an object under the preconditions in `options`.
+
+        Raises:
+            NotFoundError: It is gone.
+            ConflictError: A precondition does not hold.
+        """
+        target = resource.path(namespace=namespace, name=name)
+        self._write("delete", resource, target, namespace=namespace, name=name, body=options, reason=reason)
+
+    def _write(
+        self, verb: str, resource: Resource, target: str, *, namespace: str, name: str, body: Json, reason: WriteReason
+    ) -> Json:
+        """The one way of a write; always with its line in the audit."""
+
+        def send() -> Json:
+            with self._audit.write(
+                api="kubernetes",
+                verb=verb,
+                resource=str(resource),
+                namespace=namespace,
+                name=name,
+                reason=reason,
+                sent=body,
+                refused=is_refused,
+            ) as answer:
+                content_type = MERGE_PATCH if verb == "patch" else "application/json"
+                answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type)
+            return cast("Json", answer.body)
+
+        return self._allowed(send, may=reason.may) if reason.may else send()
+
+    def _allowed(self, send: Callable[[], Json], *, may: Callable[[], object] | None = None) -> Json:
+        """Send something, and once or twice more if it is refused: by then the API server knows who may what."""
+        for pause in backoff_pauses(attempts=_REFUSALS, first_s=_REFUSED_S, random=self._random):
+            try:
+                return send()
+            except ForbiddenError:
+                if pause is None:
+                    raise
+                self._clock.sleep(pause)
+                if may:
+                    may()
+        raise AssertionError("backoff ends with None")
+
+    def _read(self, target: str, *, accept: str = "application/json") -> Json:
+        for pause in backoff_pauses(attempts=self._settings.attempts, first_s=0.2, random=self._random):
+            try:
+                return self._allowed(lambda: self._send("GET", target, accept=accept))
+            except UnavailableError as error:
+                if pause is None:
+                    raise
+                self._clock.sleep(max(pause, min(error.retry_after_s or 0.0, self._settings.timeout_s)))
+        raise AssertionError("backoff ends with None")
+
+    def _send(
+        self,
+        method: str,
+        target: str,
+        *,
+        body: Json | None = None,
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> Json:
+        response = self._transport.send(
+            method=method,
+            target=target,
+            headers={"Accept": accept, "Content-Type": content_type},
+            body=body,
+            timeout_s=self._settings.timeout_s,
+        )
+        asked = f"{method} {target.partition('?')[0]}"
+        if response.status >= 300:  # noqa: PLR2004 - the success range ends here
+            raise error_of(asked, response)
+        try:
+            answer: Json = json.loads(response.body)
+        except ValueError as error:
+            raise UnavailableError(f"{asked}: the answer is not JSON; is there a proxy in between?") from error
+        return answer

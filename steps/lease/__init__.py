@@ -1,0 +1,21 @@
+"""The task's Lease: lock, fencing epoch and record in one object.
+
+Guarantees at most one holder per epoch, and that a holder which lost the Lease can write nothing more.
+"""
+
+from steps.lease.handoff import LeaseHandoff
+from steps.lease.held_lease import HeldLease
+from steps.lease.holder import Holder, holder_pod
+from steps.lease.lease_object import lease_labels, lease_name, read_snapshot
+from steps.lease.task_lease import TaskLease
+
+__all__ = [
+    "HeldLease",
+    "Holder",
+    "LeaseHandoff",
+    "TaskLease",
+    "holder_pod",
+    "lease_labels",
+    "lease_name",
+    "read_snapshot",
+]

@@ -1,0 +1,123 @@
+"""The comment on the pull request, as text: what was stopped, why, by which push, and what was left alone. Pure.
+
+Guarantees that nothing which came from outside can act in it, as markup, as a mention or as a link: whatever the
+template prints is put into a code span unless this module made it itself (`Ours`). Imported only when a comment is
+written: Jinja2 costs what a push without one need not pay (docs/decisions/0011).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import jinja2
+
+from steps.domain import LabelOutcome, Phase, RunOutcome
+from steps.lease import lease_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from steps.domain import Agent, Push, Record
+    from steps.settings import StepSettings
+
+_MAX_TEXT = 100
+_SHA = re.compile(r"[0-9a-f]{40}")
+_BECAME = {
+    RunOutcome.STOPPING: "has been told to stop",
+    RunOutcome.GONE: "was stopped",
+    RunOutcome.FINISHED: "had ended by itself",
+    RunOutcome.STUCK: "was told to stop and could not be proven gone",
+}
+
+
+class SafeMarkdown(str):
+    """Text that we made: it is printed as it is."""
+
+    __slots__ = ()
+
+
+def comment_marker(push: Push) -> SafeMarkdown:
+    """The first line of a task's comment, by which it is found again; nobody sees it."""
+    return SafeMarkdown(f"<!-- agent-cancellation task={int(push.task)} -->")
+
+
+def comment_text(record: Record, *, settings: StepSettings) -> str:
+    """The comment of a cancellation that has ended.
+
+    Args:
+        record: The ledger, as it is about to be written.
+        settings: The labels, the namespace, and Argo's address.
+    """
+    home = settings.namespaces.workflows
+    lease = lease_name(repository=record.push.repository, task=record.push.task)
+    acted = [agent for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
+    return _template().render(
+        marker=comment_marker(record.push),
+        record=record,
+        failed=record.phase is Phase.FAILED,
+        moved=record.labels is LabelOutcome.MOVED,
+        sha=_commit(record.push.sha),
+        left_to=_commit(record.left_to),
+        acted=list(_told(acted)),
+        kept=[agent for agent in record.agents if agent.outcome is RunOutcome.KEPT],
+        took=_span(record.proven_gone_at - record.started_at) if record.proven_gone_at else None,
+        labels=settings.labels,
+        workflow=_workflow(record.workflow, home=home, ui=settings.comment.argo_url),
+        command=SafeMarkdown(f"kubectl -n {home} get lease {lease} -o yaml"),
+    )
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown: `finalize` escapes what it would not
+        finalize=_printed,
+    )
+    environment.filters["plural"] = _plural
+    return environment.get_template("comment.md.j2")
+
+
+def _printed(value: object) -> object:
+    """What an expression of the template prints."""
+    return value if isinstance(value, (int, SafeMarkdown)) else _code(str(value))
+
+
+def _code(value: str) -> SafeMarkdown:
+    """A value in a code span, in which GitHub sees neither markup nor mentions; one line, and not a long one."""
+    shown = "".join(each if each.isprintable() else "?" for each in " ".join(value.split())).replace("`", "'")
+    if len(shown) > _MAX_TEXT:
+        shown = shown[: _MAX_TEXT - 3] + "..."
+    return SafeMarkdown(f"`{shown.strip() or '?'}`")
+
+
+def _commit(sha: str) -> SafeMarkdown:
+    """A commit, which GitHub makes a link of."""
+    return SafeMarkdown(sha[:12]) if _SHA.fullmatch(sha) else _code(sha)
+
+
+def _plural(count: int, one: str) -> SafeMarkdown:
+    return SafeMarkdown(f"{count} {one}" if count == 1 else f"{count} {one}s")
+
+
+def _told(agents: Iterable[Agent]) -> Iterable[dict[str, Any]]:
+    for agent in sorted(agents, key=lambda each: each.created_at):
+        yield {"name": agent.name, "agent": agent.agent, "became": SafeMarkdown(_BECAME[agent.outcome])}
+
+
+def _span(lasted: timedelta) -> SafeMarkdown:
+    minutes, seconds = divmod(max(0, round(lasted.total_seconds())), 60)
+    return SafeMarkdown(f"{minutes} min {seconds} s" if minutes else f"{seconds} s")
+
+
+def _workflow(name: str, *, home: str, ui: str) -> SafeMarkdown:
+    """The Workflow's name, with a link if Argo's address is known."""
+    shown = _code(name)
+    return SafeMarkdown(f"[{shown}]({ui.rstrip('/')}/workflows/{home}/{quote(name, safe='')})") if ui else shown

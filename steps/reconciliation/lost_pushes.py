@@ -1,0 +1,45 @@
+"""The pushes that GitHub knows and no Workflow came for: the newest push of each task. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from steps.domain import RECONCILE_REASON, ZERO_SHA, Push, Repository, Sha, TaskId
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from steps.github import Activity
+    from steps.settings import PushSettings
+
+
+def newest_pushes(
+    activities: Iterable[Activity], *, repository: Repository, senders: Collection[str], settings: PushSettings
+) -> Iterator[Push]:
+    """The newest push of each task by one of the senders; what others push makes no agent stale.
+
+    Args:
+        activities: As GitHub lists them, newest first.
+        repository: Whose they are.
+        senders: Logins whose pushes count.
+        settings: Which refs are task branches.
+    """
+    counted = {login.casefold() for login in senders}
+    seen: set[str] = set()
+    for activity in activities:
+        match = re.fullmatch(settings.branch, activity.ref, re.ASCII)
+        if not match or match.group(1) in seen or activity.sha == ZERO_SHA or activity.by.casefold() not in counted:
+            continue
+        seen.add(match.group(1))
+        yield Push(
+            repository=repository,
+            task=TaskId(match.group(1)),
+            ref=activity.ref,
+            sha=Sha(activity.sha),
+            pushed_at=activity.at,
+            correlation_id=RECONCILE_REASON,
+            reason=RECONCILE_REASON,
+            dry_run=False,
+            requested_by=RECONCILE_REASON,
+        )

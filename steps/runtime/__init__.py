@@ -1,0 +1,25 @@
+"""The process of a container: entry point, context, clients, signals, failure, Events about the task.
+
+Guarantees that every end of a step is one log line and one exit code.
+"""
+
+from steps.runtime.context import GitHubFactory, StepContext
+from steps.runtime.entrypoint import pod_audit, pod_identity, run_process, run_step
+from steps.runtime.events import emit_event, emit_task_event
+from steps.runtime.failure import recording_failure
+from steps.runtime.wiring import build_breakers, build_clients, connect_github
+
+__all__ = [
+    "GitHubFactory",
+    "StepContext",
+    "build_breakers",
+    "build_clients",
+    "connect_github",
+    "emit_event",
+    "emit_task_event",
+    "pod_audit",
+    "pod_identity",
+    "recording_failure",
+    "run_process",
+    "run_step",
+]

@@ -1,0 +1,131 @@
+"""From a container's environment to a step, and from its end to an exit code.
+
+Guarantees that every end is one JSON line and one of the exit codes of steps.core.errors, that SIGTERM lets the step
+write down where it stopped, and that an unexpected error shows where it happened but never its text, which could quote
+a payload.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from steps.core import BadInputError, Exit, StepError, SystemClock
+from steps.domain import push_from_env
+from steps.lease import Holder, LeaseHandoff
+from steps.runtime.context import StepContext
+from steps.runtime.signals import Termination
+from steps.runtime.wiring import build_clients
+from steps.settings import StepSettings, settings_from_env
+from steps.telemetry import UNEXPECTED_ERROR, Audit, Log, measurements_from_env, profiled, tracer_from_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from steps.core import Clock
+    from steps.telemetry import Measurements, Tracer
+
+C = TypeVar("C")
+
+# What the rendered containers get besides the parameters and the settings.
+POD_ENV = ("WORKFLOW_NAME", "WORKFLOW_UID", "WORKFLOW_CREATED_AT", "POD_NAME", "POD_UID")
+
+
+def run_step(step: Callable[[StepContext], None]) -> int:
+    """Run a step of a push as the container's process.
+
+    Returns:
+        The exit code.
+    """
+    return run_process(step, prepare=_context)
+
+
+def run_process(
+    step: Callable[[C], None], *, prepare: Callable[[Mapping[str, str], Clock, Log, Measurements, Tracer], C]
+) -> int:
+    """Run a step as the container's process.
+
+    Args:
+        step: The step.
+        prepare: Makes what it works with from the environment.
+
+    Returns:
+        The exit code.
+    """
+    termination = Termination()
+    clock = SystemClock(before_sleep=termination.check)
+    tracer = tracer_from_env(os.environ, clock=clock)
+    log = Log(clock=clock).bind(step=step.__name__, **tracer.ids())
+    measured = measurements_from_env(os.environ)
+    termination.listen()
+    try:
+        with tracer.step(step.__name__), profiled(os.environ, log=log):
+            step(prepare(os.environ, clock, log, measured, tracer))
+    except StepError as error:
+        measured.failed(type(error).__name__)
+        log.error(str(error), error=type(error).__name__, exit=int(error.exit))
+        return error.exit
+    except Exception as error:  # noqa: BLE001 - the last place to turn anything into an exit code
+        measured.failed(UNEXPECTED_ERROR)
+        where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        log.error("unexpected error: please report it", error=type(error).__name__, where=where, exit=int(Exit.BUG))
+        return Exit.BUG
+    finally:
+        if tracer.is_on:
+            # The work is done, or given up, and the exit code is known: a signal must not change it any more.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            tracer.flush(log=log)
+    return Exit.DONE
+
+
+def pod_identity(env: Mapping[str, str]) -> tuple[Holder, datetime]:
+    """Who the process is, and when its Workflow was created by the API server's clock.
+
+    Raises:
+        BadInputError: The environment is not the rendered one.
+    """
+    missing = [name for name in POD_ENV if not env.get(name)]
+    if missing:
+        raise BadInputError(
+            f"{', '.join(missing)} not set: the steps run from the rendered WorkflowTemplate, which sets them"
+        )
+    if not env["WORKFLOW_CREATED_AT"].isdigit():
+        raise BadInputError("WORKFLOW_CREATED_AT is not in Unix seconds: use the rendered WorkflowTemplate")
+    holder = Holder(pod=env["POD_NAME"], pod_uid=env["POD_UID"], workflow_uid=env["WORKFLOW_UID"])
+    return holder, datetime.fromtimestamp(int(env["WORKFLOW_CREATED_AT"]), UTC)
+
+
+def pod_audit(env: Mapping[str, str], *, log: Log) -> Audit:
+    """The audit of this pod, with who it is on every line."""
+    who = {"workflow": env["WORKFLOW_NAME"], "pod": env["POD_NAME"], "account": env.get("SERVICE_ACCOUNT", "")}
+    return Audit(log=log.bind(**who))
+
+
+def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements, tracer: Tracer) -> StepContext:
+    settings = settings_from_env(env, StepSettings)
+    pushed = push_from_env(env, settings=settings.push)
+    holder, created_at = pod_identity(env)
+    log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
+    tracer.note(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
+    audit = pod_audit(env, log=log.bind(requested_by=pushed.requested_by, reason=pushed.reason))
+    asked = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
+    return StepContext(
+        push=pushed,
+        settings=settings,
+        workflow=env["WORKFLOW_NAME"],
+        created_at=created_at,
+        holder=holder,
+        kube=asked.kube,
+        github=asked.github,
+        breakers=asked.breakers,
+        clock=clock,
+        random=random.random,
+        log=log,
+        measurements=measured,
+        handoff=LeaseHandoff(path=Path(settings.lease.handover)) if settings.lease.handover else None,
+    )

@@ -1,0 +1,35 @@
+"""The settings tree of the steps: frozen dataclasses, their value types, and how wrong settings are reported.
+
+Guarantees that an unknown, missing or malformed key is an error that names the key and says what to give, and that no
+value is quoted in it. Credentials are never settings.
+"""
+
+from steps.settings.agent_kinds import RunKind
+from steps.settings.cancellation import BreakerSettings, KubernetesSettings, LeaseSettings, PushSettings, StateSettings
+from steps.settings.github import GitHubSettings
+from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings, StepSettings, load_settings, settings_from_env
+from steps.settings.reconcile import PushSources, ReconcileSettings
+from steps.settings.types import REPOSITORY_PATTERN, Count, Name, Seconds
+from steps.settings.validation import pattern_validator
+
+__all__ = [
+    "REPOSITORY_PATTERN",
+    "SETTINGS_ENV",
+    "BreakerSettings",
+    "Count",
+    "GitHubSettings",
+    "KubernetesSettings",
+    "LeaseSettings",
+    "Name",
+    "PushSettings",
+    "PushSources",
+    "ReconcileSettings",
+    "ReconcileStepSettings",
+    "RunKind",
+    "Seconds",
+    "StateSettings",
+    "StepSettings",
+    "load_settings",
+    "pattern_validator",
+    "settings_from_env",
+]

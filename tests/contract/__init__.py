@@ -1,1 +1,0 @@
-"""Tests that a double keeps the same contract as the real thing."""

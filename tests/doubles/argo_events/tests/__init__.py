@@ -1,0 +1,1 @@
+"""The model of Argo Events' filters and parameters against recorded vectors."""

@@ -1,0 +1,1 @@
+"""The GitHub double against GitHub's published description."""

@@ -1,0 +1,1 @@
+"""The API server double against its rules, and against a real kube-apiserver."""

@@ -1,0 +1,1 @@
+"""Builds and runs a cluster on this machine, in namespaces of its own."""

@@ -1,0 +1,116 @@
+"""Agents that do not go as they should: deaf, stuck, finished by themselves, or replaced by a namesake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from steps.core.keys import RECORD
+from tests.doubles.platform.client import MERGE_PATCH
+from tests.doubles.platform.controller import job_name
+from tests.doubles.platform.platform import runs_path
+from tests.e2e.support.agents import Manner
+from tests.e2e.support.gate import gate
+from tests.e2e.support.moments import submitted
+from tests.e2e.support.outcome import settled
+from tests.e2e.support.stage import Stage
+from tests.e2e.support.surroundings import Surroundings
+
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
+
+def outcomes(record: dict[str, Any]) -> dict[str, str]:
+    """What became of each agent, by uid."""
+    return {agent["uid"]: agent["outcome"] for agent in record["agents"]}
+
+
+def test_an_agent_that_has_completed_is_left_as_it_is(stage: Stage) -> None:
+    run = stage.agent(how=Manner(works_for_s=0.5))
+    name = run["metadata"]["name"]
+    stage.until(lambda: stage.phase_of_run(name) == "Succeeded", what="the agent completes")
+    workflow = submitted(stage, stage.push())
+    stage.reaches(workflow, "Succeeded")
+    assert outcomes(settled(stage, left=[name])) == {run["metadata"]["uid"]: "kept"}
+    assert stage.phase_of_run(name) == "Succeeded"
+    assert stage.witness.when("SIGTERM", job_name(run)) is None
+
+
+def test_a_namesake_that_appears_while_its_predecessor_is_judged_is_not_touched(stage: Stage) -> None:
+    name = f"task-{stage.task}-namesake"
+    old = stage.agent(name=name)
+    with gate(stage.github, method="GET", path="/pulls$") as judging:
+        workflow = submitted(stage, stage.push())
+        stage.until(judging.reached.is_set, what="the step reads the pull request, and lists the runs meanwhile")
+        stage.client.ask("DELETE", runs_path(stage.agents, name))
+        stage.until(lambda: name not in stage.runs(), what="the old one is gone")
+        new = stage.start(name=name)
+    stage.reaches(workflow, "Succeeded")
+    told = outcomes(settled(stage, left=[name]))
+    assert told[old["metadata"]["uid"]] == "gone"
+    assert told.get(new["metadata"]["uid"], "kept") == "kept"
+    stage.at_work(new)
+    assert stage.witness.when("SIGTERM", job_name(new)) is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstinate:
+    """An agent that does not go as it should, and the Workflow that stops it."""
+
+    stage: Stage
+    run: dict[str, Any]
+    workflow: str
+
+
+@pytest.fixture(scope="module")
+def obstinate(around: Surroundings) -> Iterator[tuple[Obstinate, Obstinate]]:
+    """A deaf agent and one whose object stays, both pushed to at once: each takes the steps more than half a minute."""
+    deaf, stuck = around.stage(), around.stage()
+    # The deaf one's pod asks for ten minutes, so that it is not the kubelet that ends it.
+    runs = [deaf.agent(how=Manner(exit_after_s=600.0, grace_s=600.0)), stuck.agent()]
+    hanging = {"metadata": {"finalizers": ["tests.agent-cancellation/hangs"]}}
+    path = runs_path(stuck.agents, runs[1]["metadata"]["name"])
+    stuck.client.ask("PATCH", path, hanging, content_type=MERGE_PATCH)
+    both = zip((deaf, stuck), runs, strict=True)
+    first, second = [Obstinate(stage=each, run=run, workflow=submitted(each, each.push())) for each, run in both]
+    yield first, second
+    around.clear(deaf)
+    around.clear(stuck)
+
+
+def test_an_agent_that_cannot_be_proven_gone_leaves_the_labels_until_it_is(
+    obstinate: tuple[Obstinate, Obstinate],
+) -> None:
+    stage, run, name = obstinate[1].stage, obstinate[1].run, obstinate[1].workflow
+
+    def failed() -> bool:
+        return RECORD in stage.annotations() and stage.record()["phase"] == "failed"
+
+    stage.until(failed, what="it says that it failed", deadline_s=120)
+    record = stage.record()
+    assert "its object is still there" in record["errors"][-1]
+    assert outcomes(record) == {run["metadata"]["uid"]: "not-proven-gone"}
+    assert stage.labels() == {"ready-for-qa"}
+    assert stage.lease()["spec"].get("holderIdentity", "") == ""
+
+    path = runs_path(stage.agents, run["metadata"]["name"])
+    stage.client.ask("PATCH", path, {"metadata": {"finalizers": []}}, content_type=MERGE_PATCH)
+    stage.reaches(name, "Succeeded")
+    record = settled(stage)
+    assert (record["attempts"], outcomes(record)) == (2, {run["metadata"]["uid"]: "gone"})
+    found = stage.named(name)
+    assert found is not None
+    messages = [node.get("message", "") for node in found["status"]["nodes"].values() if node["phase"] == "Failed"]
+    assert any("75" in message for message in messages), messages
+
+
+@pytest.mark.own_cluster
+def test_an_agent_that_ignores_sigterm_is_forced_and_its_process_ends(obstinate: tuple[Obstinate, Obstinate]) -> None:
+    stage, run = obstinate[0].stage, obstinate[0].run
+    stage.reaches(obstinate[0].workflow, "Succeeded")
+    assert outcomes(settled(stage)) == {run["metadata"]["uid"]: "gone"}
+    assert stage.witness.when("SIGTERM", job_name(run)) is not None
+    assert stage.witness.when("exit", job_name(run)) is None
+    stage.until(lambda: job_name(run) not in stage.cluster.processes(), what="its process ends")

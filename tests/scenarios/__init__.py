@@ -1,0 +1,1 @@
+"""Whole pushes and whole reconcile passes on the doubles."""

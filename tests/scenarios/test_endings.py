@@ -1,0 +1,210 @@
+"""How the steps of a push end: what stands in the record, the log, the state and the preview then, to the letter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from steps.cancel import cancel
+from steps.cancellation.claim import claim_record
+from steps.core.errors import Exit
+from steps.core.keys import RECORD
+from steps.domain.record import LabelOutcome, Phase, dump_record
+from steps.fail import fail
+from steps.kube.events import EventReason
+from steps.settle import settle
+from steps.telemetry.measurements import REPORT
+from tests.doubles.github import fail as github_fails
+from tests.doubles.platform.runs import TESS
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow, ago
+from tests.support.scenarios import AGENTS, HOME, stale_push
+
+
+def cancelled(scene: Scene) -> Workflow:
+    """A push whose first container is done, and left nothing to its second but the Lease."""
+    workflow = stale_push(scene)
+    assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
+    scene.relays.clear()
+    return workflow
+
+
+def settled(scene: Scene, workflow: Workflow, *, pod: str = "pod") -> str:
+    """What the second container says when it cannot go on."""
+    assert scene.step(settle, workflow, pod=pod) is Exit.TRY_AGAIN
+    return str(scene.events()[-1]["error"])
+
+
+def line(scene: Scene, event: str) -> dict[str, object]:
+    """The one line of the log of this kind."""
+    (found,) = (each for each in scene.events() if each.get("event") == event)
+    return found
+
+
+# It went well.
+
+
+def test_what_is_done_under_a_lease_is_told_with_its_epoch(scene: Scene) -> None:
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    epoch = scene.lease()["spec"]["leaseTransitions"]
+    (stopped,) = (agent.name for agent in scene.record().agents)
+    gone, completed = line(scene, "agents proven gone"), line(scene, "cancellation completed")
+    assert (gone["epoch"], gone["count"], gone["agents"]) == (epoch, 1, [stopped])
+    assert (completed["epoch"], completed["labels"]) == (epoch, "moved")
+
+
+@pytest.mark.parametrize("skipped", [False, True])
+def test_a_record_that_is_completed_says_when(scene: Scene, *, skipped: bool) -> None:
+    workflow = stale_push(scene)
+    if skipped:
+        scene.github.edit_labels(1, add=["skip-automation"])
+    before = scene.clock.now()
+    assert scene.play(workflow) is Exit.DONE
+    record = scene.record()
+    assert record.phase is Phase.COMPLETED
+    assert record.finished_at is not None
+    assert before <= record.finished_at <= scene.clock.now()
+
+
+def test_all_that_were_ended_while_they_waited_are_named(scene: Scene) -> None:
+    first = stale_push(scene)
+    waiting = sorted(scene.workflow(pushed_at=first.push.pushed_at).name for _ in range(2))
+    assert scene.play(first) is Exit.DONE
+    (event,) = scene.told(EventReason.COMPLETED)
+    said = f"push {NEW[:12]}: 1 stale gone, labels: moved; ended waiting workflows that it answered: "
+    assert event["message"] == said + ", ".join(waiting)
+
+
+def test_a_push_that_worked_for_the_head_leaves_its_labels_to_nobody(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    older = scene.workflow()
+    scene.later(2)
+    head = stale_push(scene, NEWER)
+    assert scene.play(older) is Exit.DONE
+    assert (scene.record().push, scene.record().labels, scene.record().left_to) == (head.push, LabelOutcome.MOVED, "")
+
+
+# The second container finds that it cannot go on.
+
+
+def test_a_lease_that_is_gone_is_said(scene: Scene) -> None:
+    workflow = cancelled(scene)
+    scene.api.delete("leases", scene.lease()["metadata"]["name"], namespace=HOME)
+    assert settled(scene, workflow) == "the Lease is gone: it was deleted while it was held"
+
+
+def test_a_lease_that_somebody_else_has_is_said(scene: Scene) -> None:
+    workflow = cancelled(scene)
+    taken = {"spec": {"holderIdentity": "w/u/thief", "leaseTransitions": 9}}
+    scene.api.patch("leases", scene.lease()["metadata"]["name"], taken, namespace=HOME)
+    said = "the Lease is no longer held by this pod: the cancellation has to run again"
+    assert settled(scene, workflow) == said
+
+
+def test_agents_that_were_not_proven_gone_are_said(scene: Scene) -> None:
+    workflow = cancelled(scene)
+    scene.end_pod("pod", phase="Failed")
+    context = scene.context(workflow, pod="half-way")
+    assert context.lease().acquire(lambda stored: claim_record(stored, context=context)) is not None
+    scene.relays.clear()
+    said = "the agents were not proven gone under this hold: cancel has to run again"
+    assert settled(scene, workflow, pod="half-way") == said
+
+
+# The exit hook.
+
+
+def test_a_failure_is_told_to_the_platform_and_in_the_log(scene: Scene) -> None:
+    metadata = {"name": "task-7-state", "namespace": AGENTS}
+    scene.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"state.json": "{}"}})
+    workflow = stale_push(scene)
+    scene.github.fault(github_fails(403), method="GET", path="/pulls$")
+    assert scene.play(workflow) is Exit.FORBIDDEN
+    record = scene.record()
+    assert (record.phase, len(record.errors), record.finished_at) == (Phase.FAILED, 1, scene.clock.now())
+    document = json.loads(scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["data"]["state.json"])
+    assert document["error_messages"] == [f"cancellation for {NEW[:12]} failed: {record.errors[0]}"]
+    told = line(scene, "cancellation failed")
+    assert (told["level"], told["attempts"], told["last"]) == ("error", 1, record.errors[0])
+    assert told["epoch"] == scene.lease()["spec"]["leaseTransitions"]
+
+
+def test_a_pod_that_died_without_a_word_has_the_hook_say_so(scene: Scene) -> None:
+    workflow = cancelled(scene)
+    scene.end_pod("pod", phase="Failed")
+    scene.later(1)
+    assert scene.step(fail, workflow, pod="hook") is Exit.DONE
+    record = scene.record()
+    assert record.errors == ("the pod ended before it could say why",)
+    assert (record.phase, record.finished_at) == (Phase.FAILED, scene.clock.now())
+
+
+# A dry run judges as the real one would.
+
+
+def previewed(scene: Scene, workflow: Workflow) -> list[str]:
+    """What a dry run reports."""
+    assert scene.step(cancel, workflow, pod="dry") is Exit.DONE
+    return scene.measured["dry"].values[REPORT].splitlines()
+
+
+def test_a_dry_run_of_a_push_that_was_answered_says_so(scene: Scene) -> None:
+    first = stale_push(scene)
+    assert scene.play(first) is Exit.DONE
+    again = scene.workflow(pushed_at=first.push.pushed_at, dry_run=True)
+    assert previewed(scene, again) == ["nothing to do: this push, or a newer one, has been answered"]
+
+
+def test_a_dry_run_that_would_stop_at_the_skip_label_says_so(scene: Scene) -> None:
+    stale_push(scene)
+    scene.github.edit_labels(1, add=["skip-automation"])
+    (said,) = previewed(scene, scene.workflow(dry_run=True))
+    assert said.endswith("skip label is set: nothing is cancelled")
+
+
+def on_commits(scene: Scene, *shas: str) -> None:
+    """Agents whose runs say what they work on."""
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
+    for sha in shas:
+        scene.agent(agent=TESS, name=f"on-{sha[0]}", annotations={"sha": sha})
+    scene.later(5)
+
+
+def test_a_dry_run_leaves_an_agent_alone_that_works_on_the_head(scene: Scene) -> None:
+    on_commits(scene, OLD, NEW)
+    scene.github.push("task-7-work", NEW)
+    head, stale, kept = previewed(scene, scene.workflow(dry_run=True))
+    assert "1 would be stopped, 1 left alone; labels would be moved" in head
+    assert "coderuns/on-a " in stale
+    assert "coderuns/on-b " in kept
+
+
+def test_a_dry_run_of_an_older_push_looks_at_the_head_of_the_pull_request(scene: Scene) -> None:
+    on_commits(scene, NEWER)
+    scene.github.push("task-7-work", NEWER)
+    head, kept = previewed(scene, scene.workflow(sha=NEW, pushed_at=ago(scene.clock, 1), dry_run=True))
+    assert "0 would be stopped, 1 left alone" in head
+    assert "coderuns/on-c " in kept
+
+
+def test_a_dry_run_of_the_head_finishes_an_earlier_push_in_its_own_name(scene: Scene) -> None:
+    first = cancelled(scene)
+    scene.end_pod("pod", phase="Failed")
+    scene.github.push("task-7-work", NEWER)
+    dry = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at, dry_run=True)
+    assert previewed(scene, dry)[0].startswith(f"push {NEWER[:12]} to task-7-work: ")
+
+
+def test_a_dry_run_reads_the_record_as_it_stands(scene: Scene) -> None:
+    """Of an unfinished push, the watermark stays what it was."""
+    first = cancelled(scene)
+    scene.end_pod("pod", phase="Failed")
+    later = scene.record().watermark.replace(year=2027)
+    text = dump_record(replace(scene.record(), watermark=later))
+    lease = scene.lease()["metadata"]["name"]
+    scene.api.patch("leases", lease, {"metadata": {"annotations": {RECORD: text}}}, namespace=HOME)
+    scene.later(60)
+    scene.agent(name="since")
+    dry = scene.workflow(pushed_at=first.push.pushed_at, dry_run=True)
+    assert any("would be stopped  coderuns/since" in said for said in previewed(scene, dry))

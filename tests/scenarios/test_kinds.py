@@ -1,0 +1,124 @@
+"""Kinds of runs as data: CodeRuns, Jobs and Argo Workflows side by side, each stopped in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipelines.manifests.rbac import steps_access
+from steps.core.errors import Exit
+from steps.domain.record import Phase, RunOutcome
+from steps.kube.field_path import read_field
+from steps.settings.agent_kinds import RunKind
+from tests.doubles.platform.runs import TESS
+from tests.support.documented_kinds import JOB, WORKFLOW
+from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene
+
+AGENTS = DEFAULTS.namespaces.agents
+CODE_RUN = DEFAULTS.agents[0]
+
+
+def started(scene: Scene, kind: RunKind, name: str) -> str:
+    """A run of a kind, at work; its name."""
+    version = f"{kind.group}/{kind.version}"
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "agent:1"}]}
+    spec: dict[str, Any] = {"template": {"spec": pod}} if kind.plural == "jobs" else {"entrypoint": "main"}
+    metadata = {
+        "name": name,
+        "namespace": AGENTS,
+        "labels": {"task-id": "7", "agent": TESS, "kind-of-work": "agent"},
+        "annotations": {"repository": REPOSITORY},
+    }
+    named = "Job" if kind.plural == "jobs" else "Workflow"
+    body = {"apiVersion": version, "kind": named, "metadata": metadata, "spec": spec}
+    if named == "Workflow":
+        body["status"] = {"phase": "Running"}
+    scene.api.create(body)
+    return name
+
+
+def names(scene: Scene, plural: str) -> set[str]:
+    """Runs of a kind that are there; the CodeRuns' own Jobs are not agents."""
+    labels = "" if plural == "coderuns" else "kind-of-work=agent"
+    return {each["metadata"]["name"] for each in scene.api.list(plural, namespace=AGENTS, labels=labels)}
+
+
+def obedient(scene: Scene) -> Callable[[], None]:
+    """Argo, which ends a Workflow that is told to stop."""
+
+    def step() -> None:
+        for each in scene.api.list("workflows", namespace=AGENTS):
+            if each["spec"].get("shutdown") == "Stop" and each["status"]["phase"] == "Running":
+                scene.api.patch(
+                    "workflows", each["metadata"]["name"], {"status": {"phase": "Failed"}}, namespace=AGENTS
+                )
+
+    return step
+
+
+def test_each_kind_is_stopped_in_its_own_way(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(CODE_RUN, JOB, WORKFLOW))
+    scene.clock.every(obedient(scene))
+    run = scene.agent()["metadata"]["name"]
+    for kind in (JOB, WORKFLOW):
+        started(scene, kind, "stale")
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow()
+    scene.later(2)
+    for kind in (JOB, WORKFLOW):
+        started(scene, kind, "newer")
+    assert scene.play(workflow) is Exit.DONE
+    assert (scene.runs(), names(scene, "jobs"), names(scene, "workflows")) == (set(), {"newer"}, {"stale", "newer"})
+    told = {(agent.kind, agent.name): (agent.outcome, agent.reason) for agent in scene.record().agents}
+    assert told["coderuns", run][0] is RunOutcome.GONE
+    assert told["jobs", "stale"][0] is RunOutcome.GONE
+    assert told["workflows", "stale"] == (RunOutcome.FINISHED, "asked to stop, and did")
+    assert told["workflows", "newer"] == (RunOutcome.KEPT, "newer than the push")
+
+
+@pytest.mark.parametrize("delete", [True, False], ids=["and is then deleted", "and may not be deleted"])
+def test_a_workflow_that_does_not_stop_is_given_the_grace_period(scene: Scene, *, delete: bool) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(WORKFLOW, delete=delete),))
+    started(scene, WORKFLOW, "deaf")
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    code = scene.attempt(scene.workflow())
+    if delete:
+        assert (code, names(scene, "workflows")) == (Exit.DONE, set())
+    else:
+        assert (code, names(scene, "workflows")) == (Exit.TRY_AGAIN, {"deaf"})
+        assert scene.record().phase is Phase.FAILED
+        assert scene.record().agents[0].outcome is RunOutcome.STUCK
+        assert "remediation-in-progress" not in scene.github.labels(1)
+
+
+def test_a_kind_that_nothing_would_stop_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing would stop"):
+        replace(CODE_RUN, delete=False)
+
+
+def test_the_role_has_one_rule_for_each_resource_and_no_more_verbs_than_the_kind_needs() -> None:
+    settings = replace(DEFAULTS, agents=(JOB, replace(WORKFLOW, delete=False)))
+    roles = [each for each in steps_access(settings) if each["kind"] == "Role"]
+    (role,) = [each for each in roles if each["metadata"]["namespace"] == AGENTS]
+    verbs = {rule["resources"][0]: rule["verbs"] for rule in role["rules"]}
+    assert len(verbs) == len(role["rules"])
+    assert verbs["jobs"] == ["get", "list", "delete"]
+    assert verbs["workflows"] == ["get", "list", "patch"]
+
+
+def test_an_item_of_a_list_is_found_by_what_it_says_of_itself() -> None:
+    conditions = [
+        {"type": "SuccessCriteriaMet", "status": "True"},
+        {"type": "Complete", "status": "True"},
+        {"type": "Suspended", "status": "False"},
+    ]
+    path = "status.conditions[status=True].type"
+    assert read_field({"status": {"conditions": conditions}}, path) == "Complete"
+    odd: list[dict[str, Any]] = [{}, *({"conditions": each} for each in (None, [], "text", ["text"]))]
+    for status in odd:
+        assert read_field({"status": status}, path) == ""

@@ -1,0 +1,310 @@
+"""What a pass does at most, whatever it finds: repairs, tries, requests, time; and what it deletes in the end."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.workflow import build_workflow
+from steps.core.errors import Exit, ForbiddenError
+from steps.core.keys import RECORD
+from steps.domain.push import TaskId
+from steps.domain.record import Phase, dump_record
+from steps.kube.events import EventReason
+from steps.lease.lease_object import lease_name
+from steps.reconcile import reconcile
+from steps.reconciliation.attempts import ATTENTION_LABEL, is_escalated, read_attempts
+from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.planning import RepairAction
+from tests.doubles import argo_controller
+from tests.doubles.github import fail as github_fails
+from tests.doubles.github.faults import Plan
+from tests.doubles.kubernetes import Fault
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene
+from tests.support.scenarios import (
+    AGENTS,
+    HOME,
+    check_done,
+    done,
+    failed,
+    found,
+    interrupted,
+    put_record,
+    put_state,
+    state,
+)
+
+
+def broken_tasks(scene: Scene, number: int) -> None:
+    """So many tasks whose record has failed."""
+    failed(scene)
+    lease = scene.lease()
+    record = scene.record()
+    for task in range(100, 100 + number - 1):
+        push = replace(record.push, task=TaskId(str(task)), ref=f"refs/heads/task-{task}-work")
+        metadata = {
+            "name": lease_name(repository=push.repository, task=push.task),
+            "namespace": HOME,
+            "labels": lease["metadata"]["labels"] | {"agent-cancellation/task": str(task)},
+            "annotations": {RECORD: dump_record(replace(record, push=push))},
+        }
+        scene.api.create(
+            {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": lease["spec"]}
+        )
+
+
+def test_no_more_repairs_than_allowed_are_under_way_and_in_the_end_all_are_done(scene: Scene) -> None:
+    broken_tasks(scene, 25)
+    for left in (25, 15, 5):
+        intents = scene.reconcile()
+        assert len(intents) == left
+        assert len(scene.repairs()) == min(10, left)
+        assert [intent.action for intent in scene.reconcile()] == [RepairAction.WAIT] * max(0, left - 10)
+        assert set(scene.run_repairs()) == {Exit.DONE}
+    assert scene.reconcile() == ()
+
+
+def test_a_task_that_cannot_be_mended_is_tried_with_pauses_and_then_left_to_a_person(scene: Scene) -> None:
+    failed(scene)
+    scene.github.delete_repository(REPOSITORY)
+    submitted_at: list[float] = []
+    while not scene.told(EventReason.NEEDS_ATTENTION):
+        now = scene.clock.monotonic()
+        if found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]:
+            submitted_at.append(now)
+            assert scene.run_repairs() == [Exit.BAD_INPUT]
+        scene.later(1)
+        assert now < 5000
+    pauses = [later - earlier for earlier, later in itertools.pairwise(submitted_at)]
+    assert pauses == [pytest.approx(pause, abs=1.5) for pause in (60, 120, 240, 480)]
+    assert is_escalated(scene.lease()["metadata"])
+    assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.REPORT)]
+    assert [event["finding"] for event in scene.events() if event.get("event") == "needs attention"] == ["failed"]
+
+    patch = {"metadata": {"labels": {ATTENTION_LABEL: None}}}
+    scene.api.patch("leases", scene.lease()["metadata"]["name"], patch, namespace=HOME)
+    assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)], (
+        "whoever removes the label gives it a new chance"
+    )
+
+
+def test_an_outage_of_github_calls_nobody_and_is_made_good_when_it_is_over(scene: Scene) -> None:
+    failed(scene)
+    scene.github.fault(github_fails(503), times=1e9)
+    for _ in range(7):
+        scene.clock.jump(1000)
+        assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]
+        assert scene.run_repairs() == [Exit.TRY_AGAIN]
+        assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.WAIT)]
+    assert scene.told(EventReason.NEEDS_ATTENTION) == []
+    scene.github.plan = Plan()
+    scene.clock.jump(1000)
+    assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]
+    assert scene.run_repairs() == [Exit.DONE]
+    check_done(scene)
+
+
+def test_a_document_that_cannot_be_written_keeps_no_cancellation_from_being_finished(scene: Scene) -> None:
+    failed(scene)
+    put_state(scene, "{" + "x" * 700_000)
+    for _ in range(7):
+        kinds = found(scene.reconcile())
+        assert (FindingKind.CORRUPT_STATE, RepairAction.QUARANTINE_DOCUMENT) in kinds
+        scene.run_repairs()
+    assert scene.record().phase is Phase.COMPLETED
+    assert not is_escalated(scene.lease()["metadata"])
+    assert read_attempts(scene.lease()["metadata"]).count == 0
+    assert any(event.get("error") == "TooLargeError" for event in scene.events())
+
+
+def terminate_repairs(scene: Scene) -> list[str]:
+    """A person terminates every repair before it has begun: no step of it ever runs; their names."""
+    names = [each["metadata"]["name"] for each in scene.repairs()]
+    for name in names:
+        scene.argo.mark(name, argo_controller.FAILED)
+    return names
+
+
+def test_a_lost_push_whose_repair_never_began_is_tried_again_and_then_left_to_a_person(scene: Scene) -> None:
+    """The task has no Lease that a step could have written to: reconcile makes one to count on."""
+    stale = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    scene.github.push("task-7-work", NEW)
+    scene.later(200)
+    names: list[str] = []
+    for _ in range(DEFAULTS.reconcile.tries):
+        scene.clock.jump(1000)
+        assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.SUBMIT)]
+        names += terminate_repairs(scene)
+    scene.clock.jump(1000)
+    assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.ESCALATE)]
+    assert len(set(names)) == DEFAULTS.reconcile.tries, "each try is a Workflow of its own"
+    assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.REPORT)]
+    assert scene.runs() == {stale}
+    (event,) = scene.api.list("events", namespace=HOME)
+    assert event["involvedObject"]["uid"] == scene.lease()["metadata"]["uid"]
+
+    # Somebody mends it and removes the label: it gets as many tries again.
+    without = {"metadata": {"labels": {ATTENTION_LABEL: None}}}
+    scene.api.patch("leases", scene.lease()["metadata"]["name"], without, namespace=HOME)
+    assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.SUBMIT)]
+    (name,) = (each["metadata"]["name"] for each in scene.repairs())
+    assert name not in names
+    assert scene.run_repairs() == [Exit.DONE]
+    check_done(scene)
+
+
+def test_a_lease_that_was_only_made_to_count_on_is_deleted_like_any_other(scene: Scene) -> None:
+    run = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    scene.github.push("task-7-work", NEW)
+    scene.later(200)
+    scene.reconcile()
+    terminate_repairs(scene)
+    scene.api.delete("coderuns", run, namespace=AGENTS)
+    scene.later(60)
+    assert found(scene.reconcile()) == []
+    assert read_attempts(scene.lease()["metadata"]).count == 0
+    scene.clock.jump(31 * 86400)
+    scene.reconcile()
+    assert scene.api.list("leases", namespace=HOME) == []
+
+
+def test_a_task_that_cannot_be_mended_does_not_keep_the_others_from_it(scene: Scene) -> None:
+    broken_tasks(scene, 3)
+    scene.api.faults.add(Fault(method="POST", path="/workflows", status=422, reason="Invalid"))
+    assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)] * 3
+    assert len(scene.repairs()) == 2
+    assert [event["task"] for event in scene.events() if event.get("event") == "task could not be mended now"] == ["7"]
+
+
+def test_a_bug_in_one_tasks_repair_does_not_keep_the_others_from_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_tasks(scene, 3)
+    names = iter(["first"])
+
+    def buggy(*given: Any, **more: Any) -> Any:  # noqa: ANN401 - passed on
+        if next(names, ""):
+            raise KeyError("a secret payload")
+        return build_workflow(*given, **more)
+
+    monkeypatch.setattr("steps.reconciliation.repair.build_workflow", buggy)
+    scene.reconcile()
+    assert len(scene.repairs()) == 2
+    assert "a secret payload" not in scene.output.getvalue()
+    assert any(event.get("error") == "KeyError" and event["where"] for event in scene.events())
+
+
+@pytest.mark.parametrize("kind", ["coderuns", "configmaps"])
+def test_what_cannot_be_listed_is_said_and_the_rest_is_mended(scene: Scene, kind: str) -> None:
+    interrupted(scene)
+    scene.later(301)
+    scene.api.faults.add(Fault(method="GET", path=f"/{kind}\\?", status=403, reason="Forbidden", times=0))
+    assert found(scene.reconcile()) == [(FindingKind.STUCK, RepairAction.SUBMIT)]
+    assert any("could not be read" in event.get("event", "") for event in scene.events())
+
+
+@pytest.mark.parametrize("kind", ["leases", "workflows", "pods"])
+def test_without_leases_workflows_or_pods_nothing_is_judged(scene: Scene, kind: str) -> None:
+    interrupted(scene)
+    scene.later(301)
+    scene.api.faults.add(Fault(method="GET", path=f"/{kind}\\?", status=403, reason="Forbidden", times=0))
+    with pytest.raises(ForbiddenError):
+        scene.reconcile()
+    assert scene.repairs() == []
+
+
+def test_a_dry_run_writes_nothing(scene: Scene) -> None:
+    broken_tasks(scene, 3)
+    put_state(scene, "{corrupt", task=100)
+    scene.api.calls.clear()
+    kinds = [intent.finding.kind for intent in scene.reconcile(dry_run=True)]
+    assert kinds == [FindingKind.FAILED] * 3 + [FindingKind.CORRUPT_STATE]
+    assert {call.method for call in scene.api.calls} == {"GET"}
+
+
+def test_a_pass_makes_one_list_of_each_kind_however_many_tasks_there_are(scene: Scene) -> None:
+    broken_tasks(scene, 30)
+    for task in range(100, 130):
+        put_state(scene, "{}", task=task)
+        scene.agent(task=task)
+    scene.api.calls.clear()
+    scene.reconcile(dry_run=True)
+    kinds = sorted(call.path.rpartition("/")[2] for call in scene.api.calls if "continue" not in call.query)
+    assert kinds == ["coderuns", "configmaps", "leases", "pods", "workflows"]
+
+
+def test_a_pod_makes_two_passes_half_a_minute_apart_and_is_gone_within_the_minute(scene: Scene) -> None:
+    began = scene.clock.monotonic()
+    reconcile(scene.reconcile_context())
+    assert sum(event.get("event") == "pass done" for event in scene.events()) == 2
+    assert scene.clock.monotonic() - began == 30
+
+
+def test_a_pass_that_takes_too_long_is_the_only_one_of_its_minute(scene: Scene) -> None:
+    context = scene.reconcile_context()
+    scene.api.faults.add(Fault(method="GET", path="/leases", before=lambda _: scene.later(35)))
+    reconcile(context)
+    assert sum(event.get("event") == "pass done" for event in scene.events()) == 1
+
+
+# Retention.
+
+
+def idle(scene: Scene) -> None:
+    scene.clock.jump(31 * 86400)
+
+
+def test_an_idle_tasks_lease_is_deleted_and_a_later_push_writes_its_state_again(scene: Scene) -> None:
+    put_state(scene, "{}")
+    for sha in (OLD, NEW):
+        scene.agent()
+        scene.later(5)
+        done(scene, sha)
+        scene.later(5)
+    assert scene.lease()["spec"]["leaseTransitions"] == 2
+    assert found(scene.reconcile()) == []
+    assert scene.api.list("leases", namespace=HOME)
+    idle(scene)
+    assert found(scene.reconcile()) == []
+    assert scene.api.list("leases", namespace=HOME) == []
+    scene.agent()
+    scene.later(5)
+    done(scene, NEWER)
+    assert scene.lease()["spec"]["leaseTransitions"] == 1
+    assert state(scene)["cancellation_in_progress"] is False
+    assert scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["metadata"]["annotations"][STATE_EPOCH] == "1"
+
+
+@pytest.mark.parametrize(
+    "reason", ["live run", "failed", "handed over", "held", "busy", "taken meanwhile", "runs unread"]
+)
+def test_a_lease_that_somebody_may_need_is_kept(scene: Scene, reason: str) -> None:
+    done(scene)
+    name = scene.lease()["metadata"]["name"]
+    idle(scene)
+    match reason:
+        case "live run":
+            scene.agent()
+        case "failed":
+            put_record(scene, phase=Phase.FAILED)
+        case "handed over":
+            scene.api.patch("leases", name, {"metadata": {"labels": {ATTENTION_LABEL: "true"}}}, namespace=HOME)
+        case "held":
+            scene.api.patch("leases", name, {"spec": {"holderIdentity": "w/u/p"}}, namespace=HOME)
+        case "busy":
+            scene.workflow()
+        case "taken meanwhile":
+            touch = {"metadata": {"annotations": {"touched": "yes"}}}
+            scene.api.faults.add(
+                Fault(method="DELETE", before=lambda _: scene.api.patch("leases", name, touch, namespace=HOME))
+            )
+        case _:
+            scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden", times=0))
+    scene.reconcile()
+    assert scene.lease()["metadata"]["name"] == name

@@ -1,0 +1,499 @@
+"""A task in trouble, in one process: the doubles, the platform's controllers, and steps that run against them.
+
+Guarantees: time is a ManualClock, so a whole push takes milliseconds; the steps are the shipped ones from their Context
+down, and speak to the Kubernetes double through its requests and to the GitHub double through PyGithub and HTTP.
+Not covered here: environment, exit of the process, RBAC (tests/control_plane).
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from github import Auth
+
+from pipelines.manifests.config_maps import breakers
+from pipelines.settings import Settings, read_settings
+from steps.breaker.shared import Breaker, Breakers
+from steps.cancel import cancel
+from steps.cancellation.workflow import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, build_workflow
+from steps.core.clock import parse_time
+from steps.core.errors import Exit, StepError, UnavailableError
+from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.record import Record, parse_record
+from steps.fail import fail
+from steps.github.client import GitHub
+from steps.kube.client import Kube
+from steps.kube.events import EventReason
+from steps.kube.transport import Json, Response
+from steps.lease.handoff import LeaseHandoff
+from steps.lease.holder import Holder
+from steps.lease.lease_object import LeaseSnapshot, lease_name, read_snapshot
+from steps.reconciliation.context import ReconcileContext
+from steps.reconciliation.planning import PlannedRepair
+from steps.reconciliation.reconcile_pass import run_pass
+from steps.runtime.context import StepContext
+from steps.settings.github import GitHubSettings
+from steps.settings.loading import ReconcileStepSettings, StepSettings
+from steps.settle import settle
+from steps.telemetry.audit import Audit
+from steps.telemetry.log import Log
+from steps.telemetry.measurements import Measurements
+from tests.doubles import argo_controller
+from tests.doubles import github as github_double
+from tests.doubles.argo_controller import ArgoController
+from tests.doubles.clock import ManualClock
+from tests.doubles.kubernetes import ApiServer, ConnectionLostError, make_request
+from tests.doubles.kubernetes.server import random_uid
+from tests.doubles.platform.client import Client, Reply
+from tests.doubles.platform.controller import Controller
+from tests.doubles.platform.crd import CRD
+from tests.doubles.platform.job_controller import JobController
+from tests.doubles.platform.kubelet import Kubelet
+from tests.doubles.platform.platform import put_run
+from tests.doubles.platform.runs import TESS, agent_run
+
+REPOSITORY = "5dlabs/cto"
+OLD, NEW, NEWER = "a" * 40, "b" * 40, "c" * 40
+TOKEN = "ghs_scene"
+DEFAULTS: Settings = read_settings(Path(__file__).parents[2] / "settings.toml")
+
+
+class InProcess:
+    """The Kubernetes double as the steps' transport."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+
+    def send(
+        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
+    ) -> Response:
+        """Hand a request over."""
+        del timeout_s
+        request = make_request(
+            method=method, target=target, headers=headers, body=json.dumps(body).encode() if body is not None else b""
+        )
+        try:
+            answer = self._api.handle(request)
+        except ConnectionLostError as error:
+            raise UnavailableError(f"{method} {target}: connection lost") from error
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(status=answer.status, headers=names, body=answer.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory(LeaseHandoff):
+    """What the first container left the second, without a file."""
+
+    path: Path = Path()
+    left: dict[str, str] = field(default_factory=dict)
+
+    def leave(self, lease: Json) -> None:
+        """Leave the Lease."""
+        self.left["lease"] = json.dumps(lease)
+
+    def take(self, *, holder: str) -> LeaseSnapshot | None:
+        """The Lease that was left, if it was left by this holder."""
+        found = read_snapshot(json.loads(self.left["lease"])) if self.left else None
+        return found if found and found.holder == holder else None
+
+
+class LocalClient(Client):
+    """The platform's controllers' client, without sockets, recording or faults."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,  # noqa: ANN401 - JSON is any value
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Reply:
+        """Hand a request over."""
+        request = make_request(
+            method=method,
+            target=path,
+            headers={"Content-Type": content_type, "Accept": accept},
+            body=b"" if body is None else json.dumps(body).encode(),
+        )
+        answer = self._api.respond(replace(request, query=query or {}))
+        text = answer.body.decode()
+        return Reply(
+            status=answer.status, text=text, body=json.loads(text) if text[:1] in "{[" else None, headers=answer.headers
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A Workflow that the Sensor created; it waits until it is played."""
+
+    name: str
+    uid: str
+    push: Push
+    created_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """One cluster, one GitHub, and a clock that both go by."""
+
+    github: github_double.GitHub
+    github_url: str
+    clock: ManualClock
+    settings: StepSettings = DEFAULTS
+    reconcile_settings: ReconcileStepSettings = DEFAULTS
+    new_uid: Callable[[], str] = random_uid
+    api: ApiServer = field(init=False)
+    kubelet: Kubelet = field(init=False)
+    controller: Controller = field(init=False)
+    argo: ArgoController = field(init=False)
+    output: io.StringIO = field(default_factory=io.StringIO)
+    measured: dict[str, Measurements] = field(default_factory=dict)
+    relays: dict[str, LeaseHandoff] = field(default_factory=dict)
+    _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        namespaces = self.settings.namespaces
+        self.api = ApiServer(
+            clock=self.clock.now,
+            sleep=self.clock.sleep,
+            new_uid=self.new_uid,
+            namespaces=("default", namespaces.workflows, namespaces.agents, namespaces.events),
+        )
+        self.api.create(CRD)
+        self.api.create(argo_controller.CRD)
+        self.api.create(breakers(self.settings))
+        self.argo = ArgoController(api=self.api, namespace=namespaces.workflows)
+        client = LocalClient(self.api)
+        self.kubelet = Kubelet(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
+        self.controller = Controller(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
+        jobs = JobController(client=client, namespace=namespaces.agents)
+        for part in (self.controller, jobs, self.kubelet, self.argo):
+            self.clock.every(part.step)
+
+    # What the world does.
+
+    def agent(self, *, task: int = 7, agent: str = TESS, repository: str = REPOSITORY, **more: Any) -> Json:  # noqa: ANN401 - passed on
+        """Start an agent; it gets its Job and pod as time passes."""
+        manifest = agent_run(
+            task=task,
+            agent=agent,
+            repository=f"https://github.com/{repository}",
+            namespace=self.settings.namespaces.agents,
+            **more,
+        )
+        return put_run(LocalClient(self.api), manifest)
+
+    def workflow(
+        self,
+        *,
+        sha: str = NEW,
+        task: int = 7,
+        pushed_at: datetime | None = None,
+        repository: str = REPOSITORY,
+        dry_run: bool = False,
+    ) -> Workflow:
+        """The Workflow that the Sensor creates now for a push (by default of this very moment)."""
+        push = Push(
+            repository=Repository(repository),
+            task=TaskId(str(task)),
+            ref=f"refs/heads/task-{task}-work",
+            sha=Sha(sha),
+            pushed_at=(pushed_at or self.clock.now()).replace(microsecond=0),
+            correlation_id=f"delivery-{next(self._serial)}",
+            reason="push",
+            dry_run=dry_run,
+            requested_by="5DLabs-Rex[bot]",
+        )
+        metadata = self.api.create(build_workflow(parameters(push), settings=self.settings))["metadata"]
+        self.argo.step()
+        return Workflow(
+            name=metadata["name"],
+            uid=metadata["uid"],
+            created_at=parse_time(metadata["creationTimestamp"]),
+            push=push,
+        )
+
+    # What the steps do.
+
+    def context(self, workflow: Workflow, *, pod: str) -> StepContext:
+        """The Context of a step of this workflow in this pod."""
+        holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid)
+        context = self.context_without_pod(workflow, measurements=self.measurements(pod))
+        return replace(context, holder=holder, handoff=self.relays.setdefault(pod, InMemory()))
+
+    def measurements(self, pod: str) -> Measurements:
+        """What the containers of a pod have measured."""
+        return self.measured.setdefault(pod, Measurements())
+
+    def context_without_pod(
+        self,
+        workflow: Workflow,
+        *,
+        random: Callable[[], float] = lambda: 0.5,
+        measurements: Measurements | None = None,
+    ) -> StepContext:
+        """The Context of a process outside the cluster."""
+        measured = measurements or Measurements()
+        log = Log(clock=self.clock, stream=self.output).bind(workflow=workflow.name)
+        audit = Audit(log=log.bind(correlation_id=workflow.push.correlation_id))
+        kube = self.kube(audit, random=random)
+        breakers = self.breakers(kube)
+        return StepContext(
+            push=workflow.push,
+            settings=self.settings,
+            workflow=workflow.name,
+            created_at=workflow.created_at,
+            holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
+            kube=kube,
+            breakers=breakers,
+            github=partial(self._github, random=random, breakers=breakers, measured=measured, audit=audit),
+            clock=self.clock,
+            random=random,
+            log=log,
+            measurements=measured,
+        )
+
+    def _github(
+        self,
+        while_waiting: Callable[[], None],
+        settings: GitHubSettings | None = None,
+        *,
+        random: Callable[[], float],
+        breakers: Breakers,
+        measured: Measurements,
+        audit: Audit,
+    ) -> GitHub:
+        return GitHub(
+            auth=Auth.Token(TOKEN),
+            settings=replace(settings or self.settings.github, api_url=self.github_url),
+            clock=self.clock,
+            random=random,
+            while_waiting=while_waiting,
+            breaker=breakers.github,
+            measurements=measured,
+            audit=audit,
+        )
+
+    def audit(self) -> Audit:
+        """An audit that writes where the steps do."""
+        return Audit(log=Log(clock=self.clock, stream=self.output))
+
+    def kube(
+        self,
+        audit: Audit | None = None,
+        *,
+        random: Callable[[], float] = lambda: 0.5,
+        transport: InProcess | None = None,
+    ) -> Kube:
+        """The API server, as a step speaks to it."""
+        return Kube(
+            transport=transport or InProcess(self.api),
+            clock=self.clock,
+            settings=self.settings.kubernetes,
+            random=random,
+            audit=audit or self.audit(),
+        )
+
+    def breakers(self, kube: Kube | None = None) -> Breakers:
+        """The breakers as a pod that starts now sees them."""
+        kube = kube or self.kube()
+        namespace = self.settings.namespaces.workflows
+        found = self.api.get("configmaps", self.settings.breaker.config_map, namespace=namespace)
+        data: dict[str, str] = found.get("data", {})
+        new = partial(
+            Breaker,
+            kube=kube,
+            clock=self.clock,
+            settings=self.settings.breaker,
+            namespace=namespace,
+            mounted=lambda dependency: data.get(dependency, ""),
+            log=Log(clock=self.clock, stream=self.output),
+        )
+        return Breakers(github=new("github"), agents=new("agents"))
+
+    def _pod_uid(self, name: str) -> str:
+        """Make the step's own pod if it is not there; its uid."""
+        namespace = self.settings.namespaces.workflows
+        found = self.api.find("pods", name, namespace=namespace)
+        if found is None:
+            container = {"name": "main", "image": "agent-cancellation:test"}
+            found = self.api.create(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "metadata": {"name": name, "namespace": namespace},
+                    "spec": {"containers": [container], "nodeName": "node-1"},
+                }
+            )
+        return str(found["metadata"]["uid"])
+
+    def end_pod(self, name: str, *, phase: str) -> None:
+        """The step's pod has ended."""
+        self.api.patch(
+            "pods",
+            name,
+            {"status": {"phase": phase}},
+            namespace=self.settings.namespaces.workflows,
+            subresource="status",
+        )
+
+    def step(self, what: Callable[[StepContext], None], workflow: Workflow, *, pod: str) -> Exit:
+        """Run one step as the container would; its exit code."""
+        try:
+            what(self.context(workflow, pod=pod))
+        except StepError as error:
+            self.output.write(json.dumps({"exit": int(error.exit), "error": str(error)}) + "\n")
+            return error.exit
+        return Exit.DONE
+
+    def attempt(self, workflow: Workflow, *, pod: str = "") -> Exit:
+        """Run one attempt of the pod: cancel, then settle if it succeeded."""
+        pod = pod or f"{workflow.name}-pod-{next(self._serial)}"
+        self.argo.mark(workflow.name, argo_controller.RUNNING)
+        code = self.step(cancel, workflow, pod=pod)
+        if code is Exit.DONE:
+            code = self.step(settle, workflow, pod=pod)
+        self.end_pod(pod, phase="Succeeded" if code is Exit.DONE else "Failed")
+        return code
+
+    def play(self, workflow: Workflow, *, attempts: int = 4) -> Exit:
+        """Run a workflow as Argo does: retried while the exit code says so; the exit hook if it did not succeed."""
+        code = Exit.DONE
+        for _ in range(attempts):
+            code = self.attempt(workflow)
+            if code is not Exit.TRY_AGAIN:
+                break
+            self.clock.sleep(5)
+        if code is not Exit.DONE:
+            self.step(fail, workflow, pod=f"{workflow.name}-exit-{next(self._serial)}")
+        ended = argo_controller.SUCCEEDED if code is Exit.DONE else argo_controller.FAILED
+        self.argo.mark(workflow.name, ended, message="" if code is Exit.DONE else f"exit code {int(code)}")
+        return code
+
+    # What reconcile does.
+
+    def reconcile_context(self, *, pod: str = "reconcile", dry_run: bool = False) -> ReconcileContext:
+        """What a process of reconcile works with."""
+        holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid="reconcile")
+        log = Log(clock=self.clock, stream=self.output).bind(step="reconcile")
+        audit = Audit(log=log)
+        kube = self.kube(audit)
+        breakers = self.breakers(kube)
+        return ReconcileContext(
+            settings=self.reconcile_settings,
+            workflow="reconcile-1",
+            started_at=self.clock.now(),
+            started=self.clock.monotonic(),
+            holder=holder,
+            kube=kube,
+            github=partial(
+                self._github, random=lambda: 0.5, breakers=breakers, measured=self.measurements(pod), audit=audit
+            ),
+            breakers=breakers,
+            clock=self.clock,
+            random=lambda: 0.5,
+            log=log,
+            measurements=self.measurements(pod),
+            dry_run=dry_run,
+        )
+
+    def reconcile(self, *, dry_run: bool = False) -> tuple[PlannedRepair, ...]:
+        """One pass."""
+        return run_pass(self.reconcile_context(dry_run=dry_run)).intents
+
+    def repairs(self) -> list[Json]:
+        """The repairs under way."""
+        namespace = self.settings.namespaces.workflows
+        return self.api.list(
+            "workflows", namespace=namespace, labels=f"{REPAIR_LABEL},{WORKFLOW_COMPLETED_LABEL}!=true"
+        )
+
+    def run_repairs(self) -> list[Exit]:
+        """Run every repair to its end, as Argo would."""
+        return [self.run_repair(found) for found in self.repairs()]
+
+    def run_repair(self, found: Json) -> Exit:
+        """Run a Workflow that was submitted."""
+        return self.play(submitted(found))
+
+    # What became of it.
+
+    def lease(self, *, task: int = 7, repository: str = REPOSITORY) -> Json:
+        """The task's Lease."""
+        name = lease_name(repository=Repository(repository), task=TaskId(str(task)))
+        return self.api.get("leases", name, namespace=self.settings.namespaces.workflows)
+
+    def record(self, *, task: int = 7, repository: str = REPOSITORY) -> Record:
+        """The task's record."""
+        annotations = self.lease(task=task, repository=repository)["metadata"]["annotations"]
+        return parse_record(annotations["agent-cancellation/record"])
+
+    def runs(self) -> set[str]:
+        """Names of the agent runs that are still there."""
+        return {run["metadata"]["name"] for run in self.api.list("coderuns", namespace=self.settings.namespaces.agents)}
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the steps logged."""
+        return [json.loads(line) for line in self.output.getvalue().splitlines()]
+
+    def told(self, *reasons: EventReason) -> list[Json]:
+        """The Events of these reasons, or all, in both namespaces."""
+        spaces = self.settings.namespaces
+        found = [each for home in (spaces.workflows, spaces.agents) for each in self.api.list("events", namespace=home)]
+        return [each for each in found if not reasons or each["reason"] in reasons]
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.sleep(seconds)
+
+
+def parameters(push: Push) -> dict[str, str]:
+    """A push as the parameters of the WorkflowTemplate."""
+    return {
+        "repository": push.repository,
+        "task-id": push.task,
+        "ref": push.ref,
+        "sha": push.sha,
+        "pushed-at": str(int(push.pushed_at.timestamp())),
+        "correlation-id": push.correlation_id,
+        "reason": push.reason,
+        "dry-run": str(push.dry_run).lower(),
+        "requested-by": push.requested_by,
+    }
+
+
+def submitted(found: Json) -> Workflow:
+    """A Workflow as the API server has it."""
+    values = {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]}
+    push = Push(
+        repository=Repository(values["repository"]),
+        task=TaskId(values["task-id"]),
+        ref=values["ref"],
+        sha=Sha(values["sha"]),
+        pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
+        correlation_id=values["correlation-id"],
+        reason=values["reason"],
+        dry_run=values["dry-run"] == "true",
+        requested_by=values["requested-by"],
+    )
+    metadata = found["metadata"]
+    created_at = datetime.fromisoformat(metadata["creationTimestamp"])
+    return Workflow(name=metadata["name"], uid=metadata["uid"], push=push, created_at=created_at)
+
+
+def ago(clock: ManualClock, seconds: float) -> datetime:
+    """A moment in the past, in whole seconds."""
+    return (clock.now() - timedelta(seconds=seconds)).replace(microsecond=0)

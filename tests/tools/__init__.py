@@ -1,0 +1,1 @@
+"""Programs, not tests: benchmarks, captures, demo, mutation."""

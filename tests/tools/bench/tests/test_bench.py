@@ -1,0 +1,73 @@
+"""The benchmark: one cheap entry from its command line, and the shape of what it tells machines and people."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.tools.bench.__main__ import main, options
+from tests.tools.bench.measured import Entry, Result, Row
+from tests.tools.bench.report import Machine, markdown
+
+MACHINE = Machine(python="3.11.0", api_server="v1.34.4", cores=2, load=0.5)
+
+
+def test_counting_calls_gives_rows_with_a_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "bench.json"
+    assert main(["--quick", "--only", "calls", "--json", str(target)]) == 0
+    told = json.loads(target.read_text())
+    assert told.keys() == {"python", "api_server", "cores", "load", "quick", "entries"}
+    assert (told["quick"], list(told["entries"])) == (True, ["calls"])
+    rows = told["entries"]["calls"]["rows"]
+    assert {row["what"].partition(",")[0] for row in rows} == {
+        "Kubernetes besides the wait",
+        "Kubernetes in the wait",
+        "GitHub",
+    }
+    for row in rows:
+        assert row["min"] <= row["median"] <= row["max"]
+        assert row["within"] is (None if row["target"] is None else row["median"] <= row["target"])
+    besides = {row["what"]: row for row in rows}["Kubernetes besides the wait, token, n = 5"]
+    assert sum(besides["detail"].values()) == besides["median"]
+    assert besides["ratios"] == {"list and delete": besides["median"] / 6}
+    assert "Kubernetes besides the wait" in capsys.readouterr().out
+
+
+def test_json_alone_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--quick", "--only", "calls", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["entries"]
+
+
+def test_the_document_holds_every_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options(["--write", "--only", "calls"])
+    assert "--write goes without --only" in capsys.readouterr().err
+
+
+def test_values_of_one_round_are_compared_with_each_other() -> None:
+    slowed_down = Row(what="ours", unit="s", values=(2.0, 20.0, 2.2))
+    baseline = Row(what="theirs", unit="s", values=(1.0, 10.0, 1.0))
+    assert slowed_down.against(theirs=baseline).ratios == {"theirs": 2.0}
+    assert slowed_down.against(theirs=Row(what="theirs", unit="s", values=(1.0,))).ratios == {"theirs": 2.2}
+    assert math.isnan(slowed_down.against(none=Row(what="none", unit="s", values=(0.0,))).ratios["none"])
+
+
+def test_a_target_for_each_value_is_judged_by_the_worst() -> None:
+    values = (1.0, 1.0, 9.0)
+    assert Row(what="", unit="s", values=values, target=5.0).within
+    assert not Row(what="", unit="s", values=values, target=5.0, worst=True).within
+    assert Row(what="", unit="s", values=values).within is None
+
+
+def test_equal_results_give_equal_documents() -> None:
+    row = Row(what="a process", unit="s", values=(0.2, 0.4, 0.3), target=0.25, ratios={"bare": 3.0}, detail={"a": 0.1})
+    entry = Entry(name="one", title="One", includes="All of it.", measure=lambda _: ())
+    results = [Result(entry=entry, rows=(row,), seconds=1.0)]
+    text = markdown(results, machine=MACHINE, command="python -m tests.tools.bench --write", date="2026-01-02")
+    assert "| a process | s | 0.30 | 0.20 | 0.40 | 0.25 | NO | 3.0 x bare |" in text
+    assert "Measured on Python 3.11.0, kube-apiserver v1.34.4, 2 cores, load 0.5 at the start, 2026-01-02." in text
+    later = [Result(entry=entry, rows=(row,), seconds=2.0)]
+    assert text == markdown(later, machine=MACHINE, command="python -m tests.tools.bench --write", date="2026-01-02")

@@ -1,0 +1,188 @@
+"""What is shown: each scene sets something up in the real cluster, and types what a person would.
+
+Guarantees: what a scene breaks, it mends before the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pipelines import names
+from steps.domain.push import Repository, TaskId
+from steps.lease.lease_object import lease_name
+from tests.doubles.github import fail
+from tests.doubles.platform.client import MERGE_PATCH
+from tests.doubles.platform.runs import CLEO, REX, TESS
+from tests.e2e.support.installation import OURS, scheduled, suspend
+from tests.e2e.support.moments import in_cancel, next_second
+from tests.e2e.support.stage import Stage
+from tests.e2e.support.task import REPOSITORY
+from tests.tools.captures.terminal import Terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One picture."""
+
+    name: str
+    title: str
+    told: str
+    play: Callable[[Stage, Terminal], None]
+
+
+def _install(stage: Stage, terminal: Terminal) -> None:
+    terminal.type("kubectl apply -k rendered")
+    terminal.type(f"kubectl get workflowtemplates,cronworkflows -n {stage.home}")
+
+
+def _doctor(stage: Stage, terminal: Terminal) -> None:
+    with scheduled(stage.cluster.kubectl, stage.cluster.settings):
+        terminal.type('agent-cancellation doctor; echo "exit code $?"')
+
+
+@contextmanager
+def _without_secret(stage: Stage) -> Iterator[None]:
+    """No webhook secret, until the context is left."""
+    path = f"/api/v1/namespaces/{stage.cluster.settings.namespaces.events}/secrets"
+    name = stage.cluster.settings.events.webhook_secret
+    found = stage.client.ask("GET", f"{path}/{name}")
+    stage.client.ask("DELETE", f"{path}/{name}")
+    try:
+        yield
+    finally:
+        stage.client.ask("POST", path, {**found, "metadata": {"name": name}})
+
+
+def _broken(stage: Stage, terminal: Terminal) -> None:
+    with scheduled(stage.cluster.kubectl, stage.cluster.settings), _without_secret(stage):
+        terminal.type('agent-cancellation doctor; echo "exit code $?"')
+
+
+def _agents(stage: Stage) -> None:
+    """Three agents at work, one of which implements and is left alone."""
+    for agent, name in ((TESS, "tess-tests"), (CLEO, "cleo-quality"), (REX, "rex-implements")):
+        stage.agent(agent, name=f"{name}-{stage.task}")
+    next_second()
+
+
+def _push(stage: Stage, terminal: Terminal) -> None:
+    _agents(stage)
+    delivery = stage.push()
+    assert stage.deliver(delivery) == 200
+    stage.finished(delivery)
+    terminal.type(f"agent-cancellation status {stage.task}")
+    terminal.type(f"agent-cancellation explain {stage.task}")
+
+
+def _submit(stage: Stage, terminal: Terminal) -> None:
+    _agents(stage)
+    stage.push()  # its webhook never comes
+    terminal.type(f"agent-cancellation submit --task {stage.task} --dry-run")
+    terminal.type(f'agent-cancellation submit --task {stage.task}; echo "exit code $?"')
+
+
+def _events(stage: Stage, terminal: Terminal) -> None:
+    _agents(stage)
+    delivery = stage.push()
+    assert stage.deliver(delivery) == 200
+    stage.finished(delivery)
+    lease = lease_name(repository=Repository(REPOSITORY), task=TaskId(str(stage.task)))
+    terminal.type(f"kubectl events -n {stage.home} --for lease/{lease}")
+    terminal.type(f"argo list -n {stage.home} -l {names.TASK_LABEL}={stage.task}")
+
+
+def _reconcile(stage: Stage, terminal: Terminal) -> None:
+    path = f"/api/v1/namespaces/{stage.agents}/configmaps/task-{stage.task}-state"
+    stage.client.ask("PATCH", path, {"data": {"state.json": "{half a docu"}}, content_type=MERGE_PATCH)
+    terminal.type("agent-cancellation reconcile --dry-run")
+    stage.client.ask("DELETE", path)
+
+
+def _busy(stage: Stage, terminal: Terminal) -> None:
+    in_cancel(stage)
+    terminal.type(f"agent-cancellation status {stage.task}")
+    stage.all_ended()
+
+
+def _retry(stage: Stage, terminal: Terminal) -> None:
+    _agents(stage)
+    stage.github.fault(fail(401), method="GET", path="/pulls$")
+    delivery = stage.push()
+    assert stage.deliver(delivery) == 200
+    name = stage.finished(delivery)["metadata"]["name"]
+    terminal.type(f"agent-cancellation explain {stage.task}")
+    terminal.type(f"argo retry -n {stage.home} {name} --wait")
+    terminal.type(f"agent-cancellation status {stage.task}")
+
+
+def _remove(stage: Stage, terminal: Terminal) -> None:
+    terminal.type("kubectl delete -k rendered | tail -n 3")
+    terminal.type(f"kubectl get leases,workflowtemplates,sensors -A -l {OURS} | head -n 5")
+    terminal.type("kubectl apply -k rendered | tail -n 3")
+    suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=True)
+
+
+SCENES = (
+    Scene(
+        name="install",
+        title="Installed by GitOps, applied again",
+        told="Nothing changes when what is there is applied once more.",
+        play=_install,
+    ),
+    Scene(
+        name="doctor",
+        title="Is everything as it must be?",
+        told="Each line says what was looked at; what is wrong says what to do.",
+        play=_doctor,
+    ),
+    Scene(
+        name="doctor-broken",
+        title="The webhook's secret is missing",
+        told="The fault is named, with the command that mends it, and the exit code says so to scripts.",
+        play=_broken,
+    ),
+    Scene(
+        name="busy",
+        title="While an agent takes its time",
+        told="A push came in, and the stale agent has been told to stop but has not ended yet.",
+        play=_busy,
+    ),
+    Scene(
+        name="push",
+        title="Which agents did my push stop, and why?",
+        told="After a push: where the cancellation of the task stands, and why each agent was stopped or was not.",
+        play=_push,
+    ),
+    Scene(
+        name="submit",
+        title="Stop them now",
+        told="A push whose webhook never came, submitted from a laptop: first what would be done, then done.",
+        play=_submit,
+    ),
+    Scene(
+        name="events",
+        title="What the cluster tells of it",
+        told="Events on the task's Lease, and the task's Workflow.",
+        play=_events,
+    ),
+    Scene(
+        name="reconcile",
+        title="What reconcile would do",
+        told="Somebody broke a task's state document; nothing is written.",
+        play=_reconcile,
+    ),
+    Scene(
+        name="retry",
+        title="Retried, after the token was mended",
+        told="GitHub refused the token: nothing was stopped. Once it is renewed, the same Workflow is retried.",
+        play=_retry,
+    ),
+    Scene(
+        name="remove",
+        title="Removed, and installed again",
+        told="What stays is the ledger, where a later installation goes on.",
+        play=_remove,
+    ),
+)

@@ -1,0 +1,84 @@
+"""Which modules are mutated, and which tests have to notice.
+
+Guarantees: only tests that take seconds, since a mutant that survives costs all of them. A slow test, like a crash at
+any call or a simulated story, would notice more; that it is not needed is the stronger statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+ROOT = Path(__file__).parents[3]
+_PUSH = ("scenarios/whole_push", "scenarios/pull_request", "scenarios/agents_end")
+_STOP = ("unit/agents/stop", "scenarios/kinds")
+# Module below steps/, and its tests below tests/, each without "test_" and ".py".
+TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "domain.decisions": ("unit/domain/decisions",),
+        "core.keys": ("unit/lease/task_lease",),
+        "lease.lease_object": ("unit/lease/task_lease", "unit/kube/refusals"),
+        "lease.task_lease": ("unit/lease/task_lease", "unit/kube/refusals"),
+        "lease.held_lease": ("unit/lease/task_lease", "unit/kube/refusals"),
+        "cancellation.claim": ("unit/cancellation/claim",),
+        "pull_request.labels": _PUSH,
+        "cancellation.coalescing": ("unit/cancellation/coalescing",),
+        "reconciliation.detection": ("unit/reconciliation/detection",),
+        "reconciliation.task_index": ("unit/reconciliation/detection",),
+        "reconciliation.planning": ("unit/reconciliation/planning",),
+        "reconciliation.attempts": ("unit/reconciliation/attempts",),
+        "reconciliation.garbage_collection": ("unit/reconciliation/garbage_collection",),
+        "reconciliation.snapshot": ("unit/reconciliation/snapshot", "unit/reconciliation/reconcile_pass"),
+        "reconciliation.repair": (
+            "unit/reconciliation/repair",
+            "unit/reconciliation/reconcile_pass",
+            "scenarios/reconcile_locks",
+        ),
+        "reconciliation.reconcile_pass": ("unit/reconciliation/reconcile_pass",),
+        "reconcile": ("unit/reconciliation/reconcile_pass",),
+        "breaker.shared": ("unit/breaker/breaker",),
+        "breaker.circuit": ("unit/breaker/breaker",),
+        "cancellation.state_document": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
+        "agents.runs": ("unit/agents/runs", "scenarios/kinds", *_PUSH),
+        "agents.graceful_stop": _STOP,
+        "agents.deletion": (*_STOP, "unit/breaker/breaker", *_PUSH),
+        "agents.stop": (*_STOP, "scenarios/events", *_PUSH),
+        "agents.verification": (*_STOP, *_PUSH),
+        "agents.dependents": ("unit/agents/dependents", "unit/agents/stop"),
+        "cancel": (
+            "scenarios/endings",
+            "unit/cancellation/report",
+            "unit/telemetry/measurements",
+            "unit/cancellation/coalescing",
+            "unit/cancellation/state_document",
+            "unit/breaker/breaker",
+            *_PUSH,
+        ),
+        "settle": (
+            "scenarios/endings",
+            "unit/cancellation/report",
+            "scenarios/events",
+            "unit/lease/handoff",
+            "unit/cancellation/state_document",
+            *_PUSH,
+        ),
+        "fail": ("scenarios/endings", "scenarios/events", *_PUSH),
+    }
+)
+
+
+def source_of(module: str) -> Path:
+    """The file of a target, below the repository."""
+    return Path("steps", *module.split(".")).with_suffix(".py")
+
+
+def file_of_test(name: str) -> Path:
+    """The file of a test, below the repository."""
+    folder, _, module = name.rpartition("/")
+    return Path("tests", folder, f"test_{module}.py")
+
+
+def module_of(place: str) -> str:
+    """The target that a function's dotted name begins with."""
+    return max((module for module in TARGETS if place.startswith(f"{module}.")), key=len, default=place)

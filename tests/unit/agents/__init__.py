@@ -1,0 +1,1 @@
+"""Tests of `steps.agents`, a file a module."""

@@ -1,0 +1,126 @@
+"""Whose a Job or a pod is: by owner, by name, and when a name is somebody else's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from steps.agents.dependents import JOB_NAME, OwnedResources, find_active_pods, find_jobs, force_delete_pods
+from steps.cancellation.claim import claim_record
+from tests.support.harness import DEFAULTS, Scene
+
+AGENTS = DEFAULTS.namespaces.agents
+RUN, OTHER = "run", "other-run"
+
+
+def job(uid: str, *owners: str, name: str = "") -> dict[str, Any]:
+    """A Job."""
+    references = [{"uid": owner} for owner in owners]
+    return {"metadata": {"uid": uid, "name": name or f"name-of-{uid}", "ownerReferences": references}}
+
+
+def pod(*owners: str, of: str = "") -> dict[str, Any]:
+    """A pod, labelled with its Job's name."""
+    return {"metadata": job("pod", *owners)["metadata"] | {"labels": {JOB_NAME: of} if of else None}}
+
+
+FAMILY = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"called"})).with_others({RUN, OTHER})
+
+
+@pytest.mark.parametrize(
+    ("found", "ours"),
+    [
+        pytest.param(job("j", RUN), True, id="the run owns it"),
+        pytest.param(job("j", name="called"), True, id="it is called as the run says, and nobody owns it"),
+        pytest.param(job("j", "unknown", name="called"), True, id="something in between owns it"),
+        pytest.param(job("j", OTHER, name="called"), False, id="another run has inherited the name"),
+        pytest.param(job(OTHER, name="called"), False, id="it is another run itself"),
+        pytest.param(job("j", OTHER, RUN), True, id="both own it"),
+        pytest.param(job("j", OTHER), False, id="another run's"),
+        pytest.param(job("j"), False, id="nobody's"),
+    ],
+)
+def test_whose_a_job_is(found: dict[str, Any], *, ours: bool) -> None:
+    assert FAMILY.has_job(found) is ours
+    assert set(FAMILY.with_jobs([found]).jobs) == ({found["metadata"]["uid"]} if ours else set())
+
+
+def with_jobs() -> OwnedResources:
+    """The family, once its Job and a namesake of it were seen."""
+    return FAMILY.with_jobs([job("ours", RUN), job("theirs", OTHER, name="called")])
+
+
+@pytest.mark.parametrize(
+    ("found", "ours"),
+    [
+        pytest.param(pod(RUN), True, id="the run owns it"),
+        pytest.param(pod("ours"), True, id="its Job owns it"),
+        pytest.param(pod(of="called"), True, id="its Job is called as the run says, and nobody owns it"),
+        pytest.param(pod(of="name-of-ours"), True, id="it has outlived the Job that was seen"),
+        pytest.param(pod("gone", of="called"), True, id="a Job owns it that was never seen"),
+        pytest.param(pod("theirs", of="called"), False, id="a namesake of the Job owns it"),
+        pytest.param(pod(OTHER, of="called"), False, id="another run owns it"),
+        pytest.param(pod("elsewhere"), False, id="somebody else owns it"),
+        pytest.param(pod(), False, id="nobody's"),
+    ],
+)
+def test_whose_a_pod_is(found: dict[str, Any], *, ours: bool) -> None:
+    assert with_jobs().has_pod(found) is ours
+
+
+def test_what_was_seen_stays_known_when_the_family_grows() -> None:
+    again = with_jobs().with_jobs([job("second", RUN)]).with_others({"third"}).with_jobs([])
+    assert set(again.jobs) == {"ours", "second"}
+    assert again.others == {OTHER, "theirs", "third"}
+    assert again.job_names == {"called", "name-of-ours", "name-of-second"}
+
+
+def test_without_a_run_the_family_is_without_its_jobs_too() -> None:
+    owned = OwnedResources(run_uids=frozenset({RUN, OTHER}), names=frozenset({"called", "other"}))
+    owned = owned.with_jobs([job("a", RUN), job("b", OTHER), job("c", name="other"), job("d", name="called")])
+    left = owned.without({OTHER}, names={"other"})
+    assert (set(left.run_uids), set(left.names), set(left.jobs)) == ({RUN}, {"called"}, {"a", "d"})
+
+
+def put_job(scene: Scene, name: str) -> None:
+    """A Job that nobody owns."""
+    pod_spec = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "agent:1"}]}
+    metadata = {"name": name, "namespace": AGENTS}
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": {"spec": pod_spec}}}
+    scene.api.create(body)
+
+
+def test_jobs_and_pods_at_work_are_found_by_owner_and_by_name_and_of_each_the_metadata_alone(scene: Scene) -> None:
+    run = scene.agent()["metadata"]
+    scene.agent()
+    for name in ("called", "not-called"):
+        put_job(scene, name)
+    scene.later(5)
+    owned = OwnedResources(run_uids=frozenset({run["uid"]}), names=frozenset({"called"}))
+    jobs = find_jobs(owned, kube=scene.kube(), namespace=AGENTS)
+    owned_job = scene.api.get("coderuns", run["name"], namespace=AGENTS)["status"]["jobName"]
+    assert {job["metadata"]["name"] for job in jobs} == {"called", owned_job}
+    owned = owned.with_jobs(jobs)
+    pods = find_active_pods(owned, kube=scene.kube(), namespace=AGENTS)
+    assert {pod["metadata"]["labels"][JOB_NAME] for pod in pods} == {"called", owned_job}
+    assert not [each for each in (*jobs, *pods) if "spec" in each]
+    for each in pods:
+        scene.kubelet.finish(each["metadata"]["name"])
+    assert find_active_pods(owned, kube=scene.kube(), namespace=AGENTS) == []
+
+
+def test_a_pod_that_is_gone_keeps_no_other_from_being_forced(scene: Scene) -> None:
+    put_job(scene, "one")
+    put_job(scene, "two")
+    scene.later(5)
+    pods = scene.api.list("pods", namespace=AGENTS)
+    scene.api.delete("pods", pods[0]["metadata"]["name"], namespace=AGENTS, gracePeriodSeconds=0)
+    context = scene.context(scene.workflow(), pod="step")
+    held = context.lease().acquire(lambda _: claim_record(None, context=context))
+    assert held is not None
+    force_delete_pods(pods, kube=context.kube, namespace=AGENTS, held=held)
+    asked = [call.body for call in scene.api.calls if call.method == "DELETE"]
+    assert asked == [{"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}} for pod in pods]
+    left = {pod["metadata"]["uid"] for pod in scene.api.list("pods", namespace=AGENTS)}
+    assert left.isdisjoint(pod["metadata"]["uid"] for pod in pods)

@@ -1,0 +1,164 @@
+"""How runs are found and read: what the API server is asked for, which are of the task, what each says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from steps.agents.runs import decide_by_kind, list_runs, live_runs, parse_repository, parse_run
+from steps.core.errors import Exit
+from steps.domain.decisions import RunAction
+from steps.domain.push import TaskId
+from steps.domain.record import Agent, LabelOutcome, RunOutcome
+from steps.settings.agent_kinds import RunKind
+from tests.doubles.platform.controller import Cleanup
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, ago
+
+AGENTS = DEFAULTS.namespaces.agents
+CODE_RUN = DEFAULTS.agents[0]
+PLAY = {"agent-type": "tess"}
+# The task stands in a field that no selector reaches.
+BY_FIELD = replace(CODE_RUN, task="spec.taskId")
+# An object that says no more of itself than each has to.
+BARE: dict[str, Any] = {
+    "metadata": {"name": "j", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
+}
+
+
+def selectors(scene: Scene) -> list[str]:
+    """What the API server was asked to select by."""
+    return [call.query.get("labelSelector", "") for call in scene.api.calls if call.path.endswith("/coderuns")]
+
+
+def of_task(scene: Scene, kind: RunKind) -> set[str]:
+    """Names of the runs of task 7."""
+    found = list_runs([kind], kube=scene.kube(), namespace=AGENTS, task=TaskId("7"))
+    return {run.name for run in found}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "o/r",
+        "https://github.com/o/r",
+        "https://github.com/o/r/",
+        "https://github.com/o/r.git",
+        "git@github.com:o/r.git",
+        "ssh://git@github.com/o/r.git",
+    ],
+)
+def test_a_repository_is_known_however_it_is_written(text: str) -> None:
+    assert parse_repository(text) == "o/r"
+
+
+@pytest.mark.parametrize("text", ["", "r", "github.com:r", "/"])
+def test_what_is_no_repository_names_none(text: str) -> None:
+    assert parse_repository(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("selector", "kind", "asked"),
+    [
+        pytest.param({}, CODE_RUN, "task-id=7", id="by the task's label"),
+        pytest.param(PLAY, CODE_RUN, "agent-type=tess,task-id=7", id="and by the kind's own"),
+        pytest.param({}, BY_FIELD, "", id="by nothing: the task is no label"),
+        pytest.param(PLAY, BY_FIELD, "agent-type=tess", id="by the kind's own alone"),
+    ],
+)
+def test_the_api_server_selects_a_tasks_runs_as_far_as_it_can_and_no_other_is_taken(
+    scene: Scene, selector: dict[str, str], kind: RunKind, asked: str
+) -> None:
+    name = scene.agent()["metadata"]["name"]
+    scene.agent(task=8)
+    assert of_task(scene, replace(kind, selector=selector)) == {name}
+    assert selectors(scene) == [asked]
+
+
+@pytest.mark.parametrize(
+    ("selector", "kind", "asked"),
+    [
+        pytest.param({}, CODE_RUN, "task-id", id="by the task's label"),
+        pytest.param(PLAY, CODE_RUN, "agent-type=tess,task-id", id="and by the kind's own"),
+        pytest.param({}, BY_FIELD, "", id="by nothing: the task is no label"),
+    ],
+)
+def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
+    scene: Scene, selector: dict[str, str], kind: RunKind, asked: str
+) -> None:
+    names = [scene.agent(task=task)["metadata"]["name"] for task in (7, 8)]
+    scene.agent(phase="Succeeded")
+    found = live_runs([replace(kind, selector=selector)], kube=scene.kube(), namespace=AGENTS)
+    assert sorted((task, run.name) for task, run in found) == [("7", names[0]), ("8", names[1])]
+    assert selectors(scene) == [asked]
+
+
+def test_a_run_that_names_no_task_is_none_of_a_task(scene: Scene) -> None:
+    kind = replace(CODE_RUN, task="metadata.annotations.task")
+    scene.agent()
+    assert not list(live_runs([kind], kube=scene.kube(), namespace=AGENTS))
+    assert of_task(scene, kind) == set()
+
+
+@pytest.mark.parametrize(
+    ("obj", "group", "plural", "expected"),
+    [
+        pytest.param({"kind": "CodeRun"}, "agents.platform", "coderuns", ("agents.platform/v1", "CodeRun"), id="says"),
+        pytest.param({}, "batch", "jobs", ("batch/v1", "Job"), id="a Job does not say so in a list"),
+        pytest.param({}, "", "pods", ("v1", "Pod"), id="nor does a pod, which has no group"),
+    ],
+)
+def test_a_run_is_called_by_its_kind(obj: dict[str, str], group: str, plural: str, expected: tuple[str, str]) -> None:
+    kind = replace(CODE_RUN, group=group, plural=plural)
+    about = parse_run(BARE | obj, kind=kind).about(namespace=AGENTS)
+    assert (about.api_version, about.kind) == expected
+    assert (about.namespace, about.name, about.uid) == (AGENTS, "j", "u")
+
+
+def test_a_run_that_says_nothing_of_itself_is_kept() -> None:
+    run = parse_run(BARE, kind=CODE_RUN)
+    verdict = decide_by_kind(run, repository=REPOSITORY, watermark=run.facts.created_at, head_sha=NEW)
+    assert (verdict.action, verdict.reason) == (RunAction.KEEP, "names no repository")
+
+
+def test_a_runs_line_in_the_record_says_who_it_was(scene: Scene) -> None:
+    obj = scene.agent()
+    scene.later(5)
+    (run,) = list_runs([CODE_RUN], kube=scene.kube(), namespace=AGENTS, task=TaskId("7"))
+    assert run.as_agent(outcome=RunOutcome.KEPT, reason="r") == Agent(
+        kind="coderuns",
+        name=obj["metadata"]["name"],
+        uid=obj["metadata"]["uid"],
+        job=f"{run.name}-{run.uid[:8]}",
+        agent="5DLabs-Tess",
+        created_at=run.facts.created_at,
+        outcome=RunOutcome.KEPT,
+        reason="r",
+    )
+
+
+def test_a_run_that_somebody_else_is_deleting_is_waited_for_and_not_deleted_again(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    scene.controller.cleanup, scene.controller.slow_s = Cleanup.SLOW, 10
+    scene.api.delete("coderuns", name, namespace=AGENTS, propagationPolicy="Foreground")
+    scene.github.push("task-7-work", NEW)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert not [call for call in scene.api.calls if call.method == "DELETE"]
+    (agent,) = scene.record().agents
+    assert (agent.name, agent.outcome) == (name, RunOutcome.GONE)
+
+
+def test_a_run_on_the_head_is_kept_though_the_push_is_not_the_head_any_more(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, sha="metadata.annotations.sha"),))
+    on_head = scene.agent(annotations={"sha": NEWER})["metadata"]["name"]
+    for sha in (OLD, NEW):
+        scene.agent(annotations={"sha": sha})
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    pushed_at = ago(scene.clock, 0)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(scene.workflow(pushed_at=pushed_at)) is Exit.DONE
+    assert scene.record().labels is LabelOutcome.HEAD_MOVED
+    assert scene.runs() == {on_head}

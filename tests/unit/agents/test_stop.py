@@ -1,0 +1,436 @@
+"""What happens seldom while agents are stopped: more of them than a record holds, refusals, and time that runs out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from steps.agents.runs import decide_all, kind_resource, task_runs
+from steps.agents.stop import stop_runs
+from steps.cancellation.claim import claim_record
+from steps.core.errors import Exit
+from steps.domain import record as records
+from steps.domain.record import Record, RunOutcome
+from steps.lease.held_lease import HeldLease
+from steps.runtime.context import StepContext
+from steps.telemetry.audit import WriteCause
+from tests.doubles.kubernetes import Fault
+from tests.doubles.kubernetes.messages import Request
+from tests.doubles.platform.controller import Cleanup
+from tests.doubles.platform.kubelet import Ending
+from tests.doubles.platform.runs import CLEO, REX, TESS
+from tests.support.documented_kinds import JOB
+from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene, ago
+
+AGENTS = DEFAULTS.namespaces.agents
+CODE_RUN = DEFAULTS.agents[0]
+CODE_RUNS = kind_resource(CODE_RUN)
+PLEASE = {"metadata": {"annotations": {"stop": "please"}}}
+
+
+def put_job(scene: Scene, name: str) -> None:
+    """A Job that is itself an agent's run."""
+    metadata = {
+        "name": name,
+        "namespace": AGENTS,
+        "labels": {"task-id": "7", "agent": TESS, "kind-of-work": "agent"},
+        "annotations": {"repository": REPOSITORY},
+    }
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "agent:1"}]}
+    scene.api.create(
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": {"spec": pod}}}
+    )
+
+
+def working(scene: Scene) -> list[str]:
+    """Names of the pods at work."""
+    return [pod["metadata"]["name"] for pod in scene.api.list("pods", namespace=AGENTS)]
+
+
+def forced(scene: Scene) -> list[str]:
+    """Names of the pods that were deleted without grace."""
+    calls = [call for call in scene.api.calls if call.method == "DELETE" and "/pods/" in call.path]
+    return [call.path.rpartition("/")[2] for call in calls]
+
+
+def orphan(scene: Scene, run: str) -> None:
+    """Let an agent's pod be nobody's: it goes on when the run and its Job are gone, and has only the Job's label."""
+    job = scene.api.get("coderuns", run, namespace=AGENTS)["status"]["jobName"]
+    (pod,) = scene.api.list("pods", namespace=AGENTS, labels=f"batch.kubernetes.io/job-name={job}")
+    scene.api.patch("pods", pod["metadata"]["name"], {"metadata": {"ownerReferences": None}}, namespace=AGENTS)
+
+
+def pushed(scene: Scene) -> None:
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+
+
+@pytest.fixture
+def many(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """More stale agents than a record holds."""
+    monkeypatch.setattr(records, "MAX_AGENTS", 2)
+    for _ in range(5):
+        scene.agent()
+    pushed(scene)
+    return scene
+
+
+def test_of_more_agents_than_a_record_holds_none_is_deleted_before_it_is_written_down(many: Scene) -> None:
+    unwritten: list[str] = []
+
+    def look(request: Request) -> None:
+        name = request.path.rpartition("/")[2]
+        if name not in {agent.name for agent in many.record().agents if agent.outcome is RunOutcome.STOPPING}:
+            unwritten.append(name)
+
+    many.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=look, times=0))
+    assert many.attempt(many.workflow()) is Exit.DONE
+    assert (unwritten, many.runs()) == ([], set())
+
+
+def test_of_more_agents_than_a_record_holds_each_is_proven_gone_before_the_labels_move(many: Scene) -> None:
+    for run in many.runs():
+        orphan(many, run)
+    at_label: list[object] = []
+    many.github.before(lambda: at_label.extend(many.api.list("pods", namespace=AGENTS)), method="POST", path="/labels$")
+    assert many.play(many.workflow()) is Exit.DONE
+    assert at_label == []
+
+
+def exempted(scene: Scene) -> tuple[str, str]:
+    """Two stale agents; the first becomes exempt right before it would be deleted."""
+    kept, stale = (scene.agent(name=name)["metadata"]["name"] for name in ("kept", "stale"))
+    pushed(scene)
+
+    def exempt(_: object) -> None:
+        scene.api.patch("coderuns", kept, {"spec": {"githubApp": REX}}, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{kept}", before=exempt))
+    return kept, stale
+
+
+def test_an_agent_that_becomes_exempt_before_it_is_deleted_goes_on_with_its_work(scene: Scene) -> None:
+    # The other one has to be forced.
+    scene.controller.grace_s, scene.kubelet.ending = 600, Ending.IGNORES
+    kept, stale = exempted(scene)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.runs() == {kept}
+    assert [name.partition("-")[0] for name in forced(scene)] == [stale]
+    told = {agent.name: (agent.outcome, agent.reason) for agent in scene.record().agents}
+    assert told == {kept: (RunOutcome.KEPT, "exempt agent"), stale: (RunOutcome.GONE, "object, Job and pods are gone")}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_agent_that_becomes_exempt_while_it_is_asked_to_stop_goes_on_with_its_work(scene: Scene, when: str) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+
+    def exempt(_: object) -> None:
+        scene.api.patch("coderuns", name, {"spec": {"githubApp": REX}}, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", **{when: exempt}))  # type: ignore[arg-type]
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert (scene.runs(), forced(scene)) == ({name}, [])
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (RunOutcome.KEPT, "exempt agent")
+
+
+@pytest.mark.parametrize("changes", [1, 3])
+def test_an_agent_that_changes_while_it_is_asked_to_stop_is_asked_again(scene: Scene, changes: int) -> None:
+    """Of a kind that may not be deleted: nothing else would end it."""
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE, delete=False),))
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+
+    def change(request: Request) -> None:
+        moved = {"metadata": {"annotations": {"moved": str(len(scene.api.calls))}}}
+        scene.api.patch("coderuns", request.path.rpartition("/")[2], moved, namespace=AGENTS)
+
+    def obey() -> None:
+        annotations = scene.api.get("coderuns", name, namespace=AGENTS)["metadata"].get("annotations", {})
+        for pod in working(scene) if annotations.get("stop") else ():
+            scene.kubelet.finish(pod)
+
+    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", before=change, times=changes))
+    scene.clock.every(obey)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    asked = [call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]
+    assert len(asked) == changes + 1
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "asked to stop, and did")
+
+
+def test_an_agent_of_a_kind_that_may_not_be_deleted_keeps_its_pod_until_it_has_ended(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE, delete=False),))
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    workflow = scene.workflow()
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert (len(working(scene)), forced(scene)) == (1, [])
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (RunOutcome.STUCK, "its object is still there in phase Running")
+
+    # In the second attempt it does as it was asked, though not within the grace period.
+    deadline = scene.clock.monotonic() + DEFAULTS.stop.grace_s + 5
+    scene.clock.every(lambda: scene.kubelet.finish(working(scene)[0]) if scene.clock.monotonic() == deadline else None)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert (scene.runs(), forced(scene)) == ({name}, [])
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "asked to stop, and did")
+
+
+def test_an_agent_that_is_exempt_by_the_next_attempt_goes_on_with_its_work(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    workflow = scene.workflow()
+    pause = DEFAULTS.lease.renew_deadline_s + 1
+    scene.api.faults.add(Fault(method="GET", path="/jobs", after=lambda _: scene.clock.sleep(pause)))
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.STOPPING]
+    scene.api.patch("coderuns", name, {"spec": {"githubApp": REX}}, namespace=AGENTS)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert (scene.runs(), forced(scene)) == ({name}, [])
+    assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.KEPT]
+
+
+def test_two_kinds_of_one_resource_are_both_deleted_if_they_do_not_do_as_they_are_asked(scene: Scene) -> None:
+    kinds = (replace(CODE_RUN, stop_patch=PLEASE, selector={"agent-type": who}) for who in ("tess", "cleo"))
+    scene.settings = replace(DEFAULTS, agents=tuple(kinds))
+    for agent in (TESS, CLEO):
+        scene.agent(agent=agent)
+    pushed(scene)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert scene.runs() == set()
+
+
+def test_an_agent_that_becomes_exempt_does_not_keep_the_others_from_being_proven_gone(scene: Scene) -> None:
+    kept, stale = exempted(scene)
+    orphan(scene, stale)
+    at_label: list[str] = []
+    scene.github.before(lambda: at_label.extend(working(scene)), method="POST", path="/labels$")
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert [name.partition("-")[0] for name in at_label] == [kept]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "when another attempt goes on"])
+def test_the_pods_of_a_namesake_are_not_forced_though_its_job_is_called_the_same(scene: Scene, *, again: bool) -> None:
+    scene.settings = replace(DEFAULTS, agents=(JOB,))
+    put_job(scene, "tess")
+    pushed(scene)
+    workflow = scene.workflow()
+    scene.later(2)
+
+    def recreate() -> None:
+        if not scene.api.find("jobs", "tess", namespace=AGENTS):
+            put_job(scene, "tess")
+
+    scene.clock.every(recreate)
+    if again:
+        pause = DEFAULTS.lease.renew_deadline_s + 1
+        scene.api.faults.add(Fault(method="DELETE", path="/jobs/", after=lambda _: scene.clock.sleep(pause)))
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.record().attempts == (2 if again else 1)
+    assert (len(working(scene)), forced(scene)) == (1, [])
+
+
+# Each write.
+
+
+def test_a_delete_names_the_very_object_and_has_its_children_go_first(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    metadata = scene.api.get("coderuns", name, namespace=AGENTS)["metadata"]
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    (call,) = [call for call in scene.api.calls if call.method == "DELETE"]
+    assert call.body == {
+        "propagationPolicy": "Foreground",
+        "preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
+    }
+
+
+def test_the_audit_says_which_agent_was_asked_and_which_deleted(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    scene.agent()
+    pushed(scene)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    told = [(line["cause"], line["detail"]) for line in scene.events() if line.get("resource") == str(CODE_RUNS)]
+    assert told == [(WriteCause.ASK, TESS), (WriteCause.STALE, TESS)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause_s"),
+    [
+        pytest.param({}, DEFAULTS.stop.backoff_s, id="after the first pause"),
+        pytest.param({"Retry-After": "7"}, 7, id="as the API server asks for"),
+        pytest.param({"Retry-After": "700"}, DEFAULTS.stop.grace_s, id="but within the grace period"),
+    ],
+)
+def test_a_delete_that_the_api_server_has_no_time_for_is_sent_again(
+    scene: Scene, headers: dict[str, str], pause_s: float
+) -> None:
+    scene.settings = replace(DEFAULTS, lease=replace(DEFAULTS.lease, duration_s=90, renew_deadline_s=60))
+    scene.agent()
+    pushed(scene)
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", status=429, headers=headers))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    first, second = (call.at for call in scene.api.calls if call.method == "DELETE")
+    assert pause_s / 2 <= (second - first).total_seconds() <= pause_s
+
+
+# How it ends.
+
+
+def acquired(scene: Scene) -> tuple[StepContext, HeldLease, Record]:
+    """What stopping works with, under the Lease."""
+    context = scene.context(scene.workflow(), pod="step")
+    held = context.lease().acquire(lambda stored: claim_record(stored, context=context))
+    assert held is not None
+    return context, held, held.record
+
+
+def test_what_has_to_be_done_before_the_first_delete_is_done_once(many: Scene) -> None:
+    context, held, record = acquired(many)
+    deleted: list[int] = []
+
+    def before() -> None:
+        deleted.append(len([call for call in many.api.calls if call.method == "DELETE"]))
+
+    stop_runs(record, judged=decide_all(task_runs(context), record=record), context=context, held=held, before=before)
+    assert deleted == [0]
+
+
+def test_stale_agents_that_keep_appearing_are_given_up_on_and_it_is_said(scene: Scene) -> None:
+    scene.agent()
+    pushed(scene)
+    workflow = replace(scene.workflow(), created_at=ago(scene.clock, -20))
+    workflow = replace(workflow, push=replace(workflow.push, pushed_at=workflow.created_at))
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=lambda _: scene.agent(), times=0))
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert "new stale runs kept appearing through 3 rounds" in scene.record().errors[-1]
+
+
+def test_an_agent_that_was_stuck_and_is_gone_at_the_next_attempt_is_proven_gone(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+    workflow = scene.workflow()
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    scene.api.patch("coderuns", name, {"metadata": {"finalizers": None}}, namespace=AGENTS)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.GONE]
+
+
+def test_what_is_left_of_each_agent_is_said(scene: Scene) -> None:
+    hanging, gone = (scene.agent(name=name)["metadata"]["name"] for name in ("hanging", "gone"))
+    pushed(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+
+    def let_go(_: object) -> None:
+        scene.api.patch("coderuns", gone, {"metadata": {"finalizers": None}}, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{gone}", after=let_go))
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    there, other = "its object is still there in phase Running", "another agent of the task is stuck"
+    assert {agent.name: agent.reason for agent in scene.record().agents} == {hanging: there, gone: other}
+    assert f"{gone}: {other}; {hanging}: {there}" in scene.record().errors[-1]
+
+
+def test_an_agent_is_not_gone_before_its_job_is(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    job = scene.api.get("coderuns", name, namespace=AGENTS)["status"]["jobName"]
+    scene.api.patch("jobs", job, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+
+    def let_go(_: object) -> None:
+        scene.api.patch("coderuns", name, {"metadata": {"finalizers": None}}, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{name}", after=let_go))
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert (scene.runs(), working(scene)) == (set(), [])
+    assert [agent.reason for agent in scene.record().agents] == [f"its Job {job} is still there"]
+
+
+def test_pods_that_cannot_be_deleted_are_forced_once_and_named(scene: Scene) -> None:
+    names = [scene.agent(name=name)["metadata"]["name"] for name in ("one", "two")]
+    pushed(scene)
+    for name in names:
+        orphan(scene, name)
+    scene.kubelet.ending = Ending.DEAD_NODE
+    pods = working(scene)
+    for pod in pods:
+        scene.api.patch("pods", pod, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert forced(scene) == pods
+    assert {agent.reason for agent in scene.record().agents} == {f"pods still work: {', '.join(pods)}"}
+
+
+def test_a_job_that_is_an_agent_and_hangs_is_in_no_phase(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(JOB,))
+    put_job(scene, "tess")
+    scene.api.patch("jobs", "tess", {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    pushed(scene)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert [agent.reason for agent in scene.record().agents] == ["its object is still there in phase none"]
+
+
+def test_an_agent_that_ends_by_itself_though_it_was_to_be_deleted_is_said_to_have(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+
+    def finish(_: object) -> None:
+        scene.api.patch("coderuns", name, {"status": {"phase": "Succeeded"}}, namespace=AGENTS, subresource="status")
+
+    scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{name}", after=finish))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "ended by itself")
+
+
+@pytest.fixture
+def obedient(scene: Scene) -> str:
+    """An agent that is in a finished phase as soon as it is asked to stop, though its pod works on."""
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    name = str(scene.agent()["metadata"]["name"])
+    pushed(scene)
+
+    def obey(_: object) -> None:
+        scene.api.patch("coderuns", name, {"status": {"phase": "Succeeded"}}, namespace=AGENTS, subresource="status")
+
+    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", after=obey))
+    return name
+
+
+def test_the_pod_of_an_agent_that_did_as_it_was_asked_is_waited_for_as_well(scene: Scene, obedient: str) -> None:
+    (pod,) = working(scene)
+    ends_at = scene.clock.monotonic() + 10
+    scene.clock.every(lambda: scene.kubelet.finish(pod) if scene.clock.monotonic() == ends_at else None)
+    at_label: list[float] = []
+    scene.github.before(lambda: at_label.append(scene.clock.monotonic()), method="POST", path="/labels$")
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert (scene.runs(), forced(scene)) == ({obedient}, [])
+    assert at_label[0] >= ends_at
+
+
+def test_a_further_attempt_does_not_forget_the_pod_of_an_agent_that_has_ended(scene: Scene, obedient: str) -> None:
+    scene.kubelet.ending = Ending.DEAD_NODE
+    (pod,) = working(scene)
+    scene.api.patch("pods", pod, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    workflow = scene.workflow()
+    assert [scene.attempt(workflow) for _ in range(2)] == [Exit.TRY_AGAIN, Exit.TRY_AGAIN]
+    assert "remediation-in-progress" not in scene.github.labels(1)
+    (agent,) = scene.record().agents
+    assert (agent.name, agent.outcome, agent.reason) == (obedient, RunOutcome.STUCK, f"pods still work: {pod}")
+
+
+def test_a_newer_agent_that_starts_while_others_end_is_none_of_our_business(scene: Scene) -> None:
+    stale = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    workflow = scene.workflow()
+    scene.later(2)
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=lambda _: scene.agent()))
+    assert scene.attempt(workflow) is Exit.DONE
+    assert [agent.name for agent in scene.record().agents] == [stale]
+    assert len(scene.runs()) == 1

@@ -1,0 +1,1 @@
+"""Tests of `steps.breaker`, a file a module."""

@@ -1,0 +1,1 @@
+"""Tests of `steps.cancellation`, a file a module."""

@@ -1,0 +1,340 @@
+"""Workflows that wait for a task's lock: which are ended by whoever finished, and which never."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from steps.cancel import cancel
+from steps.cancellation.coalescing import SUPERSEDED_BY
+from steps.core.errors import Exit
+from steps.domain.record import LabelOutcome, Phase
+from steps.settle import settle
+from steps.telemetry.audit import WriteCause
+from tests.doubles import argo_controller
+from tests.doubles.github import fail as github_fails
+from tests.doubles.kubernetes import Fault
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, Workflow, ago, parameters
+
+HOME = DEFAULTS.namespaces.workflows
+
+
+def phase(scene: Scene, workflow: Workflow) -> str:
+    scene.later(1)
+    found: dict[str, Any] = scene.api.get("workflows", workflow.name, namespace=HOME)
+    return str(found["status"]["phase"])
+
+
+def superseded_by(scene: Scene, workflow: Workflow) -> str:
+    return str(scene.api.get("workflows", workflow.name, namespace=HOME)["metadata"]["labels"].get(SUPERSEDED_BY, ""))
+
+
+def play_newest(scene: Scene) -> Workflow:
+    scene.github.push("task-7-work", NEWER)
+    newest = scene.workflow(sha=NEWER)
+    assert scene.play(newest) is Exit.DONE
+    return newest
+
+
+def test_those_with_nothing_left_to_do_are_ended_and_say_by_whom(scene: Scene) -> None:
+    older = [scene.workflow(pushed_at=ago(scene.clock, seconds)) for seconds in (9, 5, 1)]
+    newest = play_newest(scene)
+    assert [phase(scene, each) for each in older] == ["Failed"] * 3
+    assert {superseded_by(scene, each) for each in older} == {newest.name}
+
+
+def test_the_log_tells_of_all_that_were_ended_also_of_one_that_took_two_attempts(scene: Scene) -> None:
+    older = [scene.workflow(pushed_at=ago(scene.clock, seconds)).name for seconds in (9, 5)]
+    waits = Fault(
+        method="PATCH",
+        path=f"/workflows/{older[1]}",
+        before=lambda _: scene.argo.mark(older[1], argo_controller.PENDING, message="Waiting for the lock"),
+    )
+    scene.api.faults.add(waits)
+    newest = play_newest(scene)
+    (told,) = [line for line in scene.events() if line["event"].startswith("ended waiting workflows")]
+    assert (told["workflows"], told["by"]) == (older, NEWER)
+    writes = [line for line in scene.events() if line.get("cause") == WriteCause.ANSWERED]
+    assert {line["detail"] for line in writes} == {f"by {newest.name}"}
+
+
+def test_one_that_is_being_ended_already_is_not_ended_again(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    told = Fault(
+        method="GET",
+        path="/workflows",
+        before=lambda _: scene.api.patch("workflows", older.name, {"spec": {"shutdown": "Stop"}}, namespace=HOME),
+    )
+    scene.api.faults.add(told)
+    play_newest(scene)
+    assert superseded_by(scene, older) == ""
+
+
+def test_n_pushes_to_one_task_take_two_executions(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    first = scene.workflow()
+    rest: list[Workflow] = []
+
+    def arrive(_: object) -> None:
+        scene.later(1)
+        while len(rest) < 24:
+            scene.later(0.5)
+            rest.append(scene.workflow(sha=f"{len(rest) + 2:040x}"))
+            scene.github.push("task-7-work", rest[-1].push.sha)
+
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=arrive))
+    assert scene.play(first) is Exit.DONE
+    waiting = [each for each in rest if phase(scene, each) == "Pending"]
+    assert waiting == rest, "the first push is older than every other: it answers none of them"
+    assert scene.play(rest[-1]) is Exit.DONE
+    assert {phase(scene, each) for each in rest[:-1]} == {"Failed"}
+    assert scene.record().push.sha == rest[-1].push.sha
+
+
+def test_a_superseded_push_ends_its_fellows_as_well(scene: Scene) -> None:
+    pushed_at = ago(scene.clock, 5)
+    play_newest(scene)
+    late = [scene.workflow(pushed_at=pushed_at) for _ in range(3)]
+    assert scene.play(late[0]) is Exit.DONE
+    assert [phase(scene, each) for each in late] == ["Succeeded", "Failed", "Failed"]
+
+
+def test_a_newer_push_another_task_and_a_dry_run_go_on(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    first = scene.workflow()
+    scene.later(2)
+    others = [
+        scene.workflow(sha=NEWER),
+        scene.workflow(task=8, pushed_at=ago(scene.clock, 60)),
+        scene.workflow(repository="5dlabs/other", pushed_at=ago(scene.clock, 60)),
+        scene.workflow(dry_run=True, pushed_at=ago(scene.clock, 60)),
+    ]
+    assert scene.play(first) is Exit.DONE
+    assert {phase(scene, each) for each in others} == {"Pending"}
+
+
+def test_one_that_has_begun_goes_on(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.argo.mark(older.name, argo_controller.RUNNING)
+    play_newest(scene)
+    assert phase(scene, older) == "Running"
+
+
+def test_one_that_begins_at_that_very_moment_goes_on(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    begin = Fault(
+        method="PATCH", path="/workflows/", before=lambda _: scene.argo.mark(older.name, argo_controller.RUNNING)
+    )
+    scene.api.faults.add(begin)
+    play_newest(scene)
+    assert phase(scene, older) == "Running"
+    assert superseded_by(scene, older) == ""
+
+
+def test_one_that_argo_has_not_looked_at_yet_is_ended_as_well(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    # As a controller that is seconds behind leaves it.
+    change = {"metadata": {"labels": {argo_controller.PHASE: None}}, "status": None}
+    unseen = Fault(
+        method="GET",
+        path="/workflows",
+        before=lambda _: scene.api.patch("workflows", older.name, change, namespace=HOME),
+    )
+    scene.api.faults.add(unseen)
+    newest = play_newest(scene)
+    assert superseded_by(scene, older) == newest.name
+
+
+def test_one_of_which_argo_has_just_written_that_it_waits_is_ended_all_the_same(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.later(1)
+    waits = Fault(
+        method="PATCH",
+        path="/workflows/",
+        before=lambda _: scene.argo.mark(older.name, argo_controller.PENDING, message="Waiting for the lock"),
+    )
+    scene.api.faults.add(waits)
+    play_newest(scene)
+    assert phase(scene, older) == "Failed"
+
+
+def test_one_that_is_malformed_is_left_to_say_so_itself(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    arguments = {"parameters": [{"name": "task-id", "value": "7"}, {"name": "sha", "value": "main"}]}
+    scene.api.patch("workflows", older.name, {"spec": {"arguments": arguments}}, namespace=HOME)
+    another = scene.workflow(pushed_at=ago(scene.clock, 5))
+    play_newest(scene)
+    assert (phase(scene, older), phase(scene, another)) == ("Pending", "Failed")
+
+
+def test_one_that_comes_after_a_dry_run_is_ended_all_the_same(scene: Scene) -> None:
+    scene.workflow(dry_run=True, pushed_at=ago(scene.clock, 9))
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    play_newest(scene)
+    assert phase(scene, older) == "Failed"
+
+
+def test_one_of_which_not_all_is_said_is_left_to_itself(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    said = [{"name": name, "value": value} for name, value in parameters(older.push).items() if name != "requested-by"]
+    elsewhere = {"name": "requested-by", "valueFrom": {"configMapKeyRef": {"name": "any", "key": "any"}}}
+    arguments = {"parameters": [*said, elsewhere]}
+    scene.api.patch("workflows", older.name, {"spec": {"arguments": arguments}}, namespace=HOME)
+    play_newest(scene)
+    assert phase(scene, older) == "Pending"
+
+
+def test_nobody_ends_itself_even_if_argos_label_lags(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow()
+    assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
+    assert scene.step(settle, workflow, pod="pod") is Exit.DONE
+    assert phase(scene, workflow) == "Pending"
+
+
+def test_a_cancellation_that_fails_ends_nobody(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.github.fault(github_fails(401), method="GET", path="/pulls$")
+    assert scene.play(scene.workflow()) is Exit.FORBIDDEN
+    assert scene.record().phase is Phase.FAILED
+    assert phase(scene, older) == "Pending"
+
+
+# Webhooks tell the second of a push and no more: of several that wait, Argo may let any be next.
+
+
+def in_one_second(scene: Scene, count: int) -> list[Workflow]:
+    """Workflows of pushes of one second; the last is the head."""
+    pushed_at = scene.clock.now()
+    found = []
+    for number in range(count):
+        scene.github.push("task-7-work", f"{number + 100:040x}")
+        found.append(scene.workflow(sha=f"{number + 100:040x}", pushed_at=pushed_at))
+    return found
+
+
+def test_whoever_is_next_works_for_the_head_that_waits(scene: Scene) -> None:
+    scene.agent()
+    *others, head = in_one_second(scene, 4)
+    scene.later(2)
+    assert scene.play(others[1]) is Exit.DONE
+    assert scene.record().push == head.push
+    assert scene.record().labels is LabelOutcome.MOVED
+    assert set(scene.github.labels(1)) >= {"remediation-in-progress"}
+    assert [phase(scene, each) for each in (others[0], others[2], head)] == ["Failed"] * 3
+
+
+def test_one_that_is_superseded_works_for_the_head_that_waits(scene: Scene) -> None:
+    first, late, head = in_one_second(scene, 3)
+    for each in (late, head):  # their webhooks have not come yet
+        scene.api.delete("workflows", each.name, namespace=HOME)
+    assert scene.play(first) is Exit.DONE
+    assert scene.record().labels is LabelOutcome.HEAD_MOVED
+    head = scene.workflow(sha=head.push.sha, pushed_at=head.push.pushed_at)
+    scene.later(2)
+    late = scene.workflow(sha=late.push.sha, pushed_at=late.push.pushed_at)
+    scene.later(2)
+    assert scene.play(late) is Exit.DONE
+    assert scene.record().push.sha == head.push.sha
+    assert (scene.record().labels, scene.record().attempts) == (LabelOutcome.MOVED, 2)
+    assert phase(scene, head) == "Failed"
+
+
+def test_one_that_is_superseded_works_for_a_later_head_by_the_watermark_of_that_one(scene: Scene) -> None:
+    first, late = in_one_second(scene, 2)
+    scene.api.delete("workflows", late.name, namespace=HOME)
+    scene.later(2)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(first) is Exit.DONE
+    assert scene.record().left_to == NEWER
+    head = scene.workflow(sha=NEWER)
+    scene.later(2)
+    late = scene.workflow(sha=late.push.sha, pushed_at=late.push.pushed_at)
+    scene.later(2)
+    assert scene.play(late) is Exit.DONE
+    assert (scene.record().push, scene.record().watermark) == (head.push, head.created_at)
+    assert phase(scene, head) == "Failed"
+
+
+def test_what_the_head_that_waits_makes_stale_is_stopped_as_well(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    older = scene.workflow()
+    scene.later(3)
+    between = scene.agent()["metadata"]["name"]
+    scene.later(3)
+    scene.github.push("task-7-work", NEWER)
+    head = scene.workflow(sha=NEWER)
+    # In the very second of the head's Workflow, and not there yet when the runs are listed.
+    just_then: list[str] = []
+    appear = Fault(
+        method="GET",
+        path="/workflows",
+        after=lambda _: just_then.append(scene.agent()["metadata"]["name"]),
+    )
+    scene.api.faults.add(appear)
+    assert scene.play(older) is Exit.DONE
+    assert scene.record().push == head.push
+    assert scene.record().watermark == head.created_at
+    assert just_then
+    assert scene.runs() == set()
+    assert {agent.name for agent in scene.record().agents} == {between, *just_then}
+
+
+def test_a_head_that_came_twice_reaches_no_further_than_its_first_webhook(scene: Scene) -> None:
+    first, head = in_one_second(scene, 2)
+    scene.later(5)
+    of_the_new_code = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    scene.workflow(sha=head.push.sha, pushed_at=head.push.pushed_at)
+    assert scene.play(first) is Exit.DONE
+    assert scene.runs() == {of_the_new_code}
+
+
+def test_a_head_of_the_same_second_whose_webhook_came_late_reaches_no_newer_agent(scene: Scene) -> None:
+    first, head = in_one_second(scene, 2)
+    scene.api.delete("workflows", head.name, namespace=HOME)
+    scene.later(5)
+    of_the_new_code = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    scene.workflow(sha=head.push.sha, pushed_at=head.push.pushed_at)
+    assert scene.play(first) is Exit.DONE
+    assert scene.record().push.sha == head.push.sha
+    assert scene.runs() == {of_the_new_code}
+
+
+def test_nobody_works_for_a_dry_run_or_another_branch(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    older = scene.workflow()
+    scene.later(2)
+    scene.github.push("task-7-work", NEWER)
+    scene.workflow(sha=NEWER, dry_run=True)
+    elsewhere = scene.workflow(sha=NEWER)
+    arguments = parameters(replace(elsewhere.push, ref="refs/heads/task-7-other"))
+    changed = {"parameters": [{"name": name, "value": value} for name, value in arguments.items()]}
+    scene.api.patch("workflows", elsewhere.name, {"spec": {"arguments": changed}}, namespace=HOME)
+    assert scene.play(older) is Exit.DONE
+    assert scene.record().push == older.push
+    assert scene.record().labels is LabelOutcome.HEAD_MOVED
+
+
+def test_if_nobody_can_say_who_waits_each_works_for_itself(scene: Scene) -> None:
+    older, head = in_one_second(scene, 2)
+    scene.api.faults.add(Fault(method="GET", path="/workflows", status=403, reason="Forbidden", times=99))
+    assert scene.play(older) is Exit.DONE
+    assert scene.record().push == older.push
+    assert scene.play(head) is Exit.DONE
+    assert scene.record().push == head.push
+
+
+@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_waiters_that_cannot_be_ended_never_fail_a_cancellation(scene: Scene, method: str, status: int) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.api.faults.add(Fault(method=method, path="/workflows", status=status, reason="Forbidden", times=99))
+    play_newest(scene)
+    assert phase(scene, older) == "Pending"
+    assert scene.record().phase is Phase.COMPLETED

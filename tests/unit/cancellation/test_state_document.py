@@ -1,0 +1,301 @@
+"""The platform's state document: changed where it must be, kept where it is not ours."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from steps.cancellation.claim import claim_record
+from steps.cancellation.state_document import STATE_EPOCH, StateChange, update_state_document
+from steps.core.clock import format_time
+from steps.core.errors import ConflictError, Exit, FencedError, LockLostError, UnavailableError
+from steps.lease.held_lease import HeldLease
+from steps.runtime.context import StepContext
+from steps.telemetry.audit import WriteCause
+from tests.doubles.kubernetes import Fault
+from tests.support.harness import DEFAULTS, NEW, Scene
+
+AGENTS = DEFAULTS.namespaces.agents
+DOCUMENT: dict[str, Any] = {
+    "task_id": "7",
+    "iteration": 3,
+    "status": "InProgress",
+    "feedback_history": [{"author": "reviewer"}],
+    "last_update": "2026-02-01T00:00:00Z",
+    "error_messages": ["earlier"],
+    "metadata": {"k": "v"},
+    "version": "v1",
+    "field_of_the_future": {"nested": [1, 2]},
+}
+
+
+def put(scene: Scene, text: str, **more: str) -> None:
+    scene.api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "task-7-state", "namespace": AGENTS, "labels": {"app": "remediation-state"}},
+            "data": {"state.json": text, **more},
+        }
+    )
+
+
+def stored(scene: Scene) -> dict[str, Any]:
+    return scene.api.get("configmaps", "task-7-state", namespace=AGENTS)
+
+
+def document(scene: Scene) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stored(scene)["data"]["state.json"])
+    return found
+
+
+def play(scene: Scene) -> Exit:
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    return scene.play(scene.workflow())
+
+
+def test_the_flag_is_set_before_the_delete_and_cleared_at_the_end_and_all_else_survives(scene: Scene) -> None:
+    put(scene, json.dumps(DOCUMENT), other="untouched")
+    during = []
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=lambda _: during.append(document(scene))))
+    assert play(scene) is Exit.DONE
+    assert during[0]["cancellation_in_progress"] is True
+    after = document(scene)
+    assert after["cancellation_in_progress"] is False
+    assert after["last_update"] > DOCUMENT["last_update"]
+    assert {key: after[key] for key in DOCUMENT if key != "last_update"} == {
+        key: value for key, value in DOCUMENT.items() if key != "last_update"
+    }
+    assert stored(scene)["data"]["other"] == "untouched"
+    assert stored(scene)["metadata"]["labels"] == {"app": "remediation-state"}
+
+
+def test_without_a_state_document_none_is_made_up(scene: Scene) -> None:
+    assert play(scene) is Exit.DONE
+    assert scene.api.list("configmaps", namespace=AGENTS) == []
+
+
+@pytest.mark.parametrize("text", ["{half", "[1, 2]", "null", "", "\x00\x01"])
+def test_a_corrupt_document_is_copied_aside_and_left_as_it_is(scene: Scene, text: str) -> None:
+    put(scene, text)
+    assert play(scene) is Exit.DONE
+    assert stored(scene)["data"] == {"state.json": text, "state.json.quarantine": text}
+    assert any("not a JSON object" in event.get("event", "") for event in scene.events())
+
+
+def test_a_document_too_large_to_write_again_is_reported_and_stops_nothing(scene: Scene) -> None:
+    text = json.dumps(DOCUMENT, separators=(",", ":"))
+    put(scene, text, filler="x" * (1024 * 1024 - len(text) - 20))
+    assert play(scene) is Exit.DONE
+    assert scene.runs() == set()
+    assert "cancellation_in_progress" not in document(scene)
+
+
+def test_error_messages_of_an_unknown_shape_are_left_alone(scene: Scene) -> None:
+    put(scene, json.dumps(DOCUMENT | {"error_messages": {"by": "hand"}}))
+    assert play(scene) is Exit.DONE
+    assert document(scene)["error_messages"] == {"by": "hand"}
+
+
+@pytest.mark.parametrize("lose", ["request", "reply"])
+def test_a_write_whose_answer_is_lost_is_settled_by_reading_again(scene: Scene, lose: str) -> None:
+    put(scene, json.dumps(DOCUMENT))
+    scene.api.faults.add(Fault(method="PUT", path="/configmaps/", lose=lose))  # type: ignore[arg-type]
+    assert play(scene) is Exit.DONE
+    assert document(scene)["cancellation_in_progress"] is False
+
+
+def test_a_write_of_somebody_else_in_between_is_kept(scene: Scene) -> None:
+    put(scene, json.dumps(DOCUMENT))
+
+    def other(_: object) -> None:
+        scene.api.patch(
+            "configmaps",
+            "task-7-state",
+            {"data": {"state.json": json.dumps(DOCUMENT | {"iteration": 4})}},
+            namespace=AGENTS,
+        )
+
+    scene.api.faults.add(Fault(method="PUT", path="/configmaps/", before=other))
+    assert play(scene) is Exit.DONE
+    assert document(scene)["iteration"] == 4
+
+
+def test_a_cancellation_without_stale_agents_leaves_the_document_untouched(scene: Scene) -> None:
+    put(scene, json.dumps(DOCUMENT))
+    before = stored(scene)
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert stored(scene) == before
+
+
+# One change, without the rest of a cancellation.
+
+
+@pytest.mark.parametrize(
+    ("document", "change", "expected"),
+    [
+        ({}, StateChange(in_progress=True), {"cancellation_in_progress": True, "last_update": "now"}),
+        ({}, StateChange(in_progress=False), {}),
+        ({"cancellation_in_progress": None}, StateChange(in_progress=False), {"cancellation_in_progress": None}),
+        ({"cancellation_in_progress": True}, StateChange(in_progress=True), {"cancellation_in_progress": True}),
+        (
+            {"cancellation_in_progress": True, "last_update": "then", "theirs": 1},
+            StateChange(in_progress=False),
+            {"cancellation_in_progress": False, "last_update": "now", "theirs": 1},
+        ),
+        (
+            {"error_messages": ["before"]},
+            StateChange(in_progress=False, message="failed"),
+            {"cancellation_in_progress": False, "last_update": "now", "error_messages": ["before", "failed"]},
+        ),
+        (
+            {},
+            StateChange(in_progress=True, message="failed"),
+            {"cancellation_in_progress": True, "last_update": "now", "error_messages": ["failed"]},
+        ),
+        (
+            {"error_messages": "theirs"},
+            StateChange(in_progress=True, message="failed"),
+            {"cancellation_in_progress": True, "last_update": "now", "error_messages": "theirs"},
+        ),
+    ],
+)
+def test_what_a_change_makes_of_a_document(
+    document: dict[str, Any], change: StateChange, expected: dict[str, Any]
+) -> None:
+    before = copy.deepcopy(document)
+    after = change.apply(document, now="now")
+    assert after == expected
+    assert document == before
+    assert (after is document) == (expected == before), "what says nothing new is not written"
+
+
+def test_of_many_messages_the_last_fifty_are_kept() -> None:
+    many = [str(number) for number in range(50)]
+    after = StateChange(in_progress=True, message="50").apply({"error_messages": many}, now="now")
+    assert after["error_messages"] == [*many[1:], "50"]
+
+
+def acquired(scene: Scene) -> tuple[StepContext, HeldLease]:
+    workflow = scene.workflow()
+    context = scene.context(workflow, pod="pod")
+    held = context.lease().acquire(partial(claim_record, context=context))
+    assert held is not None
+    scene.api.calls.clear()
+    return context, held
+
+
+def sent(scene: Scene) -> list[str]:
+    return [call.method for call in scene.api.calls if call.path.endswith("/task-7-state")]
+
+
+UP = StateChange(in_progress=True)
+
+
+def test_a_change_is_written_under_its_epoch_and_beside_what_others_noted(scene: Scene) -> None:
+    put(scene, '{"text": "ä"}')
+    scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": {"note": "theirs"}}}, namespace=AGENTS)
+    context, held = acquired(scene)
+    update_state_document(UP, context=context, held=held)
+    assert stored(scene)["metadata"]["annotations"] == {"note": "theirs", STATE_EPOCH: "1"}
+    now = format_time(scene.clock.now())
+    assert stored(scene)["data"]["state.json"] == (
+        f'{{"text":"ä","cancellation_in_progress":true,"last_update":"{now}"}}'
+    )
+    (told,) = [line for line in scene.events() if line.get("cause") == WriteCause.STATE]
+    assert (told["epoch"], told["detail"]) == (1, "cancellation_in_progress=true")
+    scene.api.calls.clear()
+    update_state_document(UP, context=context, held=held)
+    assert sent(scene) == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "fenced"),
+    [
+        ("0", False),
+        ("1", False),
+        ("2", True),
+        ("10", True),
+        ("", False),
+        ("theirs", False),
+        ("-2", False),
+        ("²", False),
+    ],
+)
+def test_a_later_epoch_than_ours_refuses_us_and_what_is_none_does_not(
+    scene: Scene, epoch: str, *, fenced: bool
+) -> None:
+    put(scene, "{}")
+    scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": {STATE_EPOCH: epoch}}}, namespace=AGENTS)
+    context, held = acquired(scene)
+    if not fenced:
+        update_state_document(UP, context=context, held=held)
+        assert document(scene)["cancellation_in_progress"] is True
+        return
+    with pytest.raises(FencedError, match=f"^state was written in epoch {epoch}, our hold is of epoch 1$"):
+        update_state_document(UP, context=context, held=held)
+    assert document(scene) == {}
+
+
+def test_a_document_under_another_key_is_left(scene: Scene) -> None:
+    put(scene, "{}")
+    scene.api.patch("configmaps", "task-7-state", {"data": {"state.json": None, "notes": "{}"}}, namespace=AGENTS)
+    before = stored(scene)
+    context, held = acquired(scene)
+    update_state_document(UP, context=context, held=held)
+    assert stored(scene) == before
+    lease = stored(scene)
+    del lease["data"]
+    scene.api.update(lease)
+    update_state_document(UP, context=context, held=held)
+    assert sent(scene) == ["GET", "GET"]
+
+
+def test_one_that_goes_away_before_it_is_written_is_not_missed(scene: Scene) -> None:
+    put(scene, "{}")
+    context, held = acquired(scene)
+    gone = Fault(method="PUT", path="/task-7-state", status=404, reason="NotFound")
+    scene.api.faults.add(gone)
+    update_state_document(UP, context=context, held=held)
+    assert sent(scene) == ["GET", "PUT"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
+)
+def test_a_change_is_tried_five_times(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
+    put(scene, "{}")
+    context, held = acquired(scene)
+    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=4, **fault))
+    update_state_document(UP, context=context, held=held)
+    assert document(scene)["cancellation_in_progress"] is True
+    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=5, **fault))
+    with pytest.raises(error):
+        update_state_document(StateChange(in_progress=False), context=context, held=held)
+    assert document(scene)["cancellation_in_progress"] is True
+    assert sent(scene).count("PUT") == 10
+
+
+def test_nothing_is_written_once_the_hold_is_over(scene: Scene) -> None:
+    put(scene, "{}")
+    context, held = acquired(scene)
+    scene.clock.sleep(DEFAULTS.lease.renew_deadline_s)
+    with pytest.raises(LockLostError):
+        update_state_document(UP, context=context, held=held)
+    assert sent(scene) == ["GET"]
+
+
+def test_a_copy_that_was_set_aside_is_said_with_its_key(scene: Scene) -> None:
+    put(scene, "{half")
+    context, held = acquired(scene)
+    update_state_document(UP, context=context, held=held)
+    (told,) = [line for line in scene.events() if line["event"].startswith("state document is not a JSON object")]
+    assert (told["key"], told["copied_to"]) == ("state.json", "state.json.quarantine")

@@ -1,0 +1,1 @@
+"""Tests of `pipelines.cli`, a file a module."""

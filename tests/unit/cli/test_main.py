@@ -1,0 +1,89 @@
+"""The command line as a shell meets it: help that loads nothing, and completion that knows what the parsers know."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.cli.completion import words
+from pipelines.cli.main import COMMANDS, main
+from pipelines.cli.parsers import PROGRAM, SHELLS
+
+HEAVY = {"hera", "kubernetes", "github", "rich", "requests", "pydantic", "jinja2", "yaml", "steps"}
+NAMES = [command.name for command in COMMANDS]
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The modules that a process has loaded when such a command line ends."""
+    program = (
+        "import sys, pipelines.cli.main as c\n"
+        "try: c.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(*{each.partition('.')[0] for each in sys.modules})"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    return set(ran.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [[], *([name] for name in NAMES)], ids=["the whole", *NAMES])
+def test_help_loads_nothing_that_takes_time(arguments: list[str]) -> None:
+    assert loaded(*arguments, "--help") & HEAVY == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_option_is_refused_before_anything_is_loaded(name: str) -> None:
+    assert loaded(name, "--no-such-option") & HEAVY == set()
+
+
+def test_what_is_called_heavy_exists() -> None:
+    """Otherwise the two tests above could not fail."""
+    program = f"import {', '.join(sorted(HEAVY))}"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(["completion", shell]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_knows_every_command_and_option(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = script(shell, capsys)
+    for name in NAMES:
+        assert name in text
+        for word in words(name):
+            # fish names an option without its hyphens.
+            assert word.text in text or f"-l {word.text.removeprefix('--')}" in text
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_script_is_one_of_that_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    ran = subprocess.run([shell, "-n"], input=script(shell, capsys), capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (["su"], {"submit"}),
+        (["submit", "--d"], {"--dry-run"}),
+        (["status", "--w"], {"--watch"}),
+        (["submit", "--task", ""], set()),
+        (["render", "--output", "rend"], {"rendered"}),
+        (["completion", ""], {"--help", *SHELLS}),
+        (["no-such-command", ""], set()),
+    ],
+    ids=str,
+)
+def test_bash_completes(typed: list[str], expected: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    line = " ".join(f"'{word}'" for word in (PROGRAM, *typed))
+    program = f"{script('bash', capsys)}\nCOMP_WORDS=({line}); COMP_CWORD={len(typed)}\n"
+    program += '_agent_cancellation; printf "%s\\n" "${COMPREPLY[@]}"'
+    ran = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    assert set(ran.stdout.split()) == expected

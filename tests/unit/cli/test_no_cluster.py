@@ -1,0 +1,122 @@
+"""A laptop without a way to the cluster: what is said, and that it says what to do."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.main import main
+from steps.core.errors import Exit
+from tests.support.harness import NEW
+
+COMMANDS = (
+    ("status",),
+    ("explain", "7"),
+    ("doctor",),
+    ("reconcile", "--dry-run"),
+    ("submit", "--ref=task-7", f"--sha={NEW}"),
+)
+SECRET = "a-token-in-a-kubeconfig"
+
+
+@pytest.fixture(autouse=True)
+def _no_argo_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARGO_SERVER", raising=False)
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that KUBECONFIG names, which is not there yet."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    return tmp_path / "kubeconfig"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
+@pytest.mark.parametrize(
+    "text",
+    ["", SECRET, f"- {SECRET}", f"users: [{SECRET}", "apiVersion: v1\nkind: Config\n"],
+    ids=["no file", "text", "list", "no YAML", "no context"],
+)
+def test_a_kubeconfig_that_leads_nowhere_is_named(
+    kubeconfig: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], text: str
+) -> None:
+    if text:
+        kubeconfig.write_text(text)
+    assert main(command) == Exit.BAD_INPUT
+    told = capsys.readouterr().err
+    assert "set KUBECONFIG to a kubeconfig with a current context" in told
+    assert str(kubeconfig) in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
+def test_a_server_that_does_not_answer_is_named_with_what_to_look_at(
+    kubeconfig: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        server = f"127.0.0.1:{nobody.getsockname()[1]}"
+        cluster = {"name": "c", "cluster": {"server": f"https://{server}"}}
+        user = {"name": "u", "user": {"token": SECRET}}
+        context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
+        config = {"clusters": [cluster], "users": [user], "contexts": [context], "current-context": "x"}
+        kubeconfig.write_text(json.dumps(config))
+        assert main(command) == Exit.TRY_AGAIN
+    told = capsys.readouterr().err
+    assert f"({server}: is that the cluster you mean, by KUBECONFIG and its context" in told
+    assert SECRET not in told
+
+
+@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # Hera's own
+def test_an_argo_server_that_does_not_answer_is_asked_for_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("ARGO_SERVER", f"127.0.0.1:{nobody.getsockname()[1]}")
+        assert main(("submit", "--ref=task-7", f"--sha={NEW}")) == Exit.TRY_AGAIN
+    assert "does ARGO_SERVER name it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
+def test_a_folder_without_settings_says_where_to_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == Exit.BAD_INPUT
+    told = capsys.readouterr().err
+    assert "settings.toml: No such file" in told
+    assert "--settings" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("status", "seven"), "give a number from 1 to 999999999"),
+        (("status", "-5"), "give a number from 1 to 999999999"),
+        (("explain", "task-7"), "give a number from 1 to 999999999"),
+        (("submit", "--pr", "-1"), "give one such as 7"),
+        (("submit", "--timeout", "0"), "give seconds, more than 0"),
+        (("submit", "--timeout", "nan"), "give seconds, more than 0"),
+    ],
+)
+def test_an_argument_that_cannot_be_right_is_refused_before_anybody_is_asked(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(command)
+    assert said in capsys.readouterr().err
+
+
+def test_a_branch_of_no_task_is_named_with_the_setting_that_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("submit", "--ref", "main", "--sha", NEW)) == Exit.BAD_INPUT
+    assert "'refs/heads/main' is no branch of a task: settings push.branch" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_rendered_to_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rendered").write_text("a file")
+    assert main(("render", "--output", str(tmp_path / "rendered"))) == Exit.BAD_INPUT
+    assert "give a folder that can be written by --output" in capsys.readouterr().err

@@ -1,0 +1,90 @@
+"""A pass from a laptop: what it prints, and that a dry run writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.reconcile import main
+from pipelines.client.kubeconfig import server_time
+from steps.core.errors import Exit
+from steps.kube.transport import Response
+from tests.doubles.kubernetes import serve, write_kubeconfig
+from tests.support.broken_cluster import a_world
+from tests.support.harness import Scene
+
+KINDS = [
+    "stuck", "live-stale-run", "orphaned-lock", "stray-flag", "corrupt-state", "unreadable-record", "idle",
+]  # fmt: skip
+
+
+@pytest.fixture
+def trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
+    """A cluster in trouble, behind a kubeconfig; its clock is the scene's own."""
+    with a_world() as (scene, _), serve(scene.api) as url:
+        monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
+        monkeypatch.setattr("pipelines.cli.reconcile.server_time", lambda *_, **__: scene.clock.now())
+        monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+        yield scene
+
+
+def test_with_a_token_of_ones_own_github_is_asked(
+    trouble: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trouble.github.add_token("ghp_person")
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_person")
+    (tmp_path / "settings.toml").write_text(
+        Path("settings.toml").read_text().replace("https://api.github.com", trouble.github_url)
+    )
+    trouble.github.calls.clear()
+    assert main(["--dry-run", "--json", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
+    told = capsys.readouterr()
+    assert json.loads(told.out)["unread"] == []
+    assert any(call.path.endswith("/activity") for call in trouble.github.calls)
+    assert "ghp_person" not in told.out + told.err
+
+
+def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(
+    trouble: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--dry-run", "--json"]) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert [row["finding"] for row in told["findings"]] == KINDS
+    assert "no GitHub credentials here: set GITHUB_TOKEN" in told["unread"][0]
+    assert {call.method for call in trouble.api.calls} == {"GET"}
+
+
+def test_the_table_says_what_to_do(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--dry-run"]) == Exit.DONE
+    told = capsys.readouterr().out
+    assert "7 findings, nothing was done" in told
+    for words in ("submit a Workflow", "free the Lease", "correct it by hand", "not read: no GitHub credentials"):
+        assert words in told
+    assert trouble.repairs() == []
+
+
+def test_without_dry_run_it_mends(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json"]) == Exit.DONE
+    assert len(json.loads(capsys.readouterr().out)["findings"]) == 7
+    assert len(trouble.repairs()) == 2
+
+
+def test_ages_are_by_the_api_servers_clock() -> None:
+    class Dated:
+        def send(self, **_: object) -> Response:
+            return Response(status=200, headers={"date": "Sun, 01 Mar 2026 12:00:00 GMT"}, body=b"{}")
+
+    assert server_time(Dated(), timeout_s=1) == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_a_cluster_that_is_away_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:9")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    assert main(["--dry-run"]) == Exit.TRY_AGAIN
+    assert len(capsys.readouterr().err.splitlines()) == 1

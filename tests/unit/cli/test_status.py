@@ -1,0 +1,255 @@
+"""Status and explain: what they say of each state of a task, to people and to machines, and that they write nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.explain import _BECAME, _LABELS
+from pipelines.cli.main import COMMANDS, main
+from pipelines.cli.output import age, open_console
+from pipelines.cli.status import _COLUMNS
+from steps.cancel import cancel
+from steps.core.errors import Exit
+from tests.doubles.github import fail as github_fails
+from tests.doubles.kubernetes import serve, write_kubeconfig
+from tests.doubles.platform.runs import CLEO, REX
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
+
+
+@pytest.fixture
+def laptop(scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
+    """The scene's cluster behind a kubeconfig, dated by the scene's clock."""
+    with serve(scene.api) as url:
+        monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
+        for command in ("status", "explain"):
+            monkeypatch.setattr(f"pipelines.cli.{command}.server_time", lambda *_, **__: scene.clock.now())
+        yield scene
+
+
+def a_push(scene: Scene, sha: str = NEW) -> None:
+    scene.agent()
+    scene.agent(agent=CLEO)
+    scene.agent(agent=REX)
+    scene.later(5)
+    scene.github.push("task-7-work", sha)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    assert main(["status", "--json", *arguments]) == Exit.DONE
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def explained(capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(["explain", "7"]) == Exit.DONE
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_a_finished_push_is_counted_and_explained(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    waiters = [laptop.workflow(pushed_at=ago(laptop.clock, 4)) for _ in range(2)]
+    workflow = laptop.workflow()
+    assert laptop.play(workflow) is Exit.DONE
+    laptop.later(300)
+    laptop.api.calls.clear()
+
+    (status,) = told(capsys)
+    expected = {"task": "7", "state": "completed", "stopped": 2, "kept": 1, "unproven": 0, "labels": "moved"}
+    assert {name: status[name] for name in expected} == expected
+    assert (status["superseded"], status["waiting"], status["workflow"]) == (len(waiters), 0, workflow.name)
+    said = explained(capsys)
+    for words in (
+        f"Push {NEW[:12]} to task-7-work of 5dlabs/cto by 5DLabs-Rex[bot], 5m ago: completed",
+        "5DLabs-Rex, started",
+        "was left alone (exempt agent)",
+        "was stopped; its object, Job and pods were seen to be gone",
+        "Pull request #1: The labels have been moved.",
+        "2 were ended while they waited",
+        "Nothing is left to do.",
+    ):
+        assert words in said
+    assert {call.method for call in laptop.api.calls} == {"GET"}
+
+
+def test_a_push_that_waits_is_pending_though_it_has_no_lease(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    laptop.workflow()
+    (status,) = told(capsys)
+    assert (status["state"], status["waiting"]) == ("pending", 1)
+    assert "waits for the task's lock" in explained(capsys)
+
+
+def test_one_at_work_and_one_that_nobody_works_on_are_told_apart(
+    laptop: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_push(laptop)
+    workflow = laptop.workflow()
+    assert laptop.step(cancel, workflow, pod="pod") is Exit.DONE
+    assert told(capsys)[0]["state"] == "in progress"
+    lease = laptop.lease()
+    laptop.api.update(lease | {"spec": lease["spec"] | {"holderIdentity": ""}})
+    assert told(capsys)[0]["state"] == "interrupted"
+    assert "goes on where it stopped" in explained(capsys)
+
+
+def test_a_failure_says_what_went_wrong_and_what_comes_next(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    laptop.github.fault(github_fails(401), method="GET", path="/pulls$")
+    assert laptop.play(laptop.workflow()) is Exit.FORBIDDEN
+    (status,) = told(capsys, "7")
+    assert status["state"] == "failed"
+    assert "renew the Secret" in str(status["note"])
+    said = explained(capsys)
+    assert "renew the Secret" in said
+    assert "Reconcile tries again; or retry its Workflow" in said
+
+
+def test_a_skip_label_is_said_to_be_a_persons(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    laptop.github.edit_labels(1, add=["skip-automation"])
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    assert "skip label" in str(told(capsys)[0]["note"])
+    assert "nothing was cancelled and no label moved" in explained(capsys)
+
+
+def test_a_record_that_cannot_be_read_is_shown_as_that(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    name, broken = laptop.lease()["metadata"]["name"], {"metadata": {"annotations": {"agent-cancellation/record": "{"}}}
+    laptop.api.patch("leases", name, broken, namespace=DEFAULTS.namespaces.workflows)
+    (status,) = told(capsys)
+    assert status["state"] == "unreadable"
+    assert "start afresh" in str(status["note"])
+    assert "A person has to look." in explained(capsys)
+
+
+def test_an_unknown_task_is_said_to_be_unknown(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop, NEWER)
+    for command in ("status", "explain"):
+        assert main([command, "999"]) == Exit.BUG
+        assert "nothing is known of task 999" in capsys.readouterr().err
+    assert main(["explain", "7", "--repository", "5dlabs/other"]) == Exit.BUG
+    assert "nothing is known of task 7 of 5dlabs/other" in capsys.readouterr().err
+
+
+def test_the_table_is_plain_where_there_is_no_terminal(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    assert main(["status"]) == Exit.DONE
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    lines = shown.splitlines()
+    assert lines[0].split() == list(_COLUMNS)
+    assert lines[1].split()[:5] == ["5dlabs/cto", "7", "completed", NEW[:8], "2"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (200000, "2d")]
+)
+def test_an_age_is_said_in_one_unit(scene: Scene, seconds: int, expected: str) -> None:
+    assert age(ago(scene.clock, seconds), now=scene.clock.now().replace(microsecond=0)) == expected
+
+
+def test_every_agents_outcome_and_label_has_its_sentence() -> None:
+    from steps.domain.record import LabelOutcome, RunOutcome  # noqa: PLC0415
+
+    assert set(_BECAME) == set(RunOutcome)
+    assert set(_LABELS) == set(LabelOutcome)
+
+
+# The command line itself.
+
+
+def test_help_names_every_command_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(command.name in shown for command in COMMANDS)
+    assert main(["cancel"]) == 2
+    assert "there is no command 'cancel'; give one of submit" in capsys.readouterr().err
+    assert main([]) == 2
+
+
+@pytest.mark.parametrize("command", [each.name for each in COMMANDS])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"agent-cancellation {command}" in capsys.readouterr().out
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """Let a person interrupt a watch after so many looks."""
+    looks: list[float] = []
+
+    def interrupt(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+
+
+def test_a_watch_in_json_is_a_line_each_time(
+    laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop.workflow()
+    interrupted(monkeypatch, after=3)
+    assert main(["status", "--watch", "--json"]) == Exit.DONE
+    assert [json.loads(line)[0]["state"] for line in capsys.readouterr().out.splitlines()] == ["pending"] * 3
+
+
+def test_a_watch_without_a_terminal_is_one_plain_table_after_the_other(
+    laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop.workflow()
+    interrupted(monkeypatch, after=2)
+    assert main(["status", "--watch"]) == Exit.DONE
+    shown = capsys.readouterr().out
+    assert shown.count("REPOSITORY") == 2
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", [["status"], ["explain", "7"], ["reconcile", "--dry-run"]], ids=" ".join)
+def test_what_people_read_is_plain_without_a_terminal(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    capsys.readouterr()
+    assert main(command) == Exit.DONE
+    shown = capsys.readouterr().out
+    assert shown
+    assert "\x1b" not in shown
+
+
+def test_no_colour_is_no_colour_in_a_terminal_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    colour = "\x1b[31m"
+    for setting, expected in (({}, True), ({"NO_COLOR": "1"}, False)):
+        for name, value in setting.items():
+            monkeypatch.setenv(name, value)
+        open_console().print("failed", style="red")
+        assert (colour in capsys.readouterr().out) is expected
+
+
+def test_two_repositories_with_a_task_of_one_number_are_told_apart(
+    laptop: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    laptop.github.add_repository("5dlabs/other")
+    assert laptop.play(laptop.workflow(repository="5dlabs/other", sha=NEWER)) is Exit.DONE
+    assert len(told(capsys, "7")) == 2
+    assert main(["explain", "7", "--repository", "5DLabs/Other"]) == Exit.DONE
+    said = capsys.readouterr().out
+    assert NEWER[:12] in said
+    assert NEW[:12] not in said
+    assert main(["explain", "7", "--repository", "5dlabs/third"]) == Exit.BUG

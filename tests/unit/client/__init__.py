@@ -1,0 +1,1 @@
+"""Tests of `pipelines.client`, a file a module."""

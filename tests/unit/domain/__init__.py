@@ -1,0 +1,1 @@
+"""Tests of `steps.domain`, a file a module."""

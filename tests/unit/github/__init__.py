@@ -1,0 +1,1 @@
+"""Tests of `steps.github`, a file a module."""

@@ -1,0 +1,1 @@
+"""Tests of `steps.kube`, a file a module."""

@@ -1,0 +1,1 @@
+"""Tests of `steps.lease`, a file a module."""

@@ -1,0 +1,1 @@
+"""Tests of `pipelines.manifests`, a file a module."""

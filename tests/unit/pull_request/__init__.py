@@ -1,0 +1,1 @@
+"""Tests of `steps.pull_request`, a file a module."""

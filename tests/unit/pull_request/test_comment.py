@@ -1,0 +1,397 @@
+"""The comment on the pull request: one, of ours, up to date, harmless, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from steps.cancel import cancel
+from steps.core.errors import Exit
+from steps.core.keys import RECORD
+from steps.domain.record import Phase, Record, RunOutcome
+from steps.pull_request import comment_body as wording
+from steps.pull_request.comment import COMMENT_ANNOTATION
+from steps.settle import settle
+from tests.doubles.github import delay, fail, primary_limited, reply_lost, reset, secondary_limited
+from tests.doubles.github.messages import Request
+from tests.doubles.github.world import App, Comment
+from tests.doubles.platform.controller import Cleanup
+from tests.doubles.platform.runs import REX, TESS
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
+from tests.support.scenarios import stale_push
+
+MARKER = "<!-- agent-cancellation task=7 -->"
+POSTED = {"method": "POST", "path": "/issues/1/comments$"}
+EDITED = {"method": "PATCH", "path": "/issues/comments/"}
+
+
+def only(scene: Scene) -> Comment:
+    """The one comment there is."""
+    (comment,) = scene.github.comments(1)
+    return comment
+
+
+def asked(scene: Scene) -> list[str]:
+    """What was asked of GitHub about comments."""
+    calls = (f"{call.method} {call.path}" for call in scene.github.calls)
+    return [call for call in calls if "comments" in call or call == "GET /user"]
+
+
+def forget(scene: Scene) -> None:
+    """The Lease no longer knows the comment's id."""
+    lease = scene.lease()["metadata"]
+    nothing = {"metadata": {"annotations": {COMMENT_ANNOTATION: None}}}
+    scene.api.patch("leases", lease["name"], nothing, namespace=lease["namespace"])
+
+
+def complaints(scene: Scene) -> list[str]:
+    return [event["problem"] for event in scene.events() if "comment" in event.get("event", "")]
+
+
+# What it says.
+
+
+def test_it_says_what_was_stopped_by_which_push_and_what_was_left_alone(scene: Scene) -> None:
+    kept = scene.agent(agent=REX)["metadata"]["name"]
+    workflow = stale_push(scene)
+    (stale,) = scene.runs() - {kept}
+    assert scene.play(workflow) is Exit.DONE
+    said = only(scene).body
+    assert said.startswith(MARKER + "\n")
+    for part in (
+        f"**1 agent stopped:** push {NEW[:12]} by `5DLabs-Rex[bot]`",
+        f"- `{stale}` of `{TESS}` was stopped",
+        f"- `{kept}` of `{REX}`: `exempt agent`",
+        "with their Jobs and pods, 1 s after",
+        "The label `remediation-in-progress` is on, `ready-for-qa` is off.",
+        f"Workflow `{workflow.name}`.",
+        f"`kubectl -n agent-cancellation get lease {scene.lease()['metadata']['name']} -o yaml`",
+        "add the label `skip-automation`",
+    ):
+        assert part in said, part
+
+
+def test_it_leads_to_the_workflow_if_argos_address_is_known(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, comment=replace(DEFAULTS.comment, argo_url="https://argo.example.com/ui/"))
+    workflow = stale_push(scene)
+    scene.play(workflow)
+    url = f"https://argo.example.com/ui/workflows/agent-cancellation/{workflow.name}"
+    assert f"[`{workflow.name}`]({url})" in only(scene).body
+
+
+def test_a_push_that_stopped_nobody_says_so(scene: Scene) -> None:
+    scene.play(stale_push(scene, stale=0))
+    assert "**No agent had to be stopped**" in only(scene).body
+
+
+def test_labels_that_are_left_to_a_newer_push_are_said_to_be(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(workflow) is Exit.DONE
+    assert f"The labels were left to the newer push {NEWER[:12]}." in only(scene).body
+
+
+def test_a_cancellation_that_fails_says_so_and_later_that_it_did_not(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+    assert scene.play(workflow, attempts=2) is Exit.TRY_AGAIN
+    failed = only(scene)
+    assert "**Not all agents could be stopped**" in failed.body
+    assert "could not be proven gone" in failed.body
+    assert "after 2 attempts: `StillRunningError" in failed.body
+    scene.controller.cleanup = Cleanup.PROMPT
+    assert scene.play(workflow) is Exit.DONE
+    assert only(scene).id == failed.id
+    assert "**1 agent stopped:**" in only(scene).body
+
+
+HOSTILE = (
+    "@5dlabs/everyone",
+    "`@everyone`",
+    "``` @x",
+    "](https://evil.example) [x",
+    "<img src=x onerror=y>",
+    "--> <script>",
+    "a\n\n# Heading\n- [ ] task",
+    "\u202egnp.exe",
+    "#1 and GH-2, 5dlabs/cto#3",
+    "x" * 5000,
+    "`",
+    "\x1b[31m",
+    "{{ 7 * 7 }}",
+    "",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_nothing_from_outside_acts_in_it(scene: Scene, text: str) -> None:
+    scene.play(stale_push(scene, stale=2))
+    record = scene.record()
+    harmless = _dressed(record, "harmless")
+    hostile = _dressed(record, text)
+    bare = re.compile(r"`[^`\n]*`")
+    said = wording.comment_text(hostile, settings=DEFAULTS)
+    assert bare.sub("", said) == bare.sub("", wording.comment_text(harmless, settings=DEFAULTS))
+    assert len(said) < 10_000
+    assert all(each.isprintable() for line in said.splitlines() for each in line)
+
+
+def _dressed(record: Record, text: str) -> Record:
+    """A failed record with a text in every place that something outside can write to."""
+    agents = [
+        replace(agent, name=text, agent=text, reason=text, outcome=outcome)
+        for agent, outcome in zip(record.agents, (RunOutcome.STUCK, RunOutcome.KEPT), strict=True)
+    ]
+    push: Any = replace(record.push, ref=text, requested_by=text, sha=text)  # type: ignore[arg-type]
+    return replace(record, push=push, phase=Phase.FAILED, agents=tuple(agents), errors=(text,), workflow=text)
+
+
+def test_the_longest_record_fits_into_a_comment(scene: Scene) -> None:
+    scene.play(stale_push(scene))
+    record = scene.record()
+    agents = tuple(replace(record.agents[0], name="n" * 253, agent="a" * 300, reason="r" * 300) for _ in range(100))
+    for outcome in (RunOutcome.KEPT, RunOutcome.GONE):
+        full = replace(record, agents=tuple(replace(agent, outcome=outcome) for agent in agents))
+        assert len(wording.comment_text(full, settings=DEFAULTS)) < 65536
+
+
+# There is one.
+
+
+def test_the_next_push_updates_it_in_place_in_one_request(scene: Scene) -> None:
+    scene.play(stale_push(scene))
+    first = only(scene)
+    scene.github.calls.clear()
+    assert scene.play(stale_push(scene, NEWER, stale=2)) is Exit.DONE
+    assert only(scene).id == first.id
+    assert f"push {NEWER[:12]}" in only(scene).body
+    assert asked(scene) == [f"PATCH /repos/5dlabs/cto/issues/comments/{first.id}"]
+
+
+def test_one_that_a_person_has_deleted_is_made_anew(scene: Scene) -> None:
+    scene.play(stale_push(scene))
+    first = only(scene)
+    scene.github.delete_comment(first.id)
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
+    assert only(scene).id != first.id
+    scene.github.calls.clear()
+    assert scene.play(stale_push(scene, "d" * 40)) is Exit.DONE
+    assert len(asked(scene)) == 1
+
+
+def test_one_whose_id_was_lost_is_found_by_its_first_line(scene: Scene) -> None:
+    for number in range(120):
+        scene.github.add_comment(1, f"comment {number}", author="a-person")
+    scene.play(stale_push(scene))
+    ours = scene.github.comments(1)[-1]
+    for number in range(120):
+        scene.github.add_comment(1, f"another {number}", author="a-person")
+    forget(scene)
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
+    (found,) = [each for each in scene.github.comments(1) if each.body.startswith(MARKER)]
+    assert (found.id, NEWER[:12] in found.body) == (ours.id, True)
+
+
+def test_another_pull_request_of_the_task_gets_its_own(scene: Scene) -> None:
+    scene.play(stale_push(scene))
+    first = only(scene)
+    scene.github.close(1)
+    scene.github.add_pull_request(head="task-7-work", sha=NEW, labels=["ready-for-qa"])
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
+    assert only(scene) == first
+    assert len(scene.github.comments(2)) == 1
+
+
+@pytest.mark.parametrize("fault", [reply_lost(), fail(502, applied=True), fail(503)], ids=["lost", "502", "503"])
+@pytest.mark.parametrize("call", [POSTED, EDITED], ids=["made", "edited"])
+def test_an_answer_that_is_lost_makes_no_second_one(scene: Scene, fault: Any, call: dict[str, str]) -> None:  # noqa: ANN401
+    if call is EDITED:
+        scene.play(stale_push(scene))
+    scene.github.fault(fault, **call)  # type: ignore[arg-type]
+    assert scene.attempt(stale_push(scene, NEWER)) is Exit.DONE
+    assert NEWER[:12] in only(scene).body
+    assert scene.lease()["metadata"]["annotations"][COMMENT_ANNOTATION] == f"1/{only(scene).id}"
+
+
+@pytest.mark.parametrize("author", ["a-person", "automation-2", "agent-cancellation[bot]"])
+def test_somebody_elses_with_the_same_first_line_is_left_alone(scene: Scene, author: str) -> None:
+    theirs = scene.github.add_comment(1, f"{MARKER}\nmine", author=author)
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    assert scene.github.comments(1)[0] == theirs
+    assert len(scene.github.comments(1)) == 2
+
+
+def test_one_of_ours_that_merely_quotes_the_first_line_is_left_alone(scene: Scene) -> None:
+    note = scene.github.add_comment(1, f"It begins with\n{MARKER}", author="automation")
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    assert scene.github.comments(1)[0] == note
+
+
+def by(app: App | None, *, author: str) -> Comment:
+    return Comment(id=1, pull=1, author=author, app=app, body=MARKER, created_at=0, updated_at=0)
+
+
+@pytest.mark.parametrize(
+    ("comment", "ours"),
+    [
+        (by(App(id=42, slug="us"), author="us[bot]"), True),
+        (by(App(id=43, slug="them"), author="them[bot]"), False),
+        (by(App(id=42, slug="us"), author="a-person"), False),
+        (by(None, author="a-person"), False),
+    ],
+    ids=["ours", "another App's", "a person's, through our App", "a person's"],
+)
+def test_an_app_knows_its_own_by_its_id_without_asking(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, comment: Comment, *, ours: bool
+) -> None:
+    scene.github.repository().comments[comment.id] = comment
+    context = scene.context(stale_push(scene), pod="p")
+    github = context.github(lambda: None)
+    monkeypatch.setattr(github, "_app", "42")
+    (found,) = github.comments(repository="5dlabs/cto", number=1)
+    assert github.is_ours(found) is ours
+    assert len(scene.github.calls) == 1
+
+
+# There is none.
+
+
+def test_what_a_person_has_stopped_gets_none(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    scene.github.edit_labels(1, add=["skip-automation"])
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.github.comments(1) == ()
+
+
+def test_a_superseded_push_and_a_dry_run_change_nothing(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    scene.play(workflow)
+    before = only(scene)
+    scene.later(60)
+    scene.play(workflow)
+    scene.agent()
+    scene.later(5)
+    scene.play(scene.workflow(sha=NEWER, dry_run=True))
+    assert only(scene) == before
+
+
+def test_it_can_be_switched_off(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, comment=replace(DEFAULTS.comment, enabled=False))
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    assert asked(scene) == []
+
+
+def test_without_a_pull_request_there_is_nowhere_to_write_it(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    scene.github.close(1)
+    assert scene.play(workflow) is Exit.DONE
+    assert asked(scene) == []
+
+
+# It is never in the way.
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [fail(500), fail(404), fail(401), fail(422), reset(), secondary_limited(), primary_limited()],
+    ids=["500", "404", "401", "422", "reset", "secondary limit", "primary limit"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_github_that_takes_no_comment_fails_nothing(scene: Scene, fault: Any, method: str) -> None:  # noqa: ANN401
+    workflow = stale_push(scene)
+    scene.github.fault(fault, method=method, path="/comments$", times=float("inf"))
+    assert scene.attempt(workflow) is Exit.DONE
+    assert scene.record().phase is Phase.COMPLETED
+    assert "remediation-in-progress" in scene.github.labels(1)
+    assert len(complaints(scene)) == 1
+    assert scene.lease()["spec"]["holderIdentity"] == ""
+
+
+def test_a_locked_conversation_fails_nothing(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    scene.github.lock(1)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert "locked" in complaints(scene)[0]
+
+
+def test_a_bug_in_it_fails_nothing_and_shows_no_text(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> str:
+        raise KeyError("something from outside")
+
+    monkeypatch.setattr(wording, "comment_text", broken)
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    assert complaints(scene) == ["KeyError"]
+
+
+@pytest.mark.parametrize("slow_s", [1.5, 3.9, 9.0])
+def test_a_github_that_is_slow_delays_the_end_by_seconds_and_never_costs_the_hold(scene: Scene, slow_s: float) -> None:
+    workflow = stale_push(scene)
+    scene.github.fault(delay(slow_s), path="comments", times=float("inf"))
+    scene.step(cancel, workflow, pod="p")
+    began = scene.clock.monotonic()
+    assert scene.step(settle, workflow, pod="p") is Exit.DONE
+    assert scene.clock.monotonic() - began <= DEFAULTS.comment.deadline_s + slow_s + 1
+    assert scene.record().phase is Phase.COMPLETED
+
+
+def test_nothing_is_written_before_labels_and_state_are_done(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    seen: list[tuple[set[str], list[str]]] = []
+
+    def look() -> None:
+        seen.append((set(scene.github.labels(1)), [call.method for call in scene.api.calls if "-state" in call.path]))
+
+    scene.github.before(look, **POSTED)  # type: ignore[arg-type]
+    scene.play(workflow)
+    assert seen[0][0] == {"remediation-in-progress", "task-7", "team-a"}
+    assert scene.github.calls[-1].path.endswith("/comments")
+
+
+def test_nothing_is_written_once_the_hold_is_lost(scene: Scene) -> None:
+    workflow = stale_push(scene)
+    scene.step(cancel, workflow, pod="p")
+
+    def pause(request: Request | None = None) -> None:
+        del request
+        scene.clock.jump(DEFAULTS.lease.duration_s + 5)
+        other = scene.workflow(sha=NEWER)
+        scene.step(cancel, other, pod="other")
+
+    scene.github.after(pause, method="GET", path="/issues/1/comments$")
+    assert scene.step(settle, workflow, pod="p") is Exit.TRY_AGAIN
+    assert scene.github.comments(1) == ()
+
+
+# Where its id is.
+
+
+def test_its_id_stands_beside_the_record_so_that_an_earlier_version_can_still_read_that(scene: Scene) -> None:
+    scene.play(stale_push(scene))
+    annotations = scene.lease()["metadata"]["annotations"]
+    assert annotations[COMMENT_ANNOTATION] == f"1/{only(scene).id}"
+    assert set(json.loads(annotations[RECORD])) <= {field.name for field in fields(Record)}
+    assert "comment" not in {field.name for field in fields(Record)}
+
+
+@pytest.mark.parametrize("text", ["", "1", "x/y", "1/0", "2/5", "1/" + "9" * 30, '{"a": 1}'])
+def test_an_id_that_makes_no_sense_is_looked_for_instead(scene: Scene, text: str) -> None:
+    scene.play(stale_push(scene))
+    first = only(scene)
+    lease = scene.lease()["metadata"]
+    scene.api.patch(
+        "leases", lease["name"], {"metadata": {"annotations": {COMMENT_ANNOTATION: text}}}, namespace=lease["namespace"]
+    )
+    assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
+    assert only(scene).id == first.id
+
+
+def test_the_template_engine_is_loaded_only_when_a_comment_is_written() -> None:
+    modules = "steps.cancel, steps.settle, steps.fail, steps.reconcile, steps.pull_request.comment, steps.github.client"
+    code = f"import sys, {modules}; sys.exit('jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""Tests of `steps.reconciliation`, a file a module."""

@@ -1,0 +1,206 @@
+"""How tries are counted on a task's Lease: pauses, what cannot be read, and whose count it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from steps.core.errors import ConflictError, Exit, UnavailableError
+from steps.domain.push import Repository, TaskId
+from steps.kube.transport import Json
+from steps.lease.lease_object import lease_name
+from steps.reconciliation.attempts import (
+    ATTEMPTS_ANNOTATION,
+    ATTENTION_LABEL,
+    RepairAttempts,
+    count_attempt,
+    escalate,
+    is_escalated,
+    read_attempts,
+    reset_attempts,
+)
+from steps.telemetry.audit import WriteCause
+from tests.doubles.kubernetes import Fault
+from tests.support.harness import DEFAULTS, REPOSITORY, Scene, Workflow
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOME = DEFAULTS.namespaces.workflows
+NAME = lease_name(repository=Repository(REPOSITORY), task=TaskId("7"))
+NONE = RepairAttempts()
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def dealt_with(scene: Scene) -> Workflow:
+    """A task with a Lease that nobody holds."""
+    workflow = scene.workflow()
+    assert scene.play(workflow) is Exit.DONE
+    scene.api.calls.clear()
+    return workflow
+
+
+def read(scene: Scene) -> RepairAttempts:
+    return read_attempts(scene.lease()["metadata"])
+
+
+def sent(scene: Scene) -> list[str]:
+    return [call.method for call in scene.api.calls if "/leases" in call.path]
+
+
+@pytest.mark.parametrize(("count", "pause_s"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 80), (9, 80)], ids=str)
+def test_the_pause_doubles_up_to_the_longest(count: int, pause_s: float) -> None:
+    tried = RepairAttempts(count=count, total=count, last_at=NOW)
+    assert not tried.ready_at(later(pause_s - 0.1), backoff_s=10, longest=4)
+    assert tried.ready_at(later(pause_s), backoff_s=10, longest=4)
+    assert not tried.ready_at(NOW, backoff_s=10, longest=4)
+    assert tried.ready_at(later(-0.1), backoff_s=10, longest=4), "a clock that is wrong holds nothing up"
+
+
+@pytest.mark.parametrize("tried", [RepairAttempts(count=1), RepairAttempts(last_at=NOW), NONE])
+def test_who_was_never_tried_is_ready(tried: RepairAttempts) -> None:
+    assert tried.ready_at(NOW, backoff_s=10, longest=4)
+
+
+def noted(**changes: Any) -> Json:  # noqa: ANN401 - passed on
+    values = {"count": 2, "total": 5, "at": "2026-03-01T12:00:00Z"} | changes
+    return {
+        "annotations": {
+            ATTEMPTS_ANNOTATION: json.dumps({key: value for key, value in values.items() if value is not None})
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        (noted(), RepairAttempts(count=2, total=5, last_at=NOW)),
+        (noted(total=None), RepairAttempts(count=2, total=2, last_at=NOW)),
+        (noted(total=1), RepairAttempts(count=2, total=2, last_at=NOW)),
+        (noted(count=0, total=None), RepairAttempts(count=0, total=0, last_at=NOW)),
+        (noted(count=-3, total=-3), RepairAttempts(count=0, total=0, last_at=NOW)),
+        (noted(count=None), NONE),
+        (noted(count="many"), NONE),
+        (noted(count=[]), NONE),
+        (noted(at=None), NONE),
+        (noted(at="yesterday"), NONE),
+        ({"annotations": {ATTEMPTS_ANNOTATION: "{"}}, NONE),
+        ({"annotations": {ATTEMPTS_ANNOTATION: "[]"}}, NONE),
+        ({"annotations": {ATTEMPTS_ANNOTATION: "[" * 100_000}}, NONE),
+        ({"annotations": {}}, NONE),
+        ({"annotations": None}, NONE),
+        ({}, NONE),
+    ],
+    ids=lambda given: str(given)[:60],
+)
+def test_what_a_lease_tells_of_tries(metadata: Json, expected: RepairAttempts) -> None:
+    assert read_attempts(metadata) == expected
+
+
+@pytest.mark.parametrize(("labels", "waits"), [({ATTENTION_LABEL: ""}, True), ({}, False), (None, False)])
+def test_a_task_waits_for_a_person_if_its_label_is_there_whatever_it_says(
+    labels: dict[str, str] | None, *, waits: bool
+) -> None:
+    assert is_escalated({"labels": labels}) is waits
+
+
+def test_a_try_is_counted_once_and_says_when_and_what_for(scene: Scene) -> None:
+    workflow = dealt_with(scene)
+    context = scene.reconcile_context()
+    before = scene.lease()
+    for _ in range(2):
+        count_attempt(NAME, of=workflow.push, after=NONE, what="stuck", context=context)
+    assert read(scene) == RepairAttempts(count=1, total=1, last_at=scene.clock.now().replace(microsecond=0))
+    after = scene.lease()
+    assert json.loads(after["metadata"]["annotations"][ATTEMPTS_ANNOTATION])["what"] == "stuck"
+    assert after["spec"] == before["spec"]
+    assert after["metadata"]["annotations"].items() >= before["metadata"]["annotations"].items()
+    assert after["metadata"]["labels"] == before["metadata"]["labels"]
+    count_attempt(NAME, of=None, after=RepairAttempts(count=1, total=1), what="stuck", context=context)
+    assert (read(scene).count, read(scene).total) == (2, 2)
+    told = [line for line in scene.events() if line.get("cause") == WriteCause.TRIES]
+    assert [line["detail"] for line in told] == ["stuck", "stuck"], "what is no change is not written"
+
+
+def test_a_lease_that_somebody_stripped_of_its_labels_is_found_again(scene: Scene) -> None:
+    workflow = dealt_with(scene)
+    lease = scene.lease()
+    labels = lease["metadata"].pop("labels")
+    scene.api.update(lease)
+    count_attempt(NAME, of=workflow.push, after=NONE, what="stuck", context=scene.reconcile_context())
+    assert scene.lease()["metadata"]["labels"].items() <= labels.items()
+    assert scene.lease()["metadata"]["labels"]["agent-cancellation/task"] == "7"
+
+
+def test_a_task_without_a_lease_gets_a_free_one_to_count_on(scene: Scene) -> None:
+    workflow = scene.workflow()
+    count_attempt(NAME, of=workflow.push, after=NONE, what="lost-push", context=scene.reconcile_context())
+    lease = scene.lease()
+    assert (lease["spec"]["holderIdentity"], lease["spec"]["leaseTransitions"]) == ("", 0)
+    assert lease["spec"]["renewTime"].startswith(f"{scene.clock.now():%Y-%m-%dT%H:%M:%S}")
+    assert read(scene).count == 1
+    assert lease["metadata"]["labels"]["agent-cancellation/repository"] == "5dlabs.cto"
+
+
+def test_a_task_without_a_lease_and_a_push_is_counted_nowhere(scene: Scene) -> None:
+    count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
+    assert sent(scene) == ["GET"]
+    assert scene.api.find("leases", NAME, namespace=HOME) is None
+
+
+def test_a_lease_that_appears_while_one_is_made_is_counted_on(scene: Scene) -> None:
+    workflow = scene.workflow()
+    appear = Fault(method="POST", path="/leases", before=lambda _: count_attempt(NAME, of=workflow.push, **again))
+    again: dict[str, Any] = {"after": NONE, "what": "another's", "context": scene.reconcile_context(pod="another")}
+    scene.api.faults.add(appear)
+    count_attempt(
+        NAME, of=workflow.push, after=RepairAttempts(count=1, total=1), what="mine", context=scene.reconcile_context()
+    )
+    assert (read(scene).count, read(scene).total) == (2, 2)
+
+
+def test_a_task_that_is_healthy_starts_again_but_for_its_total(scene: Scene) -> None:
+    dealt_with(scene)
+    reset_attempts(NAME, context=scene.reconcile_context())
+    assert sent(scene) == ["GET"], "nothing was counted"
+    count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
+    at = read(scene).last_at
+    scene.later(5)
+    reset_attempts(NAME, context=scene.reconcile_context())
+    assert read(scene) == RepairAttempts(count=0, total=1, last_at=at)
+    assert json.loads(scene.lease()["metadata"]["annotations"][ATTEMPTS_ANNOTATION])["what"] == ""
+    told = [line for line in scene.events() if line.get("cause") == WriteCause.TRIES]
+    assert told[-1]["detail"] == "healthy"
+    count_attempt(NAME, of=None, after=read(scene), what="stuck", context=scene.reconcile_context())
+    assert (read(scene).count, read(scene).total) == (1, 2), "no two tries are called the same"
+
+
+def test_a_task_that_is_left_to_a_person_keeps_its_labels_and_starts_again(scene: Scene) -> None:
+    dealt_with(scene)
+    before = scene.lease()["metadata"]["labels"]
+    count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
+    escalate(NAME, context=scene.reconcile_context())
+    assert scene.lease()["metadata"]["labels"] == before | {ATTENTION_LABEL: "true"}
+    assert (read(scene).count, read(scene).total) == (0, 1)
+    assert [line for line in scene.events() if line.get("cause") == WriteCause.ATTENTION]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
+)
+def test_a_change_is_tried_five_times(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
+    dealt_with(scene)
+    context = scene.reconcile_context()
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", times=4, **fault))
+    count_attempt(NAME, of=None, after=NONE, what="stuck", context=context)
+    assert read(scene).count == 1
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", times=5, **fault))
+    with pytest.raises(error):
+        count_attempt(NAME, of=None, after=RepairAttempts(count=1, total=1), what="stuck", context=context)
+    assert read(scene).count == 1
+    assert sent(scene).count("PUT") == 10

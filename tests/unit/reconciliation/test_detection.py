@@ -1,0 +1,624 @@
+"""What is a finding and what is not, as tables over plain values, and as properties of whole surveys."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steps.agents.runs import AgentRun
+from steps.cancellation.state_document import StateDocument, read_state_document, state_document_task
+from steps.core.keys import repository_label
+from steps.domain.decisions import RunFacts
+from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.record import LabelOutcome, Phase, Record
+from steps.lease.lease_object import lease_name
+from steps.reconciliation.attempts import RepairAttempts
+from steps.reconciliation.detection import FindingKind, find_problems
+from steps.reconciliation.garbage_collection import idle_leases
+from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
+from steps.reconciliation.snapshot import ClusterSnapshot
+from steps.reconciliation.task_index import TaskIndex
+from steps.reconciliation.task_state import TaskState
+from tests.support.harness import DEFAULTS
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+OWN = Repository("o/r")
+POD = ("pod", "uid")
+HOLDER = "workflow/uid/pod"
+RULES = DEFAULTS.reconcile
+TESS, REX = "5DLabs-Tess", "5DLabs-Rex"
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def push(task: str = "7", *, sha: str = "a", at: datetime | None = None, repository: str = OWN) -> Push:
+    return Push(
+        repository=Repository(repository),
+        task=TaskId(task),
+        ref=f"refs/heads/task-{task}",
+        sha=Sha(sha * 40),
+        pushed_at=at or ago(1000),
+        correlation_id="d",
+        reason="push",
+        dry_run=False,
+        requested_by="x",
+    )
+
+
+def record(of: Push, **changes: Any) -> Record:  # noqa: ANN401 - passed on
+    values: dict[str, Any] = {
+        "push": of,
+        "watermark": of.pushed_at,
+        "phase": Phase.COMPLETED,
+        "attempts": 1,
+        "workflow": "w",
+        "workflow_uid": "u",
+        "started_at": of.pushed_at,
+        "labels": LabelOutcome.MOVED,
+    }
+    return Record(**(values | changes))
+
+
+def task_state(task: str = "7", **changes: Any) -> TaskState:  # noqa: ANN401 - passed on
+    values: dict[str, Any] = {
+        "name": lease_name(repository=OWN, task=TaskId(task)),
+        "uid": "lease",
+        "resource_version": "1",
+        "task": task,
+        "epoch": 3,
+        "holder": "",
+        "renewed_at": ago(900),
+        "record": record(push(task)),
+        "problem": "",
+        "tries": RepairAttempts(),
+        "escalated": False,
+    }
+    return TaskState(**(values | changes))
+
+
+def run(
+    task: str = "7",
+    *,
+    created_at: datetime | None = None,
+    agent: str = TESS,
+    phase: str = "Running",
+    sha: str = "",
+    deleting: bool = False,
+    repository: str = OWN,
+) -> tuple[str, AgentRun]:
+    facts = RunFacts(
+        created_at=created_at or ago(2000), deleting=deleting, repository=repository, agent=agent, phase=phase, sha=sha
+    )
+    return task, AgentRun(
+        kind=DEFAULTS.agents[0],
+        object_kind="CodeRun",
+        name=f"run-{agent}",
+        uid="r",
+        resource_version="1",
+        job="",
+        facts=facts,
+    )
+
+
+def document(task: str = "7", **changes: Any) -> StateDocument:  # noqa: ANN401 - passed on
+    values: dict[str, Any] = {"name": f"task-{task}-state", "task": task, "flag": False, "corrupt": False}
+    return StateDocument(**(values | {"aside": False, "updated_at": ago(900)} | changes))
+
+
+def kinds(**snapshot: Any) -> list[FindingKind]:  # noqa: ANN401 - passed on
+    return [finding.kind for finding in find_problems(ClusterSnapshot(now=NOW, **snapshot), settings=DEFAULTS)]
+
+
+DONE = record(push())
+IN_PROGRESS = replace(DONE, phase=Phase.IN_PROGRESS)
+FAILED = replace(DONE, phase=Phase.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        pytest.param({"record": IN_PROGRESS, "holder": HOLDER}, [FindingKind.STUCK], id="its pod is gone"),
+        pytest.param({"record": IN_PROGRESS}, [FindingKind.STUCK], id="nobody holds it"),
+        pytest.param({"record": IN_PROGRESS, "holder": "someone//"}, [FindingKind.STUCK], id="a laptop fell silent"),
+        pytest.param({"record": IN_PROGRESS, "renewed_at": ago(299)}, [], id="not for long enough"),
+        pytest.param({"record": IN_PROGRESS, "renewed_at": None}, [FindingKind.STUCK], id="never renewed"),
+        pytest.param({"record": IN_PROGRESS, "renewed_at": ago(-20)}, [], id="a clock within tolerance ahead"),
+        pytest.param(
+            {"record": IN_PROGRESS, "renewed_at": ago(-3600)},
+            [FindingKind.STUCK, FindingKind.WRONG_CLOCK],
+            id="clock an hour ahead",
+        ),
+        pytest.param({"record": FAILED, "renewed_at": ago(1)}, [FindingKind.FAILED], id="failed a moment ago"),
+        pytest.param({"record": FAILED, "holder": HOLDER}, [FindingKind.FAILED], id="failed, holder gone"),
+        pytest.param({"holder": HOLDER, "renewed_at": ago(61)}, [FindingKind.ORPHANED_LOCK], id="finished and held"),
+        pytest.param({"holder": HOLDER, "renewed_at": ago(59)}, [], id="finished and held a moment ago"),
+        pytest.param({"record": None, "holder": HOLDER}, [FindingKind.ORPHANED_LOCK], id="no record and held"),
+        pytest.param({"record": None}, [], id="no record and free"),
+        pytest.param({"record": None, "problem": "wrong: x"}, [FindingKind.UNREADABLE_RECORD], id="unreadable"),
+        pytest.param(
+            {"record": replace(DONE, labels=LabelOutcome.UNREADABLE)}, [FindingKind.HALF_MOVED], id="GitHub was down"
+        ),
+        pytest.param(
+            {"record": replace(DONE, labels=LabelOutcome.HEAD_MOVED, left_to="c" * 40)},
+            [FindingKind.HALF_MOVED],
+            id="left to none",
+        ),
+        pytest.param(
+            {"record": replace(DONE, labels=LabelOutcome.HEAD_MOVED, left_to="c" * 40), "renewed_at": ago(119)},
+            [],
+            id="left to a push that may come",
+        ),
+        pytest.param({"record": replace(DONE, labels=LabelOutcome.SKIPPED)}, [], id="skip label"),
+        pytest.param({"record": replace(DONE, labels=LabelOutcome.NO_PULL_REQUEST)}, [], id="no pull request"),
+        pytest.param({"record": replace(DONE, labels=LabelOutcome.AMBIGUOUS)}, [], id="two pull requests"),
+    ],
+)
+def test_what_a_lease_tells(given_: dict[str, Any], expected: list[FindingKind]) -> None:
+    assert kinds(task_states=(task_state(**given_),)) == expected
+
+
+@pytest.mark.parametrize("state", [IN_PROGRESS, FAILED, replace(DONE, labels=LabelOutcome.UNREADABLE)])
+def test_a_task_that_somebody_works_on_is_no_finding(state: Record) -> None:
+    held = task_state(record=state, holder=HOLDER, renewed_at=ago(299))
+    assert kinds(task_states=(held,), pods=frozenset({POD})) == []
+    silent = replace(held, renewed_at=ago(300))
+    assert kinds(task_states=(silent,), pods=frozenset({POD})) != [], "its node may be unreachable"
+    free = task_state(record=state)
+    assert kinds(task_states=(free,), busy=frozenset({("7", "")})) == []
+    assert kinds(task_states=(free,), busy=frozenset({("7", repository_label(OWN))})) == []
+    assert kinds(task_states=(free,), busy=frozenset({("7", "other.repository"), ("8", "")})) != []
+
+
+def test_a_laptop_is_at_work_until_it_was_silent_for_twice_the_duration_of_its_lease() -> None:
+    index, silent_s = TaskIndex.at(ClusterSnapshot(now=NOW), settings=DEFAULTS), 2 * DEFAULTS.lease.duration_s
+    assert index.is_held(task_state(holder="someone//", renewed_at=ago(silent_s - 1)))
+    assert not index.is_held(task_state(holder="someone//", renewed_at=ago(silent_s)))
+
+
+def test_a_clock_is_ahead_by_more_than_the_tolerance() -> None:
+    index, tolerated_s = TaskIndex.at(ClusterSnapshot(now=NOW), settings=DEFAULTS), DEFAULTS.push.tolerance_s
+    assert not index.is_ahead(task_state(renewed_at=ago(-tolerated_s)))
+    assert index.is_ahead(task_state(renewed_at=ago(-tolerated_s - 1)))
+
+
+@pytest.mark.parametrize(
+    ("given_", "stale"),
+    [
+        ({}, True),
+        ({"phase": ""}, True),
+        ({"created_at": ago(1000)}, True),
+        ({"created_at": ago(999)}, False),
+        ({"agent": REX}, False),
+        ({"agent": "unheard-of"}, False),
+        ({"phase": "Succeeded"}, False),
+        ({"sha": "a" * 40}, False),
+        ({"sha": "b" * 40}, True),
+        ({"deleting": True}, False),
+        ({"repository": "o/other"}, False),
+        ({"repository": ""}, False),
+        ({"task": "8"}, False),
+    ],
+)
+def test_a_run_that_should_be_gone_is_found_and_no_other(given_: dict[str, Any], *, stale: bool) -> None:
+    found = kinds(task_states=(task_state(),), runs=(run(**given_),))
+    assert found == ([FindingKind.LIVE_STALE] if stale else [])
+    skipped = task_state(record=replace(DONE, labels=LabelOutcome.SKIPPED))
+    assert kinds(task_states=(skipped,), runs=(run(**given_),)) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "lost"),
+    [
+        (None, True),
+        ({}, True),
+        ({"record": record(push(sha="n", at=ago(500)))}, False),
+        ({"record": record(push(sha="n", at=ago(501)))}, False),
+        ({"record": record(push(sha="z", at=ago(400)))}, False),
+        ({"record": record(push(sha="z", at=ago(500)))}, False),
+        ({"record": IN_PROGRESS}, True),
+        ({"record": FAILED}, True),
+        ({"record": replace(DONE, labels=LabelOutcome.SKIPPED)}, True),
+        ({"record": IN_PROGRESS, "holder": "someone//", "renewed_at": ago(5)}, False),
+    ],
+)
+def test_a_push_is_lost_if_the_record_is_of_an_earlier_one(known: dict[str, Any] | None, *, lost: bool) -> None:
+    task_states = () if known is None else (task_state(**known),)
+    pushes = (push(sha="n", at=ago(500)),)
+    # Of agents that started between the two pushes, so that the record itself finds nothing wrong.
+    found = kinds(task_states=task_states, pushes=pushes, runs=(run(created_at=ago(600)),))
+    assert (FindingKind.LOST_PUSH in found) is lost
+    assert not lost or found == [FindingKind.LOST_PUSH], "one Workflow is enough"
+
+
+@pytest.mark.parametrize("change", [{"created_at": ago(400)}, {"agent": REX}, {"sha": "n" * 40}, {"phase": "Failed"}])
+def test_a_push_that_nobody_works_against_is_not_lost(change: dict[str, Any]) -> None:
+    assert kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(**change),)) == []
+
+
+def test_a_push_is_given_time_to_come_and_a_workflow_to_work() -> None:
+    assert kinds(pushes=(push(sha="n", at=ago(119)),), runs=(run(),)) == []
+    assert kinds(pushes=(push(sha="n", at=ago(120)),), runs=(run(),)) == [FindingKind.LOST_PUSH]
+    assert kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(),), busy=frozenset({("7", "")})) == []
+    unreadable = task_state(record=None, problem="wrong: x")
+    found = kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(),), task_states=(unreadable,))
+    assert found == [FindingKind.UNREADABLE_RECORD], "a Workflow could not read the record either"
+
+
+@pytest.mark.parametrize(
+    ("given_", "task_states", "expected"),
+    [
+        ({"flag": True}, (), [FindingKind.STRAY_FLAG]),
+        ({"flag": True}, (task_state(),), [FindingKind.STRAY_FLAG]),
+        ({"flag": True, "updated_at": None}, (), [FindingKind.STRAY_FLAG]),
+        ({"flag": True, "updated_at": ago(299)}, (), []),
+        ({"flag": True, "updated_at": ago(300)}, (), [FindingKind.STRAY_FLAG]),
+        ({"flag": True}, (task_state(holder="someone//", renewed_at=ago(1)),), []),
+        ({"flag": True}, (task_state(record=FAILED),), [FindingKind.FAILED]),
+        ({"flag": True}, (task_state(record=IN_PROGRESS, holder="someone//", renewed_at=ago(1)),), []),
+        ({"flag": True}, (task_state(record=None, problem="wrong: x"),), [FindingKind.UNREADABLE_RECORD]),
+        ({"corrupt": True}, (), [FindingKind.CORRUPT_STATE]),
+        ({}, (), []),
+    ],
+)
+def test_what_a_state_document_tells(
+    given_: dict[str, Any], task_states: tuple[TaskState, ...], expected: list[FindingKind]
+) -> None:
+    assert kinds(documents=(document(**given_),), task_states=task_states) == expected
+
+
+def test_a_flag_is_left_to_the_workflow_that_will_come_and_to_the_one_that_is_there() -> None:
+    flagged = {"documents": (document(flag=True),), "task_states": (task_state(),)}
+    assert kinds(**flagged, runs=(run(),)) == [FindingKind.LIVE_STALE]
+    assert kinds(**flagged, busy=frozenset({("7", "other.repository")})) == []
+    assert kinds(**flagged, busy=frozenset({("8", "")})) == [FindingKind.STRAY_FLAG]
+
+
+def test_a_push_that_is_not_lost_hides_none_that_is() -> None:
+    dealt_with, unreadable = push("8", sha="n", at=ago(500)), push("9", sha="n", at=ago(500))
+    found = find_problems(
+        ClusterSnapshot(
+            now=NOW,
+            pushes=(dealt_with, unreadable, push(sha="n", at=ago(500))),
+            runs=(run(), run("9")),
+            task_states=(task_state("9", record=None, problem="wrong: x"),),
+        ),
+        settings=DEFAULTS,
+    )
+    assert [(each.kind, each.task) for each in found] == [
+        (FindingKind.LOST_PUSH, "7"),
+        (FindingKind.UNREADABLE_RECORD, "9"),
+    ]
+
+
+LEFT = replace(DONE, labels=LabelOutcome.HEAD_MOVED, left_to="c" * 40)
+LOST = push(sha="n", at=ago(500))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        (
+            {"task_states": (task_state(record=replace(FAILED, errors=("first", "second", "last: reason"))),)},
+            (FindingKind.FAILED, FAILED.push, "failed, and no Workflow goes on: last: reason", ""),
+        ),
+        (
+            {"task_states": (task_state(record=FAILED),)},
+            (FindingKind.FAILED, FAILED.push, "failed, and no Workflow goes on: no reason given", ""),
+        ),
+        (
+            {"task_states": (task_state(record=IN_PROGRESS),)},
+            (FindingKind.STUCK, DONE.push, f"in progress since {ago(1000).isoformat()}, and nobody is at work", ""),
+        ),
+        (
+            {"task_states": (task_state(),), "runs": (run(),)},
+            (FindingKind.LIVE_STALE, DONE.push, "completed, but still at work: run-5DLabs-Tess", ""),
+        ),
+        (
+            {"task_states": (task_state(record=replace(DONE, labels=LabelOutcome.UNREADABLE)),)},
+            (FindingKind.HALF_MOVED, DONE.push, "GitHub could not be read: labels stayed", ""),
+        ),
+        (
+            {"task_states": (task_state(record=LEFT),)},
+            (
+                FindingKind.HALF_MOVED,
+                replace(DONE.push, sha=Sha("c" * 40)),
+                "labels were left to cccccccccccc, whose push never came",
+                "",
+            ),
+        ),
+        (
+            {"task_states": (task_state(holder=HOLDER),)},
+            (FindingKind.ORPHANED_LOCK, None, f"held by {HOLDER}, which is gone", ""),
+        ),
+        (
+            {"task_states": (task_state(record=None, problem="not: read: delete it"),)},
+            (FindingKind.UNREADABLE_RECORD, None, "not: read: delete it", "delete it"),
+        ),
+        (
+            {"task_states": (task_state(renewed_at=ago(-60)),)},
+            (
+                FindingKind.WRONG_CLOCK,
+                None,
+                f"last renewed in the future, at {ago(-60)}",
+                "set the clock of the node that ran the task's last pod",
+            ),
+        ),
+        (
+            {"pushes": (LOST,), "runs": (run(),)},
+            (
+                FindingKind.LOST_PUSH,
+                LOST,
+                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(flag=True),)},
+            (
+                FindingKind.STRAY_FLAG,
+                None,
+                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "",
+            ),
+        ),
+        (
+            {"pushes": (LOST,), "runs": (run(created_at=ago(600)),), "task_states": (task_state(),)},
+            (
+                FindingKind.LOST_PUSH,
+                LOST,
+                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                "",
+            ),
+        ),
+        (
+            {
+                "documents": (document(flag=True),),
+                "task_states": (task_state(epoch=5), task_state(record=None, epoch=4)),
+            },
+            (
+                FindingKind.STRAY_FLAG,
+                None,
+                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "",
+            ),
+        ),
+        (
+            {"documents": (document(corrupt=True),)},
+            (
+                FindingKind.CORRUPT_STATE,
+                None,
+                "the document in ConfigMap task-7-state is not a JSON object",
+                "correct it by hand; a copy stands in the quarantine key beside it",
+            ),
+        ),
+    ],
+    ids=lambda given: str(given[0]) if isinstance(given, tuple) else "",
+)
+def test_a_finding_says_what_was_seen_what_to_submit_and_what_a_person_can_do(
+    snapshot: dict[str, Any], expected: tuple[FindingKind, Push | None, str, str]
+) -> None:
+    (found,) = find_problems(ClusterSnapshot(now=NOW, **snapshot), settings=DEFAULTS)
+    assert (found.kind, found.push, found.detail, found.advice) == expected
+    assert found.task == "7"
+    assert found.repository == (OWN if found.push or (found.task_state and found.task_state.record) else "")
+    assert found.task_state == next(iter(snapshot.get("task_states", ())), None)
+    assert found.document == next(iter(snapshot.get("documents", ())), None)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(2, "r, r"), (3, "r, r, r"), (4, "r, r, r and 1 more"), (9, "r, r, r and 6 more")]
+)
+def test_of_many_runs_three_are_named(count: int, told: str) -> None:
+    task, one = run()
+    snapshot = ClusterSnapshot(now=NOW, task_states=(task_state(),), runs=((task, replace(one, name="r")),) * count)
+    (found,) = find_problems(snapshot, settings=DEFAULTS)
+    assert found.detail == f"completed, but still at work: {told}"
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("task-7-state", "7"),
+        ("task-07-state", ""),
+        ("task-7-state-2", ""),
+        ("my-task-7-state", ""),
+        ("task--state", ""),
+    ],
+)
+def test_a_state_document_is_known_by_its_name(name: str, task: str) -> None:
+    assert state_document_task(name, settings=DEFAULTS.state) == task
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"text"', "[" * 100_000, '{"a":' * 100_000])
+def test_a_document_that_is_no_object_is_corrupt(text: str) -> None:
+    found = read_state_document("task-7-state", task="7", data={"state.json": text}, key="state.json")
+    assert (found.corrupt, found.flag, found.aside) == (True, False, False)
+
+
+# Properties.
+
+TASKS = st.sampled_from(["1", "2", "3", "4"])
+WHEN = st.integers(min_value=-100, max_value=5000).map(ago)
+RECORDS = st.builds(
+    lambda task, at, phase, labels: record(
+        push(task, at=at), phase=phase, labels=labels, left_to="c" * 40 if labels is LabelOutcome.HEAD_MOVED else ""
+    ),
+    TASKS,
+    WHEN,
+    st.sampled_from(Phase),
+    st.sampled_from(LabelOutcome),
+)
+LEDGERS = st.builds(
+    lambda made, holder, renewed_at, tries, escalated: task_state(
+        made.push.task, record=made, holder=holder, renewed_at=renewed_at, tries=tries, escalated=escalated
+    ),
+    RECORDS,
+    st.sampled_from(["", HOLDER, "workflow/gone/gone", "someone//"]),
+    WHEN,
+    st.builds(RepairAttempts, count=st.integers(0, 6), last_at=st.none() | WHEN),
+    st.booleans(),
+)
+RUNS = st.builds(
+    run,
+    TASKS,
+    created_at=WHEN,
+    agent=st.sampled_from([TESS, REX, "unheard-of", ""]),
+    phase=st.sampled_from(["", "Running", "Succeeded"]),
+    sha=st.sampled_from(["", "a" * 40, "n" * 40]),
+    deleting=st.booleans(),
+    repository=st.sampled_from([OWN, "O/R", "o/other"]),
+)
+SURVEYS = st.builds(
+    ClusterSnapshot,
+    now=st.just(NOW),
+    task_states=st.lists(LEDGERS, max_size=4, unique_by=lambda each: each.task).map(tuple),
+    busy=st.frozensets(st.tuples(TASKS, st.sampled_from(["", repository_label(OWN), "o.other"])), max_size=2),
+    repairs=st.integers(0, 12),
+    pods=st.sampled_from([frozenset(), frozenset({POD})]),
+    runs=st.lists(RUNS, max_size=5).map(tuple),
+    documents=st.lists(
+        st.builds(document, TASKS, flag=st.booleans(), corrupt=st.booleans(), aside=st.booleans(), updated_at=WHEN),
+        max_size=3,
+        unique_by=lambda each: each.task,
+    ).map(tuple),
+    pushes=st.lists(
+        st.builds(push, TASKS, sha=st.just("n"), at=WHEN), max_size=3, unique_by=lambda each: each.task
+    ).map(tuple),
+)
+
+
+@given(SURVEYS)
+def test_a_healthy_world_has_no_findings(snapshot: ClusterSnapshot) -> None:
+    well = tuple(
+        replace(each, holder="", renewed_at=ago(10), record=record(push(each.task, at=ago(6000))))
+        for each in snapshot.task_states
+    )
+    quiet = tuple(replace(each, flag=False, corrupt=False) for each in snapshot.documents)
+    assert find_problems(replace(snapshot, task_states=well, documents=quiet, pushes=()), settings=DEFAULTS) == ()
+
+
+@given(SURVEYS)
+def test_looking_twice_or_in_another_order_finds_the_same(snapshot: ClusterSnapshot) -> None:
+    found = find_problems(snapshot, settings=DEFAULTS)
+    shuffled = random.Random(1)  # noqa: S311 - no secret
+    other = replace(
+        snapshot,
+        task_states=tuple(shuffled.sample(snapshot.task_states, len(snapshot.task_states))),
+        documents=tuple(shuffled.sample(snapshot.documents, len(snapshot.documents))),
+        pushes=tuple(shuffled.sample(snapshot.pushes, len(snapshot.pushes))),
+    )
+    assert find_problems(snapshot, settings=DEFAULTS) == found == find_problems(other, settings=DEFAULTS)
+
+
+@given(SURVEYS)
+def test_runs_that_are_exempt_newer_or_on_the_head_are_never_a_finding(snapshot: ClusterSnapshot) -> None:
+    newest = max((each.record.watermark for each in snapshot.task_states if each.record), default=NOW)
+    newest = max([newest, *(each.pushed_at for each in snapshot.pushes)])
+    harmless = tuple(
+        (task, each)
+        for task, each in snapshot.runs
+        if each.facts.agent == REX or each.facts.created_at > newest or each.facts.sha == "n" * 40
+    )
+    without = replace(snapshot, runs=())
+    with_others = replace(snapshot, runs=tuple(each for each in harmless if each[1].facts.sha != "n" * 40))
+    assert find_problems(with_others, settings=DEFAULTS) == find_problems(without, settings=DEFAULTS)
+    assert not [
+        each
+        for each in find_problems(replace(snapshot, runs=harmless), settings=DEFAULTS)
+        if each.kind is FindingKind.LOST_PUSH
+    ]
+
+
+@given(SURVEYS)
+def test_a_task_at_work_is_never_repaired_and_no_task_twice(snapshot: ClusterSnapshot) -> None:
+    submitted = [each for each in find_problems(snapshot, settings=DEFAULTS) if each.push]
+    for finding in submitted:
+        assert (finding.task, "") not in snapshot.busy
+        assert (finding.task, repository_label(finding.repository)) not in snapshot.busy
+        if finding.task_state and finding.task_state.holder == HOLDER and POD in snapshot.pods:
+            assert TaskIndex.at(snapshot, settings=DEFAULTS).is_silent(finding.task_state, RULES.stuck_after_s)
+        assert (
+            finding.task_state is None
+            or not finding.task_state.record
+            or finding.task_state.record.labels is not LabelOutcome.SKIPPED
+            or (finding.kind is FindingKind.LOST_PUSH or not finding.task_state.record.finished)
+        )
+    assert len({(each.repository.casefold(), each.task) for each in submitted}) == len(submitted)
+
+
+@given(SURVEYS)
+def test_limits_are_kept(snapshot: ClusterSnapshot) -> None:
+    findings = find_problems(snapshot, settings=DEFAULTS)
+    intents = plan_repairs(findings, snapshot=snapshot, settings=RULES)
+    assert [intent.finding for intent in intents] == list(findings)
+    started = [each for each in intents if each.action in (RepairAction.SUBMIT, RepairAction.REOPEN)]
+    assert len(started) <= max(0, RULES.in_flight - snapshot.repairs)
+    for intent in intents:
+        known = intent.finding.task_state
+        if known and not intent.finding.document and (known.escalated or known.tries.count >= RULES.tries):
+            assert intent.action in (RepairAction.REPORT, RepairAction.ESCALATE, RepairAction.WAIT)
+    assert not {each.task for each in healthy_tasks(snapshot, findings)} & {each.task for each in findings if each.push}
+
+
+@given(SURVEYS)
+def test_once_everything_planned_is_done_nothing_is_left_but_what_a_person_has_to_mend(
+    snapshot: ClusterSnapshot,
+) -> None:
+    """What a Workflow does is modelled: it finishes the record for its push and stops what is stale by it."""
+    fresh = tuple(replace(each, tries=RepairAttempts(), escalated=False) for each in snapshot.task_states)
+    snapshot = replace(snapshot, task_states=fresh, repairs=0, busy=frozenset(), pods=frozenset())
+    # Two passes: a task whose lock is orphaned is looked at more closely once it is free.
+    for _ in range(2):
+        findings = find_problems(snapshot, settings=DEFAULTS)
+        for intent in plan_repairs(findings, snapshot=snapshot, settings=replace(RULES, in_flight=100)):
+            snapshot = repaired(snapshot, intent.finding.task, of=intent.finding.push, action=intent.action)
+    left = {finding.kind for finding in find_problems(snapshot, settings=DEFAULTS)}
+    assert left <= {FindingKind.WRONG_CLOCK, FindingKind.CORRUPT_STATE}
+
+
+def repaired(snapshot: ClusterSnapshot, task: str, *, of: Push | None, action: RepairAction) -> ClusterSnapshot:
+    def lease(each: TaskState) -> TaskState:
+        if each.task != task or each.record is None:
+            return each
+        if of:
+            last = max(of.pushed_at, each.record.push.pushed_at)
+            made = record(replace(of, pushed_at=last), watermark=max(last, each.record.watermark))
+            return replace(each, record=made, holder="")
+        return replace(each, holder="") if action is RepairAction.FREE else each
+
+    touched = of is not None or action is RepairAction.CLEAR
+    documents = tuple(
+        replace(each, flag=False) if each.task == task and touched else each for each in snapshot.documents
+    )
+    task_states = tuple(map(lease, snapshot.task_states))
+    if of and task not in {each.task for each in task_states}:
+        task_states = (*task_states, task_state(task, record=record(of)))
+    owned = {each.task: each.record for each in task_states}
+    runs = tuple(
+        (number, each)
+        for number, each in snapshot.runs
+        if not (of and number == task and (made := owned[task]) and each.facts.created_at <= made.watermark)
+    )
+    return replace(snapshot, task_states=task_states, documents=documents, runs=runs)
+
+
+@given(SURVEYS)
+def test_no_lease_is_collected_that_anything_speaks_of(snapshot: ClusterSnapshot) -> None:
+    settings = replace(DEFAULTS, reconcile=replace(RULES, keep_idle_days=1))
+    later = replace(snapshot, now=NOW + timedelta(days=2))
+    findings = find_problems(later, settings=settings)
+    for each in idle_leases(TaskIndex.at(later, settings=settings), findings):
+        assert each.record
+        assert each.record.finished
+        assert not each.holder
+        assert not each.escalated
+        assert each.task not in {task for task, _ in snapshot.runs} | {task for task, _ in snapshot.busy}
+    assert not [*idle_leases(TaskIndex.at(replace(later, runs_known=False), settings=settings), findings)]

@@ -1,0 +1,134 @@
+"""Leases that nobody needs any more: which they are, and that only the one that was judged is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from steps.cancellation.state_document import STATE_EPOCH
+from steps.core.errors import Exit
+from steps.domain.record import Phase
+from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.garbage_collection import delete_idle_lease, idle_leases
+from steps.reconciliation.snapshot import ClusterSnapshot
+from steps.reconciliation.task_index import TaskIndex
+from steps.reconciliation.task_state import TaskState, read_task_state
+from steps.telemetry.audit import WriteCause
+from tests.support.harness import DEFAULTS, Scene
+from tests.unit.reconciliation.test_detection import DONE, NOW, ago, run, task_state
+
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+IDLE_S = DEFAULTS.reconcile.keep_idle_days * 86400
+FINDING = Finding(kind=FindingKind.WRONG_CLOCK, task="7", repository="", detail="")
+
+
+def idle(**changes: Any) -> TaskState:  # noqa: ANN401 - passed on
+    return task_state(**({"renewed_at": ago(IDLE_S)} | changes))
+
+
+def outdated(*task_states: TaskState, findings: tuple[Finding, ...] = (), **snapshot: Any) -> list[TaskState]:  # noqa: ANN401 - passed on
+    index = TaskIndex.at(ClusterSnapshot(now=NOW, task_states=task_states, **snapshot), settings=DEFAULTS)
+    return list(idle_leases(index, findings))
+
+
+def test_a_lease_that_was_idle_for_so_many_days_is_outdated_and_not_a_second_before() -> None:
+    assert outdated(idle()) == [idle()]
+    assert outdated(idle(renewed_at=ago(IDLE_S - 1))) == []
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        {"escalated": True},
+        {"holder": "w/u/p"},
+        {"problem": "unreadable", "record": None},
+        {"record": replace(DONE, phase=Phase.FAILED)},
+    ],
+    ids=str,
+)
+def test_a_lease_that_somebody_has_or_may_need_is_not(reason: dict[str, Any]) -> None:
+    assert outdated(idle(**reason)) == []
+
+
+def test_a_lease_of_whose_task_anything_speaks_is_not() -> None:
+    other = idle(task="8", name="other")
+    assert outdated(idle(), other, findings=(FINDING,)) == [other]
+    assert outdated(idle(), other, busy=frozenset({("7", "o.other")})) == [other]
+    assert outdated(idle(), other, runs=(run("7", repository="o/other"),)) == [other]
+    assert outdated(idle(), other, runs=(run("7"),), findings=(replace(FINDING, task="8"),)) == []
+
+
+def test_while_it_is_not_known_which_runs_are_alive_none_is() -> None:
+    assert outdated(idle(), runs_known=False) == []
+
+
+# Deleting one.
+
+
+def judged(scene: Scene, *, document: bool = True) -> TaskState:
+    """A Lease as a pass has seen it, of a task whose state document names its epoch."""
+    if document:
+        metadata = {"name": "task-7-state", "namespace": AGENTS, "annotations": {STATE_EPOCH: "1", "note": "theirs"}}
+        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"state.json": "{}"}}
+        scene.api.create(config_map)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    found = read_task_state(scene.lease())
+    scene.api.calls.clear()
+    return found
+
+
+def notes(scene: Scene) -> dict[str, str]:
+    found: dict[str, str] = scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["metadata"]["annotations"]
+    return found
+
+
+def collected(scene: Scene) -> list[dict[str, Any]]:
+    return [line for line in scene.events() if line["event"] == "idle Lease deleted"]
+
+
+def leases(scene: Scene) -> list[Any]:
+    return scene.api.list("leases", namespace=HOME)
+
+
+def test_the_lease_is_deleted_once_the_state_document_has_forgotten_its_epoch(scene: Scene) -> None:
+    found = judged(scene)
+    delete_idle_lease(found, context=scene.reconcile_context())
+    assert leases(scene) == []
+    assert notes(scene) == {"note": "theirs"}
+    writes = [(call.method, call.path.rsplit("/", 2)[-2]) for call in scene.api.calls if call.method != "GET"]
+    assert writes[-2:] == [("PUT", "configmaps"), ("DELETE", "leases")]
+    assert scene.api.calls[-1].body["preconditions"] == {
+        "uid": found.uid,
+        "resourceVersion": found.resource_version,
+    }
+    assert [(line["lease"], line["task"], line["epoch"]) for line in collected(scene)] == [(found.name, "7", 1)]
+    told = [line for line in scene.events() if line.get("cause") == WriteCause.IDLE]
+    assert [(line["epoch"], line["detail"]) for line in told] == [(1, "task 7")] * 2
+
+
+def test_a_document_that_names_no_epoch_is_not_written(scene: Scene) -> None:
+    found = judged(scene)
+    forgotten = {"metadata": {"annotations": {STATE_EPOCH: None}}}
+    scene.api.patch("configmaps", "task-7-state", forgotten, namespace=AGENTS)
+    scene.api.calls.clear()
+    delete_idle_lease(found, context=scene.reconcile_context())
+    assert "PUT" not in {call.method for call in scene.api.calls}
+    assert leases(scene) == []
+
+
+def test_a_task_without_a_document_needs_none(scene: Scene) -> None:
+    delete_idle_lease(judged(scene, document=False), context=scene.reconcile_context())
+    assert leases(scene) == []
+
+
+def test_a_lease_that_has_changed_since_is_kept_and_none_that_is_gone_is_missed(scene: Scene) -> None:
+    found = judged(scene)
+    change = {"metadata": {"labels": {"somebody": "looked-at-it"}}}
+    scene.api.patch("leases", found.name, change, namespace=HOME)
+    delete_idle_lease(found, context=scene.reconcile_context())
+    assert len(leases(scene)) == 1
+    scene.api.delete("leases", found.name, namespace=HOME)
+    delete_idle_lease(found, context=scene.reconcile_context())
+    assert collected(scene) == []

@@ -1,0 +1,170 @@
+"""What is done about a finding, and why not more: by table, without a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from steps.domain.record import Phase
+from steps.reconciliation.attempts import RepairAttempts
+from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
+from steps.reconciliation.snapshot import ClusterSnapshot
+from tests.unit.reconciliation.test_detection import DONE, NOW, RULES, ago, document, task_state
+
+FAILED = replace(DONE, phase=Phase.FAILED)
+LAST = RULES.tries
+
+
+def finding(kind: FindingKind = FindingKind.STUCK, **changes: Any) -> Finding:  # noqa: ANN401 - passed on
+    values: dict[str, Any] = {
+        "kind": kind,
+        "task": "7",
+        "repository": "o/r",
+        "task_state": task_state(),
+        "detail": "seen",
+    }
+    return Finding(**(values | changes))
+
+
+def planned(*findings: Finding, repairs: int = 0, in_flight: int = RULES.in_flight) -> list[tuple[RepairAction, str]]:
+    intents = plan_repairs(
+        findings, snapshot=ClusterSnapshot(now=NOW, repairs=repairs), settings=replace(RULES, in_flight=in_flight)
+    )
+    assert [intent.finding for intent in intents] == list(findings)
+    return [(intent.action, intent.reason) for intent in intents]
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        (FindingKind.LOST_PUSH, RepairAction.SUBMIT),
+        (FindingKind.STUCK, RepairAction.SUBMIT),
+        (FindingKind.FAILED, RepairAction.SUBMIT),
+        (FindingKind.LIVE_STALE, RepairAction.REOPEN),
+        (FindingKind.HALF_MOVED, RepairAction.SUBMIT),
+        (FindingKind.ORPHANED_LOCK, RepairAction.FREE),
+        (FindingKind.STRAY_FLAG, RepairAction.CLEAR),
+        (FindingKind.CORRUPT_STATE, RepairAction.QUARANTINE_DOCUMENT),
+        (FindingKind.UNREADABLE_RECORD, RepairAction.ESCALATE),
+        (FindingKind.WRONG_CLOCK, RepairAction.REPORT),
+    ],
+)
+def test_each_kind_is_mended_in_its_own_way(kind: FindingKind, action: RepairAction) -> None:
+    assert planned(finding(kind)) == [(action, "")]
+
+
+def test_a_task_without_a_lease_was_never_tried() -> None:
+    assert planned(finding(FindingKind.LOST_PUSH, task_state=None)) == [(RepairAction.SUBMIT, "")]
+
+
+def test_a_copy_that_was_made_is_not_made_again() -> None:
+    aside = document(corrupt=True, aside=True)
+    assert planned(finding(FindingKind.CORRUPT_STATE, document=aside)) == [(RepairAction.REPORT, "copied aside")]
+
+
+@pytest.mark.parametrize("kind", [FindingKind.CORRUPT_STATE, FindingKind.STRAY_FLAG])
+def test_a_document_is_mended_however_often_its_task_was_tried(kind: FindingKind) -> None:
+    tried = task_state(tries=RepairAttempts(count=LAST, last_at=NOW), escalated=True)
+    expected = RepairAction.QUARANTINE_DOCUMENT if kind is FindingKind.CORRUPT_STATE else RepairAction.CLEAR
+    assert planned(finding(kind, task_state=tried, document=document())) == [(expected, "")]
+
+
+def test_a_task_that_waits_for_a_person_is_reported_only() -> None:
+    assert planned(finding(task_state=task_state(escalated=True))) == [(RepairAction.REPORT, "waits for a person")]
+
+
+def test_a_task_is_left_to_a_person_after_the_last_try_and_not_before() -> None:
+    long_ago = ago(1e6)
+    tried = finding(task_state=task_state(tries=RepairAttempts(count=LAST - 1, last_at=long_ago)))
+    assert planned(tried) == [(RepairAction.SUBMIT, "")]
+    tried = finding(task_state=task_state(tries=RepairAttempts(count=LAST, last_at=long_ago)))
+    assert planned(tried) == [(RepairAction.ESCALATE, f"tried {LAST} times")]
+
+
+def test_a_task_waits_between_two_tries() -> None:
+    tried = finding(task_state=task_state(tries=RepairAttempts(count=2, last_at=NOW)))
+    assert planned(tried) == [(RepairAction.WAIT, "tried 2 times, the last a moment ago")]
+
+
+@pytest.mark.parametrize(
+    "error", ["UnavailableError: PUT x: no answer", "RateLimitedError: later", "BreakerOpenError: open"]
+)
+def test_an_outage_is_tried_for_as_long_as_it_lasts_with_the_longest_pause(error: str) -> None:
+    record = replace(FAILED, errors=("BadInputError: before", error))
+    longest_s = RULES.backoff_s * 2 ** (LAST - 1)
+    for count in (LAST, LAST + 7):
+        away = task_state(record=record, tries=RepairAttempts(count=count, last_at=ago(longest_s)))
+        assert planned(finding(FindingKind.FAILED, task_state=away)) == [(RepairAction.SUBMIT, "")]
+        recent = replace(away, tries=RepairAttempts(count=count, last_at=ago(longest_s - 1)))
+        assert planned(finding(FindingKind.FAILED, task_state=recent))[0][0] is RepairAction.WAIT
+
+
+@pytest.mark.parametrize(
+    ("kind", "errors"),
+    [
+        (FindingKind.FAILED, ("UnavailableError: before", "BadInputError: wrong")),
+        (FindingKind.FAILED, ("no colon at all",)),
+        (FindingKind.FAILED, ()),
+        (FindingKind.STUCK, ("UnavailableError: no answer",)),
+    ],
+)
+def test_what_is_no_outage_is_left_to_a_person(kind: FindingKind, errors: tuple[str, ...]) -> None:
+    tried = task_state(record=replace(FAILED, errors=errors), tries=RepairAttempts(count=LAST, last_at=ago(1e6)))
+    assert planned(finding(kind, task_state=tried))[0][0] is RepairAction.ESCALATE
+
+
+def test_no_more_workflows_than_allowed_are_under_way_and_the_others_are_told_so() -> None:
+    stuck = [finding(), finding(FindingKind.LIVE_STALE), finding(), finding()]
+    full = (RepairAction.WAIT, "3 repairs are under way")
+    assert planned(*stuck, in_flight=3) == [
+        (RepairAction.SUBMIT, ""),
+        (RepairAction.REOPEN, ""),
+        (RepairAction.SUBMIT, ""),
+        full,
+    ]
+    assert planned(*stuck, in_flight=3, repairs=2) == [(RepairAction.SUBMIT, ""), full, full, full]
+    assert planned(*stuck, in_flight=3, repairs=3) == [full] * 4
+
+
+def test_what_needs_no_workflow_is_not_limited() -> None:
+    lock, flag = finding(FindingKind.ORPHANED_LOCK), finding(FindingKind.STRAY_FLAG, document=document())
+    assert planned(lock, flag, repairs=9, in_flight=1) == [(RepairAction.FREE, ""), (RepairAction.CLEAR, "")]
+    assert planned(lock, finding(), in_flight=1) == [(RepairAction.FREE, ""), (RepairAction.SUBMIT, "")]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "findings", "forgotten"),
+    [
+        ({}, (), True),
+        ({}, (finding(FindingKind.STUCK),), False),
+        ({}, (finding(FindingKind.STUCK, task="8"),), True),
+        ({}, (finding(FindingKind.ORPHANED_LOCK),), False),
+        ({}, (finding(FindingKind.LIVE_STALE),), False),
+        ({}, (finding(FindingKind.UNREADABLE_RECORD),), False),
+        (
+            {},
+            (finding(FindingKind.STRAY_FLAG), finding(FindingKind.CORRUPT_STATE), finding(FindingKind.WRONG_CLOCK)),
+            True,
+        ),
+        ({"busy": frozenset({("7", "")})}, (), False),
+        ({"busy": frozenset({("8", "")})}, (), True),
+    ],
+)
+def test_tries_are_forgotten_once_nothing_is_wrong_and_nobody_at_work(
+    snapshot: dict[str, Any], findings: tuple[Finding, ...], *, forgotten: bool
+) -> None:
+    tried = task_state(tries=RepairAttempts(count=1))
+    found = list(healthy_tasks(ClusterSnapshot(now=NOW, task_states=(tried,), **snapshot), findings))
+    assert found == ([tried] if forgotten else [])
+
+
+def test_tries_that_there_were_none_of_or_of_a_task_that_is_not_at_rest_are_left() -> None:
+    task_states = (
+        task_state(),
+        task_state(tries=RepairAttempts(count=1), holder="w/u/p"),
+        task_state(tries=RepairAttempts(count=1), record=FAILED),
+    )
+    assert list(healthy_tasks(ClusterSnapshot(now=NOW, task_states=task_states), ())) == []

@@ -1,0 +1,250 @@
+"""One process of reconcile: what it works with, how many passes it makes, what it says, and what one task may cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steps.core.errors import BadInputError, ConflictError, Exit, TerminatedError
+from steps.reconcile import _context, reconcile
+from steps.reconciliation.attempts import RepairAttempts, count_attempt, read_attempts
+from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.planning import PlannedRepair, RepairAction
+from steps.reconciliation.reconcile_pass import _guarded, _repair_and_count, run_pass
+from steps.settings.github import GitHubSettings
+from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings
+from steps.telemetry.log import Log
+from steps.telemetry.measurements import Measurements
+from steps.telemetry.tracing import TRACING_OFF
+from tests.doubles.kubernetes import Fault
+from tests.support.broken_cluster import a_world
+from tests.support.harness import DEFAULTS, InProcess, Scene
+
+HOME = DEFAULTS.namespaces.workflows
+EVERY_S = DEFAULTS.reconcile.every_s
+
+
+def lines(scene: Scene, event: str) -> list[dict[str, Any]]:
+    return [line for line in scene.events() if line["event"] == event]
+
+
+# What it works with.
+
+
+def env(scene: Scene, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - passed on
+    """The environment that is rendered into its pod."""
+    settings = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, **changes))
+    pod = scene.reconcile_context().holder
+    return {
+        SETTINGS_ENV: settings.for_reconcile(),
+        "WORKFLOW_NAME": "reconcile-9",
+        "WORKFLOW_UID": "workflow-uid",
+        "WORKFLOW_CREATED_AT": "1772366400",
+        "POD_NAME": pod.pod,
+        "POD_UID": pod.pod_uid,
+        "SERVICE_ACCOUNT": "sweeper",
+    }
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_process_is_made_from_the_environment_of_its_pod(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool
+) -> None:
+    monkeypatch.setattr("steps.runtime.wiring.connect_kubernetes", lambda: InProcess(scene.api))
+    log, measured = Log(clock=scene.clock, stream=scene.output), Measurements()
+    given = env(scene, dry_run=dry_run)
+    context = _context(given, scene.clock, log, measured, TRACING_OFF)
+    assert isinstance(context.settings, ReconcileStepSettings)
+    assert context.settings.reconcile == replace(DEFAULTS.reconcile, dry_run=dry_run)
+    assert (context.workflow, context.dry_run) == ("reconcile-9", dry_run)
+    assert str(context.holder) == f"workflow-uid/{given['POD_UID']}/{given['POD_NAME']}"
+    assert context.started_at == datetime.fromtimestamp(1772366400, UTC)
+    assert context.now() == context.started_at
+    scene.later(5)
+    assert context.now() == context.started_at + timedelta(seconds=5)
+    assert (context.clock, context.log, context.measurements) == (scene.clock, log, measured)
+    assert 0 <= context.random() < 1
+
+    context.breakers.github.failed()
+    stored = scene.api.get("configmaps", DEFAULTS.breaker.config_map, namespace=HOME)
+    assert json.loads(stored["data"]["github"])["failures"] == 1
+    (audit,) = lines(scene, "audit")
+    assert (audit["workflow"], audit["pod"], audit["account"]) == ("reconcile-9", given["POD_NAME"], "sweeper")
+
+
+@pytest.mark.parametrize(("usual_s", "deadline_s"), [(60.0, 10.0), (10.5, 10.0), (4.0, 4.0)])
+def test_a_pass_waits_for_github_for_ten_seconds_at_most_and_hands_no_token_over(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, usual_s: float, deadline_s: float
+) -> None:
+    monkeypatch.setattr("steps.runtime.wiring.connect_kubernetes", lambda: InProcess(scene.api))
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("steps.runtime.wiring.connect_github", lambda _while_waiting, **given: asked.append(given))
+    settings = replace(DEFAULTS, github=replace(DEFAULTS.github, deadline_s=usual_s))
+    log, measured = Log(clock=scene.clock, stream=scene.output), Measurements()
+    context = _context(env(scene) | {SETTINGS_ENV: settings.for_reconcile()}, scene.clock, log, measured, TRACING_OFF)
+    context.github(lambda: None)
+    (given,) = asked
+    usual: GitHubSettings = given["usual"]
+    assert usual == replace(settings.github, deadline_s=deadline_s, handover="")
+    assert (given["clock"], given["breaker"]) == (scene.clock, context.breakers.github)
+    assert (given["measured"], given["tracer"]) == (measured, TRACING_OFF)
+    assert given["audit"] is not None
+
+
+@pytest.mark.parametrize("missing", ["WORKFLOW_NAME", "POD_UID", SETTINGS_ENV])
+def test_without_its_environment_it_says_what_is_missing(scene: Scene, missing: str) -> None:
+    given = {name: value for name, value in env(scene).items() if name != missing}
+    with pytest.raises(BadInputError, match=f"^{missing}"):
+        _context(given, scene.clock, Log(clock=scene.clock, stream=scene.output), Measurements(), TRACING_OFF)
+
+
+# How many passes.
+
+
+@pytest.mark.parametrize(
+    ("lasts_s", "passes", "until_s"),
+    [(0, 2, EVERY_S), (29, 2, EVERY_S + 29), (29.75, 2, EVERY_S + 29.75), (30, 1, 30), (45, 1, 45)],
+)
+def test_a_pass_is_begun_if_it_will_have_ended_within_the_minute(
+    scene: Scene, lasts_s: float, passes: int, until_s: float
+) -> None:
+    slow = Fault(method="GET", path="/leases", before=lambda _: scene.later(lasts_s), times=0)
+    scene.api.faults.add(slow)
+    began = scene.clock.monotonic()
+    reconcile(scene.reconcile_context())
+    assert len(lines(scene, "pass done")) == passes
+    assert scene.clock.monotonic() - began == until_s
+
+
+def test_passes_follow_each_other_at_once_if_each_takes_longer_than_the_pause(scene: Scene) -> None:
+    scene.reconcile_settings = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, every_s=5))
+    slow = Fault(method="GET", path="/leases", before=lambda _: scene.later(10), times=0)
+    scene.api.faults.add(slow)
+    began = scene.clock.monotonic()
+    reconcile(scene.reconcile_context())
+    assert len(lines(scene, "pass done")) == 5
+    assert scene.clock.monotonic() - began == 50
+
+
+# What it says.
+
+
+def test_a_pass_tells_each_finding_and_what_it_came_to() -> None:
+    with a_world() as (scene, _):
+        tasks = len(scene.api.list("leases", namespace=HOME))
+        done = run_pass(scene.reconcile_context())
+        told = lines(scene, "found")
+        assert [
+            (line["finding"], line["task"], line["repository"], line["detail"], line["advice"]) for line in told
+        ] == [
+            (each.finding.kind, each.finding.task, each.finding.repository, each.finding.detail, each.finding.advice)
+            for each in done.intents
+        ]
+        assert [(line["action"], line["reason"]) for line in told] == [
+            (each.action, each.reason) for each in done.intents
+        ]
+        (summary,) = lines(scene, "pass done")
+        submitted = [each for each in done.intents if each.action in (RepairAction.SUBMIT, RepairAction.REOPEN)]
+        assert {key: summary[key] for key in ("tasks", "findings", "repairs", "idle", "dry_run")} == {
+            "tasks": tasks,
+            "findings": len(done.intents),
+            "repairs": len(submitted),
+            "idle": len(done.idle),
+            "dry_run": False,
+        }
+        assert lines(scene, "unexpected error: please report it") == []
+        assert len(scene.repairs()) == len(submitted)
+        assert len(submitted) > 2
+        assert len(done.idle) == 1
+
+
+def test_a_pass_tells_how_long_it_took_to_a_thousandth_of_a_second(scene: Scene) -> None:
+    scene.api.faults.add(Fault(method="GET", path="/leases", before=lambda _: scene.later(1.2345678)))
+    run_pass(scene.reconcile_context())
+    assert lines(scene, "pass done")[0]["seconds"] == 1.235
+
+
+def test_a_task_that_is_healthy_again_starts_with_no_tries(scene: Scene) -> None:
+    assert scene.play(scene.workflow()) is Exit.DONE
+    name, context = scene.lease()["metadata"]["name"], scene.reconcile_context()
+    count_attempt(name, of=None, after=RepairAttempts(), what="stuck", context=context)
+    run_pass(context)
+    assert read_attempts(scene.lease()["metadata"]).count == 0
+    assert lines(scene, "unexpected error: please report it") == []
+
+
+def test_a_dry_run_says_the_same_and_does_nothing() -> None:
+    with a_world() as (scene, _):
+        scene.api.calls.clear()
+        would = run_pass(scene.reconcile_context(dry_run=True))
+        assert {call.method for call in scene.api.calls} == {"GET"}
+        assert lines(scene, "pass done")[-1]["dry_run"] is True
+        done = run_pass(scene.reconcile_context())
+        assert would.intents == done.intents
+        assert would.idle == done.idle
+
+
+def test_what_could_not_be_read_is_part_of_what_a_pass_found(scene: Scene) -> None:
+    scene.api.faults.add(Fault(method="GET", path="/configmaps\\?", status=403, reason="Forbidden", times=0))
+    found = run_pass(scene.reconcile_context())
+    (problem,) = found.unread
+    assert lines(scene, "could not be read: judged without it")[0]["problem"] == problem
+
+
+# What one task may cost.
+
+
+def fails(error: Exception) -> Callable[[], None]:
+    def do() -> None:
+        raise error
+
+    return do
+
+
+def test_what_went_wrong_for_one_task_is_said_and_stays_with_it(scene: Scene) -> None:
+    context = scene.reconcile_context()
+    assert _guarded(lambda: None, task="7", context=context)
+    assert not _guarded(fails(ConflictError("it changed")), task="7", context=context)
+    (told,) = lines(scene, "task could not be mended now")
+    assert (told["task"], told["error"], told["problem"]) == ("7", "ConflictError", "it changed")
+    assert not _guarded(fails(KeyError("a payload")), task="8", context=context)
+    (told,) = lines(scene, "unexpected error: please report it")
+    assert (told["task"], told["error"]) == ("8", "KeyError")
+    assert told["where"][-1].startswith(f"{Path(__file__).name}:")
+    assert "a payload" not in scene.output.getvalue()
+
+
+def test_a_process_that_is_told_to_end_does(scene: Scene) -> None:
+    with pytest.raises(TerminatedError):
+        _guarded(fails(TerminatedError("SIGTERM")), task="7", context=scene.reconcile_context())
+
+
+@pytest.mark.parametrize(
+    "action", [RepairAction.SUBMIT, RepairAction.REOPEN, RepairAction.FREE, RepairAction.ESCALATE, RepairAction.CLEAR]
+)
+@pytest.mark.parametrize("works", [True, False], ids=["done", "refused"])
+def test_a_workflow_that_was_submitted_and_a_repair_that_failed_are_tries_and_calling_a_person_is_none(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, action: RepairAction, *, works: bool
+) -> None:
+    counted: list[PlannedRepair] = []
+    monkeypatch.setattr(
+        "steps.reconciliation.reconcile_pass.apply_repair",
+        lambda *_, **__: None if works else fails(ConflictError("no"))(),
+    )
+    monkeypatch.setattr("steps.reconciliation.reconcile_pass.count_repair", lambda intent, **_: counted.append(intent))
+    intent = PlannedRepair(finding=Finding(kind=FindingKind.STUCK, task="7", repository="", detail=""), action=action)
+    mend = partial(_repair_and_count, intent, context=scene.reconcile_context())
+    if works:
+        mend()
+    else:
+        with pytest.raises(ConflictError):
+            mend()
+    expected = action in (RepairAction.SUBMIT, RepairAction.REOPEN) if works else action is not RepairAction.ESCALATE
+    assert counted == ([intent] if expected else [])

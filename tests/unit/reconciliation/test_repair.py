@@ -1,0 +1,215 @@
+"""One finding and what its repair leaves: names, labels, times, audit lines and Events, to the letter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from steps.cancellation.workflow import REPAIR_LABEL
+from steps.core.keys import RECORD, REPOSITORY
+from steps.domain.push import Repository, TaskId
+from steps.domain.record import Phase
+from steps.kube.events import EventReason
+from steps.lease.lease_object import lease_name
+from steps.reconciliation.attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL, read_attempts
+from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.planning import PlannedRepair, RepairAction
+from steps.reconciliation.repair import apply_repair
+from steps.reconciliation.task_state import read_task_state
+from steps.telemetry.audit import WriteCause
+from tests.doubles.kubernetes import Fault
+from tests.support.harness import DEFAULTS, NEW, Scene
+from tests.support.harness import REPOSITORY as OURS
+from tests.support.scenarios import AGENTS, HOME, done, failed, found, put_record, put_state, state
+
+LEASE = lease_name(repository=Repository(OURS), task=TaskId("7"))
+
+
+def repair(epoch: int, *, attempt: int = 0) -> str:
+    """What the Workflow of a repair is called."""
+    return f"cancel-repair-{hashlib.sha256(LEASE.encode()).hexdigest()[:10]}-e{epoch}-t{attempt}-{NEW[:8]}"
+
+
+def epoch(scene: Scene) -> int:
+    """Of the task's Lease."""
+    return int(scene.lease()["spec"]["leaseTransitions"])
+
+
+def audited(scene: Scene, cause: WriteCause) -> list[tuple[int | None, str]]:
+    """Epoch and detail of the writes of a cause."""
+    lines = [line for line in scene.events() if line.get("event") == "audit" and line["cause"] == cause]
+    return [(line.get("epoch"), line.get("detail", "")) for line in lines]
+
+
+def reopen(scene: Scene) -> None:
+    """Have a stale run found under a finished record."""
+    hidden = scene.agent(labels={"task-id": "700"})["metadata"]["name"]
+    scene.later(5)
+    done(scene)
+    scene.api.patch("coderuns", hidden, {"metadata": {"labels": {"task-id": "7"}}}, namespace=AGENTS)
+
+
+# What is submitted.
+
+
+def test_a_repair_is_named_after_the_epoch_that_was_found_and_labelled_as_one(scene: Scene) -> None:
+    failed(scene)
+    scene.reconcile()
+    (workflow,) = scene.repairs()
+    assert workflow["metadata"]["name"] == repair(epoch(scene))
+    labels = workflow["metadata"]["labels"]
+    assert (labels[REPAIR_LABEL], labels[REPOSITORY]) == ("true", "5dlabs.cto")
+    assert audited(scene, WriteCause.REPAIR) == [(epoch(scene), FindingKind.FAILED)]
+
+
+def test_a_push_without_a_lease_is_repaired_in_no_epoch(scene: Scene) -> None:
+    scene.agent()
+    scene.later(60)
+    scene.github.push("task-7-work", NEW)
+    scene.later(121)
+    assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.SUBMIT)]
+    assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(0)]
+    assert audited(scene, WriteCause.REPAIR) == [(None, FindingKind.LOST_PUSH)]
+    assert read_attempts(scene.lease()["metadata"]).count == 1, "there is a Lease now, to count on"
+
+
+def test_each_further_try_is_called_by_its_number(scene: Scene) -> None:
+    failed(scene)
+    count = json.dumps({"count": 1, "total": 4, "at": "2026-03-01T00:00:00Z"})
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {ATTEMPTS_ANNOTATION: count}}}, namespace=HOME)
+    scene.later(600)
+    scene.reconcile()
+    assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(epoch(scene), attempt=4)]
+
+
+def test_a_record_that_is_reopened_ends_now_and_its_repair_is_of_the_epoch_that_reopened_it(scene: Scene) -> None:
+    reopen(scene)
+    before = epoch(scene)
+    scene.later(60)
+    assert found(scene.reconcile()) == [(FindingKind.LIVE_STALE, RepairAction.REOPEN)]
+    assert (scene.record().phase, scene.record().finished_at) == (Phase.FAILED, scene.clock.now())
+    assert epoch(scene) == before + 1
+    assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(before + 1)]
+
+
+def test_a_try_that_is_counted_gives_a_lease_the_labels_that_it_lost(scene: Scene) -> None:
+    """A Lease that somebody stripped of its labels would be found by nobody any more."""
+    failed(scene)
+    stripped = {"metadata": {"labels": {REPOSITORY: None}}}
+    scene.api.patch("leases", LEASE, stripped, namespace=HOME)
+    scene.reconcile()
+    assert scene.lease()["metadata"]["labels"][REPOSITORY] == "5dlabs.cto"
+
+
+@pytest.mark.parametrize("action", [RepairAction.WAIT, RepairAction.REPORT])
+def test_what_is_only_reported_or_waited_for_asks_nobody(scene: Scene, action: RepairAction) -> None:
+    failed(scene)
+    finding = Finding(
+        kind=FindingKind.FAILED, task="7", repository=OURS, detail="", task_state=read_task_state(scene.lease())
+    )
+    context = scene.reconcile_context()
+    scene.api.calls.clear()
+    apply_repair(PlannedRepair(finding=finding, action=action), context=context)
+    assert scene.api.calls == []
+
+
+# What is written by reconcile itself.
+
+
+def test_the_audit_says_whose_lock_was_freed_and_of_which_epoch(scene: Scene) -> None:
+    done(scene)
+    scene.api.patch("leases", LEASE, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
+    held = scene.lease()
+    scene.later(61)
+    assert found(scene.reconcile()) == [(FindingKind.ORPHANED_LOCK, RepairAction.FREE)]
+    assert audited(scene, WriteCause.ORPHANED) == [(epoch(scene), "of w/u/gone")]
+    assert scene.lease()["spec"] == held["spec"] | {"holderIdentity": ""}
+
+
+def test_a_flag_of_no_lock_is_cleared_in_no_epoch(scene: Scene) -> None:
+    put_state(scene, '{"cancellation_in_progress": true}')
+    scene.reconcile()
+    assert state(scene)["cancellation_in_progress"] is False
+    assert audited(scene, WriteCause.STATE) == [(None, FindingKind.STRAY_FLAG)]
+
+
+def test_a_document_that_was_corrected_since_it_was_found_is_left_as_it_is(scene: Scene) -> None:
+    put_state(scene, "{corrupt")
+    corrected = {"data": {"state.json": '{"cancellation_in_progress": true}'}}
+
+    def correct(_: object) -> None:
+        scene.api.patch("configmaps", "task-7-state", corrected, namespace=AGENTS)
+
+    scene.api.faults.add(Fault(method="GET", path="/configmaps/", before=correct))
+    assert found(scene.reconcile()) == [(FindingKind.CORRUPT_STATE, RepairAction.QUARANTINE_DOCUMENT)]
+    assert scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["data"] == corrected["data"]
+
+
+# Who is called.
+
+
+def called(scene: Scene) -> tuple[str, dict[str, Any]]:
+    """The Event's message, and the log line."""
+    (event,) = scene.told(EventReason.NEEDS_ATTENTION)
+    (line,) = (line for line in scene.events() if line.get("event") == "needs attention")
+    return event["message"], line
+
+
+def test_a_person_is_told_what_was_tried_and_where_to_look(scene: Scene) -> None:
+    failed(scene)
+    put_record(scene, errors=("StillRunningError: its object is still there",))
+    count = json.dumps({"count": DEFAULTS.reconcile.tries, "total": 9, "at": "2026-03-01T00:00:00Z"})
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {ATTEMPTS_ANNOTATION: count}}}, namespace=HOME)
+    ((finding, action),) = ((intent.finding, intent.action) for intent in scene.reconcile())
+    assert (finding.kind, action) == (FindingKind.FAILED, RepairAction.ESCALATE)
+    message, line = called(scene)
+    look = f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
+    assert message == f"failed: {finding.detail}. tried 5 times. {finding.advice or look}"
+    assert {key: line[key] for key in ("level", "finding", "task", "repository", "lease", "detail", "advice")} == {
+        "level": "error",
+        "finding": "failed",
+        "task": "7",
+        "repository": OURS,
+        "lease": LEASE,
+        "detail": finding.detail,
+        "advice": f"mend it, then remove label {ATTENTION_LABEL} from the Lease",
+    }
+
+
+def test_what_nobody_could_mend_says_so_and_how_a_person_does(scene: Scene) -> None:
+    done(scene)
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
+    (intent,) = scene.reconcile()
+    message, _ = called(scene)
+    finding = intent.finding
+    assert message == f"{finding.kind}: {finding.detail}. Not repaired by itself. {finding.advice}"
+
+
+def test_however_much_there_is_to_say_an_event_stays_small(scene: Scene) -> None:
+    failed(scene)
+    finding = Finding(
+        kind=FindingKind.FAILED,
+        task="7",
+        repository=OURS,
+        detail="d" * 9000,
+        advice="a" * 9000,
+        task_state=read_task_state(scene.lease()),
+    )
+    apply_repair(
+        PlannedRepair(finding=finding, action=RepairAction.ESCALATE, reason="w"), context=scene.reconcile_context()
+    )
+    message, _ = called(scene)
+    assert message == f"failed: {'d' * 500}. w. {'a' * 300}"
+
+
+def test_without_events_the_lease_is_labelled_all_the_same(scene: Scene) -> None:
+    done(scene)
+    scene.reconcile_settings = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, events=False))
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
+    scene.reconcile()
+    assert scene.told(EventReason.NEEDS_ATTENTION) == []
+    assert scene.lease()["metadata"]["labels"][ATTENTION_LABEL] == "true"

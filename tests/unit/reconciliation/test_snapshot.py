@@ -1,0 +1,140 @@
+"""What a pass of reconcile looks at, and what of it: neither more than it judges, nor more than its pod can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from steps.cancel import cancel
+from steps.cancellation.workflow import REPAIR_LABEL
+from steps.core.errors import ForbiddenError
+from steps.core.keys import REPOSITORY
+from steps.github.client import GitHub
+from steps.kube.transport import Json, Response
+from steps.reconciliation.snapshot import take_snapshot
+from steps.settings.github import GitHubSettings
+from tests.doubles import argo_controller
+from tests.doubles.kubernetes import ApiServer, Fault
+from tests.support.harness import DEFAULTS, NEW, InProcess, Scene
+
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+LOST_AFTER_S = DEFAULTS.reconcile.lost_after_s
+
+
+class Recording(InProcess):
+    """Remembers which form of each list was asked for."""
+
+    def __init__(self, api: ApiServer) -> None:
+        super().__init__(api)
+        self.accepted: dict[str, str] = {}
+
+    def send(
+        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
+    ) -> Response:
+        """Hand a request over."""
+        self.accepted[target.partition("?")[0].rpartition("/")[2]] = headers.get("Accept", "")
+        return super().send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
+
+
+def put_config_map(scene: Scene, name: str, **data: str) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": AGENTS}, "data": data}
+    scene.api.create(body)
+
+
+def test_a_lease_that_is_not_ours_is_none_of_its_business(scene: Scene) -> None:
+    metadata = {"name": "kube-scheduler", "namespace": HOME}
+    scene.api.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}})
+    assert take_snapshot(scene.reconcile_context()).task_states == ()
+
+
+def test_a_workflow_is_known_by_its_task_and_repository_until_it_has_ended(scene: Scene) -> None:
+    workflow = scene.workflow()
+    labels = {"metadata": {"labels": {REPOSITORY: "5dlabs.cto"}}}
+    scene.api.patch("workflows", workflow.name, labels, namespace=HOME)
+    assert take_snapshot(scene.reconcile_context()).busy == {("7", "5dlabs.cto")}
+    scene.api.patch("workflows", workflow.name, {"metadata": {"labels": {REPOSITORY: None}}}, namespace=HOME)
+    assert take_snapshot(scene.reconcile_context()).busy == {("7", "")}
+    scene.argo.mark(workflow.name, argo_controller.SUCCEEDED)
+    assert take_snapshot(scene.reconcile_context()).busy == frozenset()
+
+
+def test_repairs_are_counted_apart(scene: Scene) -> None:
+    scene.workflow(task=8)
+    repair, another = scene.workflow(), scene.workflow(task=9)
+    for each in (repair, another):
+        scene.api.patch("workflows", each.name, {"metadata": {"labels": {REPAIR_LABEL: "true"}}}, namespace=HOME)
+    assert take_snapshot(scene.reconcile_context()).repairs == 2
+
+
+def test_a_pod_that_has_ended_holds_nothing(scene: Scene) -> None:
+    scene.step(cancel, scene.workflow(), pod="at-work")
+    assert {name for name, _ in take_snapshot(scene.reconcile_context(pod="reconcile")).pods} == {
+        "at-work",
+        "reconcile",
+    }
+    scene.end_pod("at-work", phase="Failed")
+    assert {name for name, _ in take_snapshot(scene.reconcile_context(pod="reconcile")).pods} == {"reconcile"}
+
+
+def test_only_a_config_map_of_the_right_name_with_the_right_key_is_a_state_document(scene: Scene) -> None:
+    put_config_map(scene, "task-7-state", **{"state.json": "{}"})
+    put_config_map(scene, "task-8-state", other="{}")
+    put_config_map(scene, "somebody-elses", **{"state.json": "{}"})
+    assert [document.task for document in take_snapshot(scene.reconcile_context()).documents] == ["7"]
+
+
+def test_state_documents_are_read_few_at_a_time_and_workflows_and_pods_without_what_is_in_them(scene: Scene) -> None:
+    transport = Recording(scene.api)
+    context = replace(scene.reconcile_context(), kube=scene.kube(transport=transport))
+    scene.api.calls.clear()
+    take_snapshot(context)
+    (limit,) = (call.query["limit"] for call in scene.api.calls if call.path.endswith("/configmaps"))
+    assert int(limit) == 25, "each may be a megabyte"
+    short = {kind for kind, accept in transport.accepted.items() if "as=PartialObjectMetadataList" in accept}
+    assert short == {"workflows", "pods"}
+
+
+@pytest.mark.parametrize(("age_s", "asked"), [(LOST_AFTER_S - 1, 0), (LOST_AFTER_S, 1)])
+def test_github_is_asked_for_agents_that_are_old_enough_to_have_missed_a_push(
+    scene: Scene, age_s: float, asked: int
+) -> None:
+    scene.agent()
+    scene.github.push("task-7-work", NEW)
+    scene.later(age_s)
+    take_snapshot(scene.reconcile_context())
+    assert len(scene.github.calls) == asked
+
+
+def test_github_is_not_asked_if_the_settings_say_so(scene: Scene) -> None:
+    scene.agent()
+    scene.later(LOST_AFTER_S)
+    scene.reconcile_settings = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, ask_github=False))
+    take_snapshot(scene.reconcile_context())
+    assert scene.github.calls == []
+
+
+def test_runs_that_cannot_be_listed_are_unknown_rather_than_none(scene: Scene) -> None:
+    assert take_snapshot(scene.reconcile_context()).runs_known
+    scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden", times=0))
+    found = take_snapshot(scene.reconcile_context())
+    assert not found.runs_known
+    (said,) = found.unread
+    assert "coderuns" in said
+
+
+def test_without_credentials_the_rest_is_looked_at_and_that_is_said(scene: Scene) -> None:
+    scene.agent()
+    scene.later(LOST_AFTER_S)
+
+    class Refused:
+        """What connects without credentials."""
+
+        def __call__(self, while_waiting: Callable[[], None], settings: GitHubSettings | None = None) -> GitHub:
+            del while_waiting, settings
+            raise ForbiddenError("no GitHub credentials here")
+
+    found = take_snapshot(replace(scene.reconcile_context(), github=Refused()))
+    assert found.unread == ("no GitHub credentials here",)
+    assert (len(found.runs), found.runs_known) == (1, True)

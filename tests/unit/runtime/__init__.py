@@ -1,0 +1,1 @@
+"""Tests of `steps.runtime`, a file a module."""

@@ -1,0 +1,1 @@
+"""Tests of `steps.settings`, a file a module."""

@@ -1,0 +1,311 @@
+"""Bad input ends with a message that names the field and the fix, the right exit code, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import read_settings
+from steps.cancel import cancel
+from steps.core.errors import BadInputError, Exit, ForbiddenError
+from steps.core.keys import RECORD
+from steps.domain.push import push_from_env
+from steps.github.credentials import mounted_credentials
+from steps.settings.loading import SETTINGS_ENV, StepSettings, settings_from_env
+from tests.doubles.kubernetes import Fault
+from tests.support.harness import DEFAULTS, NEW, OLD, Scene
+
+GOOD = {
+    "REPOSITORY": "5dlabs/cto",
+    "TASK_ID": "7",
+    "REF": "refs/heads/task-7-work",
+    "SHA": NEW,
+    "PUSHED_AT": "1772366400",
+    "CORRELATION_ID": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+}
+HOSTILE = ["", "{{workflow.name}}", "{{=1+1}}", "$(id)", "a\nb", "x" * 10_000, "\u0667", "a b", "\x00", "../../etc"]
+
+
+@pytest.mark.parametrize("field", [*GOOD, "REASON", "REQUESTED_BY", "DRY_RUN"])
+@pytest.mark.parametrize("value", HOSTILE, ids=ascii)
+def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        push_from_env(GOOD | {field: value}, settings=DEFAULTS.push)
+    message = str(caught.value)
+    assert field.lower().replace("_", "-") in message
+    assert len(message) < 500
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("REPOSITORY", "cto", "owner/name"),
+        ("REPOSITORY", "5dlabs/..", "owner/name"),
+        ("REPOSITORY", "5dlabs/cto/pulls", "owner/name"),
+        ("REPOSITORY", "5dlabs/cto?x=1", "owner/name"),
+        ("TASK_ID", "07", "from 1 to"),
+        ("TASK_ID", "0", "from 1 to"),
+        ("TASK_ID", "8", "ref belongs to task 7"),
+        ("REF", "refs/tags/task-7", "refs/heads/"),
+        ("REF", "refs/heads/main", "not a task's branch"),
+        ("REF", "refs/heads/task-7-a..b", "'..'"),
+        ("SHA", NEW.upper(), "hexadecimal"),
+        ("SHA", NEW[:7], "hexadecimal"),
+        ("SHA", "0" * 40, "deleted"),
+        ("PUSHED_AT", "2026-03-01T12:00:00Z", "Unix seconds"),
+        ("DRY_RUN", "True", "true or false"),
+    ],
+)
+def test_a_wrong_parameter_is_told_what_it_should_be(field: str, value: str, told: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(told)):
+        push_from_env(GOOD | {field: value}, settings=DEFAULTS.push)
+
+
+def test_all_missing_parameters_are_named_at_once() -> None:
+    with pytest.raises(BadInputError) as caught:
+        push_from_env({}, settings=DEFAULTS.push)
+    assert all(name.lower().replace("_", "-") in str(caught.value) for name in GOOD)
+
+
+@pytest.mark.parametrize("repository", ["5dlabs/.github", "a/b", "o-o/r_r.r-r"])
+def test_unusual_but_real_repositories_pass(repository: str) -> None:
+    assert push_from_env(GOOD | {"REPOSITORY": repository}, settings=DEFAULTS.push).repository == repository
+
+
+def test_a_push_from_the_future_is_refused(scene: Scene) -> None:
+    workflow = scene.workflow()
+    future = workflow.created_at + timedelta(seconds=DEFAULTS.push.tolerance_s + 1)
+    late = replace(workflow, push=replace(workflow.push, pushed_at=future))
+    assert scene.play(late) is Exit.BAD_INPUT
+    assert "pushed-at" in scene.output.getvalue()
+    assert scene.api.list("leases", namespace=DEFAULTS.namespaces.workflows) == []
+
+
+def test_a_task_nobody_knows_ends_well_with_an_empty_record(scene: Scene) -> None:
+    assert scene.play(scene.workflow(task=99)) is Exit.DONE
+    assert scene.record(task=99).agents == ()
+
+
+def test_a_repository_that_github_does_not_have_is_named(scene: Scene) -> None:
+    name = scene.agent(repository="5dlabs/gone")["metadata"]["name"]
+    scene.later(5)
+    assert scene.play(scene.workflow(repository="5dlabs/gone")) is Exit.BAD_INPUT
+    assert "5dlabs/gone" in scene.output.getvalue()
+    assert scene.runs() == {name}
+
+
+@pytest.mark.parametrize(
+    "problem", ["expired", "unknown", "no write permission"], ids=["expired token", "unknown token", "read-only token"]
+)
+def test_credentials_that_do_not_do_end_without_a_retry(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    scene.github.push("task-7-work", NEW)
+    expires = scene.clock.timestamp() - 1 if problem == "expired" else None
+    permissions = {"pull_requests": "read", "issues": "read", "metadata": "read"}
+    if problem == "unknown":
+        monkeypatch.setattr("tests.support.harness.TOKEN", "ghs_scene_of_another_day")
+    elif problem == "expired":
+        scene.github.add_token("ghs_scene", expires_at=expires)
+    else:
+        scene.github.add_token("ghs_scene", permissions=permissions)
+    assert scene.play(scene.workflow()) is Exit.FORBIDDEN
+    assert "ghs_scene" not in scene.output.getvalue()
+    assert scene.lease()["spec"]["holderIdentity"] == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "no GitHub credentials"),
+        ({"token": ""}, "no GitHub credentials"),
+        ({"app-id": "1"}, "lack installation-id, private-key.pem"),
+        ({"app-id": "1", "installation-id": "two", "private-key.pem": "secret"}, "not a number"),
+    ],
+    ids=["no secret", "an empty token", "half an App", "an installation id that is none"],
+)
+def test_missing_credentials_are_named_and_never_shown(tmp_path: Path, files: dict[str, str], told: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ForbiddenError, match=told) as caught:
+        mounted_credentials(tmp_path)
+    assert "secret" not in str(caught.value).replace("Secret", "")
+
+
+def test_a_crd_that_is_not_installed_is_named(scene: Scene) -> None:
+    kind = replace(DEFAULTS.agents[0], group="not.installed")
+    scene.settings = replace(DEFAULTS, agents=(kind,))
+    assert scene.play(scene.workflow()) is Exit.BAD_INPUT
+    assert "install the CRD" in scene.record().errors[-1]
+
+
+def test_a_namespace_that_is_missing_is_named(scene: Scene) -> None:
+    elsewhere = replace(DEFAULTS, namespaces=replace(DEFAULTS.namespaces, workflows="nowhere"))
+    context = replace(scene.context_without_pod(scene.workflow()), settings=elsewhere)
+    with pytest.raises(Exception, match="nowhere") as caught:
+        cancel(context)
+    assert getattr(caught.value, "exit", None) is Exit.BAD_INPUT
+
+
+@pytest.mark.parametrize("resource", ["leases", "coderuns", "jobs", "configmaps"])
+def test_what_rbac_refuses_ends_without_a_retry_and_names_the_role(scene: Scene, resource: str) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    message = f"{resource} is forbidden: User cannot do that"
+    scene.api.faults.add(Fault(path=f"/{resource}", times=0, status=403, reason="Forbidden", message=message))
+    assert scene.attempt(scene.workflow()) is Exit.FORBIDDEN
+    assert "Role" in scene.output.getvalue()
+
+
+def test_a_delete_that_rbac_refuses_leaves_the_labels(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    scene.api.faults.add(Fault(method="DELETE", times=0, status=403, reason="Forbidden"))
+    assert scene.play(scene.workflow()) is Exit.FORBIDDEN
+    assert "ready-for-qa" in scene.github.labels(1)
+    assert scene.lease()["spec"]["holderIdentity"] == ""
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"githubApp": ""}, {"repositoryUrl": ""}, {"repositoryUrl": "nonsense"}],
+    ids=["no agent", "no repository", "a repository that is none"],
+)
+def test_a_run_that_does_not_say_what_it_is_is_kept_and_reported(scene: Scene, spec: dict[str, str]) -> None:
+    run = scene.agent()
+    scene.api.patch("coderuns", run["metadata"]["name"], {"spec": spec}, namespace=DEFAULTS.namespaces.agents)
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.runs() == {run["metadata"]["name"]}
+    assert scene.record().agents[0].reason.startswith("names no")
+
+
+def test_a_run_without_labels_is_found_where_the_task_is_read_from_its_spec(scene: Scene) -> None:
+    """By default a label selects a task's runs, so one without labels is not seen; any other path lists them all."""
+    run = scene.agent()["metadata"]["name"]
+    scene.api.patch("coderuns", run, {"metadata": {"labels": None}}, namespace=DEFAULTS.namespaces.agents)
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.runs() == {run}
+
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], task="spec.taskId"),))
+    scene.later(5)
+    scene.github.push("task-7-work", OLD)
+    assert scene.play(scene.workflow(sha=OLD)) is Exit.DONE
+    assert scene.runs() == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"version": 2}', '{"version": 1, "phase": "completed"}'],
+    ids=["half-written", "not a record", "of a newer version", "by hand"],
+)
+def test_a_record_that_cannot_be_read_is_named_and_left_as_it_is(scene: Scene, text: str) -> None:
+    scene.play(scene.workflow())
+    name = scene.lease()["metadata"]["name"]
+    annotation = {"metadata": {"annotations": {RECORD: text}}}
+    scene.api.patch("leases", name, annotation, namespace=DEFAULTS.namespaces.workflows)
+    scene.later(10)
+    assert scene.play(scene.workflow(sha=OLD)) is Exit.BAD_INPUT
+    assert scene.lease()["metadata"]["annotations"][RECORD] == text
+    assert RECORD in scene.output.getvalue()
+
+
+# Settings.
+
+SETTINGS = Path("settings.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("duration_s = 30", "duration_s = 'long'", "lease.duration_s"),
+        ("duration_s = 30", "duration_s = 15", "renew_deadline_s"),
+        ("duration_s = 30", "durations = 30", "lease.durations"),
+        ("[stop]", "[stops]", "stops"),
+        ("parallel = 10", "parallel = 0", "stop.parallel"),
+        ('agents = "agent-platform"', 'agents = "Agent_Platform"', "namespaces.agents"),
+        ("task-([1-9][0-9]{0,8})", "task-[1-9]", "exactly one group"),
+        ("task-([1-9][0-9]{0,8})", "task-(", "not a regular expression"),
+        ('skip = "skip-automation"', 'skip = "ready-for-qa"', "three different labels"),
+        ('unreadable = "wait"', 'unreadable = "maybe"', "github.unreadable"),
+        ('api_url = "https://api.github.com"', 'api_url = "api.github.com"', "github.api_url"),
+        ('config_map = "task-{task}-state"', 'config_map = "state"', "{task}"),
+        ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories"),
+        ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories"),
+        ('name = "agent-cancellation:0.1.0"', 'name = "agent-cancellation"', "image.name"),
+        ("[lease]", "[lease", "not TOML"),
+        ("repositories = [", "repositorys = [", "events.repositorys: no such key: is repositories meant?"),
+        ("grace_s = 30", "", "stop.grace_s: missing: add it"),
+        ("grace_s = 30", "grace_s = 'half a minute'", "stop.grace_s: give a valid number"),
+        ("[labels]", "[labels]\nextra = 1", "labels.extra: no such key: take it out"),
+        ('workflows = "agent-cancellation"', 'workflows = "Agents"', "namespaces.workflows: give lower-case letters"),
+        ('repositories = ["5dlabs/cto"]', 'repositories = "5dlabs/cto"', "events.repositories: not a list: give one"),
+        ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories: empty: give at least one"),
+        ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories.0: give owner/name"),
+        ('sha = ""', 'sha = "a path"', "agents.0.sha: give a path such as"),
+        ("job = 'status.jobName'", "job = '[0]'", "agents.0.job: give a path such as"),
+        ('config_map = "task-{task}-state"', 'config_map = "Task_{task}"', "state.config_map: give a name of"),
+        ('pull_policy = "IfNotPresent"', 'pull_policy = "always"', "image.pull_policy: give 'Always', 'IfNotPresent'"),
+        ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a text: give one in quotes"),
+    ],
+)
+def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert old in SETTINGS
+    (tmp_path / "settings.toml").write_text(SETTINGS.replace(old, new))
+    with pytest.raises(BadInputError, match=re.escape(told)):
+        read_settings(tmp_path / "settings.toml")
+
+
+def test_what_follows_from_another_mistake_is_not_told_besides(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(SETTINGS.replace('["5dlabs/cto"]', '["cto"]'))
+    with pytest.raises(BadInputError) as caught:
+        read_settings(tmp_path / "settings.toml")
+    assert str(caught.value).count("events.repositories") == 1
+
+
+def test_a_value_that_is_wrong_is_not_quoted(tmp_path: Path) -> None:
+    wrong = SETTINGS.replace('endpoint = ""', 'endpoint = "http://me:hunter2@collector:4318"')
+    (tmp_path / "settings.toml").write_text(wrong)
+    with pytest.raises(BadInputError, match=r"tracing.endpoint: give an address without credentials") as caught:
+        read_settings(tmp_path / "settings.toml")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="give the path of a file by --settings"):
+        read_settings(tmp_path / "none.toml")
+
+
+def test_a_value_that_argo_would_evaluate_is_refused() -> None:
+    evil = replace(DEFAULTS, labels=replace(DEFAULTS.labels, add="{{workflow.name}}"))
+    with pytest.raises(BadInputError, match=r"labels\.add: take out \{\{: .* evaluate"):
+        evil.for_steps()
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, "not set"),
+        ({SETTINGS_ENV: "{"}, "not JSON"),
+        ({SETTINGS_ENV: json.dumps({"lease": {}})}, "namespaces"),
+    ],
+)
+def test_settings_that_do_not_reach_a_step_are_named(env: dict[str, str], told: str) -> None:
+    with pytest.raises(BadInputError, match=told):
+        settings_from_env(env, StepSettings)
+
+
+def test_what_is_rendered_is_what_the_steps_read_back() -> None:
+    got = settings_from_env({SETTINGS_ENV: DEFAULTS.for_steps()}, StepSettings)
+    assert got == StepSettings(**{each.name: getattr(DEFAULTS, each.name) for each in fields(got)})

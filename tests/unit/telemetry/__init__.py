@@ -1,0 +1,1 @@
+"""Tests of `steps.telemetry`, a file a module."""
