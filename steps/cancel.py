@@ -74,9 +74,9 @@ def _promising(stored: Record | None, *, context: StepContext) -> Record | None:
         if waiting:
             record = claim_record(stored, context=replace(context, push=waiting.push, created_at=waiting.created_at))
     if record is not None:
-        context.breakers.agents.check(patience_s=context.settings.stop.grace_s)
+        context.clients.breakers.agents.check(patience_s=context.settings.stop.grace_s)
         if context.settings.github.unreadable == "wait":
-            context.breakers.github.check(patience_s=context.settings.github.deadline_s)
+            context.clients.breakers.github.check(patience_s=context.settings.github.deadline_s)
     return record
 
 

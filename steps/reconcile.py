@@ -60,16 +60,14 @@ def _context(
     # Rate limits are waited for by the next pass; and there is no second container to hand a token to.
     github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S), handover="")
     audit, settings = pod_audit(env, log=log), replace(settings, github=github)
-    asked = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
+    clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return ReconcileContext(
         settings=settings,
         workflow=env["WORKFLOW_NAME"],
         started_at=created_at,
         started=clock.monotonic(),
         holder=holder,
-        kube=asked.kube,
-        github=asked.github,
-        breakers=asked.breakers,
+        clients=clients,
         clock=clock,
         random=random.random,
         log=log,

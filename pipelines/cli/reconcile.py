@@ -30,7 +30,7 @@ from steps.core import Exit, ForbiddenError, StepError, SystemClock
 from steps.github import environment_connection
 from steps.lease import Holder
 from steps.reconciliation import PassResult, ReconcileContext, run_pass
-from steps.runtime import build_breakers, connect_github
+from steps.runtime import Clients, build_breakers, connect_github
 from steps.telemetry import Audit, Log, Measurements
 
 if TYPE_CHECKING:
@@ -55,17 +55,19 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
         started_at=server_time(transport, timeout_s=settings.kubernetes.timeout_s),
         started=clock.monotonic(),
         holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
-        kube=kube,
-        github=partial(
-            _github,
-            usual=alone,
-            clock=clock,
-            breaker=known.github,
-            measured=measurements,
-            audit=Audit(log=log),
-            route=environment_connection(os.environ),
+        clients=Clients(
+            kube=kube,
+            github=partial(
+                _github,
+                usual=alone,
+                clock=clock,
+                breaker=known.github,
+                measured=measurements,
+                audit=Audit(log=log),
+                route=environment_connection(os.environ),
+            ),
+            breakers=known,
         ),
-        breakers=known,
         clock=clock,
         random=random.random,
         log=log,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from steps.agents.graceful_stop import request_stop
 from steps.agents.runs import decide_by_record, kind_resource, parse_run
-from steps.core import ConflictError, NotFoundError, UnavailableError, backoff_pauses, run_parallel
+from steps.core import ConflictError, NotFoundError, UnavailableError, backoff, run_parallel
 from steps.domain import Agent, RunAction, RunOutcome
 from steps.telemetry import WriteCause
 
@@ -70,16 +70,21 @@ def delete_runs(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLea
 
 
 def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Record) -> Agent:
-    settings, breaker = context.settings.stop, context.breakers.agents
+    settings, breaker = context.settings.stop, context.clients.breakers.agents
     namespace = context.settings.namespaces.agents
-    for pause in backoff_pauses(attempts=settings.attempts, first_s=settings.backoff_s, random=context.random):
+    for pause in (*backoff(attempts=settings.attempts, first_s=settings.backoff_s, random=context.random), None):
         held.ensure_held()
         preconditions = {"uid": run.uid, "resourceVersion": run.resource_version}
         options = {"propagationPolicy": "Foreground", "preconditions": preconditions}
         try:
             reason = held.write_reason(WriteCause.STALE, run.facts.agent)
-            context.kube.delete(
-                kind_resource(run.kind), namespace=namespace, name=run.name, options=options, reason=reason
+            context.clients.kube.delete(
+                kind_resource(run.kind),
+                namespace=namespace,
+                name=run.name,
+                options=options,
+                reason=reason,
+                guard=held.ensure_held,
             )
         except NotFoundError:
             breaker.succeeded()
@@ -108,7 +113,9 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
 def _judge_again(run: AgentRun, *, context: StepContext, record: Record) -> AgentRun | Agent:
     """A run that changed since it was judged: the run to delete now, or what became of it."""
     try:
-        obj = context.kube.get(kind_resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name)
+        obj = context.clients.kube.get(
+            kind_resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name
+        )
     except NotFoundError:
         return run.as_stopping()
     fresh = parse_run(obj, kind=run.kind)

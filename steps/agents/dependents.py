@@ -107,6 +107,13 @@ def force_delete_pods(pods: Collection[Json], *, kube: Kube, namespace: str, hel
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
         try:
             reason = held.write_reason(WriteCause.FORCE)
-            kube.delete(PODS, namespace=namespace, name=pod["metadata"]["name"], options=options, reason=reason)
+            kube.delete(
+                PODS,
+                namespace=namespace,
+                name=pod["metadata"]["name"],
+                options=options,
+                reason=reason,
+                guard=held.ensure_held,
+            )
         except (NotFoundError, ConflictError):
             continue

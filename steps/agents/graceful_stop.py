@@ -47,7 +47,9 @@ def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLe
     while uids:
         unasked = {run.uid for run in to_ask if not _told(run, context=context, held=held)}
         held.renew_if_due()
-        found = list_runs(kinds, kube=context.kube, namespace=context.settings.namespaces.agents, task=record.push.task)
+        found = list_runs(
+            kinds, kube=context.clients.kube, namespace=context.settings.namespaces.agents, task=record.push.task
+        )
         left = [run for run in found if run.uid in uids]
         stale = [run for run in left if decide_by_record(record, run).action is RunAction.CANCEL]
         if not stale or context.clock.monotonic() >= deadline:
@@ -64,7 +66,14 @@ def _told(run: AgentRun, *, context: StepContext, held: HeldLease) -> bool:
     patch = run.kind.stop_patch | {"metadata": metadata}
     namespace, reason = context.settings.namespaces.agents, held.write_reason(WriteCause.ASK, run.facts.agent)
     try:
-        context.kube.merge(kind_resource(run.kind), namespace=namespace, name=run.name, body=patch, reason=reason)
+        context.clients.kube.merge(
+            kind_resource(run.kind),
+            namespace=namespace,
+            name=run.name,
+            body=patch,
+            reason=reason,
+            guard=held.ensure_held,
+        )
     except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
         context.log.warning("could not ask a run to stop", run=run.name, error=type(error).__name__)
         return not isinstance(error, (ConflictError, UnavailableError))

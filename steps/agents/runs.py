@@ -138,7 +138,9 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
     """Every run of the step's task, now."""
     settings = context.settings
     return tuple(
-        list_runs(settings.agents, kube=context.kube, namespace=settings.namespaces.agents, task=context.push.task)
+        list_runs(
+            settings.agents, kube=context.clients.kube, namespace=settings.namespaces.agents, task=context.push.task
+        )
     )
 
 

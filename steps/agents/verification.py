@@ -49,7 +49,7 @@ def owned_by_stopping_runs(record: Record, *, others: Collection[str], context: 
         names=frozenset(agent.job for agent in unproven if agent.job),
     )
     owned = owned.with_others(others)
-    return owned.with_jobs(find_jobs(owned, kube=context.kube, namespace=context.settings.namespaces.agents))
+    return owned.with_jobs(find_jobs(owned, kube=context.clients.kube, namespace=context.settings.namespaces.agents))
 
 
 def verify_gone(
@@ -86,7 +86,9 @@ def verify_gone(
         forcible = _forcible(observation)
         if forcible and elapsed >= settings.grace_s and not forced:
             context.log.warning("grace period is over, deleting pods", pods=_names(forcible))
-            force_delete_pods(forcible, kube=context.kube, namespace=context.settings.namespaces.agents, held=held)
+            force_delete_pods(
+                forcible, kube=context.clients.kube, namespace=context.settings.namespaces.agents, held=held
+            )
             forced = True
         if elapsed >= settings.grace_s + settings.verify_s:
             return _stuck(record, left=left, pods=observation.pods), observation.runs
@@ -100,10 +102,10 @@ def _look(*, owned: OwnedResources, context: StepContext, closely: bool) -> Obse
     owned = owned.with_others({run.uid for run in runs})
     if not closely and any(run.uid in owned.run_uids and not run.ended for run in runs):
         return Observation(runs=runs, owned=owned)
-    found = find_jobs(owned, kube=context.kube, namespace=namespace)
+    found = find_jobs(owned, kube=context.clients.kube, namespace=namespace)
     owned = owned.with_jobs(found)
     jobs = tuple(job for job in found if owned.has_job(job))
-    pods = tuple(find_active_pods(owned, kube=context.kube, namespace=namespace))
+    pods = tuple(find_active_pods(owned, kube=context.clients.kube, namespace=namespace))
     return Observation(runs=runs, owned=owned, jobs=jobs, pods=pods)
 
 

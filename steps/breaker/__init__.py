@@ -3,10 +3,12 @@
 A cache of bad news: if it cannot be read or written, the step carries on without it.
 """
 
+from steps.breaker.gate import BreakerGate
 from steps.breaker.shared import Breaker, Breakers, mounted_circuits
 
 __all__ = [
     "Breaker",
+    "BreakerGate",
     "Breakers",
     "mounted_circuits",
 ]

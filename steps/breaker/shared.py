@@ -22,7 +22,7 @@ from steps.breaker.circuit import (
     rate_limited_seconds,
     reserved,
 )
-from steps.core import BreakerOpenError, ConflictError, RateLimitedError, StepError
+from steps.core import BreakerOpenError, ConflictError, RateLimitedError, StepError, backoff, retry
 from steps.kube import CONFIG_MAPS
 from steps.telemetry import WriteCause, WriteReason
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from steps.settings import BreakerSettings
     from steps.telemetry import Log
 
-_ATTEMPTS = 5
+_ATTEMPTS, _FIRST_S = 5, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,7 @@ class Breaker:
         *,
         kube: Kube,
         clock: Clock,
+        random: Callable[[], float],
         settings: BreakerSettings,
         namespace: str,
         mounted: Callable[[str], str],
@@ -79,6 +80,7 @@ class Breaker:
             dependency: Key in the ConfigMap.
             kube: The API server.
             clock: Wall-clock time.
+            random: Uniform in [0, 1), for jitter.
             settings: When it opens, and for how long.
             namespace: Where the ConfigMap is.
             mounted: Reads the ConfigMap's key as it was when the pod started.
@@ -87,6 +89,7 @@ class Breaker:
         self._dependency = dependency
         self._kube = kube
         self._clock = clock
+        self._random = random
         self._settings = settings
         self._namespace = namespace
         self._mounted = mounted
@@ -182,26 +185,30 @@ class Breaker:
         Raises:
             BreakerOpenError: `change` said so.
         """
-        for _ in range(_ATTEMPTS):
-            try:
-                stored = self._kube.get(CONFIG_MAPS, namespace=self._namespace, name=self._settings.config_map)
-                found = parse_circuit((stored.get("data") or {}).get(self._dependency, ""))
-                self._known = found
-                wanted = change(found)
-                if wanted != found:
-                    reason = WriteReason(cause=WriteCause.BREAKER, detail=self._dependency)
-                    body = self._body(stored, wanted)
-                    self._kube.replace(CONFIG_MAPS, namespace=self._namespace, body=body, reason=reason)
-            except ConflictError:
-                continue
-            except BreakerOpenError:
-                raise
-            except StepError as error:
-                self._log.warning("breaker not readable: carrying on without", error=type(error).__name__)
-                return None
-            self._known = wanted
-            return wanted
-        return None
+        try:
+            return retry(
+                lambda: self._change_once(change),
+                on=ConflictError,
+                pauses=backoff(attempts=_ATTEMPTS, first_s=_FIRST_S, random=self._random),
+                clock=self._clock,
+            )
+        except BreakerOpenError:
+            raise
+        except StepError as error:
+            self._log.warning("breaker not readable: carrying on without", error=type(error).__name__)
+            return None
+
+    def _change_once(self, change: Callable[[Circuit], Circuit]) -> Circuit:
+        stored = self._kube.get(CONFIG_MAPS, namespace=self._namespace, name=self._settings.config_map)
+        found = parse_circuit((stored.get("data") or {}).get(self._dependency, ""))
+        self._known = found
+        wanted = change(found)
+        if wanted != found:
+            reason = WriteReason(cause=WriteCause.BREAKER, detail=self._dependency)
+            body = self._body(stored, wanted)
+            self._kube.replace(CONFIG_MAPS, namespace=self._namespace, body=body, reason=reason)
+        self._known = wanted
+        return wanted
 
     def _body(self, stored: Json, wanted: Circuit) -> Json:
         return stored | {"data": (stored.get("data") or {}) | {self._dependency: dump_circuit(wanted)}}

@@ -117,7 +117,9 @@ def _waiters(context: StepContext) -> Iterator[WaitingWorkflow]:
     """The Workflows that wait for the lock of the step's task, but for dry runs, whose answers somebody waits for."""
     home, settings = context.settings.namespaces.workflows, context.settings.push
     mine = lease_name(repository=context.push.repository, task=context.push.task)
-    for found in context.kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_BEGUN}"):
+    for found in context.clients.kube.list(
+        WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_BEGUN}"
+    ):
         metadata = found["metadata"]
         created_at = parse_time(metadata["creationTimestamp"])
         try:
@@ -154,7 +156,7 @@ def _end(waiting: WaitingWorkflow, *, context: StepContext) -> bool:
     home = context.settings.namespaces.workflows
     try:
         reason = WriteReason(cause=WriteCause.ANSWERED, detail=f"by {context.workflow}")
-        context.kube.merge(WORKFLOWS, namespace=home, name=waiting.name, body=patch, reason=reason)
+        context.clients.kube.merge(WORKFLOWS, namespace=home, name=waiting.name, body=patch, reason=reason)
     except (ConflictError, NotFoundError):
         return False
     return True

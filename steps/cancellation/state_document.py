@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.core import PREFIX, ConflictError, FencedError, NotFoundError, TooLargeError, UnavailableError, format_time
+from steps.core import PREFIX, FencedError, NotFoundError, TooLargeError, format_time, retry_on_conflict
 from steps.kube import CONFIG_MAPS
 from steps.telemetry import WriteCause
 
@@ -73,7 +73,6 @@ STATE_EPOCH = f"{PREFIX}/epoch"
 IN_PROGRESS_FLAG = "cancellation_in_progress"
 # One key, so that copies are bounded: the latest corrupt document.
 QUARANTINE = ".quarantine"
-_ATTEMPTS = 5
 _MAX_MESSAGES = 50
 
 
@@ -129,37 +128,39 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
         LockLostError: The hold was lost.
         UnavailableError: The API server does not answer.
     """
+    retry_on_conflict(
+        lambda: _update_once(change, context=context, held=held),
+        clock=context.clock,
+        random=context.random,
+        while_waiting=held.renew_if_due,
+    )
+
+
+def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
+    """Read and write once; whatever became of an earlier write, reading again shows it."""
     settings, namespace = context.settings.state, context.settings.namespaces.agents
     name = settings.config_map.format(task=context.push.task)
-    for attempt in range(_ATTEMPTS):
-        try:
-            stored = context.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
-        except NotFoundError:
-            context.log.info("no state document", config_map=name)
-            return
-        _fence(stored, held=held)
-        wanted = changed_config_map(
-            stored, key=settings.key, change=change, now=format_time(context.clock.now()), warn=context.log.warning
+    try:
+        stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
+    except NotFoundError:
+        context.log.info("no state document", config_map=name)
+        return
+    _fence(stored, held=held)
+    now = format_time(context.clock.now())
+    wanted = changed_config_map(stored, key=settings.key, change=change, now=now, warn=context.log.warning)
+    if wanted == stored:
+        return
+    epoch = {STATE_EPOCH: str(held.epoch)}
+    wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | epoch
+    held.ensure_held()
+    reason = held.write_reason(WriteCause.STATE, change.detail)
+    try:
+        context.clients.kube.replace(
+            CONFIG_MAPS, namespace=namespace, body=wanted, reason=reason, guard=held.ensure_held
         )
-        if wanted == stored:
-            return
-        wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | {
-            STATE_EPOCH: str(held.epoch)
-        }
-        held.ensure_held()
-        try:
-            reason = held.write_reason(WriteCause.STATE, change.detail)
-            context.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, reason=reason)
-        except TooLargeError:
-            context.log.warning("state document not written: the ConfigMap is full", config_map=name)
-            return
-        except NotFoundError:
-            return
-        except (ConflictError, UnavailableError):
-            # Read again: somebody else wrote, or our write took effect and the answer was lost.
-            if attempt == _ATTEMPTS - 1:
-                raise
-            continue
+    except TooLargeError:
+        context.log.warning("state document not written: the ConfigMap is full", config_map=name)
+    except NotFoundError:
         return
 
 

@@ -3,7 +3,6 @@
 Guarantees that nothing here knows Kubernetes, GitHub or a push.
 """
 
-from steps.core.backoff import backoff_pauses
 from steps.core.clock import Clock, SystemClock, format_micro_time, format_time, parse_optional_time, parse_time
 from steps.core.concurrency import run_parallel
 from steps.core.errors import (
@@ -23,10 +22,12 @@ from steps.core.errors import (
     StillRunningError,
     TerminatedError,
     TooLargeError,
+    TryAgainError,
     UnavailableError,
 )
 from steps.core.keys import APP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_network_error, error_chain
+from steps.core.retry import backoff, retry, retry_on_conflict, wait
 
 __all__ = [
     "APP",
@@ -53,8 +54,9 @@ __all__ = [
     "SystemClock",
     "TerminatedError",
     "TooLargeError",
+    "TryAgainError",
     "UnavailableError",
-    "backoff_pauses",
+    "backoff",
     "describe_network_error",
     "error_chain",
     "format_micro_time",
@@ -62,5 +64,8 @@ __all__ = [
     "parse_optional_time",
     "parse_time",
     "repository_label",
+    "retry",
+    "retry_on_conflict",
     "run_parallel",
+    "wait",
 ]

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 import requests
 from github import GithubException
 
-from steps.core import ForbiddenError, NotFoundError, RateLimitedError, UnavailableError, backoff_pauses
+from steps.core import (
+    ForbiddenError,
+    NotFoundError,
+    RateLimitedError,
+    StepError,
+    UnavailableError,
+    backoff,
+    retry,
+    wait,
+)
 from steps.github.answers import SECONDARY_LIMIT_S, error_of, is_refused, span_name
 from steps.github.connection import Connection
 from steps.github.session import build_requester, unanswered
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 
     from github import Auth
 
-    from steps.breaker import Breaker
+    from steps.breaker import BreakerGate
     from steps.core import Clock
     from steps.github.credentials import TokenHandoff
     from steps.settings import GitHubSettings
@@ -45,7 +54,7 @@ class RestClient:
         clock: Clock,
         random: Callable[[], float],
         while_waiting: Callable[[], None],
-        breaker: Breaker,
+        breaker: BreakerGate,
         measurements: Measurements,
         audit: Audit,
         tracer: Tracer = TRACING_OFF,
@@ -122,51 +131,68 @@ class RestClient:
         if verb != "GET" and audited is None:
             raise AssertionError("what writes goes through _write")
         deadline = self._clock.monotonic() + self._settings.deadline_s
-        for pause in backoff_pauses(
-            attempts=self._settings.attempts, first_s=self._settings.backoff_s, random=self._random
-        ):
-            signed_in = False
-            self._wait_for_others(deadline=deadline)
+
+        not_asked: list[StepError] = []
+
+        def attempt() -> Any:  # noqa: ANN401 - JSON
             try:
-                with self._measured():
-                    self._sign_in()
-                    signed_in = True
-                    enclosed = audited() if audited else nullcontext(WriteAnswer())
-                    with self._traced(verb, path), enclosed as answer:
-                        _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
-                        answer.body = data
-            except GithubException as error:
-                problem = error_of(f"{verb} {path}", error, now=self._clock.now().timestamp())
-                if isinstance(problem, NotFoundError) and not signed_in:
-                    problem = ForbiddenError(
-                        "the GitHub App has no such installation: correct installation-id in the Secret"
-                    )
-                if not isinstance(problem, UnavailableError):
-                    self._breaker.succeeded()  # GitHub works; it is the request that is wrong
-                    raise problem from error
-                cause: Exception = error
-            except requests.RequestException as error:
-                unreached = unanswered(f"{verb} {path}", error, host=self._settings.host, route=self._route)
-                if not isinstance(unreached, UnavailableError):
-                    raise unreached from error  # tells nothing of GitHub, so the breaker is told nothing
-                problem, cause = unreached, error
-            else:
-                self._breaker.succeeded()
-                return data
-            wait = max(pause or 0.0, problem.retry_after_s or 0.0)
-            if not self._may_retry(problem) or pause is None or self._clock.monotonic() + wait >= deadline:
-                raise problem from cause
-            self._sleep(wait)
-        raise AssertionError("backoff ends with None")
+                self._wait_for_others(deadline=deadline)
+            except UnavailableError as error:
+                not_asked.append(error)
+                raise
+            return self._ask_once(verb, path, parameters=parameters, body=body, audited=audited)
+
+        return retry(
+            attempt,
+            on=UnavailableError,
+            pauses=backoff(attempts=self._settings.attempts, first_s=self._settings.backoff_s, random=self._random),
+            clock=self._clock,
+            deadline=deadline,
+            may_retry=lambda error: error not in not_asked and self._may_retry(error),
+            while_waiting=self._while_waiting,
+        )
+
+    def _ask_once(
+        self,
+        verb: str,
+        path: str,
+        *,
+        parameters: dict[str, str] | None,
+        body: object,
+        audited: Callable[[], AbstractContextManager[WriteAnswer]] | None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        signed_in = False
+        try:
+            with self._measured():
+                self._sign_in()
+                signed_in = True
+                enclosed = audited() if audited else nullcontext(WriteAnswer())
+                with self._traced(verb, path), enclosed as answer:
+                    _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                    answer.body = data
+        except GithubException as error:
+            problem = error_of(f"{verb} {path}", error, now=self._clock.now().timestamp())
+            if isinstance(problem, NotFoundError) and not signed_in:
+                problem = ForbiddenError(
+                    "the GitHub App has no such installation: correct installation-id in the Secret"
+                )
+            if not isinstance(problem, UnavailableError):
+                self._breaker.succeeded()  # GitHub works; it is the request that is wrong
+            raise problem from error
+        except requests.RequestException as error:
+            # An error that says nothing about GitHub is not reported to the breaker.
+            raise unanswered(f"{verb} {path}", error, host=self._settings.host, route=self._route) from error
+        self._breaker.succeeded()
+        return data
 
     def _wait_for_others(self, *, deadline: float) -> None:
         """Wait as long as GitHub has told any pod to, but not beyond our own deadline."""
-        wait = self._breaker.enter()
-        if wait and self._clock.monotonic() + wait >= deadline:
-            raise RateLimitedError("GitHub has told another pod to wait", retry_after_s=wait)
-        self._sleep(wait)
+        seconds = self._breaker.enter()
+        if seconds and self._clock.monotonic() + seconds >= deadline:
+            raise RateLimitedError("GitHub has told another pod to wait", retry_after_s=seconds)
+        wait(seconds, clock=self._clock, while_waiting=self._while_waiting)
 
-    def _may_retry(self, problem: UnavailableError) -> bool:
+    def _may_retry(self, problem: StepError) -> bool:
         """Let the other pods know of the problem; whether this one may try again by itself."""
         if isinstance(problem, RateLimitedError):
             self._breaker.limited(problem.retry_after_s or SECONDARY_LIMIT_S)
@@ -204,9 +230,3 @@ class RestClient:
         with self._traced("POST", "/access_tokens") if first else nullcontext():
             if auth and auth.token and self._handover:
                 self._handover.leave(auth)
-
-    def _sleep(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
-        while (left := until - self._clock.monotonic()) > 0:
-            self._while_waiting()
-            self._clock.sleep(min(1.0, left))

@@ -8,7 +8,7 @@ from steps.kube.connection import KubernetesTransport, connect_kubernetes
 from steps.kube.events import EventReason, ObjectReference, build_event, lease_reference, send_event
 from steps.kube.field_path import label_key, read_field
 from steps.kube.resources import CONFIG_MAPS, JOBS, LEASES, PODS, WORKFLOWS, Resource
-from steps.kube.transport import Json, Response, Transport, traced_transport
+from steps.kube.transport import Json, Transport, traced_transport
 
 __all__ = [
     "CONFIG_MAPS",
@@ -22,7 +22,6 @@ __all__ = [
     "KubernetesTransport",
     "ObjectReference",
     "Resource",
-    "Response",
     "Transport",
     "build_event",
     "connect_kubernetes",

@@ -9,18 +9,20 @@ typed API classes of the client would, at the price of one second of start-up fo
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from steps.core import (
     ForbiddenError,
     UnavailableError,
-    backoff_pauses,
+    backoff,
+    retry,
 )
 from steps.kube.answers import error_of, is_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from steps.core import Clock
     from steps.kube.resources import Resource
@@ -34,7 +36,11 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 # An API server that has just started refuses what it will allow in a moment: it does not know the Roles yet, and says
 # so in the words of a Role that is missing (measured: for 10 to 60 ms, in three of eight starts).
 _REFUSALS, _REFUSED_S = 3, 1.0
+_READ_AGAIN_S = 0.2
 _METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+
+
+Guard = Callable[[], object]
 
 
 class Kube:
@@ -95,7 +101,9 @@ class Kube:
                 return
             query["continue"] = token
 
-    def create(self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason) -> Json:
+    def create(
+        self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason, guard: Guard | None = None
+    ) -> Json:
         """Create an object.
 
         Raises:
@@ -103,9 +111,13 @@ class Kube:
         """
         target = resource.path(namespace=namespace)
         name = (body.get("metadata") or {}).get("name", "")  # a review has none
-        return self._write("create", resource, target, namespace=namespace, name=name, body=body, reason=reason)
+        return self._write(
+            "create", resource, target, namespace=namespace, name=name, body=body, reason=reason, guard=guard
+        )
 
-    def replace(self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason) -> Json:
+    def replace(
+        self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason, guard: Guard | None = None
+    ) -> Json:
         """Replace an object; `metadata.resourceVersion` in the body makes it a compare-and-swap.
 
         Raises:
@@ -113,18 +125,40 @@ class Kube:
         """
         name = body["metadata"]["name"]
         target = resource.path(namespace=namespace, name=name)
-        return self._write("update", resource, target, namespace=namespace, name=name, body=body, reason=reason)
+        return self._write(
+            "update", resource, target, namespace=namespace, name=name, body=body, reason=reason, guard=guard
+        )
 
-    def merge(self, resource: Resource, *, namespace: str, name: str, body: Json, reason: WriteReason) -> Json:
+    def merge(
+        self,
+        resource: Resource,
+        *,
+        namespace: str,
+        name: str,
+        body: Json,
+        reason: WriteReason,
+        guard: Guard | None = None,
+    ) -> Json:
         """Merge-patch an object; unknown fields are refused rather than pruned silently.
 
         Raises:
             ConflictError: `metadata.resourceVersion` in the patch is not the current one.
         """
         target = resource.path(namespace=namespace, name=name) + "?fieldValidation=Strict"
-        return self._write("patch", resource, target, namespace=namespace, name=name, body=body, reason=reason)
+        return self._write(
+            "patch", resource, target, namespace=namespace, name=name, body=body, reason=reason, guard=guard
+        )
 
-    def delete(self, resource: Resource, *, namespace: str, name: str, options: Json, reason: WriteReason) -> None:
+    def delete(
+        self,
+        resource: Resource,
+        *,
+        namespace: str,
+        name: str,
+        options: Json,
+        reason: WriteReason,
+        guard: Guard | None = None,
+    ) -> None:
         """Delete an object under the preconditions in `options`.
 
         Raises:
@@ -132,12 +166,34 @@ class Kube:
             ConflictError: A precondition does not hold.
         """
         target = resource.path(namespace=namespace, name=name)
-        self._write("delete", resource, target, namespace=namespace, name=name, body=options, reason=reason)
+        self._write(
+            "delete", resource, target, namespace=namespace, name=name, body=options, reason=reason, guard=guard
+        )
 
     def _write(
-        self, verb: str, resource: Resource, target: str, *, namespace: str, name: str, body: Json, reason: WriteReason
+        self,
+        verb: str,
+        resource: Resource,
+        target: str,
+        *,
+        namespace: str,
+        name: str,
+        body: Json,
+        reason: WriteReason,
+        guard: Guard | None,
     ) -> Json:
-        """The one way of a write; always with its line in the audit."""
+        """Send a write, with its line in the audit.
+
+        Args:
+            verb: create, update, patch or delete.
+            resource: What kind of object.
+            target: API path and query.
+            namespace: Of the object.
+            name: Of the object; empty for a review.
+            body: What to send.
+            reason: For the audit.
+            guard: Called before a write that was refused is sent again; fails if it must not be. None: sent once.
+        """
 
         def send() -> Json:
             with self._audit.write(
@@ -154,30 +210,34 @@ class Kube:
                 answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type)
             return cast("Json", answer.body)
 
-        return self._allowed(send, may=reason.may) if reason.may else send()
+        return self._despite_refusals(send, guard=guard) if guard else send()
 
-    def _allowed(self, send: Callable[[], Json], *, may: Callable[[], object] | None = None) -> Json:
-        """Send something, and once or twice more if it is refused: by then the API server knows who may what."""
-        for pause in backoff_pauses(attempts=_REFUSALS, first_s=_REFUSED_S, random=self._random):
-            try:
-                return send()
-            except ForbiddenError:
-                if pause is None:
-                    raise
-                self._clock.sleep(pause)
-                if may:
-                    may()
-        raise AssertionError("backoff ends with None")
+    def _despite_refusals(self, send: Callable[[], Json], *, guard: Guard = lambda: None) -> Json:
+        """Send a request, and once or twice more if it is refused: by then the API server knows the Roles."""
+        sent = False
+
+        def guarded() -> Json:
+            nonlocal sent
+            if sent:
+                guard()
+            sent = True
+            return send()
+
+        return retry(
+            guarded,
+            on=ForbiddenError,
+            pauses=backoff(attempts=_REFUSALS, first_s=_REFUSED_S, random=self._random),
+            clock=self._clock,
+        )
 
     def _read(self, target: str, *, accept: str = "application/json") -> Json:
-        for pause in backoff_pauses(attempts=self._settings.attempts, first_s=0.2, random=self._random):
-            try:
-                return self._allowed(lambda: self._send("GET", target, accept=accept))
-            except UnavailableError as error:
-                if pause is None:
-                    raise
-                self._clock.sleep(max(pause, min(error.retry_after_s or 0.0, self._settings.timeout_s)))
-        raise AssertionError("backoff ends with None")
+        return retry(
+            lambda: self._despite_refusals(lambda: self._send("GET", target, accept=accept)),
+            on=UnavailableError,
+            pauses=backoff(attempts=self._settings.attempts, first_s=_READ_AGAIN_S, random=self._random),
+            clock=self._clock,
+            longest_s=self._settings.timeout_s,
+        )
 
     def _send(
         self,

@@ -17,6 +17,7 @@ from steps.core import (
     LockLostError,
     NotFoundError,
     UnavailableError,
+    retry_on_conflict,
 )
 from steps.kube import LEASES, ObjectReference, lease_reference
 from steps.lease.lease_object import lease_body
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from steps.kube import Json, Kube
     from steps.settings import LeaseSettings
 
-_WRITE_ATTEMPTS = 5
-
 
 class HeldLease:
     """One epoch of a task's Lease."""
@@ -41,6 +40,7 @@ class HeldLease:
         *,
         kube: Kube,
         clock: Clock,
+        random: Callable[[], float],
         settings: LeaseSettings,
         reread: Callable[[], Json],
         body: Json,
@@ -51,6 +51,7 @@ class HeldLease:
     ) -> None:
         self._kube = kube
         self._clock = clock
+        self._random = random
         self._settings = settings
         self._reread = reread
         self._body = body
@@ -76,7 +77,7 @@ class HeldLease:
 
     def write_reason(self, cause: WriteCause, detail: str = "") -> WriteReason:
         """The reason of a write under this hold."""
-        return WriteReason(cause=cause, epoch=self.epoch, detail=detail, may=self.ensure_held)
+        return WriteReason(cause=cause, epoch=self.epoch, detail=detail)
 
     def ensure_held(self) -> None:
         """Fail unless the hold can still be shown. Cheap; called right before every side effect, from any thread.
@@ -130,33 +131,37 @@ class HeldLease:
             self.record = record
 
     def _put(self, record: Record, *, holder: str, cause: WriteCause) -> None:
+        retry_on_conflict(
+            lambda: self._put_once(record, holder=holder, cause=cause), clock=self._clock, random=self._random
+        )
+
+    def _put_once(self, record: Record, *, holder: str, cause: WriteCause) -> None:
         self.ensure_held()
-        for attempt in range(_WRITE_ATTEMPTS):
-            wanted = lease_body(
-                self._body,
-                record=record,
-                holder=holder,
-                epoch=self.epoch,
-                duration_s=self._settings.duration_s,
-                now=self._clock.now(),
-                notes=self._notes,
+        wanted = lease_body(
+            self._body,
+            record=record,
+            holder=holder,
+            epoch=self.epoch,
+            duration_s=self._settings.duration_s,
+            now=self._clock.now(),
+            notes=self._notes,
+        )
+        sent_at = self._clock.monotonic()
+        try:
+            self._body = self._kube.replace(
+                LEASES,
+                namespace=wanted["metadata"]["namespace"],
+                body=wanted,
+                reason=self.write_reason(cause),
+                guard=self.ensure_held,
             )
-            sent_at = self._clock.monotonic()
-            try:
-                self._body = self._kube.replace(
-                    LEASES, namespace=wanted["metadata"]["namespace"], body=wanted, reason=self.write_reason(cause)
-                )
-            except NotFoundError as error:
-                self._lost = "the Lease was deleted while it was held"
-                raise LockLostError(self._lost) from error
-            except (ConflictError, UnavailableError) as error:
-                if attempt == _WRITE_ATTEMPTS - 1:
-                    raise
-                if not self._was_applied(wanted, error=error):
-                    self.ensure_held()
-                    continue
-            self._sent_at = sent_at
-            return
+        except NotFoundError as error:
+            self._lost = "the Lease was deleted while it was held"
+            raise LockLostError(self._lost) from error
+        except (ConflictError, UnavailableError) as error:
+            if not self._was_applied(wanted, error=error):
+                raise
+        self._sent_at = sent_at
 
     def _was_applied(self, wanted: Json, *, error: Exception) -> bool:
         """Whether a write without a good answer took effect; if not, whether it may be sent again."""

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.core import ConflictError, LockBusyError, LockLostError, NotFoundError, UnavailableError, parse_time
+from steps.core import (
+    ConflictError,
+    LockBusyError,
+    LockLostError,
+    NotFoundError,
+    UnavailableError,
+    parse_time,
+    wait,
+)
 from steps.kube import LEASES
 from steps.lease.held_lease import HeldLease
 from steps.lease.holder import is_holder_dead
@@ -21,7 +29,7 @@ from steps.telemetry import WriteCause, WriteReason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from steps.core import Clock
+    from steps.core import Clock, TryAgainError
     from steps.domain import Record
     from steps.kube import Json, Kube
     from steps.lease.holder import Holder
@@ -96,21 +104,33 @@ class TaskLease:
 
         Raises:
             LockBusyError: Still held when `acquire_timeout_s` was over.
+            UnavailableError: It was free, and could not be written until then.
             BadInputError: The Lease's record cannot be read.
         """
         deadline = self._clock.monotonic() + self._settings.acquire_timeout_s
         while True:
+            pause_s, problem = self._settings.retry_every_s * (1 + self._random() / 5), None
             snapshot = self.read()
             if snapshot is None or self._is_free(snapshot):
                 record = claim(snapshot.record() if snapshot else None)
                 if record is None:
                     return None
-                if held := self._take(snapshot, record=record):
-                    return held
-                continue
+                try:
+                    return self._take(snapshot, record=record)
+                except ConflictError:
+                    pass  # somebody else was faster
+                except UnavailableError as error:
+                    problem, pause_s = error, max(pause_s, error.retry_after_s or 0.0)
             if self._clock.monotonic() >= deadline:
-                raise LockBusyError(f"Lease {self._name} is held by {snapshot.holder}: try again when it is released")
-            self._clock.sleep(self._settings.retry_every_s * (1 + self._random() / 5))
+                raise self._not_taken(snapshot, problem) from problem
+            wait(min(pause_s, max(deadline - self._clock.monotonic(), 0.0)), clock=self._clock)
+
+    def _not_taken(self, snapshot: LeaseSnapshot | None, problem: UnavailableError | None) -> TryAgainError:
+        if problem:
+            seconds = self._settings.acquire_timeout_s
+            return UnavailableError(f"Lease {self._name} could not be written within {seconds:g} s: {problem}")
+        holder = snapshot.holder if snapshot else "somebody else"
+        return LockBusyError(f"Lease {self._name} is held by {holder}: try again when it is released")
 
     def _is_free(self, snapshot: LeaseSnapshot) -> bool:
         if snapshot.holder in ("", self._me):
@@ -127,8 +147,13 @@ class TaskLease:
         own = self._settings.duration_s
         return min(max(snapshot.duration_s or own, own), 2 * own)
 
-    def _take(self, snapshot: LeaseSnapshot | None, *, record: Record) -> HeldLease | None:
-        """One attempt to take a free Lease; None if somebody else was faster."""
+    def _take(self, snapshot: LeaseSnapshot | None, *, record: Record) -> HeldLease:
+        """One attempt to take a free Lease.
+
+        Raises:
+            ConflictError: Somebody else was faster.
+            UnavailableError: The write was not taken.
+        """
         epoch = (snapshot.epoch if snapshot else 0) + 1
         body = lease_body(
             snapshot.body if snapshot else {"metadata": {"name": self._name}},
@@ -141,17 +166,15 @@ class TaskLease:
         )
         sent_at = self._clock.monotonic()
         write = self._kube.replace if snapshot else self._kube.create
-        # Nothing has to be asked before it is sent again: it takes effect only on what was read.
-        reason = WriteReason(cause=WriteCause.ACQUIRE, epoch=epoch, may=lambda: None)
+        reason = WriteReason(cause=WriteCause.ACQUIRE, epoch=epoch)
         try:
-            taken = write(LEASES, namespace=self._namespace, body=body, reason=reason)
-        except ConflictError:
-            return None
+            # No guard to ask before it is sent again: the write takes effect only on what was read.
+            taken = write(LEASES, namespace=self._namespace, body=body, reason=reason, guard=lambda: None)
         except UnavailableError:
             # It may have been applied with the answer lost: the identity and the epoch tell.
             after = self.read()
             if after is None or (after.holder, after.epoch) != (self._me, epoch):
-                return None
+                raise
             taken = after.body
         return self._hold(taken, record=record, epoch=epoch, sent_at=sent_at)
 
@@ -159,6 +182,7 @@ class TaskLease:
         return HeldLease(
             kube=self._kube,
             clock=self._clock,
+            random=self._random,
             settings=self._settings,
             reread=self._reread,
             body=body,

@@ -75,7 +75,7 @@ class _Page:
         return cls(
             context=context,
             held=held,
-            github=context.github(held.renew_if_due, hasty),
+            github=context.clients.github(held.renew_if_due, hasty),
             repository=record.push.repository,
             number=number,
             first_line=comment_marker(record.push),

@@ -42,7 +42,7 @@ def read_label_plan(*, context: StepContext, push: Push, while_waiting: Callable
     """
     settings = context.settings.labels
     try:
-        found = context.github(while_waiting).open_pull_requests(repository=push.repository, branch=push.branch)
+        found = context.clients.github(while_waiting).open_pull_requests(repository=push.repository, branch=push.branch)
     except UnavailableError as error:
         if context.settings.github.unreadable == "wait":
             raise
@@ -81,7 +81,7 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     if record.labels is not LabelOutcome.PENDING or pull is None:
         return record
     settings, repository = context.settings.labels, record.push.repository
-    github = context.github(held.renew_if_due)
+    github = context.clients.github(held.renew_if_due)
     held.ensure_held()
     github.add_label(
         repository=repository, number=pull.number, label=settings.add, reason=held.write_reason(WriteCause.ADD_LABEL)

@@ -18,10 +18,10 @@ from steps.core import (
     PREFIX,
     ConflictError,
     NotFoundError,
-    UnavailableError,
     format_micro_time,
     format_time,
     parse_time,
+    retry_on_conflict,
 )
 from steps.kube import LEASES
 from steps.lease import lease_labels
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS_ANNOTATION = f"{PREFIX}/repairs"
 ATTENTION_LABEL = f"{PREFIX}/needs-attention"
-_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,7 @@ def count_attempt(lease: str, *, of: Push | None, after: RepairAttempts, what: s
         free = {"holderIdentity": "", "leaseTransitions": 0, "renewTime": format_micro_time(context.now())}
         body = {"metadata": metadata, "spec": free}
         try:
-            context.kube.create(LEASES, namespace=metadata["namespace"], body=body, reason=reason)
+            context.clients.kube.create(LEASES, namespace=metadata["namespace"], body=body, reason=reason)
         except ConflictError:
             _change(lease, counted, reason=reason, context=context)
 
@@ -143,18 +142,16 @@ def _write(metadata: Json, tries: RepairAttempts, *, what: str) -> None:
 def _change(lease: str, edit: Callable[[Json], object], *, reason: WriteReason, context: ReconcileContext) -> bool:
     """Change a Lease's metadata; whether there is such a Lease."""
     namespace = context.settings.namespaces.workflows
-    for attempt in range(_ATTEMPTS):
+
+    def change_once() -> bool:
         try:
-            stored = context.kube.get(LEASES, namespace=namespace, name=lease)
+            stored = context.clients.kube.get(LEASES, namespace=namespace, name=lease)
             wanted = copy.deepcopy(stored)
             edit(wanted["metadata"])
             if wanted != stored:
-                context.kube.replace(LEASES, namespace=namespace, body=wanted, reason=reason)
+                context.clients.kube.replace(LEASES, namespace=namespace, body=wanted, reason=reason)
         except NotFoundError:
             return False
-        except (ConflictError, UnavailableError):
-            if attempt == _ATTEMPTS - 1:
-                raise
-            continue
-        break
-    return True
+        return True
+
+    return retry_on_conflict(change_once, clock=context.clock, random=context.random)

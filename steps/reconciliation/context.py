@@ -11,16 +11,14 @@ from steps.runtime import StepContext
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from steps.breaker import Breakers
     from steps.core import Clock
     from steps.domain import Push
-    from steps.kube import Kube
     from steps.lease import Holder
-    from steps.runtime import GitHubFactory
+    from steps.runtime import Clients
     from steps.settings import ReconcileStepSettings
     from steps.telemetry import Log, Measurements
 
-# Whoever holds a task is mending it.
+# A holder is working on the task: reconcile does not wait for it.
 _NO_WAIT_S = 0.1
 
 
@@ -33,7 +31,6 @@ class ReconcileContext:
         started_at: Its Workflow's creationTimestamp: the API server's clock, by which ages are judged. A node's clock
             may be wrong, and this pod's own would make every task look stuck or none.
         started: The monotonic clock then, in seconds.
-        github: Connects, given what to call while waiting.
         random: Uniform in [0, 1), for jitter.
         measurements: Where what was measured is left, for the metrics.
         dry_run: Only say what would be done.
@@ -44,9 +41,7 @@ class ReconcileContext:
     started_at: datetime
     started: float
     holder: Holder
-    kube: Kube
-    github: GitHubFactory
-    breakers: Breakers
+    clients: Clients
     clock: Clock
     random: Callable[[], float]
     log: Log
@@ -65,9 +60,7 @@ class ReconcileContext:
             workflow=self.workflow,
             created_at=self.started_at,
             holder=self.holder,
-            kube=self.kube,
-            github=self.github,
-            breakers=self.breakers,
+            clients=self.clients,
             clock=self.clock,
             random=self.random,
             log=self.log.bind(repository=push.repository, task=push.task),

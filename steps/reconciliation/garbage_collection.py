@@ -49,7 +49,9 @@ def delete_idle_lease(task_state: TaskState, *, context: ReconcileContext) -> No
     _unfence(task_state, context=context)
     options = {"preconditions": {"uid": task_state.uid, "resourceVersion": task_state.resource_version}}
     try:
-        context.kube.delete(LEASES, namespace=home, name=task_state.name, options=options, reason=_why(task_state))
+        context.clients.kube.delete(
+            LEASES, namespace=home, name=task_state.name, options=options, reason=_why(task_state)
+        )
     except (NotFoundError, ConflictError):
         return
     context.log.info("idle Lease deleted", lease=task_state.name, task=task_state.task, epoch=task_state.epoch)
@@ -60,13 +62,13 @@ def _unfence(task_state: TaskState, *, context: ReconcileContext) -> None:
     namespace = context.settings.namespaces.agents
     name = context.settings.state.config_map.format(task=task_state.task)
     try:
-        stored = context.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
+        stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
     except NotFoundError:
         return
     if STATE_EPOCH not in (stored["metadata"].get("annotations") or {}):
         return
     del stored["metadata"]["annotations"][STATE_EPOCH]
-    context.kube.replace(CONFIG_MAPS, namespace=namespace, body=stored, reason=_why(task_state))
+    context.clients.kube.replace(CONFIG_MAPS, namespace=namespace, body=stored, reason=_why(task_state))
 
 
 def _why(task_state: TaskState) -> WriteReason:

@@ -81,8 +81,8 @@ def measure_pass(
     )
     numbers.set(ReconcileMetric.TASKS, len(snapshot.task_states))
     numbers.set(ReconcileMetric.UNREAD, len(snapshot.unread))
-    numbers.set(ReconcileMetric.BREAKER_GITHUB, not context.breakers.github.is_closed)
-    numbers.set(ReconcileMetric.BREAKER_AGENTS, not context.breakers.agents.is_closed)
+    numbers.set(ReconcileMetric.BREAKER_GITHUB, not context.clients.breakers.github.is_closed)
+    numbers.set(ReconcileMetric.BREAKER_AGENTS, not context.clients.breakers.agents.is_closed)
     for repair in dict.fromkeys(_REPAIRS.values()):
         numbers.add(repair, sum(_REPAIRS.get(intent.action) is repair for intent in repaired))
     undone = 0 if context.dry_run else len(intents) - len(repaired)

@@ -103,7 +103,7 @@ def _submit(finding: Finding, *, context: ReconcileContext) -> None:
     wanted = build_workflow(values, settings=context.settings, labels=labels)
     try:
         home = context.settings.namespaces.workflows
-        context.kube.create(WORKFLOWS, namespace=home, body=wanted, reason=_why(finding, WriteCause.REPAIR))
+        context.clients.kube.create(WORKFLOWS, namespace=home, body=wanted, reason=_why(finding, WriteCause.REPAIR))
     except ConflictError:
         context.log.info("repair was submitted before", workflow=wanted["metadata"]["name"])
     else:
@@ -141,12 +141,12 @@ def _why(finding: Finding, cause: WriteCause) -> WriteReason:
 def _free(task_state: TaskState, *, context: ReconcileContext) -> None:
     namespace = context.settings.namespaces.workflows
     try:
-        lease = context.kube.get(LEASES, namespace=namespace, name=task_state.name)
+        lease = context.clients.kube.get(LEASES, namespace=namespace, name=task_state.name)
         if lease["metadata"]["resourceVersion"] != task_state.resource_version:
             return
         freed = lease | {"spec": lease["spec"] | {"holderIdentity": ""}}
         reason = WriteReason(cause=WriteCause.ORPHANED, epoch=task_state.epoch, detail=f"of {task_state.holder}")
-        context.kube.replace(LEASES, namespace=namespace, body=freed, reason=reason)
+        context.clients.kube.replace(LEASES, namespace=namespace, body=freed, reason=reason)
     except (NotFoundError, ConflictError):
         return  # somebody has taken it since
 
@@ -174,12 +174,14 @@ def _change_document(finding: Finding, change: StateChange | None, *, context: R
         raise AssertionError("this kind of finding has a document")
     namespace = settings.namespaces.agents
     try:
-        stored = context.kube.get(CONFIG_MAPS, namespace=namespace, name=document.name)
+        stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=document.name)
         wanted = changed_config_map(
             stored, key=settings.state.key, change=change, now=format_time(context.now()), warn=context.log.warning
         )
         if wanted != stored:
-            context.kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, reason=_why(finding, WriteCause.STATE))
+            context.clients.kube.replace(
+                CONFIG_MAPS, namespace=namespace, body=wanted, reason=_why(finding, WriteCause.STATE)
+            )
     except (NotFoundError, ConflictError):
         return  # gone, or somebody writes it: the next pass looks again
 
@@ -201,7 +203,7 @@ def _call(intent: PlannedRepair, *, context: ReconcileContext) -> None:
             component=RECONCILE_REASON,
             now=context.now(),
         )
-        send_event(body, kube=context.kube)
+        send_event(body, kube=context.clients.kube)
     escalate(task_state.name, context=context)
     context.log.error(
         "needs attention",

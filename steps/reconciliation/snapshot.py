@@ -71,7 +71,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     Raises:
         StepError: Leases, Workflows or pods can't be read.
     """
-    settings, kube, now = context.settings, context.kube, context.now()
+    settings, kube, now = context.settings, context.clients.kube, context.now()
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
     selector = f"app.kubernetes.io/managed-by={PREFIX}"
     task_states = tuple(read_task_state(body) for body in kube.list(LEASES, namespace=home, labels=selector))
@@ -113,7 +113,7 @@ def _tolerantly(read: Callable[[], Iterable[T]], *, unread: list[str]) -> tuple[
 
 def _documents(context: ReconcileContext) -> Iterator[StateDocument]:
     settings, namespace = context.settings.state, context.settings.namespaces.agents
-    for stored in context.kube.list(CONFIG_MAPS, namespace=namespace, page=_STATE_PAGE):
+    for stored in context.clients.kube.list(CONFIG_MAPS, namespace=namespace, page=_STATE_PAGE):
         name, data = stored["metadata"]["name"], stored.get("data") or {}
         if (task := state_document_task(name, settings=settings)) and settings.key in data:
             yield read_state_document(name, task=task, data=data, key=settings.key)
@@ -131,7 +131,7 @@ def _pushes(
         return
     try:
         # A pass has half a minute: rate limits are waited for by the next one.
-        github = context.github(lambda: None)
+        github = context.clients.github(lambda: None)
     except StepError as error:
         unread.append(str(error))
         return

@@ -3,14 +3,14 @@
 Guarantees that every end of a step is one log line and one exit code.
 """
 
-from steps.runtime.context import GitHubFactory, StepContext
+from steps.runtime.context import Clients, StepContext
 from steps.runtime.entrypoint import pod_audit, pod_identity, run_process, run_step
 from steps.runtime.events import emit_event, emit_task_event
 from steps.runtime.failure import recording_failure
 from steps.runtime.wiring import build_breakers, build_clients, connect_github
 
 __all__ = [
-    "GitHubFactory",
+    "Clients",
     "StepContext",
     "build_breakers",
     "build_clients",

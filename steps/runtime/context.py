@@ -1,4 +1,4 @@
-"""What a step works with: the push, the settings, and everything outside that a test has to be able to replace."""
+"""What a step works with: the push, the settings, the clients, and everything else that a test replaces."""
 
 from __future__ import annotations
 
@@ -35,13 +35,26 @@ class GitHubFactory(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """The servers that a step talks to.
+
+    Attributes:
+        github: Connects; without a credential, everything up to that point still works.
+        breakers: What all pods know of GitHub and of the agents' API server.
+    """
+
+    kube: Kube
+    github: GitHubFactory
+    breakers: Breakers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """One step of one Workflow.
 
     Attributes:
         workflow: Name of the Workflow.
         created_at: Its creationTimestamp, as the API server stamped it.
-        github: Connects; without a credential, everything up to that point still works.
         random: Uniform in [0, 1), for jitter.
         measurements: Where what was measured is left, for the metrics.
         handoff: Where the pod's first container leaves the Lease for the second; None for nowhere.
@@ -52,9 +65,7 @@ class StepContext:
     workflow: str
     created_at: datetime
     holder: Holder
-    kube: Kube
-    github: GitHubFactory
-    breakers: Breakers
+    clients: Clients
     clock: Clock
     random: Callable[[], float]
     log: Log
@@ -64,7 +75,7 @@ class StepContext:
     def lease(self) -> TaskLease:
         """The Lease of the push's task."""
         return TaskLease(
-            kube=self.kube,
+            kube=self.clients.kube,
             clock=self.clock,
             random=self.random,
             settings=self.settings.lease,

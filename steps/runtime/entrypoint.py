@@ -113,16 +113,14 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
     log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
     tracer.note(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
     audit = pod_audit(env, log=log.bind(requested_by=pushed.requested_by, reason=pushed.reason))
-    asked = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
+    clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return StepContext(
         push=pushed,
         settings=settings,
         workflow=env["WORKFLOW_NAME"],
         created_at=created_at,
         holder=holder,
-        kube=asked.kube,
-        github=asked.github,
-        breakers=asked.breakers,
+        clients=clients,
         clock=clock,
         random=random.random,
         log=log,

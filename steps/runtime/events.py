@@ -31,7 +31,7 @@ def emit_event(about: ObjectReference, reason: EventReason, message: str, *, onc
     now = context.clock.now()
     body = build_event(about, reason=reason, message=message, once=once, component=EVENT_COMPONENT, now=now)
     try:
-        send_event(body, kube=context.kube)
+        send_event(body, kube=context.clients.kube)
     except TerminatedError:
         raise
     except StepError as error:

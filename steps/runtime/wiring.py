@@ -1,19 +1,19 @@
-"""What a step asks: the API server and GitHub, both behind the breakers that all pods share.
+"""Builds the clients of a pod: the API server and GitHub, both behind the circuit breakers that all pods share.
 
-Guarantees that every request is counted and traced, that every write is told to the audit, and that the credentials
+Guarantees that every request is counted and traced, that every write leaves an audit line, and that the credentials
 are read when GitHub is first asked, not before.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps.breaker import Breaker, Breakers, mounted_circuits
 from steps.kube import Kube, connect_kubernetes, traced_transport
+from steps.runtime.context import Clients
 from steps.telemetry import TRACING_OFF
 
 if TYPE_CHECKING:
@@ -21,24 +21,11 @@ if TYPE_CHECKING:
 
     from github.Auth import Auth
 
+    from steps.breaker import BreakerGate
     from steps.core import Clock
     from steps.github import Connection, GitHub
-    from steps.runtime.context import GitHubFactory
     from steps.settings import GitHubSettings, StepSettings
     from steps.telemetry import Audit, Log, Measurements, Tracer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clients:
-    """What a step depends on.
-
-    Attributes:
-        github: Connects, given what to call while waiting.
-    """
-
-    kube: Kube
-    github: GitHubFactory
-    breakers: Breakers
 
 
 def build_clients(
@@ -81,6 +68,7 @@ def build_breakers(settings: StepSettings, *, kube: Kube, clock: Clock, log: Log
         Breaker,
         kube=kube,
         clock=clock,
+        random=random.random,
         settings=settings.breaker,
         namespace=settings.namespaces.workflows,
         mounted=mounted_circuits(Path(settings.breaker.mount)),
@@ -95,7 +83,7 @@ def connect_github(
     *,
     usual: GitHubSettings,
     clock: Clock,
-    breaker: Breaker,
+    breaker: BreakerGate,
     measured: Measurements,
     audit: Audit,
     tracer: Tracer = TRACING_OFF,

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from steps.telemetry.log import Log, LogValue
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,14 +53,11 @@ class WriteReason:
     Attributes:
         epoch: Of the hold under which it is; None if there is none.
         detail: A few words more, never somebody's text.
-        may: Fails if it may not be written any more; asked before a write that was refused is sent again. None: it is
-            sent once.
     """
 
     cause: WriteCause
     epoch: int | None = None
     detail: str = ""
-    may: Callable[[], object] | None = field(default=None, compare=False)
 
 
 AUDIT_EVENT = "audit"

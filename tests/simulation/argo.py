@@ -22,7 +22,7 @@ from steps.fail import fail
 from steps.github.client import GitHub
 from steps.kube.client import Kube
 from steps.reconciliation.reconcile_pass import run_pass
-from steps.runtime.context import StepContext
+from steps.runtime.context import Clients, StepContext
 from steps.settings.github import GitHubSettings
 from steps.settle import settle
 from steps.telemetry.measurements import Measurements
@@ -167,7 +167,9 @@ class Argo:
         kube = self._kube(clock)
         breakers = story.scene.breakers(kube)
         context = replace(
-            plain, clock=clock, kube=kube, breakers=breakers, github=partial(self._github, clock, breakers)
+            plain,
+            clock=clock,
+            clients=Clients(kube=kube, breakers=breakers, github=partial(self._github, clock, breakers)),
         )
 
         def one_pass() -> None:
@@ -189,7 +191,8 @@ class Argo:
         kube = self._kube(clock)
         breakers = self.story.scene.breakers(kube)
         plain = self.story.scene.context(workflow, pod=pod)
-        return replace(plain, clock=clock, kube=kube, breakers=breakers, github=partial(self._github, clock, breakers))
+        clients = Clients(kube=kube, breakers=breakers, github=partial(self._github, clock, breakers))
+        return replace(plain, clock=clock, clients=clients)
 
     def _kube(self, clock: Clock) -> Kube:
         transport = TurnTransport(inner=InProcess(self.story.scene.api), turns=self.story.turns)

@@ -39,7 +39,7 @@ from steps.lease.lease_object import LeaseSnapshot, lease_name, read_snapshot
 from steps.reconciliation.context import ReconcileContext
 from steps.reconciliation.planning import PlannedRepair
 from steps.reconciliation.reconcile_pass import run_pass
-from steps.runtime.context import StepContext
+from steps.runtime.context import Clients, StepContext
 from steps.settings.github import GitHubSettings
 from steps.settings.loading import ReconcileStepSettings, StepSettings
 from steps.settle import settle
@@ -257,9 +257,11 @@ class Scene:
             workflow=workflow.name,
             created_at=workflow.created_at,
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),
-            kube=kube,
-            breakers=breakers,
-            github=partial(self._github, random=random, breakers=breakers, measured=measured, audit=audit),
+            clients=Clients(
+                kube=kube,
+                breakers=breakers,
+                github=partial(self._github, random=random, breakers=breakers, measured=measured, audit=audit),
+            ),
             clock=self.clock,
             random=random,
             log=log,
@@ -317,6 +319,7 @@ class Scene:
             Breaker,
             kube=kube,
             clock=self.clock,
+            random=lambda: 0.5,
             settings=self.settings.breaker,
             namespace=namespace,
             mounted=lambda dependency: data.get(dependency, ""),
@@ -398,11 +401,13 @@ class Scene:
             started_at=self.clock.now(),
             started=self.clock.monotonic(),
             holder=holder,
-            kube=kube,
-            github=partial(
-                self._github, random=lambda: 0.5, breakers=breakers, measured=self.measurements(pod), audit=audit
+            clients=Clients(
+                kube=kube,
+                breakers=breakers,
+                github=partial(
+                    self._github, random=lambda: 0.5, breakers=breakers, measured=self.measurements(pod), audit=audit
+                ),
             ),
-            breakers=breakers,
             clock=self.clock,
             random=lambda: 0.5,
             log=log,

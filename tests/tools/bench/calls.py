@@ -117,14 +117,14 @@ def _as(
                 clock=context.clock,
                 random=context.random,
                 while_waiting=while_waiting,
-                breaker=context.breakers.github,
+                breaker=context.clients.breakers.github,
                 measurements=context.measurements,
                 audit=Audit(log=context.log),
                 handover=handover,
                 app=app_id(secret),
             )
 
-        step(replace(context, github=connect))
+        step(replace(context, clients=replace(context.clients, github=connect)))
 
     run.__name__ = step.__name__
     return run

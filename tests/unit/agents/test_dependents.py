@@ -119,7 +119,7 @@ def test_a_pod_that_is_gone_keeps_no_other_from_being_forced(scene: Scene) -> No
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda _: claim_record(None, context=context))
     assert held is not None
-    force_delete_pods(pods, kube=context.kube, namespace=AGENTS, held=held)
+    force_delete_pods(pods, kube=context.clients.kube, namespace=AGENTS, held=held)
     asked = [call.body for call in scene.api.calls if call.method == "DELETE"]
     assert asked == [{"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}} for pod in pods]
     left = {pod["metadata"]["uid"] for pod in scene.api.list("pods", namespace=AGENTS)}

@@ -459,7 +459,7 @@ def test_a_step_that_may_cancel_without_github_is_not_stopped_by_its_breaker(sce
 
 def test_the_retry_budget_ends_a_pods_own_retries(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, breaker=replace(RULES, retries=1, failures=100))
-    github = scene.context_without_pod(scene.workflow()).github(lambda: None)
+    github = scene.context_without_pod(scene.workflow()).clients.github(lambda: None)
     scene.github.fault(fail(503), times=FOREVER)
     with pytest.raises(UnavailableError):
         github.pull_request(repository=REPOSITORY, number=1)

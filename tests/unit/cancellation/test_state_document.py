@@ -271,17 +271,17 @@ def test_one_that_goes_away_before_it_is_written_is_not_missed(scene: Scene) -> 
     ("fault", "error"),
     [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
 )
-def test_a_change_is_tried_five_times(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
+def test_a_change_is_tried_eight_times_with_pauses(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
     put(scene, "{}")
     context, held = acquired(scene)
-    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=4, **fault))
+    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=7, **fault))
     update_state_document(UP, context=context, held=held)
     assert document(scene)["cancellation_in_progress"] is True
-    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=5, **fault))
+    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", times=8, **fault))
     with pytest.raises(error):
         update_state_document(StateChange(in_progress=False), context=context, held=held)
     assert document(scene)["cancellation_in_progress"] is True
-    assert sent(scene).count("PUT") == 10
+    assert sent(scene).count("PUT") == 16
 
 
 def test_nothing_is_written_once_the_hold_is_over(scene: Scene) -> None:

@@ -252,7 +252,7 @@ def test_an_app_knows_its_own_by_its_id_without_asking(
 ) -> None:
     scene.github.repository().comments[comment.id] = comment
     context = scene.context(stale_push(scene), pod="p")
-    github = context.github(lambda: None)
+    github = context.clients.github(lambda: None)
     monkeypatch.setattr(github, "_app", "42")
     (found,) = github.comments(repository="5dlabs/cto", number=1)
     assert github.is_ours(found) is ours

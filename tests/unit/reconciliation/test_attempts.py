@@ -193,14 +193,14 @@ def test_a_task_that_is_left_to_a_person_keeps_its_labels_and_starts_again(scene
     ("fault", "error"),
     [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
 )
-def test_a_change_is_tried_five_times(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
+def test_a_change_is_tried_eight_times_with_pauses(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
     dealt_with(scene)
     context = scene.reconcile_context()
-    scene.api.faults.add(Fault(method="PUT", path="/leases/", times=4, **fault))
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", times=7, **fault))
     count_attempt(NAME, of=None, after=NONE, what="stuck", context=context)
     assert read(scene).count == 1
-    scene.api.faults.add(Fault(method="PUT", path="/leases/", times=5, **fault))
+    scene.api.faults.add(Fault(method="PUT", path="/leases/", times=8, **fault))
     with pytest.raises(error):
         count_attempt(NAME, of=None, after=RepairAttempts(count=1, total=1), what="stuck", context=context)
     assert read(scene).count == 1
-    assert sent(scene).count("PUT") == 10
+    assert sent(scene).count("PUT") == 16

@@ -72,7 +72,7 @@ def test_a_process_is_made_from_the_environment_of_its_pod(
     assert (context.clock, context.log, context.measurements) == (scene.clock, log, measured)
     assert 0 <= context.random() < 1
 
-    context.breakers.github.failed()
+    context.clients.breakers.github.failed()
     stored = scene.api.get("configmaps", DEFAULTS.breaker.config_map, namespace=HOME)
     assert json.loads(stored["data"]["github"])["failures"] == 1
     (audit,) = lines(scene, "audit")
@@ -89,11 +89,11 @@ def test_a_pass_waits_for_github_for_ten_seconds_at_most_and_hands_no_token_over
     settings = replace(DEFAULTS, github=replace(DEFAULTS.github, deadline_s=usual_s))
     log, measured = Log(clock=scene.clock, stream=scene.output), Measurements()
     context = _context(env(scene) | {SETTINGS_ENV: settings.for_reconcile()}, scene.clock, log, measured, TRACING_OFF)
-    context.github(lambda: None)
+    context.clients.github(lambda: None)
     (given,) = asked
     usual: GitHubSettings = given["usual"]
     assert usual == replace(settings.github, deadline_s=deadline_s, handover="")
-    assert (given["clock"], given["breaker"]) == (scene.clock, context.breakers.github)
+    assert (given["clock"], given["breaker"]) == (scene.clock, context.clients.breakers.github)
     assert (given["measured"], given["tracer"]) == (measured, TRACING_OFF)
     assert given["audit"] is not None
 

@@ -87,7 +87,8 @@ def test_only_a_config_map_of_the_right_name_with_the_right_key_is_a_state_docum
 
 def test_state_documents_are_read_few_at_a_time_and_workflows_and_pods_without_what_is_in_them(scene: Scene) -> None:
     transport = Recording(scene.api)
-    context = replace(scene.reconcile_context(), kube=scene.kube(transport=transport))
+    context = scene.reconcile_context()
+    context = replace(context, clients=replace(context.clients, kube=scene.kube(transport=transport)))
     scene.api.calls.clear()
     take_snapshot(context)
     (limit,) = (call.query["limit"] for call in scene.api.calls if call.path.endswith("/configmaps"))
@@ -135,6 +136,7 @@ def test_without_credentials_the_rest_is_looked_at_and_that_is_said(scene: Scene
             del while_waiting, settings
             raise ForbiddenError("no GitHub credentials here")
 
-    found = take_snapshot(replace(scene.reconcile_context(), github=Refused()))
+    context = scene.reconcile_context()
+    found = take_snapshot(replace(context, clients=replace(context.clients, github=Refused())))
     assert found.unread == ("no GitHub credentials here",)
     assert (len(found.runs), found.runs_known) == (1, True)

@@ -236,7 +236,8 @@ def test_every_line_names_the_pod_its_workflow_and_its_account(scene: Scene) -> 
     audit: Audit = pod_audit(who, log=log)
     scene.workflow(sha=NEWER)
     kube = scene.kube(audit)
-    context = replace(scene.context(scene.workflow(), pod="cancel-1-run-2"), kube=kube)
+    context = scene.context(scene.workflow(), pod="cancel-1-run-2")
+    context = replace(context, clients=replace(context.clients, kube=kube))
     cancel(context)
     named = {(line["workflow"], line["pod"], line["account"], line["requested_by"]) for line in lines(scene)}
     assert named == {("cancel-1", "cancel-1-run-2", "cancel-agents", "5DLabs-Rex[bot]")}

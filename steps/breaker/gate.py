@@ -1,0 +1,32 @@
+"""What a client asks of a circuit breaker before and after each request."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class BreakerGate(Protocol):
+    """The circuit breaker of one dependency, as its client sees it."""
+
+    def enter(self) -> float:
+        """Ask for permission to send a request.
+
+        Returns:
+            Seconds to wait first.
+
+        Raises:
+            BreakerOpenError: The dependency failed too often; try again later.
+        """
+        ...
+
+    def failed(self) -> bool:
+        """Report a failure; whether this client may try again by itself."""
+        ...
+
+    def limited(self, wait_s: float) -> None:
+        """Report that the dependency asks everybody to wait so many seconds."""
+        ...
+
+    def succeeded(self) -> None:
+        """Report an answer."""
+        ...

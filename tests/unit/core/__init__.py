@@ -1,0 +1,1 @@
+"""Tests of `steps.core`, a file a module."""
