@@ -52,7 +52,7 @@ test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kube
 
 .PHONY: soak
 soak: $(VENV)/.made ## 10,000 simulated stories, half an hour (SOAK="--stories N --from SEED --trace"; PLATFORM=cluster: a load that lasts)
-	$(BIN)/python -m tests.$(if $(filter cluster,$(PLATFORM)),cluster.sustained,simulation) $(SOAK)
+	$(BIN)/python -m tests.$(if $(filter cluster,$(PLATFORM)),e2e.support.sustained,simulation) $(SOAK)
 
 $(VENV)/.mutants: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mutants]'
