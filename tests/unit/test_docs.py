@@ -146,3 +146,33 @@ def test_the_settings_page_is_what_the_code_says() -> None:
 def test_every_setting_is_explained() -> None:
     empty = re.findall(r"^\| `(\w+)` \|.*\|\s+\|$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
     assert empty == []
+
+
+def drawn_layers(text: str) -> dict[str, list[str]]:
+    """The layers of each tree in the picture: what stands between the branch and the explanation."""
+    drawn: dict[str, list[str]] = {}
+    for line in text.partition("```text\n")[2].partition("```")[0].splitlines():
+        if tree := re.match(r"(\w+)/", line):
+            drawn[tree[1]] = layers = []
+        elif layer := re.match(r" [├└]─ (\w+(?: \| \w+)*)  ", line):
+            layers.append(layer[1])
+    return drawn
+
+
+def test_the_picture_of_the_layers_is_what_the_linter_enforces() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    enforced = {each["containers"][0]: each["layers"] for each in contracts if each["type"] == "layers"}
+    assert len(enforced) == 2
+    assert drawn_layers((ROOT / "docs" / "architecture.md").read_text()) == enforced
+
+
+def test_two_packages_of_one_layer_are_read_from_the_picture_as_one_layer() -> None:
+    picture = "```text\nsteps/   in the image\n ├─ agents | pull_request   runs │ labels\n └─ core   errors\n```"
+    assert drawn_layers(picture) == {"steps": ["agents | pull_request", "core"]}
+
+
+def test_the_glossary_is_short_sorted_and_each_term_is_explained_once() -> None:
+    glossary = (ROOT / "docs" / "architecture.md").read_text().partition("## Glossary")[2]
+    terms = [term for term in re.findall(r"^\| ([a-z ]+) \| \S", glossary, re.MULTILINE) if term != "term"]
+    assert 20 <= len(terms) <= 25
+    assert terms == sorted(set(terms))
