@@ -176,3 +176,15 @@ def test_the_glossary_is_short_sorted_and_each_term_is_explained_once() -> None:
     terms = [term for term in re.findall(r"^\| ([a-z ]+) \| \S", glossary, re.MULTILINE) if term != "term"]
     assert 20 <= len(terms) <= 25
     assert terms == sorted(set(terms))
+
+
+def test_the_guide_for_contributors_names_files_to_touch_for_each_kind_of_change() -> None:
+    sections = (ROOT / "CONTRIBUTING.md").read_text().split("\n## ")
+    named = {part.partition("\n")[0]: named_paths(part) for part in sections if part.startswith("How to add")}
+    assert set(named) == {
+        "How to add an agent kind",
+        "How to add an alert",
+        "How to add a doctor check",
+        "How to add a setting",
+    }
+    assert all(len(paths) >= 3 for paths in named.values())
