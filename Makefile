@@ -33,7 +33,7 @@ render: $(VENV)/.made ## write rendered/ from settings.toml, and docs/settings.m
 	$(BIN)/python -m pipelines.settings_page > docs/settings.md
 
 .PHONY: check
-check: $(VENV)/.made ## lint, types, layering, and rendered/ up to date
+check: $(VENV)/.made ## lint, format, types, import contracts, and rendered/ up to date
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy --no-error-summary
@@ -44,42 +44,42 @@ check: $(VENV)/.made ## lint, types, layering, and rendered/ up to date
 	done
 
 .PHONY: test
-test: $(VENV)/.made ## unit and control-plane tests (the first run builds a Kubernetes API server: about 7 minutes)
+test: $(VENV)/.made ## run every test that needs no cluster (the first run builds a Kubernetes API server: about 7 minutes)
 	$(BIN)/python -m tests.schemas
 	$(BIN)/python -m tests.integration.prometheus
 	$(BIN)/python -m tests.integration.control_plane.binaries
 	$(BIN)/pytest $(TESTS)
 
 .PHONY: soak
-soak: $(VENV)/.made ## 10,000 simulated stories, half an hour (SOAK="--stories N --from SEED --trace"; PLATFORM=cluster: a load that lasts)
-	$(BIN)/python -m tests.$(if $(filter cluster,$(PLATFORM)),cluster.sustained,simulation) $(SOAK)
+soak: $(VENV)/.made ## run 10,000 simulated stories, half an hour (SOAK="--stories N --from SEED --trace"; PLATFORM=cluster: sustained load, as root)
+	$(BIN)/python -m tests.$(if $(filter cluster,$(PLATFORM)),e2e.support.sustained,simulation) $(SOAK)
 
 $(VENV)/.mutants: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mutants]'
 	@touch $@
 
 .PHONY: mutants
-mutants: $(VENV)/.mutants ## put small bugs into what decides; fail on one that no test notices (MUTANTS="lease labels", --write, --parallel N)
+mutants: $(VENV)/.mutants ## put small bugs into the decision code; fail if one goes unnoticed (MUTANTS="lease.task_lease pull_request.labels", --write, --parallel N)
 	$(BIN)/python -m tests.tools.mutation $(MUTANTS)
 
 .PHONY: cluster-up
-cluster-up: $(VENV)/.made ## start a real cluster here, as root (the first time builds it: about 15 minutes; FLAGS=--fast)
+cluster-up: $(VENV)/.made ## start a real cluster on this machine, as root (the first run builds it: about 15 minutes; FLAGS=--fast)
 	$(BIN)/python -m tests.e2e.provision up $(FLAGS)
 
 .PHONY: cluster-down
-cluster-down: $(VENV)/.made ## end it and leave nothing behind but caches
+cluster-down: $(VENV)/.made ## stop the real cluster; only caches stay
 	$(BIN)/python -m tests.e2e.provision down
 
 .PHONY: cluster-status
-cluster-status: $(VENV)/.made ## print what runs of it
+cluster-status: $(VENV)/.made ## print which parts of the real cluster run
 	$(BIN)/python -m tests.e2e.provision status
 
 .PHONY: e2e
-e2e: $(VENV)/.made ## end-to-end tests in the real cluster, started if need be (FLAGS=--existing: in the one of KUBECONFIG)
+e2e: $(VENV)/.made ## run the end-to-end tests in the real cluster, and start it first if needed (FLAGS=--existing: in the cluster of KUBECONFIG)
 	$(BIN)/pytest --capture=no tests/e2e --ignore=tests/e2e/provision/tests $(FLAGS)
 
 .PHONY: demo
-demo: $(VENV)/.made ## play one push here, without a cluster (PLATFORM=cluster: in a real one, with real pods, as root)
+demo: $(VENV)/.made ## play one push without a cluster (PLATFORM=cluster: in a real cluster with real pods, as root)
 	$(BIN)/python -m tests.tools.demo $(if $(filter cluster,$(PLATFORM)),--cluster)
 
 .PHONY: bench
@@ -96,6 +96,6 @@ image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing
 	./steps/build-image.sh
 
 .PHONY: clean
-clean: ## remove what was made here (not the cached binaries)
+clean: ## remove generated files and the virtual environment (not the cached binaries)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

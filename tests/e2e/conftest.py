@@ -21,7 +21,9 @@ HERE = Path(__file__).parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let these tests run in a cluster that somebody else runs."""
-    parser.addoption("--existing", action="store_true", help="use the cluster of KUBECONFIG: tests/cluster/existing.py")
+    parser.addoption(
+        "--existing", action="store_true", help="in the cluster of KUBECONFIG: tests/e2e/provision/existing.py"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

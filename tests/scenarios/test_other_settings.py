@@ -28,7 +28,7 @@ from tests.doubles.github import GitHub, serve, webhooks
 from tests.integration.control_plane.installation import settings_with
 from tests.schemas.validate import validate
 from tests.support.harness import NEW, NEWER, OLD, TOKEN, Scene, submitted
-from tests.unit.manifests.test_rbac import granted, used
+from tests.support.rbac import granted, used
 
 API, WEB, ELSEWHERE = "acme-corp/Orders.API", "acme-labs/web", "acme-corp/unlisted"
 BUILDER, REVIEWER, HELPER = "acme-builder", "acme-reviewer", "acme-helper"

@@ -2,7 +2,7 @@
 
 Guarantees: time is a ManualClock, so a whole push takes milliseconds; the steps are the shipped ones from their Context
 down, and speak to the Kubernetes double through its requests and to the GitHub double through PyGithub and HTTP.
-Not covered here: environment, exit of the process, RBAC (tests/control_plane).
+Not covered here: environment, exit of the process, RBAC (tests/integration/control_plane).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +103,35 @@ def test_each_package_says_what_it_is_for() -> None:
     for module in modules():
         if module.name == "__init__.py":
             assert ast.get_docstring(ast.parse((ROOT / module).read_text())), module
+
+
+def borrowed(module: Path, text: str) -> list[str]:
+    """Imports of a test module, wherever in the file; what tests share is in tests/support and in conftest.py."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            dotted = [f"{node.module or ''}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            dotted = [alias.name for alias in node.names]
+        else:
+            continue
+        found += [f"{module} imports {name}" for name in dotted if re.search(r"(?:^|\.)test_\w+(?:\.|$)", name)]
+    return found
+
+
+def test_no_module_borrows_from_a_test_module() -> None:
+    modules = sorted((ROOT / "tests").rglob("*.py"))
+    assert [each for module in modules for each in borrowed(module, module.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from tests.unit.domain.test_decisions import record",
+        "from tests.unit.domain import test_decisions",
+        "import tests.scenarios.test_kinds as kinds",
+        "def lazily():\n    from tests.unit.domain.test_decisions import record",
+    ],
+)
+def test_an_import_of_a_test_module_is_found(line: str) -> None:
+    assert borrowed(Path("tests/unit/lease/test_task_lease.py"), line)

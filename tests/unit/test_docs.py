@@ -17,14 +17,34 @@ from steps.core.errors import Exit
 from steps.settings.loading import load_settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def title(document: Path) -> str:
+    """How a document is called in the names of tests."""
+    return str(document.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_test_that_a_document_names_exists(document: Path) -> None:
     for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", document.read_text()):
         assert (ROOT / file).is_file(), file
         assert not name or f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
+
+
+def named_paths(text: str) -> set[str]:
+    """Every path of this repository that a text names, in code or not, without the test's name behind it."""
+    return set(re.findall(r"(?<![\w./-])(?:steps|pipelines|tests|docs)/[\w./-]*[\w/]", text))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    assert {path for path in named_paths(document.read_text()) if not (ROOT / path).exists()} == set()
+
+
+def test_a_path_is_found_in_code_in_a_sentence_and_before_a_tests_name() -> None:
+    text = "`steps/lease/` holds it (docs/gone.md). See `tests/unit/test_docs.py::test_a`, not my/steps/cancel.py."
+    assert named_paths(text) == {"steps/lease/", "docs/gone.md", "tests/unit/test_docs.py"}
 
 
 def console_lines(document: Path) -> list[str]:
@@ -34,7 +54,7 @@ def console_lines(document: Path) -> list[str]:
     return [line.partition("  #")[0].strip() for line in re.findall(r"^ *\$ (.*)$", typed, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: Path) -> None:
     parsers = {command.name: command.parser for command in COMMANDS}
     for line in console_lines(document):
@@ -43,7 +63,7 @@ def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: 
             parsers[name]().parse_args(given)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_namespace_and_label_that_a_document_tells_to_type_exists(document: Path) -> None:
     settings = read_settings(ROOT / "settings.toml")
     spaces = {settings.namespaces.workflows, settings.namespaces.agents, settings.namespaces.events, "argo"}
@@ -72,13 +92,13 @@ def test_every_threat_names_its_test_or_says_that_it_is_not_held() -> None:
         assert shown == "*not held*" or re.search(r"`tests/[\w/]+\.py(::test_\w+)?`", shown), threat
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", document.read_text()):
         assert (document.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_link_to_a_section_finds_its_heading(document: Path) -> None:
     for target, section in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text()):
         page_linked = document.parent / target if target else document
@@ -86,10 +106,11 @@ def test_every_link_to_a_section_finds_its_heading(document: Path) -> None:
         assert section in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, section
 
 
-def test_every_make_target_that_the_readme_names_exists() -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`?\bmake ([a-z0-9-]+)\b", (ROOT / "README.md").read_text()))
-    assert named - {"it"} <= targets
+    code = [*re.findall(r"`([^`\n]+)`", document.read_text()), *console_lines(document)]
+    assert {name for line in code for name in re.findall(r"^make ([a-z0-9-]+)", line)} <= targets
 
 
 def test_the_exit_codes_that_are_explained_are_the_steps_own() -> None:
@@ -125,3 +146,45 @@ def test_the_settings_page_is_what_the_code_says() -> None:
 def test_every_setting_is_explained() -> None:
     empty = re.findall(r"^\| `(\w+)` \|.*\|\s+\|$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
     assert empty == []
+
+
+def drawn_layers(text: str) -> dict[str, list[str]]:
+    """The layers of each tree in the picture: what stands between the branch and the explanation."""
+    drawn: dict[str, list[str]] = {}
+    for line in text.partition("```text\n")[2].partition("```")[0].splitlines():
+        if tree := re.match(r"(\w+)/", line):
+            drawn[tree[1]] = layers = []
+        elif layer := re.match(r" [├└]─ (\w+(?: \| \w+)*)  ", line):
+            layers.append(layer[1])
+    return drawn
+
+
+def test_the_picture_of_the_layers_is_what_the_linter_enforces() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    enforced = {each["containers"][0]: each["layers"] for each in contracts if each["type"] == "layers"}
+    assert len(enforced) == 2
+    assert drawn_layers((ROOT / "docs" / "architecture.md").read_text()) == enforced
+
+
+def test_two_packages_of_one_layer_are_read_from_the_picture_as_one_layer() -> None:
+    picture = "```text\nsteps/   in the image\n ├─ agents | pull_request   runs │ labels\n └─ core   errors\n```"
+    assert drawn_layers(picture) == {"steps": ["agents | pull_request", "core"]}
+
+
+def test_the_glossary_is_short_sorted_and_each_term_is_explained_once() -> None:
+    glossary = (ROOT / "docs" / "architecture.md").read_text().partition("## Glossary")[2]
+    terms = [term for term in re.findall(r"^\| ([a-z ]+) \| \S", glossary, re.MULTILINE) if term != "term"]
+    assert 20 <= len(terms) <= 25
+    assert terms == sorted(set(terms))
+
+
+def test_the_guide_for_contributors_names_files_to_touch_for_each_kind_of_change() -> None:
+    sections = (ROOT / "CONTRIBUTING.md").read_text().split("\n## ")
+    named = {part.partition("\n")[0]: named_paths(part) for part in sections if part.startswith("How to add")}
+    assert set(named) == {
+        "How to add an agent kind",
+        "How to add an alert",
+        "How to add a doctor check",
+        "How to add a setting",
+    }
+    assert all(len(paths) >= 3 for paths in named.values())

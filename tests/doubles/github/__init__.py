@@ -9,7 +9,7 @@
     with serve(github) as url: ...
     webhook = webhooks.push(github, "task-5-fix", "d" * 40, secret="s3cret")  # headers and body
 
-What it guarantees is checked against GitHub's own published description in tests/contract.
+What it guarantees is checked against GitHub's own published description, in tests/doubles/github/tests.
 """
 
 from tests.doubles.github import webhooks

@@ -1,4 +1,4 @@
-"""A cluster that somebody else runs (kind, k3d, EKS), on which the same tests run: `pytest tests/cluster --existing`.
+"""A cluster that somebody else runs (kind, k3d, EKS), on which the same tests run: `pytest tests/e2e --existing`.
 
 Guarantees: nothing is built or started; Argo stays as it is. Installed are the project, in the namespaces that
 `settings.toml` names, and the CRD of agent runs. Not guaranteed: that the cluster is as before; these tests are for one

@@ -23,8 +23,9 @@ from steps.domain.decisions import (
     push_watermark,
     raised_watermark,
 )
-from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.push import Push, Sha
 from steps.domain.record import LabelOutcome, Phase, PullRequest, Record
+from tests.support import factories
 
 T0 = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 POLICY = AgentPolicy(
@@ -37,17 +38,7 @@ def at(seconds: float) -> datetime:
 
 
 def push(sha: str = "b" * 40, *, pushed: float = 0) -> Push:
-    return Push(
-        repository=Repository("o/r"),
-        task=TaskId("7"),
-        ref="refs/heads/task-7",
-        sha=Sha(sha),
-        pushed_at=at(pushed),
-        correlation_id="d",
-        reason="push",
-        dry_run=False,
-        requested_by="x",
-    )
+    return replace(factories.push(at=at(pushed)), sha=Sha(sha))
 
 
 def record(
@@ -58,23 +49,13 @@ def record(
     sha: str = "a" * 40,
     pushed: float | None = None,
 ) -> Record:
-    return Record(
-        push=push(sha, pushed=watermark if pushed is None else pushed),
-        watermark=at(watermark),
-        phase=phase,
-        attempts=1,
-        workflow="w",
-        workflow_uid="u",
-        started_at=T0,
-        labels=labels,
-    )
+    of = push(sha, pushed=watermark if pushed is None else pushed)
+    return factories.record(of, watermark=at(watermark), phase=phase, labels=labels)
 
 
 def run(created: float = -10, **changes: object) -> RunFacts:
-    facts = RunFacts(
-        created_at=at(created), deleting=False, repository="o/r", agent="5DLabs-Tess", phase="Running", sha=""
-    )
-    return replace(facts, **changes)  # type: ignore[arg-type]
+    _, found = factories.run(created_at=at(created))
+    return replace(found.facts, **changes)  # type: ignore[arg-type]
 
 
 # Runs.

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from steps.core.errors import BadInputError, ForbiddenError, StepError, UnavailableError
 from steps.github.client import GitHub
@@ -22,19 +20,9 @@ from tests.doubles.github import delay, fail, primary_limited, reset, secondary_
 from tests.doubles.github.faults import Fault
 from tests.doubles.github.messages import json_response
 from tests.support.harness import DEFAULTS, REPOSITORY, TOKEN, Scene
-
-
-def pem(key: rsa.RSAPrivateKey) -> str:
-    form, bare = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, form, bare).decode()
-
+from tests.support.keys import PRIVATE, PUBLIC, STRANGER
 
 WHY = WriteReason(cause=WriteCause.ADD_LABEL, epoch=1)
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PRIVATE, STRANGER = pem(KEY), pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-PUBLIC = (
-    KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-)
 
 
 def mounted(folder: Path, **files: str) -> Path:

@@ -52,7 +52,7 @@ from tests.integration.control_plane.installation import settings_with
 from tests.integration.control_plane.pki import Authority
 from tests.schemas.validate import validate
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, TOKEN, InProcess, Scene
-from tests.unit.github.test_client import PRIVATE, PUBLIC
+from tests.support.keys import PRIVATE, PUBLIC
 
 PASSWORD = "p@ss/word"
 CA = "corporate-ca"

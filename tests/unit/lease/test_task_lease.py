@@ -30,10 +30,10 @@ from steps.telemetry.audit import Audit, WriteCause, WriteReason
 from steps.telemetry.log import Log
 from tests.doubles.clock import START
 from tests.doubles.kubernetes import ApiServer, Fault
+from tests.support.factories import DONE
 from tests.support.harness import DEFAULTS, InProcess, Scene, Workflow
-from tests.unit.domain.test_decisions import record
 
-RECORD = replace(record(0), phase=Phase.IN_PROGRESS)
+RECORD = replace(DONE, phase=Phase.IN_PROGRESS)
 
 
 def take(_: Record | None) -> Record | None:

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
-from pipelines.manifests.rbac import reconcile_access, steps_access
-from pipelines.settings import Settings
+from pipelines.manifests.rbac import reconcile_access
 from steps.cancel import cancel
 from steps.core.errors import Exit
 from tests.doubles.github import fail
-from tests.doubles.kubernetes import Call, Fault
+from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending
 from tests.support.broken_cluster import HOME, STALE, a_world, name_of
 from tests.support.harness import DEFAULTS, NEW, Scene
-
-_PATH = re.compile(
-    r"/apis?/(?:(?P<group>[^/]+)/)?v[^/]+/namespaces/(?P<space>[^/]+)/(?P<plural>[^/]+)(?:/(?P<name>.+))?"
-)
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-Grants = set[tuple[str, str, str, str]]
-
-
-def used(calls: list[Call]) -> Grants:
-    found: Grants = set()
-    for call in calls:
-        match = _PATH.fullmatch(call.path)
-        assert match, call.path
-        verb = _VERBS.get(call.method) or ("get" if match["name"] else "list")
-        found.add((match["space"], match["group"] or "", match["plural"], verb))
-    return found
-
-
-def granted(scene: Scene, access: Callable[[Settings], Iterable[dict[str, Any]]] = steps_access) -> Grants:
-    settings = replace(DEFAULTS, agents=scene.settings.agents, namespaces=scene.settings.namespaces)
-    return {
-        (role["metadata"]["namespace"], group, resource, verb)
-        for role in access(settings)
-        if role["kind"] == "Role"
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-        if resource != "workflowtaskresults"  # Argo's own container in the pod writes those
-    }
+from tests.support.rbac import granted, used
 
 
 def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steps.agents.runs import AgentRun
-from steps.cancellation.state_document import StateDocument, read_state_document, state_document_task
+from steps.cancellation.state_document import read_state_document, state_document_task
 from steps.core.keys import repository_label
-from steps.domain.decisions import RunFacts
-from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.push import Push, Sha
 from steps.domain.record import LabelOutcome, Phase, Record
-from steps.lease.lease_object import lease_name
 from steps.reconciliation.attempts import RepairAttempts
 from steps.reconciliation.detection import FindingKind, find_problems
 from steps.reconciliation.garbage_collection import idle_leases
@@ -25,99 +22,17 @@ from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repa
 from steps.reconciliation.snapshot import ClusterSnapshot
 from steps.reconciliation.task_index import TaskIndex
 from steps.reconciliation.task_state import TaskState
+from tests.support.factories import DONE, NOW, OWN, REX, RULES, TESS, ago, document, push, record, run, task_state
 from tests.support.harness import DEFAULTS
 
-NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-OWN = Repository("o/r")
 POD = ("pod", "uid")
 HOLDER = "workflow/uid/pod"
-RULES = DEFAULTS.reconcile
-TESS, REX = "5DLabs-Tess", "5DLabs-Rex"
-
-
-def ago(seconds: float) -> datetime:
-    return NOW - timedelta(seconds=seconds)
-
-
-def push(task: str = "7", *, sha: str = "a", at: datetime | None = None, repository: str = OWN) -> Push:
-    return Push(
-        repository=Repository(repository),
-        task=TaskId(task),
-        ref=f"refs/heads/task-{task}",
-        sha=Sha(sha * 40),
-        pushed_at=at or ago(1000),
-        correlation_id="d",
-        reason="push",
-        dry_run=False,
-        requested_by="x",
-    )
-
-
-def record(of: Push, **changes: Any) -> Record:  # noqa: ANN401 - passed on
-    values: dict[str, Any] = {
-        "push": of,
-        "watermark": of.pushed_at,
-        "phase": Phase.COMPLETED,
-        "attempts": 1,
-        "workflow": "w",
-        "workflow_uid": "u",
-        "started_at": of.pushed_at,
-        "labels": LabelOutcome.MOVED,
-    }
-    return Record(**(values | changes))
-
-
-def task_state(task: str = "7", **changes: Any) -> TaskState:  # noqa: ANN401 - passed on
-    values: dict[str, Any] = {
-        "name": lease_name(repository=OWN, task=TaskId(task)),
-        "uid": "lease",
-        "resource_version": "1",
-        "task": task,
-        "epoch": 3,
-        "holder": "",
-        "renewed_at": ago(900),
-        "record": record(push(task)),
-        "problem": "",
-        "tries": RepairAttempts(),
-        "escalated": False,
-    }
-    return TaskState(**(values | changes))
-
-
-def run(
-    task: str = "7",
-    *,
-    created_at: datetime | None = None,
-    agent: str = TESS,
-    phase: str = "Running",
-    sha: str = "",
-    deleting: bool = False,
-    repository: str = OWN,
-) -> tuple[str, AgentRun]:
-    facts = RunFacts(
-        created_at=created_at or ago(2000), deleting=deleting, repository=repository, agent=agent, phase=phase, sha=sha
-    )
-    return task, AgentRun(
-        kind=DEFAULTS.agents[0],
-        object_kind="CodeRun",
-        name=f"run-{agent}",
-        uid="r",
-        resource_version="1",
-        job="",
-        facts=facts,
-    )
-
-
-def document(task: str = "7", **changes: Any) -> StateDocument:  # noqa: ANN401 - passed on
-    values: dict[str, Any] = {"name": f"task-{task}-state", "task": task, "flag": False, "corrupt": False}
-    return StateDocument(**(values | {"aside": False, "updated_at": ago(900)} | changes))
 
 
 def kinds(**snapshot: Any) -> list[FindingKind]:  # noqa: ANN401 - passed on
     return [finding.kind for finding in find_problems(ClusterSnapshot(now=NOW, **snapshot), settings=DEFAULTS)]
 
 
-DONE = record(push())
 IN_PROGRESS = replace(DONE, phase=Phase.IN_PROGRESS)
 FAILED = replace(DONE, phase=Phase.FAILED)
 

@@ -16,8 +16,8 @@ from steps.reconciliation.snapshot import ClusterSnapshot
 from steps.reconciliation.task_index import TaskIndex
 from steps.reconciliation.task_state import TaskState, read_task_state
 from steps.telemetry.audit import WriteCause
+from tests.support.factories import DONE, NOW, ago, run, task_state
 from tests.support.harness import DEFAULTS, Scene
-from tests.unit.reconciliation.test_detection import DONE, NOW, ago, run, task_state
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
 IDLE_S = DEFAULTS.reconcile.keep_idle_days * 86400

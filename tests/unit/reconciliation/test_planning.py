@@ -12,7 +12,7 @@ from steps.reconciliation.attempts import RepairAttempts
 from steps.reconciliation.detection import Finding, FindingKind
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot
-from tests.unit.reconciliation.test_detection import DONE, NOW, RULES, ago, document, task_state
+from tests.support.factories import DONE, NOW, RULES, ago, document, task_state
 
 FAILED = replace(DONE, phase=Phase.FAILED)
 LAST = RULES.tries

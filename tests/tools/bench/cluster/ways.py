@@ -1,8 +1,8 @@
 """Other ways to answer the same webhook, through the same EventSource: what a user would write instead.
 
-`script` is one pod with 30 lines of Python (tests/bench/naive.py: a list, a DELETE each; faster than kubectl and curl,
-see entry `push`). `dag` is the shape that the platform's own sketch has, four pods in a row, with that script in one of
-them and nothing in the others. Neither knows a lock, a proof, labels or a record, so both are floors.
+`script` is one pod with 30 lines of Python (tests/tools/bench/naive.py: a list, a DELETE each; faster than kubectl and
+curl, see entry `push`). `dag` is the shape that the platform's own sketch has, four pods in a row, with that script in
+one of them and nothing in the others. Neither knows a lock, a proof, labels or a record, so both are floors.
 """
 
 from __future__ import annotations

@@ -1,0 +1,112 @@
+"""Plain values that the pure rules judge: a push, its record, a task's Lease, an agent run, a state document.
+
+Guarantees: without arguments they belong together and the cancellation of task 7 is complete: its labels are moved, its
+Lease is free. A test names only what differs. All ages count from NOW.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from steps.agents.runs import AgentRun
+from steps.cancellation.state_document import StateDocument
+from steps.domain.decisions import RunFacts
+from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.record import LabelOutcome, Phase, Record
+from steps.lease.lease_object import lease_name
+from steps.reconciliation.attempts import RepairAttempts
+from steps.reconciliation.task_state import TaskState
+from tests.support.harness import DEFAULTS
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+OWN = Repository("o/r")
+RULES = DEFAULTS.reconcile
+TESS, REX = "5DLabs-Tess", "5DLabs-Rex"
+
+
+def ago(seconds: float) -> datetime:
+    """A moment that many seconds before NOW."""
+    return NOW - timedelta(seconds=seconds)
+
+
+def push(task: str = "7", *, sha: str = "a", at: datetime | None = None, repository: str = OWN) -> Push:
+    """A push to the task's branch; its commit is that one letter, forty times."""
+    return Push(
+        repository=Repository(repository),
+        task=TaskId(task),
+        ref=f"refs/heads/task-{task}",
+        sha=Sha(sha * 40),
+        pushed_at=at or ago(1000),
+        correlation_id="d",
+        reason="push",
+        dry_run=False,
+        requested_by="x",
+    )
+
+
+def record(of: Push, **changes: Any) -> Record:  # noqa: ANN401 - passed on
+    """What a task's Lease keeps of that push: finished, with its labels moved."""
+    values: dict[str, Any] = {
+        "push": of,
+        "watermark": of.pushed_at,
+        "phase": Phase.COMPLETED,
+        "attempts": 1,
+        "workflow": "w",
+        "workflow_uid": "u",
+        "started_at": of.pushed_at,
+        "labels": LabelOutcome.MOVED,
+    }
+    return Record(**(values | changes))
+
+
+def task_state(task: str = "7", **changes: Any) -> TaskState:  # noqa: ANN401 - passed on
+    """The free Lease of a finished task, as reconcile reads it."""
+    values: dict[str, Any] = {
+        "name": lease_name(repository=OWN, task=TaskId(task)),
+        "uid": "lease",
+        "resource_version": "1",
+        "task": task,
+        "epoch": 3,
+        "holder": "",
+        "renewed_at": ago(900),
+        "record": record(push(task)),
+        "problem": "",
+        "tries": RepairAttempts(),
+        "escalated": False,
+    }
+    return TaskState(**(values | changes))
+
+
+def run(
+    task: str = "7",
+    *,
+    created_at: datetime | None = None,
+    agent: str = TESS,
+    phase: str = "Running",
+    sha: str = "",
+    deleting: bool = False,
+    repository: str = OWN,
+) -> tuple[str, AgentRun]:
+    """A running agent of the task, and the task."""
+    facts = RunFacts(
+        created_at=created_at or ago(2000), deleting=deleting, repository=repository, agent=agent, phase=phase, sha=sha
+    )
+    return task, AgentRun(
+        kind=DEFAULTS.agents[0],
+        object_kind="CodeRun",
+        name=f"run-{agent}",
+        uid="r",
+        resource_version="1",
+        job="",
+        facts=facts,
+    )
+
+
+def document(task: str = "7", **changes: Any) -> StateDocument:  # noqa: ANN401 - passed on
+    """The task's state document, with nothing flagged."""
+    values: dict[str, Any] = {"name": f"task-{task}-state", "task": task, "flag": False, "corrupt": False}
+    return StateDocument(**(values | {"aside": False, "updated_at": ago(900)} | changes))
+
+
+DONE = record(push())
