@@ -1,4 +1,4 @@
-"""The manifests, one module a kind of object, and the folder they are written to.
+"""The manifests, one module for each kind of object, and the folder they are written to.
 
 Guarantees that equal settings give equal bytes.
 """

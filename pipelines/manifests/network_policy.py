@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.manifests.rbac import _metadata
+from kubernetes.client import (
+    V1LabelSelector,
+    V1NetworkPolicy,
+    V1NetworkPolicyEgressRule,
+    V1NetworkPolicyPort,
+    V1NetworkPolicySpec,
+)
+
+from pipelines.manifests.kubernetes_objects import object_metadata, plain_manifest
 from pipelines.names import APP, STEPS_ACCOUNT
 
 if TYPE_CHECKING:
@@ -12,19 +20,24 @@ if TYPE_CHECKING:
 
 
 def network_policy_manifest(settings: Settings) -> dict[str, Any]:
-    """The steps' pods take no connections and make none but DNS, the API server, GitHub or its proxy, and traces."""
+    """Build the NetworkPolicy.
+
+    The pods accept no connections. They open connections only to DNS, the API server, GitHub or its proxy, and the
+    traces' collector.
+    """
     traces = {settings.tracing.port} if settings.tracing.endpoint else set()
     ports = sorted({443, 6443, settings.github.port} | traces)
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": _metadata(STEPS_ACCOUNT, settings.namespaces.workflows),
-        "spec": {
-            "podSelector": {"matchLabels": dict(APP)},
-            "policyTypes": ["Ingress", "Egress"],
-            "egress": [
-                {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
-                {"ports": [{"protocol": "TCP", "port": port} for port in ports]},
-            ],
-        },
-    }
+    dns = [V1NetworkPolicyPort(protocol=protocol, port=53) for protocol in ("UDP", "TCP")]
+    servers = [V1NetworkPolicyPort(protocol="TCP", port=port) for port in ports]
+    return plain_manifest(
+        V1NetworkPolicy(
+            api_version="networking.k8s.io/v1",
+            kind="NetworkPolicy",
+            metadata=object_metadata(STEPS_ACCOUNT, namespace=settings.namespaces.workflows),
+            spec=V1NetworkPolicySpec(
+                pod_selector=V1LabelSelector(match_labels=dict(APP)),
+                policy_types=["Ingress", "Egress"],
+                egress=[V1NetworkPolicyEgressRule(ports=dns), V1NetworkPolicyEgressRule(ports=servers)],
+            ),
+        )
+    )

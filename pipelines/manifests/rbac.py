@@ -1,15 +1,18 @@
-"""Who may do what: service accounts, Roles and bindings, each with exactly the verbs that the code uses.
+"""Service accounts, Roles and RoleBindings, each with exactly the verbs that the code uses.
 
-Guarantees nothing cluster-wide: every Role lives in one namespace. The Sensor's account can create Workflows in one
-namespace and do nothing else; the steps' account can end agents, and read and write their state and Leases. What a test
-shows is refused to each is in docs/guarantees.md.
+Guarantees nothing cluster-wide: every Role is in one namespace. The Sensor's account can create Workflows in one
+namespace and do nothing else. The steps' account can end agents, and read and write their state and Leases.
+docs/guarantees.md lists what each account is refused, and the test that shows it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.names import APP, RECONCILE, SENSOR_ACCOUNT, STEPS_ACCOUNT
+from kubernetes.client import RbacV1Subject, V1PolicyRule, V1Role, V1RoleBinding, V1RoleRef, V1ServiceAccount
+
+from pipelines.manifests.kubernetes_objects import object_metadata, plain_manifest
+from pipelines.names import RECONCILE, SENSOR_ACCOUNT, STEPS_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,77 +20,77 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from steps.settings import RunKind
 
-_RBAC = "rbac.authorization.k8s.io"
+_GROUP = "rbac.authorization.k8s.io"
+_VERSION = f"{_GROUP}/v1"
 
 
-def _rule(group: str, resource: str, *verbs: str) -> dict[str, Any]:
-    return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
-
-
-def _metadata(name: str, namespace: str) -> dict[str, Any]:
-    return {"name": name, "namespace": namespace, "labels": dict(APP)}
+def _rule(group: str, resource: str, *verbs: str, names: list[str] | None = None) -> V1PolicyRule:
+    return V1PolicyRule(api_groups=[group], resources=[resource], resource_names=names, verbs=list(verbs))
 
 
 def _account(name: str, *, namespace: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, namespace)}
+    metadata = object_metadata(name, namespace=namespace)
+    return plain_manifest(V1ServiceAccount(api_version="v1", kind="ServiceAccount", metadata=metadata))
 
 
-def _granted(
-    name: str, *, namespace: str, rules: list[dict[str, Any]], account: str, home: str
+def _role_and_binding(
+    name: str, *, namespace: str, rules: list[V1PolicyRule], account: str, home: str
 ) -> Iterator[dict[str, Any]]:
-    """A Role and its binding to the account of another (or the same) namespace."""
-    yield {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "Role",
-        "metadata": _metadata(name, namespace),
-        "rules": rules,
-    }
-    yield {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "RoleBinding",
-        "metadata": _metadata(name, namespace),
-        "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
-    }
+    """Build a Role in `namespace`, and its binding to an account in the namespace `home`."""
+    metadata = object_metadata(name, namespace=namespace)
+    yield plain_manifest(V1Role(api_version=_VERSION, kind="Role", metadata=metadata, rules=rules))
+    yield plain_manifest(
+        V1RoleBinding(
+            api_version=_VERSION,
+            kind="RoleBinding",
+            metadata=metadata,
+            role_ref=V1RoleRef(api_group=_GROUP, kind="Role", name=name),
+            subjects=[RbacV1Subject(kind="ServiceAccount", name=account, namespace=home)],
+        )
+    )
 
 
-def _run_rule(kind: RunKind) -> dict[str, Any]:
+def _run_rule(kind: RunKind) -> V1PolicyRule:
     verbs = ["get", "list", *(["delete"] if kind.delete else []), *(["patch"] if kind.stop_patch else [])]
     return _rule(kind.group, kind.plural, *verbs)
 
 
-def _events(settings: Settings) -> list[dict[str, Any]]:
+def _events(settings: Settings) -> list[V1PolicyRule]:
     return [_rule("", "events", "create")] if settings.kubernetes.events else []
 
 
-def _merged(*rules: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One rule for each resource, also if agents are what their parts are: a kind of runs may be Jobs."""
-    verbs: dict[tuple[str, str], list[str]] = {}
+def _breakers(settings: Settings) -> V1PolicyRule:
+    return _rule("", "configmaps", "get", "update", names=[settings.breaker.config_map])
+
+
+def _merged(*rules: V1PolicyRule) -> Iterator[V1PolicyRule]:
+    """Merge the rules of each resource into one: a kind of agent run may itself be a Job."""
+    verbs: dict[tuple[str, ...], list[str]] = {}
     for rule in rules:
-        verbs.setdefault((rule["apiGroups"][0], rule["resources"][0]), []).extend(rule["verbs"])
+        verbs.setdefault((*(rule.api_groups or ()), *(rule.resources or ())), []).extend(rule.verbs)
     for (group, resource), found in verbs.items():
         yield _rule(group, resource, *dict.fromkeys(found))
 
 
 def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
-    """The account of the steps' pods."""
+    """Build the account of the steps' pods, with its Roles."""
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
     yield _account(STEPS_ACCOUNT, namespace=home)
-    yield from _granted(
+    yield from _role_and_binding(
         STEPS_ACCOUNT,
         namespace=home,
         account=STEPS_ACCOUNT,
         home=home,
         rules=[
             _rule("coordination.k8s.io", "leases", "get", "create", "update"),
-            _rule("", "pods", "get"),  # is the holder of a Lease still alive?
-            _rule("argoproj.io", "workflows", "list", "patch"),  # end those that wait with nothing left to do
+            _rule("", "pods", "get"),  # to see whether the holder of a Lease still runs
+            _rule("argoproj.io", "workflows", "list", "patch"),  # to end the waiting ones whose push is superseded
             *_events(settings),
-            _rule("", "configmaps", "get", "update") | {"resourceNames": [settings.breaker.config_map]},
-            _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's own executor, in the same pod
+            _breakers(settings),
+            _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's executor, in the same pod
         ],
     )
-    yield from _granted(
+    yield from _role_and_binding(
         f"{STEPS_ACCOUNT}-agents" if agents == home else STEPS_ACCOUNT,
         namespace=agents,
         account=STEPS_ACCOUNT,
@@ -105,24 +108,27 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
-    """The account of reconcile's pods: it looks at everything, and deletes nothing but Leases that are long idle."""
+    """Build the account of reconcile's pods, with its Roles.
+
+    It reads everything and deletes only Leases that have been idle for long.
+    """
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
     yield _account(RECONCILE, namespace=home)
-    yield from _granted(
+    yield from _role_and_binding(
         RECONCILE,
         namespace=home,
         account=RECONCILE,
         home=home,
         rules=[
             _rule("coordination.k8s.io", "leases", "get", "list", "create", "update", "delete"),
-            _rule("", "pods", "get", "list"),  # is the holder of a Lease still alive?
+            _rule("", "pods", "get", "list"),  # to see whether the holder of a Lease still runs
             _rule("argoproj.io", "workflows", "list", "create"),
             *_events(settings),
-            _rule("", "configmaps", "get", "update") | {"resourceNames": [settings.breaker.config_map]},
-            _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's own executor, in the same pod
+            _breakers(settings),
+            _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's executor, in the same pod
         ],
     )
-    yield from _granted(
+    yield from _role_and_binding(
         f"{RECONCILE}-agents" if agents == home else RECONCILE,
         namespace=agents,
         account=RECONCILE,
@@ -135,10 +141,10 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def sensor_access(settings: Settings) -> Iterator[dict[str, Any]]:
-    """The account of the Sensor's pod."""
+    """Build the account of the Sensor's pod, with its Role."""
     home = settings.namespaces.events
     yield _account(SENSOR_ACCOUNT, namespace=home)
-    yield from _granted(
+    yield from _role_and_binding(
         SENSOR_ACCOUNT,
         namespace=settings.namespaces.workflows,
         account=SENSOR_ACCOUNT,

@@ -16,12 +16,15 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.client import V1ConfigMap, V1ObjectMeta, V1PolicyRule
+from pydantic import BaseModel, ValidationError
 
 from pipelines import names
 from pipelines.cli.render import main
 from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.cancel_workflow import retry_expression
 from pipelines.manifests.files import HEADER, find_drift, render_files, write_files
+from pipelines.manifests.kubernetes_objects import plain_manifest
 from pipelines.manifests.yaml_dump import dump_yaml
 from pipelines.observability.prometheus import monitoring_manifests
 from steps.core.errors import Exit
@@ -73,6 +76,25 @@ def test_every_manifest_is_valid_against_the_published_schemas() -> None:
     native = {"ServiceAccount", "Role", "RoleBinding", "ConfigMap", "NetworkPolicy"}
     problems = [problem for each in all_manifests(DEFAULTS) if each["kind"] not in native for problem in validate(each)]
     assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("model", "keys"),
+    [
+        (V1ObjectMeta, {"name": "a", "label": {}}),
+        (V1PolicyRule, {"verbs": ["get"], "resource": ["pods"]}),
+        (V1ConfigMap, {"kind": "ConfigMap", "datas": {}}),
+    ],
+)
+def test_a_key_that_kubernetes_does_not_have_is_refused(model: type[BaseModel], keys: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        model(**keys)
+
+
+def test_the_models_write_the_keys_that_the_api_server_reads() -> None:
+    rule = V1PolicyRule(api_groups=[""], resource_names=["a"], resources=["configmaps"], verbs=["get"])
+    expected = {"apiGroups": [""], "resourceNames": ["a"], "resources": ["configmaps"], "verbs": ["get"]}
+    assert plain_manifest(rule) == expected
 
 
 def test_what_monitoring_gets_is_valid_and_not_part_of_what_every_cluster_gets() -> None:
