@@ -5,7 +5,7 @@ Guarantees that one task which cannot be judged or repaired never keeps the othe
 
 from steps.reconciliation.attempts import ATTENTION_LABEL
 from steps.reconciliation.context import ReconcileContext
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.metrics import ReconcileMetric, finding_metric
 from steps.reconciliation.reconcile_pass import PassResult, run_pass
 from steps.reconciliation.task_state import TaskState, read_task_state

@@ -8,13 +8,26 @@ be out of date by then: docs/decisions/0008-reconcile.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_kind, decide_by_record
 from steps.domain import LabelOutcome, Phase, RunAction, Sha
 from steps.lease import lease_name
+from steps.reconciliation.finding import (
+    CorruptState,
+    DocumentFinding,
+    Finding,
+    FindingKind,
+    LiveStaleRuns,
+    LostPush,
+    OrphanedLock,
+    PushFinding,
+    StrayFlag,
+    UnfinishedPush,
+    UnreadableRecord,
+    WrongClock,
+)
 from steps.reconciliation.task_index import TaskIndex, task_key
 
 if TYPE_CHECKING:
@@ -28,62 +41,25 @@ if TYPE_CHECKING:
     from steps.settings import ReconcileStepSettings
 
 
-class FindingKind(StrEnum):
-    """What is wrong. Those before ORPHANED_LOCK are mended by a Workflow, the one that mends the most first."""
-
-    LOST_PUSH = "lost-push"
-    STUCK = "stuck"
-    FAILED = "failed"
-    LIVE_STALE = "live-stale-run"
-    HALF_MOVED = "half-moved-labels"
-    ORPHANED_LOCK = "orphaned-lock"
-    STRAY_FLAG = "stray-flag"
-    CORRUPT_STATE = "corrupt-state"
-    UNREADABLE_RECORD = "unreadable-record"
-    WRONG_CLOCK = "wrong-clock"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        task_state: The task's Lease; None if it has none.
-        push: What to submit a Workflow for; None where no Workflow mends it.
-        document: The state document that is meant; None for none.
-        detail: What was seen.
-        advice: What a person can do; empty where it mends itself.
-    """
-
-    kind: FindingKind
-    task: str
-    repository: str
-    task_state: TaskState | None = None
-    push: Push | None = None
-    document: StateDocument | None = None
-    detail: str
-    advice: str = ""
-
-
 def find_problems(snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings) -> tuple[Finding, ...]:
     """Everything that is wrong, gravest first."""
     index = TaskIndex.at(snapshot, settings=settings)
-    found = [*_lost_pushes(index)]
+    found: list[Finding] = [*_lost_pushes(index)]
     lost = {task_key(finding.repository, finding.task) for finding in found}
     for task_state in snapshot.task_states:
         found += [
             each
             for each in _at(task_state, index=index)
-            if each.push is None or task_key(each.repository, each.task) not in lost
+            if not isinstance(each, PushFinding) or task_key(each.repository, each.task) not in lost
         ]
-    repaired = {finding.task for finding in found if finding.push}
+    repaired = {finding.task for finding in found if isinstance(finding, PushFinding)}
     for document in snapshot.documents:
         found += _at_document(document, index=index, repaired=repaired)
     order = {kind: number for number, kind in enumerate(FindingKind)}
     return tuple(sorted(found, key=lambda each: (order[each.kind], each.repository, each.task.zfill(9))))
 
 
-def _lost_pushes(index: TaskIndex) -> Iterator[Finding]:
+def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
     """Pushes that GitHub knows of, that no Workflow came for, and that agents still work against."""
     before = index.ago(index.settings.reconcile.lost_after_s)
     for push in index.snapshot.pushes:
@@ -96,10 +72,7 @@ def _lost_pushes(index: TaskIndex) -> Iterator[Finding]:
         name = lease_name(repository=push.repository, task=push.task)
         own = next((each for each in task_states if each.name == name), None)
         if own is None or (_is_unknown_to(own.record, push) and not index.is_held(own)):
-            yield Finding(
-                kind=FindingKind.LOST_PUSH,
-                task=push.task,
-                repository=push.repository,
+            yield LostPush(
                 task_state=own,
                 push=push,
                 detail=f"no Workflow came for {push.sha[:12]}, pushed {push.pushed_at.isoformat()}; still at work: "
@@ -110,101 +83,66 @@ def _lost_pushes(index: TaskIndex) -> Iterator[Finding]:
 def _at(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
     """What is wrong with a task, going by its Lease."""
     if task_state.problem:
-        yield _of(
-            task_state,
-            FindingKind.UNREADABLE_RECORD,
-            detail=task_state.problem,
-            advice=task_state.problem.rpartition(": ")[2],
-        )
+        advice = task_state.problem.rpartition(": ")[2]
+        yield UnreadableRecord(task_state=task_state, detail=task_state.problem, advice=advice)
         return
     if index.is_ahead(task_state):
-        yield _of(
-            task_state,
-            FindingKind.WRONG_CLOCK,
-            detail=f"last renewed in the future, at {task_state.renewed_at}",
-            advice="set the clock of the node that ran the task's last pod",
-        )
+        yield WrongClock(task_state=task_state, detail=f"last renewed in the future, at {task_state.renewed_at}")
     record = task_state.record
     if index.is_busy(task_state.task, task_state.repository) or index.is_held(task_state):
         return
     if record and not record.finished:
         yield from _unfinished(task_state, record, index=index)
     elif task_state.holder and index.is_silent(task_state, 2 * index.settings.lease.duration_s):
-        yield _of(task_state, FindingKind.ORPHANED_LOCK, detail=f"held by {task_state.holder}, which is gone")
+        yield OrphanedLock(task_state=task_state, detail=f"held by {task_state.holder}, which is gone")
     elif record and not task_state.holder and record.labels is not LabelOutcome.SKIPPED:
         yield from _badly_finished(task_state, record, index=index)
 
 
-def _unfinished(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[Finding]:
+def _unfinished(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[UnfinishedPush]:
     if record.phase is Phase.FAILED:
         last = record.errors[-1] if record.errors else "no reason given"
-        yield _of(task_state, FindingKind.FAILED, push=record.push, detail=f"failed, and no Workflow goes on: {last}")
+        detail = f"failed, and no Workflow goes on: {last}"
+        yield UnfinishedPush(kind=FindingKind.FAILED, task_state=task_state, push=record.push, detail=detail)
     elif index.is_silent(task_state, index.settings.reconcile.stuck_after_s):
         detail = f"in progress since {record.started_at.isoformat()}, and nobody is at work"
-        yield _of(task_state, FindingKind.STUCK, push=record.push, detail=detail)
+        yield UnfinishedPush(kind=FindingKind.STUCK, task_state=task_state, push=record.push, detail=detail)
 
 
-def _badly_finished(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[Finding]:
+def _badly_finished(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[PushFinding]:
     runs = index.runs.get(task_key(record.push.repository, record.push.task), ())
     if stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
-        yield _of(
-            task_state,
-            FindingKind.LIVE_STALE,
-            push=record.push,
-            detail=f"completed, but still at work: {_names(stale)}",
-        )
+        detail = f"completed, but still at work: {_names(stale)}"
+        yield LiveStaleRuns(task_state=task_state, record=record, detail=detail)
     elif record.labels is LabelOutcome.UNREADABLE:
-        yield _of(
-            task_state, FindingKind.HALF_MOVED, push=record.push, detail="GitHub could not be read: labels stayed"
-        )
+        detail = "GitHub could not be read: labels stayed"
+        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=record.push, detail=detail)
     elif record.labels is LabelOutcome.HEAD_MOVED and index.is_silent(
         task_state, index.settings.reconcile.lost_after_s
     ):
         left = replace(record.push, sha=Sha(record.left_to))
         detail = f"labels were left to {record.left_to[:12]}, whose push never came"
-        yield _of(task_state, FindingKind.HALF_MOVED, push=left, detail=detail)
+        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=left, detail=detail)
 
 
-def _at_document(document: StateDocument, *, index: TaskIndex, repaired: set[str]) -> Iterator[Finding]:
+def _at_document(document: StateDocument, *, index: TaskIndex, repaired: set[str]) -> Iterator[DocumentFinding]:
     """What is wrong with a state document; `repaired` are tasks for which a Workflow will come anyway."""
     task_states = index.task_states.get(document.task, ())
     newest = max(task_states, key=lambda each: each.epoch, default=None)
-    finding = Finding(
-        kind=FindingKind.CORRUPT_STATE,
-        task=document.task,
-        repository=newest.repository if newest else "",
-        task_state=newest,
-        document=document,
-        detail=f"the document in ConfigMap {document.name} is not a JSON object",
-        advice="correct it by hand; a copy stands in the quarantine key beside it",
-    )
     if document.corrupt:
-        yield finding
+        detail = f"the document in ConfigMap {document.name} is not a JSON object"
+        yield CorruptState(document=document, task_state=newest, detail=detail)
     if not document.flag or document.task in repaired or any(task == document.task for task, _ in index.snapshot.busy):
         return
     at_work = [each for each in task_states if each.problem or index.is_held(each) or not _is_finished(each)]
     quiet = document.updated_at is None or document.updated_at <= index.ago(index.settings.reconcile.stuck_after_s)
     if quiet and not at_work:
         detail = f"ConfigMap {document.name} says that a cancellation is in progress, and none is"
-        yield replace(finding, kind=FindingKind.STRAY_FLAG, detail=detail, advice="")
+        yield StrayFlag(document=document, task_state=newest, detail=detail)
 
 
 def _is_finished(task_state: TaskState) -> bool:
     return task_state.record is None or task_state.record.finished
-
-
-def _of(
-    task_state: TaskState, kind: FindingKind, *, push: Push | None = None, detail: str, advice: str = ""
-) -> Finding:
-    return Finding(
-        kind=kind,
-        task=task_state.task,
-        repository=task_state.repository,
-        task_state=task_state,
-        push=push,
-        detail=detail,
-        advice=advice,
-    )
 
 
 def _is_stale_for(push: Push, run: AgentRun) -> bool:

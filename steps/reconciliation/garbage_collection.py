@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from steps.reconciliation.context import ReconcileContext
-    from steps.reconciliation.detection import Finding
+    from steps.reconciliation.finding import Finding
     from steps.reconciliation.task_index import TaskIndex
     from steps.reconciliation.task_state import TaskState
 

@@ -10,7 +10,7 @@ from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 
 if TYPE_CHECKING:

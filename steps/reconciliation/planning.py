@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from steps.core import BreakerOpenError, RateLimitedError, UnavailableError
 from steps.reconciliation.attempts import RepairAttempts
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import CorruptState, DocumentFinding, FindingKind, WrongClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from steps.reconciliation.detection import Finding
+    from steps.reconciliation.finding import Finding
     from steps.reconciliation.snapshot import ClusterSnapshot
     from steps.reconciliation.task_state import TaskState
     from steps.settings import ReconcileSettings
@@ -89,9 +89,9 @@ def plan_repairs(
 def _intent(finding: Finding, *, snapshot: ClusterSnapshot, settings: ReconcileSettings) -> PlannedRepair:
     task_state, action = finding.task_state, _ACTIONS[finding.kind]
     tries = task_state.tries if task_state else RepairAttempts()
-    if action is RepairAction.QUARANTINE_DOCUMENT and finding.document and finding.document.aside:
+    if isinstance(finding, CorruptState) and finding.document.aside:
         return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="copied aside")
-    if action is RepairAction.REPORT or finding.document:
+    if isinstance(finding, DocumentFinding | WrongClock):
         return PlannedRepair(finding=finding, action=action)
     if task_state and task_state.escalated:
         return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="waits for a person")

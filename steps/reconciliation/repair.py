@@ -17,16 +17,26 @@ from steps.domain import RECONCILE_REASON, Phase
 from steps.kube import CONFIG_MAPS, LEASES, WORKFLOWS, EventReason, build_event, lease_reference, send_event
 from steps.lease import lease_name
 from steps.reconciliation.attempts import ATTENTION_LABEL, RepairAttempts, count_attempt, escalate
+from steps.reconciliation.finding import (
+    CorruptState,
+    LiveStaleRuns,
+    LostPush,
+    OrphanedLock,
+    StrayFlag,
+    UnfinishedPush,
+    UnreadableRecord,
+    WrongClock,
+)
 from steps.reconciliation.planning import RepairAction
+from steps.reconciliation.task_state import TaskState
 from steps.telemetry import WriteCause, WriteReason
 
 if TYPE_CHECKING:
-    from steps.domain import Record
+    from steps.domain import Push, Record
     from steps.lease import HeldLease
     from steps.reconciliation.context import ReconcileContext
-    from steps.reconciliation.detection import Finding
+    from steps.reconciliation.finding import DocumentFinding, Finding
     from steps.reconciliation.planning import PlannedRepair
-    from steps.reconciliation.task_state import TaskState
 
 
 def apply_repair(intent: PlannedRepair, *, context: ReconcileContext) -> None:
@@ -35,35 +45,42 @@ def apply_repair(intent: PlannedRepair, *, context: ReconcileContext) -> None:
     Raises:
         StepError: It could not be done; the next pass finds it again.
     """
-    finding = intent.finding
-    match intent.action:
-        case RepairAction.SUBMIT:
-            _submit(finding, context=context)
-        case RepairAction.REOPEN:
+    if intent.action in (RepairAction.WAIT, RepairAction.REPORT):
+        return
+    if intent.action is RepairAction.ESCALATE:
+        _escalate(intent, context=context)
+        return
+    match intent.finding:
+        case LostPush(push=push, task_state=task_state) | UnfinishedPush(push=push, task_state=task_state):
+            _submit(push, intent.finding, task_state=task_state, context=context)
+        case LiveStaleRuns(record=record) as finding:
             if reopened := _reopen(finding, context=context):
-                _submit(replace(finding, task_state=reopened), context=context)
-        case RepairAction.FREE:
-            _free(_known(finding.task_state), context=context)
-        case RepairAction.CLEAR:
+                _submit(record.push, finding, task_state=reopened, context=context)
+        case OrphanedLock(task_state=task_state):
+            _free(task_state, context=context)
+        case StrayFlag() as finding:
             _clear(finding, context=context)
-        case RepairAction.QUARANTINE_DOCUMENT:
+        case CorruptState() as finding:
             _change_document(finding, None, context=context)
-        case RepairAction.ESCALATE:
-            _call(intent, context=context)
-        case RepairAction.WAIT | RepairAction.REPORT:
-            return
+        case UnreadableRecord() | WrongClock():
+            return  # only a person can
 
 
 def count_repair(intent: PlannedRepair, *, context: ReconcileContext) -> None:
-    """Count a try of the task, if this is about more than its state document."""
+    """Count an attempt to repair the task, if this is about more than its state document."""
     finding = intent.finding
-    if finding.document:
-        return
-    if task_state := finding.task_state:
-        count_attempt(task_state.name, of=finding.push, after=task_state.tries, what=finding.kind, context=context)
-    elif push := finding.push:
-        name = lease_name(repository=push.repository, task=push.task)
-        count_attempt(name, of=push, after=RepairAttempts(), what=finding.kind, context=context)
+    match finding:
+        case StrayFlag() | CorruptState():
+            return
+        case LostPush(push=push, task_state=None):
+            name = lease_name(repository=push.repository, task=push.task)
+            count_attempt(name, of=push, after=RepairAttempts(), what=finding.kind, context=context)
+        case LostPush(push=push, task_state=TaskState() as known) | UnfinishedPush(push=push, task_state=known):
+            count_attempt(known.name, of=push, after=known.tries, what=finding.kind, context=context)
+        case LiveStaleRuns(record=record, task_state=known):
+            count_attempt(known.name, of=record.push, after=known.tries, what=finding.kind, context=context)
+        case OrphanedLock(task_state=known) | UnreadableRecord(task_state=known) | WrongClock(task_state=known):
+            count_attempt(known.name, of=None, after=known.tries, what=finding.kind, context=context)
 
 
 def repair_id(lease: str, *, epoch: int, attempt: int, sha: str) -> str:
@@ -71,16 +88,7 @@ def repair_id(lease: str, *, epoch: int, attempt: int, sha: str) -> str:
     return f"repair-{hashlib.sha256(lease.encode()).hexdigest()[:10]}-e{epoch}-t{attempt}-{sha[:8]}"
 
 
-def _known(task_state: TaskState | None) -> TaskState:
-    if task_state is None:
-        raise AssertionError("this kind of finding has a Lease")
-    return task_state
-
-
-def _submit(finding: Finding, *, context: ReconcileContext) -> None:
-    push, task_state = finding.push, finding.task_state
-    if push is None:
-        raise AssertionError("this kind of finding has a push")
+def _submit(push: Push, finding: Finding, *, task_state: TaskState | None, context: ReconcileContext) -> None:
     name = lease_name(repository=push.repository, task=push.task)
     correlation_id = repair_id(
         name,
@@ -119,18 +127,15 @@ def _hold(record: Record, *, to: Record, context: ReconcileContext) -> HeldLease
     return context.step_context(record.push).lease().acquire(unchanged)
 
 
-def _reopen(finding: Finding, *, context: ReconcileContext) -> TaskState | None:
+def _reopen(finding: LiveStaleRuns, *, context: ReconcileContext) -> TaskState | None:
     """Make a finished record an unfinished one, so that its own push is not superseded by it."""
-    task_state = _known(finding.task_state)
-    if task_state.record is None:
-        return None
-    failed = replace(task_state.record, phase=Phase.FAILED, finished_at=context.now())
+    failed = replace(finding.record, phase=Phase.FAILED, finished_at=context.now())
     failed = failed.with_error(f"reconcile: {finding.kind}: {finding.detail}")
-    held = _hold(task_state.record, to=failed, context=context)
+    held = _hold(finding.record, to=failed, context=context)
     if held is None:
         return None
     held.release(failed)
-    return replace(task_state, epoch=held.epoch)
+    return replace(finding.task_state, epoch=held.epoch)
 
 
 def _why(finding: Finding, cause: WriteCause) -> WriteReason:
@@ -151,7 +156,7 @@ def _free(task_state: TaskState, *, context: ReconcileContext) -> None:
         return  # somebody has taken it since
 
 
-def _clear(finding: Finding, *, context: ReconcileContext) -> None:
+def _clear(finding: StrayFlag, *, context: ReconcileContext) -> None:
     change, task_state = StateChange(in_progress=False), finding.task_state
     if task_state is None or task_state.record is None:
         _change_document(finding, change, context=context)
@@ -167,11 +172,9 @@ def _clear(finding: Finding, *, context: ReconcileContext) -> None:
     held.release(task_state.record)
 
 
-def _change_document(finding: Finding, change: StateChange | None, *, context: ReconcileContext) -> None:
+def _change_document(finding: DocumentFinding, change: StateChange | None, *, context: ReconcileContext) -> None:
     """Change a document of no lock, or copy one aside, if it is still wrong."""
     settings, document = context.settings, finding.document
-    if document is None:
-        raise AssertionError("this kind of finding has a document")
     namespace = settings.namespaces.agents
     try:
         stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=document.name)
@@ -186,9 +189,11 @@ def _change_document(finding: Finding, change: StateChange | None, *, context: R
         return  # gone, or somebody writes it: the next pass looks again
 
 
-def _call(intent: PlannedRepair, *, context: ReconcileContext) -> None:
+def _escalate(intent: PlannedRepair, *, context: ReconcileContext) -> None:
     """Label the Lease and leave an Event; the log line is what an alert counts."""
-    finding, task_state = intent.finding, _known(intent.finding.task_state)
+    finding, task_state = intent.finding, intent.finding.task_state
+    if task_state is None:
+        return  # without a Lease no attempt was counted, so none was one too many
     if context.settings.kubernetes.events:
         about = lease_reference(task_state.name, uid=task_state.uid, namespace=context.settings.namespaces.workflows)
         advice = (

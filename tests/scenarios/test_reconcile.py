@@ -9,7 +9,7 @@ import pytest
 from steps.cancellation.workflow import TEMPLATE
 from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome, Phase
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from tests.doubles.github import fail as github_fails
 from tests.doubles.platform.runs import REX

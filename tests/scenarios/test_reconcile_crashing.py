@@ -14,7 +14,7 @@ from steps.core.keys import RECORD
 from steps.domain.record import Phase, Record, parse_record
 from steps.kube.events import EventReason
 from steps.reconciliation.attempts import ATTENTION_LABEL
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from tests.doubles.kubernetes import Fault
 from tests.support.broken_cluster import AGENTS, HOME, LOST, ORPHANED, STALE, STRAY, STUCK, UNREADABLE, a_world, name_of

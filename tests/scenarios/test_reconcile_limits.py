@@ -18,7 +18,7 @@ from steps.kube.events import EventReason
 from steps.lease.lease_object import lease_name
 from steps.reconcile import reconcile
 from steps.reconciliation.attempts import ATTENTION_LABEL, is_escalated, read_attempts
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails

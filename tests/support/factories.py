@@ -16,6 +16,18 @@ from steps.domain.push import Push, Repository, Sha, TaskId
 from steps.domain.record import LabelOutcome, Phase, Record
 from steps.lease.lease_object import lease_name
 from steps.reconciliation.attempts import RepairAttempts
+from steps.reconciliation.finding import (
+    CorruptState,
+    Finding,
+    FindingKind,
+    LiveStaleRuns,
+    LostPush,
+    OrphanedLock,
+    StrayFlag,
+    UnfinishedPush,
+    UnreadableRecord,
+    WrongClock,
+)
 from steps.reconciliation.task_state import TaskState
 from tests.support.harness import DEFAULTS
 
@@ -110,3 +122,38 @@ def document(task: str = "7", **changes: Any) -> StateDocument:  # noqa: ANN401 
 
 
 DONE = record(push())
+
+
+def finding(kind: FindingKind = FindingKind.STUCK, *, detail: str = "seen", **changes: Any) -> Finding:  # noqa: ANN401 - passed on
+    """A finding of that kind, of task 7."""
+    known: Any = changes.pop("task_state") if "task_state" in changes else task_state()
+    if kind is FindingKind.LOST_PUSH:
+        return LostPush(push=changes.pop("push", DONE.push), task_state=known, detail=detail)
+    if kind is FindingKind.LIVE_STALE:
+        return LiveStaleRuns(record=changes.pop("record", DONE), task_state=known, detail=detail)
+    if kind in (FindingKind.STUCK, FindingKind.FAILED, FindingKind.HALF_MOVED):
+        push = changes.pop("push", DONE.push)
+        return UnfinishedPush(kind=kind, push=push, task_state=known, detail=detail)
+    if kind is FindingKind.UNREADABLE_RECORD:
+        return UnreadableRecord(task_state=known, detail=detail, advice=changes.pop("advice", ""))
+    if kind in (FindingKind.STRAY_FLAG, FindingKind.CORRUPT_STATE):
+        of_document = StrayFlag if kind is FindingKind.STRAY_FLAG else CorruptState
+        return of_document(document=changes.pop("document", None) or document(), task_state=known, detail=detail)
+    of_lease = OrphanedLock if kind is FindingKind.ORPHANED_LOCK else WrongClock
+    return of_lease(task_state=known, detail=detail)
+
+
+def push_of(found: Finding) -> Push | None:
+    """The push that a Workflow would be submitted for; None if no Workflow repairs it."""
+    match found:
+        case LostPush(push=push) | UnfinishedPush(push=push):
+            return push
+        case LiveStaleRuns(record=record):
+            return record.push
+        case _:
+            return None
+
+
+def document_of(found: Finding) -> StateDocument | None:
+    """The state document that it is about; None for none."""
+    return found.document if isinstance(found, StrayFlag | CorruptState) else None

@@ -17,7 +17,7 @@ from pipelines.observability import metrics
 from pipelines.observability.alerts import alerts
 from pipelines.observability.metric import PREFIX
 from pipelines.observability.prometheus import RULES_FILE
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from tests.integration.prometheus.programs import program
 from tests.integration.prometheus.world import constant, healthy, histogram, outcome, rising, since, up
 from tests.support.harness import DEFAULTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines import names
 from pipelines.observability import metrics
 from pipelines.observability.metric import Metric
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from tests.support.harness import DEFAULTS
 
 MINUTES = 120

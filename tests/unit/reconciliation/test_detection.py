@@ -16,13 +16,29 @@ from steps.core.keys import repository_label
 from steps.domain.push import Push, Sha
 from steps.domain.record import LabelOutcome, Phase, Record
 from steps.reconciliation.attempts import RepairAttempts
-from steps.reconciliation.detection import FindingKind, find_problems
+from steps.reconciliation.detection import find_problems
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.garbage_collection import idle_leases
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot
 from steps.reconciliation.task_index import TaskIndex
 from steps.reconciliation.task_state import TaskState
-from tests.support.factories import DONE, NOW, OWN, REX, RULES, TESS, ago, document, push, record, run, task_state
+from tests.support.factories import (
+    DONE,
+    NOW,
+    OWN,
+    REX,
+    RULES,
+    TESS,
+    ago,
+    document,
+    document_of,
+    push,
+    push_of,
+    record,
+    run,
+    task_state,
+)
 from tests.support.harness import DEFAULTS
 
 POD = ("pod", "uid")
@@ -311,7 +327,7 @@ LOST = push(sha="n", at=ago(500))
                 FindingKind.CORRUPT_STATE,
                 None,
                 "the document in ConfigMap task-7-state is not a JSON object",
-                "correct it by hand; a copy stands in the quarantine key beside it",
+                "correct it by hand; a copy is in the quarantine key beside it",
             ),
         ),
     ],
@@ -321,11 +337,11 @@ def test_a_finding_says_what_was_seen_what_to_submit_and_what_a_person_can_do(
     snapshot: dict[str, Any], expected: tuple[FindingKind, Push | None, str, str]
 ) -> None:
     (found,) = find_problems(ClusterSnapshot(now=NOW, **snapshot), settings=DEFAULTS)
-    assert (found.kind, found.push, found.detail, found.advice) == expected
+    assert (found.kind, push_of(found), found.detail, found.advice) == expected
     assert found.task == "7"
-    assert found.repository == (OWN if found.push or (found.task_state and found.task_state.record) else "")
+    assert found.repository == (OWN if push_of(found) or (found.task_state and found.task_state.record) else "")
     assert found.task_state == next(iter(snapshot.get("task_states", ())), None)
-    assert found.document == next(iter(snapshot.get("documents", ())), None)
+    assert document_of(found) == next(iter(snapshot.get("documents", ())), None)
 
 
 @pytest.mark.parametrize(
@@ -454,7 +470,7 @@ def test_runs_that_are_exempt_newer_or_on_the_head_are_never_a_finding(snapshot:
 
 @given(SURVEYS)
 def test_a_task_at_work_is_never_repaired_and_no_task_twice(snapshot: ClusterSnapshot) -> None:
-    submitted = [each for each in find_problems(snapshot, settings=DEFAULTS) if each.push]
+    submitted = [each for each in find_problems(snapshot, settings=DEFAULTS) if push_of(each)]
     for finding in submitted:
         assert (finding.task, "") not in snapshot.busy
         assert (finding.task, repository_label(finding.repository)) not in snapshot.busy
@@ -478,9 +494,11 @@ def test_limits_are_kept(snapshot: ClusterSnapshot) -> None:
     assert len(started) <= max(0, RULES.in_flight - snapshot.repairs)
     for intent in intents:
         known = intent.finding.task_state
-        if known and not intent.finding.document and (known.escalated or known.tries.count >= RULES.tries):
+        if known and not document_of(intent.finding) and (known.escalated or known.tries.count >= RULES.tries):
             assert intent.action in (RepairAction.REPORT, RepairAction.ESCALATE, RepairAction.WAIT)
-    assert not {each.task for each in healthy_tasks(snapshot, findings)} & {each.task for each in findings if each.push}
+    assert not {each.task for each in healthy_tasks(snapshot, findings)} & {
+        each.task for each in findings if push_of(each)
+    }
 
 
 @given(SURVEYS)
@@ -494,7 +512,7 @@ def test_once_everything_planned_is_done_nothing_is_left_but_what_a_person_has_t
     for _ in range(2):
         findings = find_problems(snapshot, settings=DEFAULTS)
         for intent in plan_repairs(findings, snapshot=snapshot, settings=replace(RULES, in_flight=100)):
-            snapshot = repaired(snapshot, intent.finding.task, of=intent.finding.push, action=intent.action)
+            snapshot = repaired(snapshot, intent.finding.task, of=push_of(intent.finding), action=intent.action)
     left = {finding.kind for finding in find_problems(snapshot, settings=DEFAULTS)}
     assert left <= {FindingKind.WRONG_CLOCK, FindingKind.CORRUPT_STATE}
 

@@ -10,18 +10,18 @@ import pytest
 from steps.cancellation.state_document import STATE_EPOCH
 from steps.core.errors import Exit
 from steps.domain.record import Phase
-from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.garbage_collection import delete_idle_lease, idle_leases
 from steps.reconciliation.snapshot import ClusterSnapshot
 from steps.reconciliation.task_index import TaskIndex
 from steps.reconciliation.task_state import TaskState, read_task_state
 from steps.telemetry.audit import WriteCause
-from tests.support.factories import DONE, NOW, ago, run, task_state
+from tests.support.factories import DONE, NOW, ago, finding, run, task_state
 from tests.support.harness import DEFAULTS, Scene
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
 IDLE_S = DEFAULTS.reconcile.keep_idle_days * 86400
-FINDING = Finding(kind=FindingKind.WRONG_CLOCK, task="7", repository="", detail="")
+FINDING = finding(FindingKind.WRONG_CLOCK)
 
 
 def idle(**changes: Any) -> TaskState:  # noqa: ANN401 - passed on
@@ -57,7 +57,9 @@ def test_a_lease_of_whose_task_anything_speaks_is_not() -> None:
     assert outdated(idle(), other, findings=(FINDING,)) == [other]
     assert outdated(idle(), other, busy=frozenset({("7", "o.other")})) == [other]
     assert outdated(idle(), other, runs=(run("7", repository="o/other"),)) == [other]
-    assert outdated(idle(), other, runs=(run("7"),), findings=(replace(FINDING, task="8"),)) == []
+    assert (
+        outdated(idle(), other, runs=(run("7"),), findings=(finding(FindingKind.WRONG_CLOCK, task_state=other),)) == []
+    )
 
 
 def test_while_it_is_not_known_which_runs_are_alive_none_is() -> None:

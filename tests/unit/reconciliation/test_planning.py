@@ -9,24 +9,13 @@ import pytest
 
 from steps.domain.record import Phase
 from steps.reconciliation.attempts import RepairAttempts
-from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot
-from tests.support.factories import DONE, NOW, RULES, ago, document, task_state
+from tests.support.factories import DONE, NOW, RULES, ago, document, finding, task_state
 
 FAILED = replace(DONE, phase=Phase.FAILED)
 LAST = RULES.tries
-
-
-def finding(kind: FindingKind = FindingKind.STUCK, **changes: Any) -> Finding:  # noqa: ANN401 - passed on
-    values: dict[str, Any] = {
-        "kind": kind,
-        "task": "7",
-        "repository": "o/r",
-        "task_state": task_state(),
-        "detail": "seen",
-    }
-    return Finding(**(values | changes))
 
 
 def planned(*findings: Finding, repairs: int = 0, in_flight: int = RULES.in_flight) -> list[tuple[RepairAction, str]]:
@@ -140,7 +129,7 @@ def test_what_needs_no_workflow_is_not_limited() -> None:
     [
         ({}, (), True),
         ({}, (finding(FindingKind.STUCK),), False),
-        ({}, (finding(FindingKind.STUCK, task="8"),), True),
+        ({}, (finding(FindingKind.STUCK, task_state=task_state("8")),), True),
         ({}, (finding(FindingKind.ORPHANED_LOCK),), False),
         ({}, (finding(FindingKind.LIVE_STALE),), False),
         ({}, (finding(FindingKind.UNREADABLE_RECORD),), False),

@@ -15,7 +15,7 @@ import pytest
 from steps.core.errors import BadInputError, ConflictError, Exit, TerminatedError
 from steps.reconcile import _context, reconcile
 from steps.reconciliation.attempts import RepairAttempts, count_attempt, read_attempts
-from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
 from steps.reconciliation.reconcile_pass import _guarded, _repair_and_count, run_pass
 from steps.settings.github import GitHubSettings
@@ -25,6 +25,7 @@ from steps.telemetry.measurements import Measurements
 from steps.telemetry.tracing import TRACING_OFF
 from tests.doubles.kubernetes import Fault
 from tests.support.broken_cluster import a_world
+from tests.support.factories import finding
 from tests.support.harness import DEFAULTS, InProcess, Scene
 
 HOME = DEFAULTS.namespaces.workflows
@@ -239,7 +240,7 @@ def test_a_workflow_that_was_submitted_and_a_repair_that_failed_are_tries_and_ca
         lambda *_, **__: None if works else fails(ConflictError("no"))(),
     )
     monkeypatch.setattr("steps.reconciliation.reconcile_pass.count_repair", lambda intent, **_: counted.append(intent))
-    intent = PlannedRepair(finding=Finding(kind=FindingKind.STUCK, task="7", repository="", detail=""), action=action)
+    intent = PlannedRepair(finding=finding(FindingKind.STUCK), action=action)
     mend = partial(_repair_and_count, intent, context=scene.reconcile_context())
     if works:
         mend()

@@ -16,12 +16,13 @@ from steps.domain.record import Phase
 from steps.kube.events import EventReason
 from steps.lease.lease_object import lease_name
 from steps.reconciliation.attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL, read_attempts
-from steps.reconciliation.detection import Finding, FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
 from steps.reconciliation.repair import apply_repair
 from steps.reconciliation.task_state import read_task_state
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Fault
+from tests.support.factories import finding
 from tests.support.harness import DEFAULTS, NEW, Scene
 from tests.support.harness import REPOSITORY as OURS
 from tests.support.scenarios import AGENTS, HOME, done, failed, found, put_record, put_state, state
@@ -108,12 +109,10 @@ def test_a_try_that_is_counted_gives_a_lease_the_labels_that_it_lost(scene: Scen
 @pytest.mark.parametrize("action", [RepairAction.WAIT, RepairAction.REPORT])
 def test_what_is_only_reported_or_waited_for_asks_nobody(scene: Scene, action: RepairAction) -> None:
     failed(scene)
-    finding = Finding(
-        kind=FindingKind.FAILED, task="7", repository=OURS, detail="", task_state=read_task_state(scene.lease())
-    )
+    failed_push = finding(FindingKind.FAILED, task_state=read_task_state(scene.lease()))
     context = scene.reconcile_context()
     scene.api.calls.clear()
-    apply_repair(PlannedRepair(finding=finding, action=action), context=context)
+    apply_repair(PlannedRepair(finding=failed_push, action=action), context=context)
     assert scene.api.calls == []
 
 
@@ -185,25 +184,23 @@ def test_what_nobody_could_mend_says_so_and_how_a_person_does(scene: Scene) -> N
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
     (intent,) = scene.reconcile()
     message, _ = called(scene)
-    finding = intent.finding
-    assert message == f"{finding.kind}: {finding.detail}. Not repaired by itself. {finding.advice}"
+    seen = intent.finding
+    assert message == f"{seen.kind}: {seen.detail}. Not repaired by itself. {seen.advice}"
 
 
 def test_however_much_there_is_to_say_an_event_stays_small(scene: Scene) -> None:
     failed(scene)
-    finding = Finding(
-        kind=FindingKind.FAILED,
-        task="7",
-        repository=OURS,
+    unreadable = finding(
+        FindingKind.UNREADABLE_RECORD,
         detail="d" * 9000,
         advice="a" * 9000,
         task_state=read_task_state(scene.lease()),
     )
     apply_repair(
-        PlannedRepair(finding=finding, action=RepairAction.ESCALATE, reason="w"), context=scene.reconcile_context()
+        PlannedRepair(finding=unreadable, action=RepairAction.ESCALATE, reason="w"), context=scene.reconcile_context()
     )
     message, _ = called(scene)
-    assert message == f"failed: {'d' * 500}. w. {'a' * 300}"
+    assert message == f"unreadable-record: {'d' * 500}. w. {'a' * 300}"
 
 
 def test_without_events_the_lease_is_labelled_all_the_same(scene: Scene) -> None:

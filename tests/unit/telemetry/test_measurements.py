@@ -12,7 +12,7 @@ from pipelines.manifests.bundle import all_manifests
 from pipelines.observability import metrics
 from steps.cancel import cancel
 from steps.core.errors import Exit, LockBusyError
-from steps.reconciliation.detection import FindingKind
+from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.metrics import ReconcileMetric, finding_metric
 from steps.runtime.entrypoint import run_process
 from steps.settle import settle
