@@ -29,7 +29,7 @@ setup: $(VENV)/.made ## make the virtual environment
 
 .PHONY: render
 render: $(VENV)/.made ## write rendered/ from settings.toml, and docs/settings.md (ENV=staging: rendered-staging/ from settings-staging.toml)
-	$(BIN)/python -m pipelines.cli.render --settings $(SETTINGS) --output $(OUTPUT)
+	$(BIN)/agent-cancellation render --settings $(SETTINGS) --output $(OUTPUT)
 	$(BIN)/python -m pipelines.settings_page > docs/settings.md
 
 .PHONY: check
@@ -38,9 +38,9 @@ check: $(VENV)/.made ## lint, format, types, import contracts, and rendered/ up 
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports
-	$(BIN)/python -m pipelines.cli.render --settings $(SETTINGS) --output $(OUTPUT) --check
+	$(BIN)/agent-cancellation render --settings $(SETTINGS) --output $(OUTPUT) --check
 	@for name in $(ENVIRONMENTS); do \
-	    $(BIN)/python -m pipelines.cli.render --settings settings-$$name.toml --output rendered-$$name --check || exit 1; \
+	    $(BIN)/agent-cancellation render --settings settings-$$name.toml --output rendered-$$name --check || exit 1; \
 	done
 
 .PHONY: test

@@ -1,1 +1,5 @@
-"""The command `agent-cancellation`: one module a subcommand, its parser, and its output."""
+"""The command `agent-cancellation`: one module for each subcommand, and how its output looks."""
+
+from pipelines.cli.main import main
+
+__all__ = ["main"]

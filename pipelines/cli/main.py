@@ -1,90 +1,63 @@
-"""The command line: one word for what to do, which loads no more than that needs.
+"""The command line: one parser, one subcommand for each task.
 
     agent-cancellation submit | status | explain | doctor | reconcile | render | completion [OPTIONS]
 
-Guarantees that `--help`, of a command too, imports neither Hera nor a client of Kubernetes or GitHub. Exit codes
-are the steps' own: 0 done or superseded, 65 bad input, 75 try again, 77 forbidden, 1 anything else; 2 for a wrong
-command line.
+Guarantees that `--help`, also of a command, imports neither Hera nor a client of Kubernetes or GitHub: each command
+imports what it needs when it runs. Exit codes are those of the steps: 0 done or superseded, 65 bad input, 75 try
+again, 77 forbidden, 1 any other failure. A wrong command line exits with 2.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import TYPE_CHECKING
 
-from pipelines.cli import parsers
+from pipelines.cli import completion, doctor, explain, reconcile, render, status, submit
+from pipelines.cli.options import PROGRAM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from pipelines.cli.parsers import Parser
+    from collections.abc import Sequence
 
 _USAGE = 2
+COMMANDS = (submit, status, explain, doctor, reconcile, render, completion)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A word of the command line.
-
-    Attributes:
-        module: Has `main(arguments)`.
-        parser: Makes the parser of its options.
-    """
-
-    name: str
-    module: str
-    parser: Callable[[], Parser]
-    about: str
-
-
-def _command(parser: Callable[[], Parser], *, about: str) -> Command:
-    name = parser.__name__
-    return Command(name=name, module=f"pipelines.cli.{name}", parser=parser, about=about)
-
-
-COMMANDS = (
-    _command(parsers.submit, about="stop the stale agents of a task now, and wait for it"),
-    _command(parsers.status, about="where cancellations stand"),
-    _command(parsers.explain, about="why each agent of a task was stopped, or was not"),
-    _command(parsers.doctor, about="what is wrong with an installation, and what to do about it"),
-    _command(parsers.reconcile, about="find what went wrong anyway, and mend it"),
-    _command(parsers.render, about="write the manifests for GitOps from settings.toml"),
-    _command(parsers.completion, about="print a script that completes all this in a shell"),
-)
-
-
-def _help() -> str:
-    width = max(len(command.name) for command in COMMANDS)
-    words = "\n".join(f"  {command.name:<{width}}  {command.about}" for command in COMMANDS)
-    return (
-        "usage: agent-cancellation COMMAND [OPTIONS]\n\n"
-        "When an agent pushes new code, the agents that work on the old code are stopped.\n\n"
-        f"{words}\n\n"
-        "agent-cancellation COMMAND --help says more; --version prints the version.\n"
-        "Exit codes: 0 done or superseded, 65 bad input, 75 try again, 77 forbidden, 1 anything else."
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="When an agent pushes new code, stop the agents that work on the old code.",
+        epilog="Exit codes: 0 done or superseded, 65 bad input, 75 try again, 77 forbidden, 1 any other failure.",
     )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    # `completion` writes its scripts from the whole parser.
+    parser.set_defaults(parser=parser, run=None)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    word = given[0] if given else ""
-    if word in ("", "-h", "--help", "help"):
-        print(_help(), file=sys.stdout if word else sys.stderr)
-        return 0 if word else _USAGE
-    if word == "--version":
-        print(metadata.version("agent-cancellation"))
+    parser = build_parser()
+    options = parser.parse_args(["--help"] if given == ["help"] else given)
+    if options.version:
+        print(metadata.version(PROGRAM))
         return 0
-    command = next((each for each in COMMANDS if each.name == word), None)
-    if command is None:
-        known = ", ".join(each.name for each in COMMANDS)
-        print(f"agent-cancellation: there is no command {word[:40]!a}; give one of {known}", file=sys.stderr)
+    if options.run is None:
+        parser.print_help(sys.stderr)
         return _USAGE
-    # Before anything is loaded: help, or what is wrong with the command line.
-    command.parser().parse_args(given[1:])
-    code: int = import_module(command.module).main(given[1:])
+    from steps.core import StepError  # a wrong command line ends before this import
+
+    try:
+        code: int = options.run(options)
+    except StepError as error:
+        print(error, file=sys.stderr)
+        return error.exit
     return code
 
 

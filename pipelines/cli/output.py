@@ -1,4 +1,4 @@
-"""What the commands print with: a console that respects terminals and NO_COLOR, and ages in one unit."""
+"""The console of the commands, which respects terminals and NO_COLOR, and ages in one unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def age(since: datetime | None, *, now: datetime) -> str:
-    """How long ago, in the one unit that tells most, as kubectl says it."""
+    """Format an age in one unit, as kubectl does."""
     seconds = int(max((now - since).total_seconds(), 0)) if since else 0
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= 2 * length:
@@ -20,16 +20,16 @@ def age(since: datetime | None, *, now: datetime) -> str:
     return f"{seconds}s" if since else ""
 
 
-# What is piped or logged is not folded to the width of somebody's terminal.
+# Piped or logged output must not be folded to the width of a terminal.
 _WIDTH = 150
 
 
 def open_console(*, width: int = _WIDTH) -> Console:
-    """Where tables for people go: plain text without a terminal, or if NO_COLOR is set.
+    """Open the console for tables: plain text without a terminal, or if NO_COLOR is set.
 
     Args:
-        width: Columns, if there is no terminal that says.
+        width: Columns to use without a terminal.
     """
-    from rich.console import Console  # noqa: PLC0415 - what prints JSON does without
+    from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else width, markup=False, highlight=False)

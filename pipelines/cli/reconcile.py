@@ -1,158 +1,44 @@
-"""One pass of reconcile from a laptop: what is wrong, and what is done about it.
+"""Run one pass of reconcile from a laptop: find what is inconsistent, and repair it.
 
-    python -m pipelines.cli.reconcile [--dry-run] [--json] [--settings FILE]
+    agent-cancellation reconcile [--dry-run] [--json] [--settings FILE]
 
-Goes through the kubeconfig, with its user's rights. `--dry-run` writes nothing. Ages are judged by the API server's
-clock, not by the laptop's. GitHub is asked with GITHUB_TOKEN; without it lost pushes are not looked for, and that is
-said.
+Uses the kubeconfig, with its user's rights. `--dry-run` writes nothing. Ages use the API server's clock, not the
+laptop's. GITHUB_TOKEN gives access to GitHub; without it the pass does not look for lost pushes, and says so.
 """
 
 from __future__ import annotations
 
-import getpass
-import io
-import json
-import os
-import random
-import sys
-import uuid
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from pipelines.cli import parsers
-from pipelines.cli.output import open_console
-from pipelines.client import kube_client, kubeconfig_transport, server_time
-from pipelines.settings import read_settings
-from steps.core import Exit, ForbiddenError, StepError, SystemClock
-from steps.github import environment_connection
-from steps.lease import Holder
-from steps.reconciliation import PassResult, ReconcileContext, run_pass
-from steps.runtime import Clients, build_breakers, connect_github
-from steps.telemetry import Audit, Log, Measurements
+from pipelines.cli.options import add_command, add_json, add_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import argparse
 
-    from pipelines.settings import Settings
-    from steps.github import GitHub
-    from steps.kube import Transport
-    from steps.settings import GitHubSettings
+    from pipelines.cli.options import Subparsers
 
 
-def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool) -> ReconcileContext:
-    """What a pass works with, outside the cluster."""
-    clock = SystemClock()
-    log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
-    kube = kube_client(settings, by=transport, log=log)
-    known = build_breakers(settings, kube=kube, clock=clock, log=log)
-    measurements, alone = Measurements(), replace(settings.github, handover="")
-    return ReconcileContext(
-        settings=settings,
-        workflow="laptop",
-        started_at=server_time(transport, timeout_s=settings.kubernetes.timeout_s),
-        started=clock.monotonic(),
-        holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
-        clients=Clients(
-            kube=kube,
-            github=partial(
-                _github,
-                usual=alone,
-                clock=clock,
-                breaker=known.github,
-                measured=measurements,
-                audit=Audit(log=log),
-                route=environment_connection(os.environ),
-            ),
-            breakers=known,
-        ),
-        clock=clock,
-        random=random.random,
-        log=log,
-        measurements=measurements,
-        dry_run=dry_run,
-    )
+def add_parser(subparsers: Subparsers) -> None:
+    """Register the command and its options."""
+    parser = add_command(subparsers, "reconcile", run=run, summary="find inconsistent tasks and repair them")
+    add_settings(parser)
+    parser.add_argument("--dry-run", action="store_true", help="report what would be done, write nothing")
+    add_json(parser, "print the findings as JSON")
 
 
-def _github(keep: Callable[[], None], settings: GitHubSettings | None = None, **how: Any) -> GitHub:  # noqa: ANN401 - connect_github's
-    """GitHub as the person who asks, or with credentials where the pods have them.
+def run(options: argparse.Namespace) -> int:
+    """Run the pass and print its findings; returns the exit code.
 
     Raises:
-        ForbiddenError: There are none.
+        StepError: The settings are bad, or the API server refuses or does not answer.
     """
-    # Imported on use: it costs half a second.
-    from github.Auth import Token  # noqa: PLC0415
+    from pipelines.cli.reconcile_table import print_pass
+    from pipelines.client import kubeconfig_transport, reconcile_context
+    from pipelines.settings import read_settings
+    from steps.core import Exit
+    from steps.reconciliation import run_pass
 
-    token = os.environ.get("GITHUB_TOKEN", "")
-    try:
-        return connect_github(keep, settings, auth=Token(token) if token else None, **how)
-    except ForbiddenError as error:
-        raise ForbiddenError("no GitHub credentials here: set GITHUB_TOKEN, and lost pushes are looked for") from error
-
-
-def rows(done: PassResult) -> list[dict[str, str]]:
-    """What a pass found, one line each."""
-    found = [
-        {
-            "finding": str(intent.finding.kind),
-            "repository": intent.finding.repository,
-            "task": intent.finding.task,
-            "action": str(intent.action) + (f" ({intent.reason})" if intent.reason else ""),
-            "detail": intent.finding.detail,
-            "advice": intent.finding.advice,
-        }
-        for intent in done.intents
-    ]
-    idle = [
-        {
-            "finding": "idle",
-            "repository": task_state.repository,
-            "task": task_state.task,
-            "action": "delete the Lease",
-            "detail": f"last used at {task_state.renewed_at}",
-            "advice": "",
-        }
-        for task_state in done.idle
-    ]
-    return found + idle
-
-
-def table(done: PassResult, *, dry_run: bool) -> Table:
-    """The same for people."""
-    found = rows(done)
-    title = f"{len(found)} findings" + (", nothing was done" if dry_run else "")
-    shown = Table(title=title, title_justify="left")
-    for column in ("finding", "repository", "task", "action", "detail"):
-        shown.add_column(column, overflow="fold")
-    for row in found:
-        detail = row["detail"] + (f"\n→ {row['advice']}" if row["advice"] else "")
-        shown.add_row(row["finding"], row["repository"], row["task"], row["action"], detail)
-    return shown
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Look, and mend unless it is a dry run; returns the exit code."""
-    options = parsers.reconcile().parse_args(arguments)
-    try:
-        done = run_pass(
-            reconcile_context(
-                read_settings(options.settings), transport=kubeconfig_transport(), dry_run=options.dry_run
-            )
-        )
-    except StepError as error:
-        print(error, file=sys.stderr)
-        return error.exit
-    if options.json:
-        print(json.dumps({"findings": rows(done), "unread": list(done.unread)}, indent=1))
-        return Exit.DONE
-    console = open_console()
-    console.print(table(done, dry_run=options.dry_run))
-    for problem in done.unread:
-        console.print(f"not read: {problem}")
+    settings = read_settings(options.settings)
+    result = run_pass(reconcile_context(settings, transport=kubeconfig_transport(), dry_run=options.dry_run))
+    print_pass(result, as_json=options.json, dry_run=options.dry_run)
     return Exit.DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,10 @@
-"""Submit a cancellation from a laptop, and wait for its outcome.
+"""Submit a cancellation from a laptop and wait for its outcome.
 
     agent-cancellation submit [--repository O/R] [--task N | --pr N] [--ref REF] [--sha SHA] [--dry-run] [--json]
 
-What is not given is taken from the checkout one stands in, or from the pull request (with GITHUB_TOKEN, by HTTPS_PROXY,
-NO_PROXY and REQUESTS_CA_BUNDLE): the number of a task or of a pull request is enough. Goes through Argo Server if
-ARGO_SERVER is set, otherwise through the kubeconfig. The exit code is the cancellation's own (0, 65, 75, 77, 1).
+Takes omitted options from the current checkout, or from the pull request (with GITHUB_TOKEN; HTTPS_PROXY, NO_PROXY and
+REQUESTS_CA_BUNDLE count): the number of a task or of a pull request is enough. Goes through Argo Server if ARGO_SERVER
+is set, otherwise through the kubeconfig. The exit code is that of the cancellation (0, 65, 75, 77, 1).
 """
 
 from __future__ import annotations
@@ -18,29 +18,79 @@ import uuid
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pipelines.cli import parsers
-from pipelines.client import (
-    Cluster,
-    KubernetesApi,
-    SubmissionResult,
-    find_push,
-    kube_client,
-    kubeconfig_transport,
-    wait_for_workflow,
-)
-from pipelines.settings import read_settings
-from steps.cancellation import build_workflow
-from steps.core import Exit, StepError, SystemClock
+from pipelines.cli.options import add_command, add_json, add_settings, pull_request_number, seconds
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
+    from pipelines.cli.options import Subparsers
+    from pipelines.client import Cluster, SubmissionResult
     from pipelines.settings import Settings
 
 
-def _values(options: argparse.Namespace, *, settings: Settings) -> dict[str, str]:
-    """The Workflow's parameters."""
+def add_parser(subparsers: Subparsers) -> None:
+    """Register the command and its options."""
+    parser = add_command(subparsers, "submit", run=run, summary="stop the stale agents of a task now, and wait for it")
+    add_settings(parser)
+    parser.add_argument(
+        "--repository", metavar="OWNER/NAME", help="repository (git's origin, or the only one in the settings)"
+    )
+    parser.add_argument("--task", metavar="TASK", help="task id, to find its pull request (from the branch)")
+    parser.add_argument(
+        "--pr", type=pull_request_number, metavar="NUMBER", help="pull request that gives branch and head"
+    )
+    parser.add_argument("--ref", help="branch or ref (git's current branch, or the pull request's)")
+    parser.add_argument("--sha", help="commit that was pushed (git's HEAD, or the pull request's)")
+    parser.add_argument("--dry-run", action="store_true", help="report what would be done, write nothing")
+    parser.add_argument("--watch", action="store_true", help="wait and show progress (the default)")
+    parser.add_argument("--no-wait", action="store_true", help="submit and exit")
+    parser.add_argument("--timeout", type=seconds, default=1800.0, metavar="SECONDS", help="how long to wait (1800)")
+    add_json(parser, "print the outcome as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Submit and wait; returns the exit code.
+
+    Raises:
+        StepError: A parameter is wrong, or the cluster refuses or does not answer.
+    """
+    result = _submit(options)
+    if options.json:
+        print(json.dumps(asdict(result)))
+    else:
+        print(f"{result.name} {result.phase}" + (f": {result.message}" if result.message else ""))
+        if result.report:
+            print(result.report)
+    return result.exit
+
+
+def _submit(options: argparse.Namespace) -> SubmissionResult:
+    from pipelines.client import SubmissionResult, wait_for_workflow
+    from pipelines.settings import read_settings
+    from steps.cancellation import build_workflow
+    from steps.core import Exit, SystemClock
+
+    settings = read_settings(options.settings)
+    workflow = build_workflow(_parameters(options, settings=settings), settings=settings)
+    cluster = _cluster(settings)
+    name = cluster.create(workflow)["metadata"]["name"]
+    print(f"{name} submitted", file=sys.stderr)
+    if options.no_wait:
+        return SubmissionResult(name=name, phase="Pending", message="", exit=Exit.DONE)
+    return wait_for_workflow(
+        name,
+        cluster=cluster,
+        clock=SystemClock(),
+        deadline_s=options.timeout,
+        progress=lambda state: print(f"{name} {state}", file=sys.stderr, flush=True),
+    )
+
+
+def _parameters(options: argparse.Namespace, *, settings: Settings) -> dict[str, str]:
+    """Build the Workflow's parameters."""
+    from pipelines.client import find_push
+    from steps.core import SystemClock
+
     target = find_push(options, settings=settings)
     login = re.sub(r"[^A-Za-z0-9._@-]", "-", getpass.getuser()).lstrip("._@-")
     return {
@@ -57,53 +107,12 @@ def _values(options: argparse.Namespace, *, settings: Settings) -> dict[str, str
 
 
 def _cluster(settings: Settings) -> Cluster:
+    """Connect through Argo Server or through the kubeconfig."""
     namespace = settings.namespaces.workflows
     if os.environ.get("ARGO_SERVER"):
-        # Imported on use: Hera costs more than a second.
-        from pipelines.client import argo_server_from_env  # noqa: PLC0415
+        from pipelines.client import argo_server_from_env
 
         return argo_server_from_env(os.environ, namespace=namespace)
-    return KubernetesApi(kube=kube_client(settings, by=kubeconfig_transport()), namespace=namespace)
+    from pipelines.client import KubernetesApi, kube_client, kubeconfig_transport
 
-
-def submit(options: argparse.Namespace) -> SubmissionResult:
-    """Submit and wait.
-
-    Raises:
-        StepError: A parameter is wrong, or the cluster refuses or does not answer.
-    """
-    settings = read_settings(options.settings)
-    wanted = build_workflow(_values(options, settings=settings), settings=settings)
-    cluster = _cluster(settings)
-    name = cluster.create(wanted)["metadata"]["name"]
-    print(f"{name} submitted", file=sys.stderr)
-    if options.no_wait:
-        return SubmissionResult(name=name, phase="Pending", message="", exit=Exit.DONE)
-    return wait_for_workflow(
-        name,
-        cluster=cluster,
-        clock=SystemClock(),
-        deadline_s=options.timeout,
-        tell=lambda doing: print(f"{name} {doing}", file=sys.stderr, flush=True),
-    )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Submit; returns the exit code."""
-    options = parsers.submit().parse_args(arguments)
-    try:
-        result = submit(options)
-    except StepError as error:
-        print(error, file=sys.stderr)
-        return error.exit
-    if options.json:
-        print(json.dumps(asdict(result)))
-    else:
-        print(f"{result.name} {result.phase}" + (f": {result.message}" if result.message else ""))
-        if result.report:
-            print(result.report)
-    return result.exit
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return KubernetesApi(kube=kube_client(settings, transport=kubeconfig_transport()), namespace=namespace)

@@ -1,11 +1,13 @@
-"""A laptop as a client: kubeconfig, GitHub, Argo Server, submission, and the status of tasks."""
+"""The laptop as a client: kubeconfig, GitHub, Argo Server, submission, reconcile, and the status of tasks."""
 
-from pipelines.client.argo_server import argo_server_from_env
+from pipelines.client.argo_connection import argo_server_from_env
 from pipelines.client.github import connect_github
 from pipelines.client.kubeconfig import kube_client, kubeconfig_transport, server_time
 from pipelines.client.push_lookup import find_push
+from pipelines.client.reconcile_pass import reconcile_context
 from pipelines.client.submission import Cluster, KubernetesApi, SubmissionResult, wait_for_workflow
 from pipelines.client.task_status import TaskPhase, TaskStatus, read_task_statuses, task_status_json
+from pipelines.client.wording import describe_labels, describe_run
 
 __all__ = [
     "Cluster",
@@ -15,10 +17,13 @@ __all__ = [
     "TaskStatus",
     "argo_server_from_env",
     "connect_github",
+    "describe_labels",
+    "describe_run",
     "find_push",
     "kube_client",
     "kubeconfig_transport",
     "read_task_statuses",
+    "reconcile_context",
     "server_time",
     "task_status_json",
     "wait_for_workflow",

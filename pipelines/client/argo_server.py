@@ -1,8 +1,8 @@
-"""Argo Server as a Cluster, through Hera's service; configured as the `argo` command is (ARGO_SERVER, ARGO_TOKEN, ...).
+"""Argo Server as a cluster, through Hera's service, with the variables of the `argo` command (ARGO_SERVER and others).
 
-Guarantees a time-out on every request and our own errors for the server's answers; HTTPS_PROXY, NO_PROXY and
-REQUESTS_CA_BUNDLE count. Hera's own `wait` isn't used: it
-takes a Workflow that waits for a lock for one that has ended, and has no time-out.
+Guarantees a time-out for every request, and a `StepError` for every error of the server. HTTPS_PROXY, NO_PROXY and
+REQUESTS_CA_BUNDLE count. Does not use Hera's `wait`: it treats a Workflow that waits for a lock as ended, and has no
+time-out.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _TIMEOUT_S = 15.0
 
 
 class _Session(requests.Session):
-    """A session whose requests end."""
+    """A session with a time-out for every request."""
 
     def request(self, method: str, url: str | bytes, **more: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401 - the library's
-        """Send a request, with a time-out if none is given."""
+        """Send a request; add the time-out if the caller gives none."""
         return super().request(method, url, **({"timeout": _TIMEOUT_S} | more))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArgoServer:
-    """A cluster that is reached through Argo Server."""
+    """A cluster behind Argo Server."""
 
     service: WorkflowsService
     namespace: str
@@ -52,31 +52,31 @@ class ArgoServer:
     def create(self, workflow: Json) -> Json:
         """Create a Workflow."""
         request = m.WorkflowCreateRequest(workflow=m.Workflow.model_validate(workflow))
-        return _asked(lambda: self.service.create_workflow(request, namespace=self.namespace))
+        return _request(lambda: self.service.create_workflow(request, namespace=self.namespace))
 
     def get(self, name: str) -> Json:
         """Read a Workflow."""
-        return _asked(lambda: self.service.get_workflow(name, namespace=self.namespace))
+        return _request(lambda: self.service.get_workflow(name, namespace=self.namespace))
 
     def version(self) -> str:
-        """Argo's version, as the server says it."""
-        return str(_asked(self.service.get_version)["version"])
+        """Read Argo's version."""
+        return str(_request(self.service.get_version)["version"])
 
 
-def argo_server_from_env(env: Mapping[str, str], *, namespace: str) -> ArgoServer:
-    """Connect as the `argo` command does.
+def connect_argo_server(env: Mapping[str, str], *, namespace: str) -> ArgoServer:
+    """Connect with the variables of the `argo` command.
 
     Args:
         env: ARGO_SERVER (host:port), ARGO_TOKEN, ARGO_SECURE, ARGO_INSECURE_SKIP_VERIFY, ARGO_BASE_HREF.
-        namespace: Where Workflows are, unless ARGO_NAMESPACE says otherwise.
+        namespace: Namespace of the Workflows, unless ARGO_NAMESPACE names another.
 
     Raises:
-        BadInputError: ARGO_SERVER is not set, or REQUESTS_CA_BUNDLE names a file that is not there.
+        BadInputError: ARGO_SERVER is not set, or REQUESTS_CA_BUNDLE names a missing file.
     """
     environment_connection(env)
     server = env.get("ARGO_SERVER")
     if not server:
-        raise BadInputError("ARGO_SERVER is not set: give host:port of Argo Server")
+        raise BadInputError("ARGO_SERVER is not set: set it to host:port of Argo Server")
     scheme = "http" if env.get("ARGO_SECURE", "true").lower() == "false" else "https"
     base = env.get("ARGO_BASE_HREF", "").strip("/")
     service = WorkflowsService(
@@ -88,21 +88,21 @@ def argo_server_from_env(env: Mapping[str, str], *, namespace: str) -> ArgoServe
     return ArgoServer(service=service, namespace=env.get("ARGO_NAMESPACE") or namespace)
 
 
-def _asked(ask: Callable[[], m.Workflow | m.Version]) -> Json:
+def _request(send: Callable[[], m.Workflow | m.Version]) -> Json:
     try:
-        found: Json = ask().model_dump(mode="json", by_alias=True, exclude_none=True)
+        found: Json = send().model_dump(mode="json", by_alias=True, exclude_none=True)
     except requests.RequestException as error:
         if problem := certificate_problem(error):
             raise CertificateError(Connection(environment=True).untrusted("Argo Server", problem)) from error
         raise UnavailableError(
-            f"Argo Server: {type(error).__name__} (does ARGO_SERVER name it, as host:port, and can it be reached?)"
+            f"Argo Server: {type(error).__name__} (check that ARGO_SERVER is its host:port, and that it can be reached)"
         ) from error
     except HeraException as error:
-        raise _meaning(error) from error
+        raise _step_error(error) from error
     return found
 
 
-def _meaning(error: HeraException) -> StepError:
+def _step_error(error: HeraException) -> StepError:
     text = f"Argo Server: {type(error).__name__}"
     match error:
         case NotFound():
@@ -110,7 +110,9 @@ def _meaning(error: HeraException) -> StepError:
         case AlreadyExists():
             return ConflictError(text)
         case Unauthorized() | Forbidden():
-            return ForbiddenError(f"{text}: give ARGO_TOKEN of an account that may create and get Workflows")
+            return ForbiddenError(
+                f"{text}: set ARGO_TOKEN to the token of an account that may create and get Workflows"
+            )
         case InternalServerError():
             return UnavailableError(text)
         case _:

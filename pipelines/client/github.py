@@ -1,6 +1,6 @@
-"""GitHub as a laptop asks it: with a token of its user's, and without touching the breaker that the pods share.
+"""GitHub from a laptop: with the user's token, and without the circuit breaker that the pods share.
 
-The way there is the laptop's own: HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE count, the settings' proxy does not.
+HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE of the laptop count; the proxy of the settings does not.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from steps.settings import GitHubSettings
 
-_PATIENCE_S = 15.0
+_DEADLINE_S = 15.0
 _PAGE, _PAGES = 100, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What an open pull request is about."""
+    """Head of an open pull request."""
 
     number: int
     branch: str
@@ -34,55 +34,57 @@ class Head:
     labels: tuple[str, ...]
 
 
-class _Unguarded:
-    """A circuit breaker that never opens: a server that a laptop cannot reach may be reachable from the pods."""
+class OpenGate:
+    """A gate that lets every request pass: a laptop's network says nothing about the network of the pods."""
 
     def enter(self) -> float:
-        """Ask at once."""
+        """Let the request pass at once."""
         return 0.0
 
     def failed(self) -> bool:
-        """Try again."""
+        """Allow a retry."""
         return True
 
     def limited(self, wait_s: float) -> None:
-        """Report to nobody."""
+        """Record nothing."""
 
     def succeeded(self) -> None:
-        """Report to nobody."""
+        """Record nothing."""
 
 
 class PersonalGitHub(GitHub):
-    """GitHub, and what only a person asks of it."""
+    """GitHub, with the requests that only a person makes."""
 
     def head(self, *, repository: str, number: int) -> Head:
-        """Head of an open pull request.
+        """Read the head of an open pull request.
 
         Raises:
-            BadInputError: There is no such pull request, it is closed, or its branch is in a fork.
+            BadInputError: The pull request does not exist, is closed, or has its branch in a fork.
         """
         try:
             pull = self._ask("GET", f"/repos/{repository}/pulls/{number}")
         except NotFoundError as error:
-            raise BadInputError(f"{repository} has no pull request #{number}, or the token may not see it") from error
+            raise BadInputError(f"{repository} has no pull request #{number}, or the token cannot see it") from error
         if pull["state"] != "open":
-            raise BadInputError(f"pull request #{number} of {repository} is {pull['state']}: nobody works on it")
+            raise BadInputError(f"pull request #{number} of {repository} is {pull['state']}: give an open one")
         if (home := _home(pull)) != repository.casefold():
-            raise BadInputError(f"the branch of pull request #{number} is in {home}: a fork's branch is no task's")
+            raise BadInputError(f"the branch of pull request #{number} is in {home}: branches of forks have no tasks")
         return _head(pull)
 
     def heads(self, *, repository: str) -> Iterator[Head]:
-        """Heads of the open pull requests from this very repository, the newest first; two thousand at most.
+        """List the heads of the open pull requests whose branch is in this repository, the newest first.
+
+        Lists two thousand at most.
 
         Raises:
-            BadInputError: There is no such repository.
+            BadInputError: The repository does not exist.
         """
         for page in range(1, _PAGES + 1):
             query = {"state": "open", "per_page": str(_PAGE), "page": str(page)}
             try:
                 found = self._ask("GET", f"/repos/{repository}/pulls", parameters=query)
             except NotFoundError as error:
-                raise BadInputError(f"GitHub has no repository {repository}, or the token may not see it") from error
+                raise BadInputError(f"GitHub has no repository {repository}, or the token cannot see it") from error
             yield from (_head(pull) for pull in found if _home(pull) == repository.casefold())
             if len(found) < _PAGE:
                 return
@@ -94,32 +96,32 @@ def _head(pull: dict[str, Any]) -> Head:
 
 
 def _home(pull: dict[str, Any]) -> str:
-    """The repository that a pull request's branch is in."""
-    return ((pull["head"]["repo"] or {}).get("full_name") or "a fork that is gone").casefold()
+    """Return the repository of a pull request's branch."""
+    return ((pull["head"]["repo"] or {}).get("full_name") or "a deleted fork").casefold()
 
 
 def connect_github(
     settings: GitHubSettings, *, found: Mapping[str, str], where: str, permissions: Mapping[str, str] | None = None
 ) -> PersonalGitHub:
-    """Connect with the values of a Secret, or a `token`.
+    """Connect with the values of a Secret, or with a `token`.
 
     Args:
-        settings: Where GitHub is.
-        found: The credentials, as a Secret holds them.
-        where: Where they are, for the error.
-        permissions: What an App's token has to be good for.
+        settings: GitHub's address.
+        found: The credentials, with the keys of the Secret.
+        where: Source of the credentials, for the error.
+        permissions: Permissions that an App's token must have.
 
     Raises:
-        BadInputError: REQUESTS_CA_BUNDLE names a file that is not there.
-        ForbiddenError: There are no credentials, or only part of them.
+        BadInputError: REQUESTS_CA_BUNDLE names a missing file.
+        ForbiddenError: The credentials are missing or incomplete.
     """
     return PersonalGitHub(
         auth=build_credentials(found, where=where, permissions=permissions),
-        settings=replace(settings, attempts=2, deadline_s=_PATIENCE_S),
+        settings=replace(settings, attempts=2, deadline_s=_DEADLINE_S),
         clock=SystemClock(),
         random=random.random,
         while_waiting=lambda: None,
-        breaker=_Unguarded(),
+        breaker=OpenGate(),
         measurements=Measurements(),
         audit=silent_audit(),
         route=environment_connection(os.environ),

@@ -1,6 +1,6 @@
-"""A cluster as a laptop reaches it: by the kubeconfig, with its user's rights, dated by the API server's own clock.
+"""The cluster of the kubeconfig, with its user's rights and the API server's clock.
 
-Guarantees nothing that steps.kube.client does not; it only finds the way there.
+Guarantees the same as `steps.kube`; this module only finds the connection.
 """
 
 from __future__ import annotations
@@ -27,46 +27,46 @@ if TYPE_CHECKING:
 
 
 def kubeconfig_transport() -> KubernetesTransport:
-    """Connect as KUBECONFIG says, or as the usual file does.
+    """Connect with the file that KUBECONFIG names, or with ~/.kube/config.
 
     Raises:
-        BadInputError: There is no such file, or it says no cluster.
+        BadInputError: The file is missing, or names no cluster.
     """
     file = os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
     advice = "set KUBECONFIG to a kubeconfig with a current context, as kubectl uses it"
     try:
         return connect_kubernetes()
     except BadInputError as error:
-        raise BadInputError(f"no way to a cluster: {error.__cause__}: {advice} (now {file})") from error
+        raise BadInputError(f"no cluster configured: {error.__cause__}: {advice} (now {file})") from error
     except (YAMLError, TypeError, AttributeError, LookupError, ValueError) as error:
-        # The client's own text can quote the file.
-        raise BadInputError(f"no way to a cluster: {file} is no kubeconfig: {advice}") from error
+        # The client's own message can quote the file, with its credentials.
+        raise BadInputError(f"no cluster configured: {file} is not a kubeconfig: {advice}") from error
 
 
 def silent_audit() -> Audit:
-    """An audit for whom the servers' own logs name as a person."""
+    """Return an audit that writes nothing: the servers' own audit logs name the person."""
     return Audit(log=Log(clock=SystemClock(), stream=io.StringIO()))
 
 
-def kube_client(settings: StepSettings, *, by: Transport, log: Log | None = None) -> Kube:
-    """The API server.
+def kube_client(settings: StepSettings, *, transport: Transport, log: Log | None = None) -> Kube:
+    """Build a client of the API server.
 
     Args:
-        settings: How it is asked.
-        by: The way there.
-        log: Where each write is told; None for nowhere.
+        settings: Time-outs and attempts.
+        transport: The connection.
+        log: Log for each write; None logs nothing.
     """
     clock = SystemClock()
     audit = Audit(log=log) if log else silent_audit()
-    return Kube(transport=by, clock=clock, settings=settings.kubernetes, random=random.random, audit=audit)
+    return Kube(transport=transport, clock=clock, settings=settings.kubernetes, random=random.random, audit=audit)
 
 
-def server_time(by: Transport, *, timeout_s: float) -> datetime:
-    """The API server's time, as its answers are dated; our own if they are not.
+def server_time(transport: Transport, *, timeout_s: float) -> datetime:
+    """Read the API server's time from the `Date` of an answer; without one, return the laptop's time.
 
     Raises:
-        UnavailableError: It does not answer.
+        UnavailableError: The API server does not answer.
     """
-    answer = by.send(method="GET", target="/version", headers={}, body=None, timeout_s=timeout_s)
+    answer = transport.send(method="GET", target="/version", headers={}, body=None, timeout_s=timeout_s)
     dated = answer.headers.get("date")
     return parsedate_to_datetime(dated).astimezone(UTC) if dated else SystemClock().now()

@@ -1,8 +1,8 @@
-"""Submitting a cancellation by hand, and waiting for it properly.
+"""Wait for a Workflow that was submitted by hand.
 
-Guarantees: waiting ends only when the Workflow has ended (one that waits for its task's mutex is Pending, which is not
-an end). What is submitted is steps.cancellation.workflow's. Two ways lead to a cluster: Argo Server
-(pipelines.client.argo_server) and a kubeconfig (KubernetesApi below).
+Guarantees that waiting ends only when the Workflow has ended: a Workflow that waits for its task's mutex is Pending and
+has not ended. `steps.cancellation` builds the Workflow. Two clusters exist: Argo Server
+(`pipelines.client.argo_server`) and the API server of a kubeconfig (`KubernetesApi`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 _ENDED = ("Succeeded", "Failed", "Error")
 _EXIT_CODE = re.compile(r"code:? (\d+)\b")
 _POLL_S = 2.0
-# A laptop's network may be away for a while; the Workflow does not mind.
-_PATIENCE = 30
+# Failed reads in a row before waiting ends: a laptop's network may be away for a while, and the Workflow continues.
+_MAX_FAILED_READS = 30
 
 Json = dict[str, Any]
 
 
 class Cluster(Protocol):
-    """What submitting needs of a cluster."""
+    """A cluster to which Workflows are submitted."""
 
     def create(self, workflow: Json) -> Json:
         """Create a Workflow."""
@@ -45,7 +45,7 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesApi:
-    """A cluster that is reached by a kubeconfig."""
+    """The API server of a kubeconfig."""
 
     kube: Kube
     namespace: str
@@ -63,12 +63,12 @@ class KubernetesApi:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionResult:
-    """How a Workflow ended.
+    """Outcome of a Workflow.
 
     Attributes:
-        phase: Argo's phase, or `Superseded` if it was ended while it waited, its push having been answered by another.
-        exit: 0 if it succeeded or was superseded; else the exit code of the step that failed, or 1 if none can be told.
-        report: What it did, or would have done, in lines for people; empty if it left none.
+        phase: Argo's phase, or `Superseded` if another Workflow handled its push while it waited.
+        exit: 0 if it succeeded or was superseded; else the exit code of the failed step, or 1 if that is unknown.
+        report: Report for people of what it did, or would have done; may be empty.
     """
 
     name: str
@@ -79,43 +79,44 @@ class SubmissionResult:
 
 
 def wait_for_workflow(
-    name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, tell: Callable[[str], None]
+    name: str, *, cluster: Cluster, clock: Clock, deadline_s: float, progress: Callable[[str], None]
 ) -> SubmissionResult:
     """Wait until a Workflow has ended.
 
     Args:
-        name: The Workflow.
-        cluster: Where it is.
+        name: Name of the Workflow.
+        cluster: Cluster of the Workflow.
         clock: Time.
-        deadline_s: Give up (exit 75) after this long; the Workflow goes on.
-        tell: Called with what it is doing whenever that changes.
+        deadline_s: Stop waiting (exit 75) after this long; the Workflow continues.
+        progress: Called with each new phase and message.
 
     Raises:
-        NotFoundError: It is gone, or never was.
+        NotFoundError: The Workflow does not exist.
+        UnavailableError: The cluster has not answered for a minute.
     """
     deadline = clock.monotonic() + deadline_s
-    told, silent = "", 0
+    shown, failed_reads = "", 0
     while True:
         try:
             found = cluster.get(name)
-            silent = 0
+            failed_reads = 0
         except UnavailableError:
-            silent += 1
-            if silent > _PATIENCE:
+            failed_reads += 1
+            if failed_reads > _MAX_FAILED_READS:
                 raise
             found = {}
         status = found.get("status") or {}
         phase, message = status.get("phase") or "Pending", status.get("message") or ""
         if phase in _ENDED and (winner := _labels(found).get(SUPERSEDED_BY)):
-            return SubmissionResult(name=name, phase="Superseded", message=f"answered by {winner}", exit=Exit.DONE)
+            return SubmissionResult(name=name, phase="Superseded", message=f"superseded by {winner}", exit=Exit.DONE)
         if phase in _ENDED:
             return SubmissionResult(
                 name=name, phase=phase, message=_reason(status), exit=workflow_exit_code(status), report=_report(status)
             )
-        doing = f"{phase}: {message}" if message else phase
-        if doing != told and not silent:
-            tell(doing)
-            told = doing
+        state = f"{phase}: {message}" if message else phase
+        if state != shown and not failed_reads:
+            progress(state)
+            shown = state
         if clock.monotonic() >= deadline:
             return SubmissionResult(
                 name=name, phase=phase, message=f"not done after {deadline_s:g} s", exit=Exit.TRY_AGAIN
@@ -128,22 +129,22 @@ def _labels(workflow: Json) -> dict[str, str]:
 
 
 def _failures(status: Json) -> list[str]:
-    """Messages of the nodes that failed, the latest last."""
+    """List the messages of the failed nodes, the latest last."""
     nodes = sorted((status.get("nodes") or {}).values(), key=lambda node: node.get("finishedAt") or "")
     return [node.get("message") or "" for node in nodes if node.get("phase") in ("Failed", "Error")]
 
 
 def workflow_exit_code(status: Json) -> int:
-    """The exit code that a Workflow's status comes to."""
+    """Derive the exit code from a Workflow's status."""
     if status.get("phase") == "Succeeded":
         return Exit.DONE
-    told = [int(code) for message in _failures(status) for code in _EXIT_CODE.findall(message)]
-    ours = [code for code in told if code in (Exit.BAD_INPUT, Exit.FORBIDDEN, Exit.TRY_AGAIN)]
-    return ours[-1] if ours else Exit.BUG
+    codes = [int(code) for message in _failures(status) for code in _EXIT_CODE.findall(message)]
+    known = [code for code in codes if code in (Exit.BAD_INPUT, Exit.FORBIDDEN, Exit.TRY_AGAIN)]
+    return known[-1] if known else Exit.BUG
 
 
 def _report(status: Json) -> str:
-    """What the last attempt left for people, if it succeeded."""
+    """Return the report of the last successful attempt; empty without one."""
     nodes = [node for node in (status.get("nodes") or {}).values() if node.get("phase") == "Succeeded"]
     left = {
         node.get("finishedAt") or "": output.get("value", "")

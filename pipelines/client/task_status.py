@@ -1,7 +1,7 @@
-"""Where each task stands, as people ask for it: from the Leases' records and the Workflows that wait. Pure.
+"""The status of each task, from the Leases' records and the waiting Workflows. Pure, but for `read_task_statuses`.
 
-The states are the platform's own words: pending, in progress, completed, failed, superseded; and two that only a person
-needs: interrupted (in progress, and nobody holds the Lease: reconcile or the next push goes on) and unreadable.
+The states are those of the platform: pending, in progress, completed, failed. Two more are for people: interrupted (in
+progress, but nobody holds the Lease; reconcile or the next push resumes it) and unreadable.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from pipelines.client.wording import label_note
 from steps.cancellation import SUPERSEDED_BY
 from steps.core import PREFIX, TASK, parse_time
-from steps.domain import LabelOutcome, Phase, RunOutcome
+from steps.domain import Phase, RunOutcome
 from steps.kube import LEASES, WORKFLOWS
 from steps.reconciliation import read_task_state
 
@@ -30,7 +31,7 @@ _STOPPED = (RunOutcome.GONE, RunOutcome.FINISHED)
 
 
 class TaskPhase(StrEnum):
-    """Where a task's cancellation stands."""
+    """State of a task's cancellation."""
 
     PENDING = "pending"
     IN_PROGRESS = "in progress"
@@ -42,13 +43,13 @@ class TaskPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatus:
-    """One task.
+    """Status of one task.
 
     Attributes:
-        since: When the state began, or the last known moment before it.
-        waiting: Workflows of the task that wait for its lock.
-        superseded: Workflows that were ended while they waited, and are still kept.
-        note: What a person may want to know, or has to do.
+        since: When the state began, or the last known time before it.
+        waiting: Number of the task's Workflows that wait for its lock.
+        superseded: Number of Workflows that were superseded while they waited and are still kept.
+        note: One line for a person: a problem, or what to do.
     """
 
     repository: str
@@ -71,7 +72,7 @@ class TaskStatus:
 
 
 def task_statuses(task_states: Collection[TaskState], workflows: Collection[Json]) -> Iterator[TaskStatus]:
-    """Every task that has a Lease or a Workflow that waits, the newest first.
+    """List every task that has a Lease or a waiting Workflow, the newest first.
 
     Args:
         task_states: The tasks' Leases.
@@ -95,7 +96,7 @@ def task_statuses(task_states: Collection[TaskState], workflows: Collection[Json
 
 
 def _counted(workflows: Collection[Json]) -> tuple[dict[str, int], dict[str, int]]:
-    """How many of each task's Workflows wait, and how many were superseded while they did."""
+    """Count each task's waiting Workflows, and those superseded while they waited."""
     waiting: dict[str, int] = {}
     superseded: dict[str, int] = {}
     for workflow in workflows:
@@ -152,19 +153,14 @@ def _state(record: Record, *, task_state: TaskState) -> TaskPhase:
 
 def _note(record: Record, *, task_state: TaskState) -> str:
     if task_state.escalated:
-        return "needs attention: mend it, then remove the label agent-cancellation/needs-attention from the Lease"
+        return "needs attention: fix the task, then remove the label agent-cancellation/needs-attention from its Lease"
     if record.phase is Phase.FAILED:
         return record.errors[-1] if record.errors else ""
-    return {
-        LabelOutcome.SKIPPED: "a person's skip label: nothing was cancelled",
-        LabelOutcome.HEAD_MOVED: f"labels left to the push of {record.left_to[:12]}",
-        LabelOutcome.UNREADABLE: "GitHub could not be read: labels stayed",
-        LabelOutcome.AMBIGUOUS: "several pull requests have this head: labels stayed",
-    }.get(record.labels, "")
+    return label_note(record)
 
 
 def read_task_statuses(settings: Settings, *, kube: Kube, task: str = "") -> list[TaskStatus]:
-    """Every task's standing, or one task's.
+    """Read the status of every task, or of one.
 
     Raises:
         StepError: The API server refuses or does not answer.
@@ -176,7 +172,7 @@ def read_task_statuses(settings: Settings, *, kube: Kube, task: str = "") -> lis
 
 
 def task_status_json(status: TaskStatus) -> dict[str, Any]:
-    """A standing for machines."""
+    """Turn a status into JSON values."""
     values = asdict(status)
     del values["record"]
     return values | {"since": status.since.isoformat() if status.since else None}

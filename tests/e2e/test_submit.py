@@ -32,7 +32,8 @@ def test_a_developer_stops_the_stale_agents_of_a_branch(stage: Stage, by: str) -
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli.submit",
+        "pipelines",
+        "submit",
         "--json",
         "--settings",
         str(stage.cluster.folder / "settings.toml"),

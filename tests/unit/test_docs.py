@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.main import COMMANDS
+from pipelines.cli.main import build_parser
 from pipelines.manifests.files import render_files
 from pipelines.settings import Settings, read_settings
 from pipelines.settings_page import page
@@ -56,11 +56,10 @@ def console_lines(document: Path) -> list[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: Path) -> None:
-    parsers = {command.name: command.parser for command in COMMANDS}
     for line in console_lines(document):
         if line.startswith("agent-cancellation "):
-            _, name, *given = shlex.split(line.partition("|")[0].replace("TASK", "7"))
-            parsers[name]().parse_args(given)
+            _, *given = shlex.split(line.partition("|")[0].replace("TASK", "7"))
+            build_parser().parse_args(given)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)

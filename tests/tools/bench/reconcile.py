@@ -20,7 +20,7 @@ from kubernetes import config
 from kubernetes.client import Configuration
 
 from pipelines import names
-from pipelines.cli.reconcile import reconcile_context
+from pipelines.client.reconcile_pass import reconcile_context
 from steps.core.keys import PHASE, RECORD, TASK
 from steps.domain.push import Repository, TaskId
 from steps.kube.connection import KubernetesTransport

@@ -23,7 +23,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     programs = {
         "python -c pass": ("-c", "pass"),
         "import hera.workflows": ("-c", "import hera.workflows"),
-        "render everything": ("-m", "pipelines.cli.render", "--output", output),
+        "render everything": ("-m", "pipelines", "render", "--output", output),
     }
     ended: dict[str, list[Ended]] = {name: [] for name in programs}
     for number in range(1 + (total := bench.rounds(ROUNDS))):

@@ -78,7 +78,7 @@ def test_an_argo_server_that_does_not_answer_is_asked_for_by_its_variable(
         nobody.bind(("127.0.0.1", 0))
         monkeypatch.setenv("ARGO_SERVER", f"127.0.0.1:{nobody.getsockname()[1]}")
         assert main(("submit", "--ref=task-7", f"--sha={NEW}")) == Exit.TRY_AGAIN
-    assert "does ARGO_SERVER name it" in capsys.readouterr().err
+    assert "check that ARGO_SERVER is its host:port" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
@@ -98,7 +98,7 @@ def test_a_folder_without_settings_says_where_to_stand(
         (("status", "seven"), "give a number from 1 to 999999999"),
         (("status", "-5"), "give a number from 1 to 999999999"),
         (("explain", "task-7"), "give a number from 1 to 999999999"),
-        (("submit", "--pr", "-1"), "give one such as 7"),
+        (("submit", "--pr", "-1"), "give its number, such as 7"),
         (("submit", "--timeout", "0"), "give seconds, more than 0"),
         (("submit", "--timeout", "nan"), "give seconds, more than 0"),
     ],
@@ -113,7 +113,10 @@ def test_an_argument_that_cannot_be_right_is_refused_before_anybody_is_asked(
 
 def test_a_branch_of_no_task_is_named_with_the_setting_that_decides(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(("submit", "--ref", "main", "--sha", NEW)) == Exit.BAD_INPUT
-    assert "'refs/heads/main' is no branch of a task: settings push.branch" in capsys.readouterr().err
+    assert (
+        "'refs/heads/main' is not the branch of a task: give a ref that matches settings push.branch"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_folder_that_cannot_be_rendered_to_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

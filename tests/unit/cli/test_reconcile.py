@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.reconcile import main
+from pipelines.cli.main import main
 from pipelines.client.kubeconfig import server_time
 from steps.core.errors import Exit
 from steps.kube.transport import Response
@@ -27,7 +27,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
     """A cluster in trouble, behind a kubeconfig; its clock is the scene's own."""
     with a_world() as (scene, _), serve(scene.api) as url:
         monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
-        monkeypatch.setattr("pipelines.cli.reconcile.server_time", lambda *_, **__: scene.clock.now())
+        monkeypatch.setattr("pipelines.client.reconcile_pass.server_time", lambda *_, **__: scene.clock.now())
         monkeypatch.delenv("GITHUB_TOKEN", raising=False)
         yield scene
 
@@ -41,7 +41,7 @@ def test_with_a_token_of_ones_own_github_is_asked(
         Path("settings.toml").read_text().replace("https://api.github.com", trouble.github_url)
     )
     trouble.github.calls.clear()
-    assert main(["--dry-run", "--json", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
+    assert main(["reconcile", "--dry-run", "--json", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
     told = capsys.readouterr()
     assert json.loads(told.out)["unread"] == []
     assert any(call.path.endswith("/activity") for call in trouble.github.calls)
@@ -51,7 +51,7 @@ def test_with_a_token_of_ones_own_github_is_asked(
 def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(
     trouble: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--dry-run", "--json"]) == Exit.DONE
+    assert main(["reconcile", "--dry-run", "--json"]) == Exit.DONE
     told = json.loads(capsys.readouterr().out)
     assert [row["finding"] for row in told["findings"]] == KINDS
     assert "no GitHub credentials here: set GITHUB_TOKEN" in told["unread"][0]
@@ -59,7 +59,7 @@ def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(
 
 
 def test_the_table_says_what_to_do(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--dry-run"]) == Exit.DONE
+    assert main(["reconcile", "--dry-run"]) == Exit.DONE
     told = capsys.readouterr().out
     assert "7 findings, nothing was done" in told
     for words in ("submit a Workflow", "free the Lease", "correct it by hand", "not read: no GitHub credentials"):
@@ -68,7 +68,7 @@ def test_the_table_says_what_to_do(trouble: Scene, capsys: pytest.CaptureFixture
 
 
 def test_without_dry_run_it_mends(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--json"]) == Exit.DONE
+    assert main(["reconcile", "--json"]) == Exit.DONE
     assert len(json.loads(capsys.readouterr().out)["findings"]) == 7
     assert len(trouble.repairs()) == 2
 
@@ -86,5 +86,5 @@ def test_a_cluster_that_is_away_is_said_in_one_line(
 ) -> None:
     kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:9")
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    assert main(["--dry-run"]) == Exit.TRY_AGAIN
+    assert main(["reconcile", "--dry-run"]) == Exit.TRY_AGAIN
     assert len(capsys.readouterr().err.splitlines()) == 1

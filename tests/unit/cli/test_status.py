@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.explain import _BECAME, _LABELS
+from pipelines.cli.explanation import NEXT_STEP
 from pipelines.cli.main import COMMANDS, main
 from pipelines.cli.output import age, open_console
-from pipelines.cli.status import _COLUMNS
+from pipelines.cli.status_table import COLUMNS
+from pipelines.client.task_status import TaskPhase
+from pipelines.client.wording import LABEL_TEXT, OUTCOME_TEXT
 from steps.cancel import cancel
 from steps.core.errors import Exit
 from tests.doubles.github import fail as github_fails
@@ -20,14 +22,15 @@ from tests.doubles.kubernetes import serve, write_kubeconfig
 from tests.doubles.platform.runs import CLEO, REX
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
 
+NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+
 
 @pytest.fixture
 def laptop(scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
     """The scene's cluster behind a kubeconfig, dated by the scene's clock."""
     with serve(scene.api) as url:
         monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path / "kubeconfig", url)))
-        for command in ("status", "explain"):
-            monkeypatch.setattr(f"pipelines.cli.{command}.server_time", lambda *_, **__: scene.clock.now())
+        monkeypatch.setattr("pipelines.client.server_time", lambda *_, **__: scene.clock.now())
         yield scene
 
 
@@ -67,10 +70,10 @@ def test_a_finished_push_is_counted_and_explained(laptop: Scene, capsys: pytest.
     for words in (
         f"Push {NEW[:12]} to task-7-work of 5dlabs/cto by 5DLabs-Rex[bot], 5m ago: completed",
         "5DLabs-Rex, started",
-        "was left alone (exempt agent)",
-        "was stopped; its object, Job and pods were seen to be gone",
-        "Pull request #1: The labels have been moved.",
-        "2 were ended while they waited",
+        "was kept (exempt agent)",
+        "was stopped; its object, Job and pods are proven gone",
+        "Pull request #1: labels moved.",
+        "2 Workflows were superseded",
         "Nothing is left to do.",
     ):
         assert words in said
@@ -94,7 +97,7 @@ def test_one_at_work_and_one_that_nobody_works_on_are_told_apart(
     lease = laptop.lease()
     laptop.api.update(lease | {"spec": lease["spec"] | {"holderIdentity": ""}})
     assert told(capsys)[0]["state"] == "interrupted"
-    assert "goes on where it stopped" in explained(capsys)
+    assert "reconcile or the next push resumes it" in explained(capsys)
 
 
 def test_a_failure_says_what_went_wrong_and_what_comes_next(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +109,7 @@ def test_a_failure_says_what_went_wrong_and_what_comes_next(laptop: Scene, capsy
     assert "renew the Secret" in str(status["note"])
     said = explained(capsys)
     assert "renew the Secret" in said
-    assert "Reconcile tries again; or retry its Workflow" in said
+    assert "Reconcile tries again. To try now, retry its Workflow" in said
 
 
 def test_a_skip_label_is_said_to_be_a_persons(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +117,7 @@ def test_a_skip_label_is_said_to_be_a_persons(laptop: Scene, capsys: pytest.Capt
     laptop.github.edit_labels(1, add=["skip-automation"])
     assert laptop.play(laptop.workflow()) is Exit.DONE
     assert "skip label" in str(told(capsys)[0]["note"])
-    assert "nothing was cancelled and no label moved" in explained(capsys)
+    assert "skip label set, so nothing was cancelled and no label moved" in explained(capsys)
 
 
 def test_a_record_that_cannot_be_read_is_shown_as_that(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,16 +128,16 @@ def test_a_record_that_cannot_be_read_is_shown_as_that(laptop: Scene, capsys: py
     (status,) = told(capsys)
     assert status["state"] == "unreadable"
     assert "start afresh" in str(status["note"])
-    assert "A person has to look." in explained(capsys)
+    assert "It needs attention" in explained(capsys)
 
 
 def test_an_unknown_task_is_said_to_be_unknown(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     a_push(laptop, NEWER)
     for command in ("status", "explain"):
         assert main([command, "999"]) == Exit.BUG
-        assert "nothing is known of task 999" in capsys.readouterr().err
+        assert "no cancellation recorded for task 999" in capsys.readouterr().err
     assert main(["explain", "7", "--repository", "5dlabs/other"]) == Exit.BUG
-    assert "nothing is known of task 7 of 5dlabs/other" in capsys.readouterr().err
+    assert "no cancellation recorded for task 7 of 5dlabs/other" in capsys.readouterr().err
 
 
 def test_the_table_is_plain_where_there_is_no_terminal(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +147,7 @@ def test_the_table_is_plain_where_there_is_no_terminal(laptop: Scene, capsys: py
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     lines = shown.splitlines()
-    assert lines[0].split() == list(_COLUMNS)
+    assert lines[0].split() == list(COLUMNS)
     assert lines[1].split()[:5] == ["5dlabs/cto", "7", "completed", NEW[:8], "2"]
 
 
@@ -158,23 +161,30 @@ def test_an_age_is_said_in_one_unit(scene: Scene, seconds: int, expected: str) -
 def test_every_agents_outcome_and_label_has_its_sentence() -> None:
     from steps.domain.record import LabelOutcome, RunOutcome  # noqa: PLC0415
 
-    assert set(_BECAME) == set(RunOutcome)
-    assert set(_LABELS) == set(LabelOutcome)
+    assert set(OUTCOME_TEXT) == set(RunOutcome)
+    assert set(LABEL_TEXT) == set(LabelOutcome)
+    assert set(NEXT_STEP) == set(TaskPhase)
 
 
 # The command line itself.
 
 
 def test_help_names_every_command_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
     shown = capsys.readouterr().out
-    assert all(command.name in shown for command in COMMANDS)
-    assert main(["cancel"]) == 2
-    assert "there is no command 'cancel'; give one of submit" in capsys.readouterr().err
+    assert all(name in shown for name in NAMES)
+    with pytest.raises(SystemExit, match="0"):
+        main(["help"])
+    assert capsys.readouterr().out == shown
+    with pytest.raises(SystemExit, match="2"):
+        main(["cancel"])
+    assert "invalid choice: 'cancel'" in capsys.readouterr().err
     assert main([]) == 2
+    assert capsys.readouterr().err == shown
 
 
-@pytest.mark.parametrize("command", [each.name for each in COMMANDS])
+@pytest.mark.parametrize("command", NAMES)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

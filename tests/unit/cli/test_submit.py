@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.cli.submit import main
+from pipelines.cli.main import main as command_line
 from pipelines.client.kubeconfig import kube_client as laptop_kube
 from pipelines.client.submission import KubernetesApi, wait_for_workflow, workflow_exit_code
 from steps.cancellation.coalescing import SUPERSEDED_BY
@@ -34,6 +34,10 @@ VALUES = {
 SPACE = DEFAULTS.namespaces.workflows
 
 
+def main(arguments: list[str]) -> int:
+    return command_line(["submit", *arguments])
+
+
 class Told:
     """A cluster whose Workflow goes through the given states, one at each look."""
 
@@ -52,7 +56,9 @@ class Told:
 
 def waited(*states: dict[str, Any] | Exception, deadline_s: float = 100) -> tuple[Any, list[str]]:
     told: list[str] = []
-    result = wait_for_workflow("w", cluster=Told(*states), clock=ManualClock(), deadline_s=deadline_s, tell=told.append)
+    result = wait_for_workflow(
+        "w", cluster=Told(*states), clock=ManualClock(), deadline_s=deadline_s, progress=told.append
+    )
     return result, told
 
 
@@ -96,7 +102,7 @@ def test_a_workflow_that_waits_for_a_lock_is_not_done() -> None:
 def test_a_workflow_that_was_ended_while_it_waited_is_no_failure() -> None:
     ended = {"phase": "Failed", "metadata": {"labels": {SUPERSEDED_BY: "cancel-newer"}}}
     result, _ = waited({"phase": "Pending"}, ended)
-    assert (result.phase, result.message, result.exit) == ("Superseded", "answered by cancel-newer", 0)
+    assert (result.phase, result.message, result.exit) == ("Superseded", "superseded by cancel-newer", 0)
 
 
 def test_a_network_that_is_away_for_a_while_is_waited_for() -> None:
@@ -137,10 +143,14 @@ def test_the_outcome_is_the_exit_code_of_the_step_that_failed(messages: list[str
 def test_a_workflow_that_is_gone_is_said_to_be() -> None:
     api = ApiServer(namespaces=(SPACE,))
     clock = ManualClock()
-    kube = laptop_kube(DEFAULTS, by=InProcess(api))
+    kube = laptop_kube(DEFAULTS, transport=InProcess(api))
     with pytest.raises(NotFoundError):
         wait_for_workflow(
-            "none", cluster=KubernetesApi(kube=kube, namespace=SPACE), clock=clock, deadline_s=10, tell=lambda _: None
+            "none",
+            cluster=KubernetesApi(kube=kube, namespace=SPACE),
+            clock=clock,
+            deadline_s=10,
+            progress=lambda _: None,
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import parsers
+from pipelines.cli.main import build_parser
 from pipelines.client.push_lookup import PushTarget, find_push
 from pipelines.settings import Settings
 from steps.core.errors import BadInputError, ForbiddenError
@@ -29,7 +29,7 @@ class Laptop:
 
     def means(self, *given: str) -> PushTarget:
         """What a command line is taken for."""
-        options: argparse.Namespace = parsers.submit().parse_args(given)
+        options: argparse.Namespace = build_parser().parse_args(["submit", *given])
         return find_push(options, settings=self.settings)
 
 
@@ -128,7 +128,7 @@ def test_several_that_nothing_tells_apart_are_all_named(laptop: Laptop, labels: 
         (("--task", "9"), "no open pull request from a branch of task 9"),
         (("--ref", "task-9-work"), "no open pull request from task-9-work: give --sha"),
         (("--repository", "5dlabs/none", "--task", "7"), "no repository 5dlabs/none"),
-        ((), "nothing says which push is meant"),
+        ((), "cannot determine the push"),
     ],
     ids=["task", "branch", "repository", "nothing"],
 )
@@ -144,7 +144,7 @@ def test_without_a_token_what_would_do_instead_is_named(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
 ) -> None:
     monkeypatch.delenv("GITHUB_TOKEN")
-    with pytest.raises(BadInputError, match=f"{given[0]}.*: set GITHUB_TOKEN, .* or give --ref and --sha"):
+    with pytest.raises(BadInputError, match=f"{given[0]}.*: set GITHUB_TOKEN .* or give --ref and --sha"):
         laptop.means(*given)
     assert laptop.means("--ref", "task-7-work", "--sha", NEW) == SEVEN, "that needs neither"
 
@@ -159,9 +159,9 @@ def test_a_token_that_is_refused_is_not_shown(laptop: Laptop, monkeypatch: pytes
 def test_where_there_are_several_repositories_one_has_to_be_named(laptop: Laptop) -> None:
     events = replace(DEFAULTS.events, repositories=(REPOSITORY, "5dlabs/other"))
     several = replace(laptop, settings=replace(laptop.settings, events=events))
-    with pytest.raises(BadInputError, match="--task: say which repository by --repository"):
+    with pytest.raises(BadInputError, match="--task: repository unknown: give --repository"):
         several.means("--task", "7")
-    with pytest.raises(BadInputError, match="by --repository: 5dlabs/cto, 5dlabs/other"):
+    with pytest.raises(BadInputError, match="give --repository, one of 5dlabs/cto, 5dlabs/other"):
         several.means("--ref", "task-7-work", "--sha", NEW)
 
 

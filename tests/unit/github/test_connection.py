@@ -21,8 +21,8 @@ import pytest
 from kubernetes.config import incluster_config
 
 from pipelines import names
-from pipelines.cli.submit import main as submit
-from pipelines.client.argo_server import argo_server_from_env
+from pipelines.cli.main import main as command_line
+from pipelines.client.argo_server import connect_argo_server
 from pipelines.client.github import connect_github as laptop_connect
 from pipelines.client.kubeconfig import kube_client as laptop_kube
 from pipelines.doctor.check import Installation, run_checks
@@ -426,10 +426,10 @@ def test_a_laptop_without_the_ca_is_told_what_to_set(
     (tmp_path / "settings.toml").write_text(text)
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
     given = ["--settings", str(tmp_path / "settings.toml"), "--repository", REPOSITORY, "--pr", "1"]
-    assert submit(given) == Exit.BAD_INPUT
+    assert command_line(["submit", *given]) == Exit.BAD_INPUT
     assert "set REQUESTS_CA_BUNDLE" in capsys.readouterr().err
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/not/there")
-    assert submit(given) == Exit.BAD_INPUT
+    assert command_line(["submit", *given]) == Exit.BAD_INPUT
     assert "REQUESTS_CA_BUNDLE names /not/there" in capsys.readouterr().err
     assert site.github.calls == []
 
@@ -477,7 +477,7 @@ def test_argo_server_is_reached_by_the_same_variables(
     site: Site, argo: str, way: proxy.Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def version() -> str:
-        return argo_server_from_env({**os.environ, "ARGO_SERVER": argo}, namespace="argo").version()
+        return connect_argo_server({**os.environ, "ARGO_SERVER": argo}, namespace="argo").version()
 
     with pytest.raises(CertificateError, match=r"Argo Server cannot be verified .* set REQUESTS_CA_BUNDLE"):
         version()
@@ -497,7 +497,7 @@ def test_argo_server_is_reached_by_the_same_variables(
 def examined(scene: Scene, settings: Settings) -> dict[str, tuple[str, str]]:
     """Verdict and finding of the checks of GitHub."""
     token = {"GITHUB_TOKEN": TOKEN}
-    kube = laptop_kube(settings, by=InProcess(scene.api))
+    kube = laptop_kube(settings, transport=InProcess(scene.api))
     installation = Installation(settings=settings, kube=kube, now=scene.clock.now(), env=token)
     checks = {name: CHECKS[name] for name in ("github's ca", "github")}
     return {each.check: (each.status, each.found) for each in run_checks(installation, checks)}

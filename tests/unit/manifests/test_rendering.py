@@ -20,7 +20,7 @@ from kubernetes.client import V1ConfigMap, V1ObjectMeta, V1PolicyRule
 from pydantic import BaseModel, ValidationError
 
 from pipelines import names
-from pipelines.cli.render import main
+from pipelines.cli.main import main
 from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.cancel_workflow import retry_expression
 from pipelines.manifests.files import HEADER, find_drift, render_files, write_files
@@ -202,7 +202,7 @@ def test_an_attempt_is_repeated_when_that_can_help(exit_code: str, message: str,
 def test_the_same_settings_give_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.render", "--output", str(tmp_path / seed)],
+            [sys.executable, "-m", "pipelines", "render", "--output", str(tmp_path / seed)],
             env={**os.environ, "PYTHONHASHSEED": seed},
             cwd=ROOT,
             check=True,
@@ -214,7 +214,7 @@ def test_the_same_settings_give_the_same_bytes_whatever_the_hash_seed(tmp_path: 
 
 
 def test_check_names_what_is_missing_changed_or_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = ["--output", str(tmp_path), "--settings", str(ROOT / "settings.toml")]
+    output = ["render", "--output", str(tmp_path), "--settings", str(ROOT / "settings.toml")]
     assert main(output) == 0
     assert main([*output, "--check"]) == 0
     (tmp_path / "workflows" / "configmap-cancel-agents-limits.yaml").unlink()
@@ -240,7 +240,7 @@ def test_rendering_removes_what_it_once_rendered_and_leaves_what_others_put_ther
 def test_bad_settings_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "settings.toml").write_text("[lease]\n")
     output = tmp_path / "out"
-    assert main(["--settings", str(tmp_path / "settings.toml"), "--output", str(output)]) == Exit.BAD_INPUT
+    assert main(["render", "--settings", str(tmp_path / "settings.toml"), "--output", str(output)]) == Exit.BAD_INPUT
     assert "namespaces" in capsys.readouterr().err
     assert not output.exists()
 

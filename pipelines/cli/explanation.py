@@ -1,0 +1,63 @@
+"""A task's cancellation in sentences: the push, each agent, the labels, and the next step. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.cli.output import age
+from pipelines.client import TaskPhase, describe_labels, describe_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from pipelines.client import TaskStatus
+    from steps.domain import Record
+
+NEXT_STEP = {
+    TaskPhase.PENDING: "It waits for the task's lock.",
+    TaskPhase.IN_PROGRESS: "It runs now.",
+    TaskPhase.INTERRUPTED: "Nobody holds the Lease: reconcile or the next push resumes it.",
+    TaskPhase.COMPLETED: "Nothing is left to do.",
+    TaskPhase.FAILED: "Reconcile tries again. To try now, retry its Workflow in Argo's UI.",
+    TaskPhase.UNREADABLE: "It needs attention: a person must correct the record.",
+}
+
+
+def explain_task(status: TaskStatus, *, now: datetime) -> Iterator[str]:
+    """Explain one task's cancellation, one sentence at a time."""
+    record = status.record
+    if record is None:
+        yield status.note or "No push of this task has been recorded yet."
+        yield NEXT_STEP[status.state]
+        return
+    push = record.push
+    yield (
+        f"Push {push.sha[:12]} to {push.branch} of {push.repository} by {push.requested_by}, "
+        f"{age(push.pushed_at, now=now)} ago: {status.state} "
+        f"(attempt {record.attempts}, Workflow {record.workflow})."
+    )
+    yield f"Watermark: agents that started at or before {record.watermark.isoformat()} work on older code."
+    yield from _agents(record)
+    pull = f"Pull request #{record.pull_request.number}: " if record.pull_request else "Pull request: "
+    yield f"{pull}{describe_labels(record)}."
+    yield from (f"Error: {error}" for error in record.errors)
+    yield from _queue(status)
+    if status.note and status.note not in (*record.errors, describe_labels(record)):
+        yield f"Note: {status.note}"
+    yield NEXT_STEP[status.state]
+
+
+def _agents(record: Record) -> Iterator[str]:
+    if not record.agents:
+        listed = record.proven_gone_at is not None
+        yield "There were no such agents." if listed else "Agents were not listed yet, or nothing was to be stopped."
+    for agent in sorted(record.agents, key=lambda each: each.created_at):
+        yield f"  - {describe_run(agent)}"
+
+
+def _queue(status: TaskStatus) -> Iterator[str]:
+    if status.waiting:
+        yield f"{status.waiting} more Workflows of the task wait for its lock."
+    if status.superseded:
+        yield f"{status.superseded} Workflows were superseded and ended while they waited."

@@ -1,0 +1,93 @@
+"""Options that several commands share, and the types of their arguments.
+
+Guarantees that nothing here imports more than the standard library and shtab: every `--help` imports this module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shtab import DIRECTORY, FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # argparse names this class only with an underscore.
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+PROGRAM = "agent-cancellation"
+
+
+def add_command(
+    subparsers: Subparsers, name: str, *, run: Callable[[argparse.Namespace], int], summary: str
+) -> argparse.ArgumentParser:
+    """Add a command's subparser.
+
+    Args:
+        subparsers: Where to add it.
+        name: The word that the user types.
+        run: Runs the command; returns its exit code.
+        summary: One line for the list of commands and for the command's own help.
+    """
+    parser = subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--settings`."""
+    action = parser.add_argument(
+        "--settings", type=Path, default=Path("settings.toml"), metavar="FILE", help="settings file (settings.toml)"
+    )
+    action.complete = FILE  # type: ignore[attr-defined]
+
+
+def add_folder(parser: argparse.ArgumentParser, name: str, *, default: str, about: str) -> None:
+    """Add an option that takes a folder."""
+    action = parser.add_argument(name, type=Path, default=Path(default), metavar="FOLDER", help=f"{about} ({default})")
+    action.complete = DIRECTORY  # type: ignore[attr-defined]
+
+
+def add_json(parser: argparse.ArgumentParser, about: str) -> None:
+    """Add the option `--json`."""
+    parser.add_argument("--json", action="store_true", help=about)
+
+
+def task_id(text: str) -> str:
+    """Check a task id.
+
+    Raises:
+        argparse.ArgumentTypeError: The id is not a number in range.
+    """
+    if not re.fullmatch(r"([1-9][0-9]{0,8})?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"invalid task id {text[:40]!a}: give a number from 1 to 999999999")
+    return text
+
+
+def pull_request_number(text: str) -> int:
+    """Parse the number of a pull request.
+
+    Raises:
+        argparse.ArgumentTypeError: It is not a positive number.
+    """
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"invalid pull request {text[:40]!a}: give its number, such as 7")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Parse a duration in seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: It is not a finite number above 0.
+    """
+    try:
+        parsed = float(text)
+    except ValueError:
+        parsed = 0.0
+    if not 0 < parsed < float("inf"):
+        raise argparse.ArgumentTypeError(f"invalid time {text[:40]!a}: give seconds, more than 0")
+    return parsed

@@ -1,0 +1,83 @@
+"""A reconcile pass outside the cluster: the kubeconfig's rights, and GitHub with the person's token.
+
+Guarantees that a dry run writes no log of writes, and that a pass without GitHub credentials reports that it did not
+look for lost pushes.
+"""
+
+from __future__ import annotations
+
+import getpass
+import io
+import os
+import random
+import sys
+import uuid
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pipelines.client.kubeconfig import kube_client, server_time
+from steps.core import ForbiddenError, SystemClock
+from steps.github import environment_connection
+from steps.lease import Holder
+from steps.reconciliation import ReconcileContext
+from steps.runtime import Clients, build_breakers, connect_github
+from steps.telemetry import Audit, Log, Measurements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.settings import Settings
+    from steps.github import GitHub
+    from steps.kube import Transport
+    from steps.settings import GitHubSettings
+
+
+def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool) -> ReconcileContext:
+    """Build the context of a pass that runs outside the cluster."""
+    clock = SystemClock()
+    log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
+    kube = kube_client(settings, transport=transport, log=log)
+    breakers = build_breakers(settings, kube=kube, clock=clock, log=log)
+    measurements, own_github = Measurements(), replace(settings.github, handover="")
+    return ReconcileContext(
+        settings=settings,
+        workflow="laptop",
+        started_at=server_time(transport, timeout_s=settings.kubernetes.timeout_s),
+        started=clock.monotonic(),
+        holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
+        clients=Clients(
+            kube=kube,
+            github=partial(
+                _github,
+                usual=own_github,
+                clock=clock,
+                breaker=breakers.github,
+                measured=measurements,
+                audit=Audit(log=log),
+                route=environment_connection(os.environ),
+            ),
+            breakers=breakers,
+        ),
+        clock=clock,
+        random=random.random,
+        log=log,
+        measurements=measurements,
+        dry_run=dry_run,
+    )
+
+
+def _github(keep: Callable[[], None], settings: GitHubSettings | None = None, **how: Any) -> GitHub:  # noqa: ANN401 - connect_github's
+    """Connect to GitHub with GITHUB_TOKEN, or with the credentials that the pods mount.
+
+    Raises:
+        ForbiddenError: There are no credentials.
+    """
+    # This import costs half a second.
+    from github.Auth import Token  # noqa: PLC0415
+
+    token = os.environ.get("GITHUB_TOKEN", "")
+    try:
+        return connect_github(keep, settings, auth=Token(token) if token else None, **how)
+    except ForbiddenError as error:
+        raise ForbiddenError("no GitHub credentials here: set GITHUB_TOKEN to look for lost pushes") from error
