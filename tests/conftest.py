@@ -1,4 +1,4 @@
-"""Fixtures of the unit tier: nothing outside the process but loopback HTTP to the GitHub double."""
+"""Fixtures of the unit and scenario tiers: nothing outside the process but loopback HTTP to the GitHub double."""
 
 from __future__ import annotations
 
