@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 STOPPED_ON_REQUEST = "asked to stop, and did"
 
 
-def delete_runs(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record) -> list[Agent]:
+def delete_runs(
+    runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record
+) -> tuple[list[Agent], dict[str, float]]:
     """Tell runs to stop: ask those whose kind has a way to be asked, then delete whatever has not ended, if it may be.
 
     Args:
@@ -39,7 +41,7 @@ def delete_runs(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLea
         record: What they were judged by.
 
     Returns:
-        Each run's line for the record.
+        Each run's line for the record; and when each DELETE was accepted, in monotonic seconds, by uid.
 
     Raises:
         LockLostError: The hold was lost; no further delete was sent.
@@ -62,11 +64,20 @@ def delete_runs(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLea
             to_delete.append(last)
         else:
             agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason="asked to stop"))
-    return agents + run_parallel(
-        [partial(_delete, run, context=context, held=held, record=record) for run in to_delete],
+    accepted: dict[str, float] = {}
+
+    def delete(run: AgentRun) -> Agent:
+        agent = _delete(run, context=context, held=held, record=record)
+        if agent.outcome is RunOutcome.STOPPING:
+            accepted[run.uid] = context.clock.monotonic()
+        return agent
+
+    agents += run_parallel(
+        [partial(delete, run) for run in to_delete],
         parallel=context.settings.stop.parallel,
         while_waiting=held.renew_if_due,
     )
+    return agents, accepted
 
 
 def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Record) -> Agent:

@@ -74,6 +74,18 @@ class OwnedResources:
         others = {job["metadata"]["uid"] for job in jobs if not self.has_job(job)}
         return replace(self, jobs={**self.jobs, **own}, others=self.others | others)
 
+    def only(self, uids: Collection[str], *, names: Collection[str]) -> OwnedResources:
+        """These runs alone, with the Jobs that they own or that have these names; the others' are others'."""
+        own = {
+            uid: job
+            for uid, job in self.jobs.items()
+            if not owner_uids(job).isdisjoint(uids) or job["metadata"]["name"] in names
+        }
+        others = (self.run_uids | self.jobs.keys()).difference(uids, own)
+        return replace(
+            self, run_uids=frozenset(uids), names=frozenset(filter(None, names)), jobs=own, others=self.others | others
+        )
+
     def without(self, uids: Collection[str], *, names: Collection[str]) -> OwnedResources:
         """The family without these runs, and without the Jobs that they own or that are called so."""
         left = {

@@ -75,9 +75,10 @@ def stop_runs(
         others = {run.uid for run in judged.stale} | {agent.uid for agent in judged.kept}
         owned = owned_by_stopping_runs(record, others=others, context=context)
         written = [run for run in judged.to_cancel if run.uid in owned.run_uids]
-        record = _merged(record, delete_runs(written, context=context, held=held, record=record))
+        agents, accepted = delete_runs(written, context=context, held=held, record=record)
+        record = _merged(record, agents)
         _emit_stopping_events(written, record=record, context=context, held=held)
-        record, runs = verify_gone(record, owned=owned, context=context, held=held)
+        record, runs = verify_gone(record, owned=owned, accepted=accepted, context=context, held=held)
         if stuck := [agent for agent in record.agents if agent.unproven]:
             held.write(record)
             raise StillRunningError("; ".join(f"{agent.name}: {agent.reason}" for agent in stuck))

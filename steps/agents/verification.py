@@ -1,8 +1,10 @@
-"""Proving that agents are gone.
+"""Verifying that agents are gone, each by itself.
 
-Guarantees that an agent is called gone only when one look found neither its object (unless it ended by itself), nor a
-Job it owns, nor a working pod of the two. Pods that outlast the grace period are deleted without grace, unless their
-run's kind may not be deleted. What outlasts that too is reported as stuck, with what was left of it.
+Guarantees that a run is called gone only by a look that listed its object, the Jobs, and their pods, and found none of
+them at work. The grace period of a run begins when its own DELETE or stop request was accepted; after that its pods are
+deleted without grace, unless its kind may not be deleted. Pods of a run whose DELETE was refused keep their grace. A
+run that outlasts its time is reported as stuck, with what was left of it. Not guaranteed: anything about a pod that a run
+could own in ways other than Jobs and owner references.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from steps.agents.runs import decide_by_record, task_runs
 from steps.domain import RunOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from steps.agents.runs import AgentRun
     from steps.domain import Agent, Record
@@ -27,12 +29,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What one look found."""
+    """What one look found.
+
+    Attributes:
+        complete: The Jobs and pods were listed, too: without that nothing is known to be gone.
+    """
 
     runs: tuple[AgentRun, ...]
     owned: OwnedResources
+    complete: bool
     jobs: tuple[Json, ...] = ()
     pods: tuple[Json, ...] = ()
+
+    def left_of(self, agent: Agent) -> str:
+        """What is left of one run, in words; empty if nothing is. Only a complete look can tell."""
+        run = next((run for run in self.runs if run.uid == agent.uid), None)
+        if run and not run.ended:
+            return f"its object is still there in phase {run.facts.phase or 'none'}"
+        own = self.owned.only({agent.uid}, names={agent.job})
+        jobs = [job for job in self.jobs if agent.uid in owner_uids(job)]
+        if jobs and not run:
+            return f"its Job {jobs[0]['metadata']['name']} is still there"
+        pods = [pod for pod in self.pods if own.has_pod(pod)]
+        return f"pods still work: {_names(pods)}" if pods else ""
 
 
 def owned_by_stopping_runs(record: Record, *, others: Collection[str], context: StepContext) -> OwnedResources:
@@ -53,115 +72,101 @@ def owned_by_stopping_runs(record: Record, *, others: Collection[str], context: 
 
 
 def verify_gone(
-    record: Record, *, owned: OwnedResources, context: StepContext, held: HeldLease
+    record: Record,
+    *,
+    owned: OwnedResources,
+    accepted: Mapping[str, float],
+    context: StepContext,
+    held: HeldLease,
 ) -> tuple[Record, tuple[AgentRun, ...]]:
-    """Wait until the agents that are being stopped are gone, or time is up.
+    """Wait until each agent that is being stopped is gone, or its time is up.
 
     Args:
-        record: The ledger; agents that were told to stop are waited for.
+        record: Its agents that are being stopped are waited for.
         owned: Their Jobs, as known before they were deleted.
+        accepted: When each run's DELETE or stop request was accepted, in monotonic seconds, by uid. A run that is not
+            named was asked in an earlier attempt: its grace begins now.
         context: The step.
-        held: Kept while waiting.
+        held: Renewed while waiting.
 
     Returns:
-        The record with every agent's outcome (`STUCK` if time was up), and all runs of the task as last seen.
+        The record with every agent's outcome (`STUCK` if its time was up), and all runs of the task as last seen.
 
     Raises:
-        LockLostError: The hold was lost.
+        LockLostError: The Lease was lost.
     """
-    settings = context.settings.stop
-    # What turned out to be kept while it was being deleted goes on with its work.
-    kept = [agent for agent in record.agents if agent.outcome is RunOutcome.KEPT and agent.uid in owned.run_uids]
-    owned = owned.without({agent.uid for agent in kept}, names={agent.job for agent in kept})
-    started = context.clock.monotonic()
-    forced = False
+    settings, clock = context.settings.stop, context.clock
+    stopping = [agent for agent in record.agents if agent.outcome is RunOutcome.STOPPING]
+    # A run that turned out to be kept goes on with its work, and one whose DELETE was refused was not asked at all.
+    spared = [agent for agent in record.agents if agent.uid in owned.run_uids and agent not in stopping]
+    spared_uids = {agent.uid for agent in spared}
+    owned = owned.without(spared_uids, names={agent.job for agent in spared}).with_others(spared_uids)
+    started = clock.monotonic()
+    forced: set[str] = set()
     while True:
         held.renew_if_due()
-        elapsed = context.clock.monotonic() - started
-        observation = _look(owned=owned, context=context, closely=elapsed >= settings.grace_s)
+        waited = {agent.uid: clock.monotonic() - accepted.get(agent.uid, started) for agent in stopping}
+        due = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s}
+        observation = _look(owned=owned, context=context, complete=bool(due))
         owned = observation.owned
-        left = _left(record, owned=owned, observation=observation)
-        if not left and not observation.pods:
-            return _settled(record, observation=observation), observation.runs
-        forcible = _forcible(observation)
-        if forcible and elapsed >= settings.grace_s and not forced:
+        left = {agent.uid: observation.left_of(agent) for agent in stopping} if observation.complete else None
+        overdue = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s + settings.verify_s}
+        if left is not None and all(not text or uid in overdue for uid, text in left.items()):
+            return _concluded(record, left=left, observation=observation), observation.runs
+        forcible = [
+            pod
+            for pod in _forcible(observation, due=[agent for agent in stopping if agent.uid in due])
+            if pod["metadata"]["uid"] not in forced
+        ]
+        if forcible:
             context.log.warning("grace period is over, deleting pods", pods=_names(forcible))
-            force_delete_pods(
-                forcible, kube=context.clients.kube, namespace=context.settings.namespaces.agents, held=held
-            )
-            forced = True
-        if elapsed >= settings.grace_s + settings.verify_s:
-            return _stuck(record, left=left, pods=observation.pods), observation.runs
-        context.clock.sleep(settings.poll_s)
+            namespace = context.settings.namespaces.agents
+            force_delete_pods(forcible, kube=context.clients.kube, namespace=namespace, held=held)
+            forced |= {pod["metadata"]["uid"] for pod in forcible}
+        clock.sleep(settings.poll_s)
 
 
-def _look(*, owned: OwnedResources, context: StepContext, closely: bool) -> Observation:
-    """List the runs; and, once they are gone or time presses, the Jobs and the pods as well."""
+def _look(*, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:
+    """List the runs; and, once they are gone or a grace period is over, the Jobs and the pods as well."""
     namespace = context.settings.namespaces.agents
     runs = task_runs(context)
     owned = owned.with_others({run.uid for run in runs})
-    if not closely and any(run.uid in owned.run_uids and not run.ended for run in runs):
-        return Observation(runs=runs, owned=owned)
+    if not complete and any(run.uid in owned.run_uids and not run.ended for run in runs):
+        return Observation(runs=runs, owned=owned, complete=False)
     found = find_jobs(owned, kube=context.clients.kube, namespace=namespace)
     owned = owned.with_jobs(found)
     jobs = tuple(job for job in found if owned.has_job(job))
     pods = tuple(find_active_pods(owned, kube=context.clients.kube, namespace=namespace))
-    return Observation(runs=runs, owned=owned, jobs=jobs, pods=pods)
+    return Observation(runs=runs, owned=owned, complete=True, jobs=jobs, pods=pods)
 
 
-def _forcible(observation: Observation) -> tuple[Json, ...]:
-    """The pods that may be deleted: not those of a run whose kind has to end by itself, until it has."""
-    spared = [run for run in observation.runs if not run.kind.delete and not run.ended]
-    owned = observation.owned.without({run.uid for run in spared}, names={run.job for run in spared})
-    return tuple(pod for pod in observation.pods if owned.has_pod(pod))
+def _forcible(observation: Observation, *, due: Collection[Agent]) -> list[Json]:
+    """Pods to delete without grace: of runs whose grace is over, unless their kind has to end by itself."""
+    spared = {run.uid for run in observation.runs if not run.kind.delete and not run.ended}
+    asked = [agent for agent in due if agent.uid not in spared]
+    own = observation.owned.only({agent.uid for agent in asked}, names={agent.job for agent in asked})
+    return [pod for pod in observation.pods if own.has_pod(pod)]
 
 
 def _names(pods: Collection[Json]) -> str:
     return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
-def _left(record: Record, *, owned: OwnedResources, observation: Observation) -> dict[str, str]:
-    """What is left of each agent, by uid."""
-    left = {
-        run.uid: f"its object is still there in phase {run.facts.phase or 'none'}"
-        for run in observation.runs
-        if run.uid in owned.run_uids and not run.ended
-    }
+def _concluded(record: Record, *, left: Mapping[str, str], observation: Observation) -> Record:
+    """The record with what became of each agent that was being stopped."""
     ended = {run.uid for run in observation.runs if run.ended}
-    for job in observation.jobs:
-        for uid in owner_uids(job) & (owned.run_uids - ended):
-            left.setdefault(uid, f"its Job {job['metadata']['name']} is still there")
-    known = {agent.uid for agent in record.agents if agent.outcome is RunOutcome.STOPPING}
-    return {uid: text for uid, text in left.items() if uid in known}
-
-
-def _settled(record: Record, *, observation: Observation) -> Record:
-    ended = {run.uid for run in observation.runs if run.ended}
-    return _with_outcomes(
-        record,
-        {
-            agent.uid: (
-                RunOutcome.FINISHED,
-                STOPPED_ON_REQUEST if agent.reason.startswith("asked") else "ended by itself",
-            )
-            if agent.uid in ended
-            else (RunOutcome.GONE, "object, Job and pods are gone")
-            for agent in record.agents
-            if agent.outcome is RunOutcome.STOPPING
-        },
-    )
-
-
-def _stuck(record: Record, *, left: dict[str, str], pods: tuple[Json, ...]) -> Record:
-    reason = f"pods still work: {_names(pods)}" if pods else "another agent of the task is stuck"
-    return _with_outcomes(
-        record,
-        {
-            agent.uid: (RunOutcome.STUCK, left.get(agent.uid, reason))
-            for agent in record.agents
-            if agent.outcome is RunOutcome.STOPPING
-        },
-    )
+    outcomes: dict[str, tuple[RunOutcome, str]] = {}
+    for agent in record.agents:
+        if agent.uid not in left:
+            continue
+        if left[agent.uid]:
+            outcomes[agent.uid] = (RunOutcome.STUCK, left[agent.uid])
+        elif agent.uid in ended:
+            reason = STOPPED_ON_REQUEST if agent.reason.startswith("asked") else "ended by itself"
+            outcomes[agent.uid] = (RunOutcome.FINISHED, reason)
+        else:
+            outcomes[agent.uid] = (RunOutcome.GONE, "object, Job and pods are gone")
+    return _with_outcomes(record, outcomes)
 
 
 def _with_outcomes(record: Record, outcomes: dict[str, tuple[RunOutcome, str]]) -> Record:
