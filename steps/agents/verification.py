@@ -3,8 +3,8 @@
 Guarantees that a run is called gone only by a look that listed its object, the Jobs, and their pods, and found none of
 them at work. The grace period of a run begins when its own DELETE or stop request was accepted; after that its pods are
 deleted without grace, unless its kind may not be deleted. Pods of a run whose DELETE was refused keep their grace. A
-run that outlasts its time is reported as stuck, with what was left of it. Not guaranteed: anything about a pod that a run
-could own in ways other than Jobs and owner references.
+run that outlasts its time is reported as stuck, with what was left of it. Not guaranteed: anything about a pod that a
+run owns in ways other than Jobs and owner references.
 """
 
 from __future__ import annotations
