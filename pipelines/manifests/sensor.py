@@ -104,6 +104,7 @@ def _template(name: str, settings: Settings, *, prefix: str, prioritised: bool) 
         _task(task, settings),
         _argument("repository", "body.repository.full_name"),
         _argument("ref", "body.ref"),
+        _argument("before", "body.before"),
         _argument("sha", "body.after"),
         _argument("pushed-at", "body.repository.pushed_at"),
         _argument("correlation-id", "body.X-GitHub-Delivery"),

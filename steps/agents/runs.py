@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steps.core import parse_time
-from steps.domain import Agent, AgentPolicy, RunAction, RunDecision, RunFacts, RunOutcome, decide_run
+from steps.domain import ZERO_SHA, Agent, AgentPolicy, RunAction, RunDecision, RunFacts, RunOutcome, decide_run
 from steps.kube import ObjectReference, Resource, label_key, read_field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from steps.domain import Record, TaskId
@@ -144,16 +144,22 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
     )
 
 
-def decide_by_kind(run: AgentRun, *, repository: str, watermark: datetime, head_sha: str) -> RunDecision:
-    """Decide about a run by its kind's rules; the rest is decide_run's."""
+def decide_by_kind(
+    run: AgentRun, *, repository: str, watermark: datetime, head_sha: str, older: Collection[str] = ()
+) -> RunDecision:
+    """Decide about a run by its kind's policy; `decide_run` has the rules."""
     policy = AgentPolicy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
-    return decide_run(run.facts, policy=policy, repository=repository, watermark=watermark, head_sha=head_sha)
+    return decide_run(
+        run.facts, policy=policy, repository=repository, watermark=watermark, head_sha=head_sha, older=older
+    )
 
 
 def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
-    """Decide about a run by a record: its repository, its watermark and the head SHA that it protects."""
-    protected = record.pull_request.head_sha if record.pull_request else record.push.sha
-    return decide_by_kind(run, repository=record.push.repository, watermark=record.watermark, head_sha=protected)
+    """Decide about a run by a record: its repository, its watermark, its head, and the commits that it replaced."""
+    head = record.pull_request.head_sha if record.pull_request else record.push.sha
+    older = {*record.older, str(record.push.before)} - {ZERO_SHA, head}
+    repository = record.push.repository
+    return decide_by_kind(run, repository=repository, watermark=record.watermark, head_sha=head, older=older)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What a push means for a task: claim, coalescing of queued Workflows, state document, Workflow, report."""
 
-from steps.cancellation.claim import claim_record, decide_push
+from steps.cancellation.claim import claim_record, decide_push, measured_watermark
 from steps.cancellation.coalescing import SUPERSEDED_BY, terminate_superseded, waiting_head_push
 from steps.cancellation.report import completed_report, nothing_to_do_report, preview_report
 from steps.cancellation.state_document import (
@@ -27,6 +27,7 @@ __all__ = [
     "claim_record",
     "completed_report",
     "decide_push",
+    "measured_watermark",
     "nothing_to_do_report",
     "preview_report",
     "read_state_document",

@@ -89,6 +89,7 @@ class Record:
         watermark: Runs created at or before it are stale. Never goes back.
         proven_gone_at: When the last stale run and its pods were seen to be gone; labels move only after that.
         left_to: Head SHA of the newer push that the labels were left to.
+        older: Commits that are known to be older than the push, the newest last.
         attempts: How many times a holder started or resumed it.
     """
 
@@ -107,6 +108,7 @@ class Record:
     pull_request: PullRequest | None = None
     labels: LabelOutcome = LabelOutcome.PENDING
     left_to: str = ""
+    older: tuple[str, ...] = ()
     agents: tuple[Agent, ...] = ()
     errors: tuple[str, ...] = ()
 

@@ -165,6 +165,7 @@ def _pull_request(pull: dict[str, Any]) -> PullRequest:
 def _activity(entry: dict[str, Any]) -> Activity:
     return Activity(
         ref=entry["ref"],
+        before=entry["before"],
         sha=entry["after"],
         at=parse_time(entry["timestamp"]),
         by=(entry.get("actor") or {}).get("login", ""),
@@ -176,12 +177,14 @@ class Activity:
     """One change of a ref.
 
     Attributes:
+        before: Commit that the ref pointed at until then; zeros if it was created.
         sha: What the ref points at since then; zeros if it was deleted.
         at: When GitHub took it, in whole seconds.
         by: Login; empty if the account is gone.
     """
 
     ref: str
+    before: str
     sha: str
     at: datetime
     by: str

@@ -17,6 +17,7 @@ from steps.core import (
     ForbiddenError,
     NotFoundError,
     RateLimitedError,
+    ServerClock,
     StepError,
     UnavailableError,
     backoff,
@@ -91,6 +92,7 @@ class RestClient:
         self._handover = handover
         self._app = app
         self._signed_in = False
+        self.server_clock = ServerClock()
 
     def _write(
         self,
@@ -168,8 +170,9 @@ class RestClient:
                 signed_in = True
                 enclosed = audited() if audited else nullcontext(WriteAnswer())
                 with self._traced(verb, path), enclosed as answer:
-                    _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                    headers, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
                     answer.body = data
+                    self.server_clock.observe(headers.get("date"), monotonic=self._clock.monotonic())
         except GithubException as error:
             problem = error_of(f"{verb} {path}", error, now=self._clock.now().timestamp())
             if isinstance(problem, NotFoundError) and not signed_in:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from steps.core import (
     ForbiddenError,
+    ServerClock,
     UnavailableError,
     backoff,
     retry,
@@ -60,6 +61,7 @@ class Kube:
         self._settings = settings
         self._random = random
         self._audit = audit
+        self.server_clock = ServerClock()
 
     def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
         """Read one object.
@@ -255,6 +257,7 @@ class Kube:
             body=body,
             timeout_s=self._settings.timeout_s,
         )
+        self.server_clock.observe(response.headers.get("date"), monotonic=self._clock.monotonic())
         asked = f"{method} {target.partition('?')[0]}"
         if response.status >= 300:  # noqa: PLR2004 - the success range ends here
             raise error_of(asked, response)

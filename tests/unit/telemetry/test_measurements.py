@@ -53,7 +53,7 @@ def test_a_push_measures_how_long_its_agents_lived_on_and_what_it_took(scene: Sc
     gone, finished = float(found[Measure.GONE_S]), float(found[Measure.FINISHED_S])
     assert 3 < gone <= finished < 10
     assert float(found[Measure.STOPPED]) == 1
-    assert float(found[Measure.GITHUB_ANSWERED]) == len(scene.github.calls) == 6
+    assert float(found[Measure.GITHUB_ANSWERED]) == len(scene.github.calls) == 7
     assert Measure.GITHUB_FAILED not in found
     assert Measure.ERROR not in found
 
