@@ -283,13 +283,13 @@ def test_a_value_that_is_wrong_is_not_quoted(tmp_path: Path) -> None:
 
 
 def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="give the path of a file by --settings"):
+    with pytest.raises(BadInputError, match="give their file by --settings"):
         read_settings(tmp_path / "none.toml")
 
 
 def test_a_value_that_argo_would_evaluate_is_refused() -> None:
     evil = replace(DEFAULTS, labels=replace(DEFAULTS.labels, add="{{workflow.name}}"))
-    with pytest.raises(BadInputError, match=r"labels\.add: take out \{\{: .* evaluate"):
+    with pytest.raises(BadInputError, match=r"labels\.add: remove \{\{: .* evaluate"):
         evil.for_steps()
 
 
