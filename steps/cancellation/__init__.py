@@ -5,6 +5,7 @@ from steps.cancellation.coalescing import SUPERSEDED_BY, terminate_superseded, w
 from steps.cancellation.report import completed_report, nothing_to_do_report, preview_report
 from steps.cancellation.state_document import (
     STATE_EPOCH,
+    STATE_EPOCH_OF,
     StateChange,
     StateDocument,
     changed_config_map,
@@ -17,6 +18,7 @@ from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLET
 __all__ = [
     "REPAIR_LABEL",
     "STATE_EPOCH",
+    "STATE_EPOCH_OF",
     "SUPERSEDED_BY",
     "TEMPLATE",
     "WORKFLOW_COMPLETED_LABEL",

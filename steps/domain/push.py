@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Annotated, NewType
+
+from pydantic import AfterValidator
 
 from steps.core import BadInputError
 from steps.settings import REPOSITORY_PATTERN
@@ -75,6 +77,23 @@ PARAMETERS = (
 )
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """A moment that a record names, as UTC; a person may have edited it.
+
+    Raises:
+        ValueError: It has no UTC offset, or lies outside the calendar.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("give a time with its UTC offset")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("give a time within the calendar") from error
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
     """A push to a task's branch, every field checked.
@@ -88,7 +107,7 @@ class Push:
     task: TaskId
     ref: str
     sha: Sha
-    pushed_at: datetime
+    pushed_at: Moment
     correlation_id: str
     reason: str
     dry_run: bool

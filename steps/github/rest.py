@@ -142,6 +142,7 @@ class RestClient:
             except UnavailableError as error:
                 not_asked.append(error)
                 raise
+            self._while_waiting()  # a request may take as long as a renewal may wait
             return self._ask_once(verb, path, parameters=parameters, body=body, audited=audited)
 
         return retry(

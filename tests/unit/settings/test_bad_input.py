@@ -153,7 +153,7 @@ def test_a_namespace_that_is_missing_is_named(scene: Scene) -> None:
     assert getattr(caught.value, "exit", None) is Exit.BAD_INPUT
 
 
-@pytest.mark.parametrize("resource", ["leases", "coderuns", "jobs", "configmaps"])
+@pytest.mark.parametrize("resource", ["leases", "coderuns", "jobs"])
 def test_what_rbac_refuses_ends_without_a_retry_and_names_the_role(scene: Scene, resource: str) -> None:
     scene.agent()
     scene.later(5)
