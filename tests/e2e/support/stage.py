@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3
@@ -20,6 +21,7 @@ from tests.e2e.support.agents import Manner
 from tests.e2e.support.installation import SECRET
 from tests.e2e.support.task import FINISHED, REPOSITORY, Task
 from tests.e2e.support.witness import Witness
+from tests.support.doubt import wait_out_doubt
 
 __all__ = ["FINISHED", "REPOSITORY", "Stage", "sha"]
 
@@ -30,6 +32,7 @@ class Stage(Task):
 
     witness: Witness
     url: str
+    _started: float = field(default=0.0, init=False)
 
     def set_up(self) -> None:
         """Make the task's pull request, ready for QA, and its state document."""
@@ -54,7 +57,9 @@ class Stage(Task):
         manifest = agent_run(
             task=self.task, agent=agent, repository=repository, namespace=self.agents, name=name, annotations=notes
         )
-        return put_run(self.client, manifest)
+        run = put_run(self.client, manifest)
+        self._started = time.time()
+        return run
 
     def at_work(self, run: dict[str, Any]) -> None:
         """Wait until an agent's pod works and its run says so."""
@@ -69,7 +74,8 @@ class Stage(Task):
         return run
 
     def push(self, number: int = 1, **changes: Any) -> webhooks.Delivery:  # noqa: ANN401 - passed on
-        """Push to the task's branch; the webhook that GitHub would send."""
+        """Push to the task's branch, once its agents are certainly older; the webhook that GitHub would send."""
+        wait_out_doubt(self._started)
         arguments = {"repository": REPOSITORY, "secret": SECRET, **changes}
         return webhooks.push(self.github, self.branch, sha(self.task, number), **arguments)
 

@@ -22,6 +22,7 @@ from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo
 from tests.doubles.platform.platform import put_run, runs_path
 from tests.doubles.platform.runs import agent_run
+from tests.support.doubt import wait_out_doubt
 from tests.tools.bench.measured import BenchError
 
 if TYPE_CHECKING:
@@ -131,16 +132,18 @@ class Task:
         return self.world.client.ask("POST", f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows", manifest)
 
     def start_agents(self, count: int) -> None:
-        """Start agents and wait until all of them work."""
+        """Start agents and wait until all of them work, and are certainly older than a push."""
         namespace = self.world.settings.namespaces.agents
         url = f"https://github.com/{self.repository}"
         for _ in range(count):
             put_run(self.world.client, agent_run(task=self.number, repository=url, namespace=namespace))
+        started = time.time()
         deadline = time.monotonic() + READY_S
         while self.phases() != ["Running"] * count:
             if time.monotonic() > deadline:
                 raise BenchError(f"agents of task {self.number} did not start: {self.phases()}")
             time.sleep(0.05)
+        wait_out_doubt(started)
 
     def phases(self) -> list[str]:
         """In which phases the task's runs are."""

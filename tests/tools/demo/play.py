@@ -33,6 +33,7 @@ from tests.doubles.platform.kubelet import Ending, Kubelet
 from tests.doubles.platform.platform import put_run
 from tests.doubles.platform.running import running
 from tests.doubles.platform.runs import CLEO, REX, TESS, agent_run
+from tests.support.doubt import wait_out_doubt
 from tests.tools.demo.outcome import LEFT, STALE, Moment, Outcome, State, said
 from tests.tools.demo.webhook import push_webhook
 
@@ -119,8 +120,10 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
 
         for agent, name in ((TESS, STALE[0]), (CLEO, STALE[1]), (REX, LEFT[0])):
             start(agent, name)
+        started = time.time()
         _until(lambda: {phase for _, phase in _agents(client, spaces.agents).values()} == {"Running"})
 
+        wait_out_doubt(started)
         tell("pushing a fix")
         api.calls.clear()
         began = time.time()
