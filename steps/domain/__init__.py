@@ -35,9 +35,12 @@ from steps.domain.push import (
     push_from_env,
 )
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome, dump_record, parse_record
+from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
 __all__ = [
     "FINISHED_REASON",
+    "LABEL_TEXT",
+    "OUTCOME_TEXT",
     "PARAMETERS",
     "RECONCILE_REASON",
     "ZERO_SHA",

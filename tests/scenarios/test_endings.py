@@ -160,7 +160,7 @@ def test_a_dry_run_that_would_stop_at_the_skip_label_says_so(scene: Scene) -> No
     stale_push(scene)
     scene.github.edit_labels(1, add=["skip-automation"])
     (said,) = previewed(scene, scene.workflow(dry_run=True))
-    assert said.endswith("skip label is set: nothing is cancelled")
+    assert said.endswith("labels not moved: skip label")
 
 
 def on_commits(scene: Scene, *shas: str) -> None:

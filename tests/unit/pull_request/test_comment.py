@@ -66,10 +66,10 @@ def test_it_says_what_was_stopped_by_which_push_and_what_was_left_alone(scene: S
     assert said.startswith(MARKER + "\n")
     for part in (
         f"**1 agent stopped:** push {NEW[:12]} by `5DLabs-Rex[bot]`",
-        f"- `{stale}` of `{TESS}` was stopped",
+        f"- `{stale}` of `{TESS}` was stopped; its object, Job and pods are proven gone",
         f"- `{kept}` of `{REX}`: `exempt agent`",
-        "with their Jobs and pods, 1 s after",
-        "The label `remediation-in-progress` is on, `ready-for-qa` is off.",
+        "All are gone, with their Jobs and pods, 1 s after",
+        "Labels moved: `remediation-in-progress` added, `ready-for-qa` removed.\n",
         f"Workflow `{workflow.name}`.",
         f"`kubectl -n agent-cancellation get lease {scene.lease()['metadata']['name']} -o yaml`",
         "add the label `skip-automation`",
@@ -94,7 +94,7 @@ def test_labels_that_are_left_to_a_newer_push_are_said_to_be(scene: Scene) -> No
     workflow = stale_push(scene)
     scene.github.push("task-7-work", NEWER)
     assert scene.play(workflow) is Exit.DONE
-    assert f"The labels were left to the newer push {NEWER[:12]}." in only(scene).body
+    assert f"Labels left to a newer push: {NEWER[:12]}.\n" in only(scene).body
 
 
 def test_a_cancellation_that_fails_says_so_and_later_that_it_did_not(scene: Scene) -> None:
@@ -102,7 +102,7 @@ def test_a_cancellation_that_fails_says_so_and_later_that_it_did_not(scene: Scen
     scene.controller.cleanup = Cleanup.HANGING
     assert scene.play(workflow, attempts=2) is Exit.TRY_AGAIN
     failed = only(scene)
-    assert "**Not all agents could be stopped**" in failed.body
+    assert "**Some agents on code older than push" in failed.body
     assert "could not be proven gone" in failed.body
     assert "after 2 attempts: `StillRunningError" in failed.body
     scene.controller.cleanup = Cleanup.PROMPT
