@@ -245,11 +245,15 @@ SETTINGS = Path("settings.toml").read_text()
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories"),
         ('name = "agent-cancellation:0.1.0"', 'name = "agent-cancellation"', "image.name"),
         ("[lease]", "[lease", "not TOML"),
-        ("repositories = [", "repositorys = [", "events.repositorys: no such key: is repositories meant?"),
+        ("repositories = [", "repositorys = [", "events.repositorys: unknown key; did you mean repositories?"),
         ("grace_s = 30", "", "stop.grace_s: missing: add it"),
         ("grace_s = 30", "grace_s = 'half a minute'", "stop.grace_s: give a valid number"),
-        ("[labels]", "[labels]\nextra = 1", "labels.extra: no such key: take it out"),
-        ('workflows = "agent-cancellation"', 'workflows = "Agents"', "namespaces.workflows: give lower-case letters"),
+        ("[labels]", "[labels]\nextra = 1", "labels.extra: unknown key; remove it"),
+        (
+            'workflows = "agent-cancellation"',
+            'workflows = "Agents"',
+            "namespaces.workflows: give at most 63 lower-case letters",
+        ),
         ('repositories = ["5dlabs/cto"]', 'repositories = "5dlabs/cto"', "events.repositories: not a list: give one"),
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories: empty: give at least one"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories.0: give owner/name"),
@@ -257,7 +261,7 @@ SETTINGS = Path("settings.toml").read_text()
         ("job = 'status.jobName'", "job = '[0]'", "agents.0.job: give a path such as"),
         ('config_map = "task-{task}-state"', 'config_map = "Task_{task}"', "state.config_map: give a name of"),
         ('pull_policy = "IfNotPresent"', 'pull_policy = "always"', "image.pull_policy: give 'Always', 'IfNotPresent'"),
-        ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a text: give one in quotes"),
+        ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a string: put it in quotes"),
     ],
 )
 def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, told: str) -> None:
