@@ -111,7 +111,7 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
     pushed = push_from_env(env, settings=settings.push)
     holder, created_at = pod_identity(env)
     log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
-    tracer.note(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
+    tracer.set_attributes(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
     audit = pod_audit(env, log=log.bind(requested_by=pushed.requested_by, reason=pushed.reason))
     clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return StepContext(
