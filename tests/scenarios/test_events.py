@@ -133,7 +133,7 @@ def test_an_event_that_cannot_be_left_fails_nothing(scene: Scene, status: int) -
     assert scene.play(scene.workflow()) is Exit.DONE
     assert scene.record().labels == "moved"
     assert scene.told() == []
-    warned = [line for line in scene.events() if line.get("event") == "no Event was left"]
+    warned = [line for line in scene.events() if line.get("event") == "could not create Event"]
     assert len(warned) == 4, "each is tried once"
 
 
