@@ -240,7 +240,7 @@ def test_5_work_stops_at_the_renew_deadline_when_renewals_fail(scene: Scene) -> 
     with pytest.raises((LockLostError, UnavailableError)):
         held.renew_if_due()
     scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - DEFAULTS.lease.renew_every_s)
-    with pytest.raises(LockLostError, match=r"^the hold of epoch 1 was not renewed within 20 s$"):
+    with pytest.raises(LockLostError, match=r"^the Lease of epoch 1 was not renewed within 20 s$"):
         held.ensure_held()
 
 
