@@ -23,8 +23,8 @@ def completed_report(record: Record) -> str:
     """Describe a completed cancellation."""
     stopped = [agent for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
     kept = [agent for agent in record.agents if agent.outcome is RunOutcome.KEPT]
-    head = f"{_about(record.push)}: {len(stopped)} stopped, {len(kept)} left alone; {LABEL_TEXT[record.labels]}"
-    return _text(head, [("stopped", agent, agent.reason) for agent in stopped], _left_alone(kept))
+    head = f"{_about(record.push)}: {len(stopped)} stopped, {len(kept)} kept; {LABEL_TEXT[record.labels]}"
+    return _text(head, [("stopped", agent, agent.reason) for agent in stopped], _kept_lines(kept))
 
 
 def preview_report(push: Push, *, labels: LabelOutcome, judged: RunDecisions) -> str:
@@ -37,8 +37,8 @@ def preview_report(push: Push, *, labels: LabelOutcome, judged: RunDecisions) ->
     """
     stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="") for run in judged.stale]
     moved = "labels would be moved" if labels is LabelOutcome.PENDING else LABEL_TEXT[labels]
-    head = f"{_about(push)}: {len(stale)} would be stopped, {len(judged.kept)} left alone; {moved}; nothing was done"
-    return _text(head, [("would be stopped", agent, "") for agent in stale], _left_alone(judged.kept))
+    head = f"{_about(push)}: {len(stale)} would be stopped, {len(judged.kept)} kept; {moved}; nothing was done"
+    return _text(head, [("would be stopped", agent, "") for agent in stale], _kept_lines(judged.kept))
 
 
 def nothing_to_do_report(reason: str) -> str:
@@ -50,8 +50,8 @@ def _about(push: Push) -> str:
     return f"push {push.sha[:12]} to {push.branch}"
 
 
-def _left_alone(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
-    return [("left alone", agent, agent.reason) for agent in kept]
+def _kept_lines(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
+    return [("kept", agent, agent.reason) for agent in kept]
 
 
 def _text(head: str, *groups: Sequence[tuple[str, Agent, str]]) -> str:

@@ -164,7 +164,7 @@ class HeldLease:
         self._sent_at = sent_at
 
     def _was_applied(self, wanted: Json, *, error: Exception) -> bool:
-        """Whether a write was applied although its answer was lost or an error. False allows a retry.
+        """Whether a write was applied although its answer was lost or was an error. If not, a retry is safe.
 
         Raises:
             LockLostError: Another holder has the Lease.
@@ -179,6 +179,7 @@ class HeldLease:
             if same_record and spec.get("renewTime") == wanted["spec"]["renewTime"]:
                 return True
         if found != (self._holder, self.epoch):
-            self._lost = f"the Lease is held by {found[0] or 'nobody'} in epoch {found[1]}"
+            state = f"is held by {found[0]}" if found[0] else "was released"
+            self._lost = f"the Lease {state} in epoch {found[1]}"
             raise LockLostError(self._lost) from error
         return False

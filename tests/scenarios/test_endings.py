@@ -175,7 +175,7 @@ def test_a_dry_run_leaves_an_agent_alone_that_works_on_the_head(scene: Scene) ->
     on_commits(scene, OLD, NEW)
     scene.github.push("task-7-work", NEW)
     head, stale, kept = previewed(scene, scene.workflow(dry_run=True))
-    assert "1 would be stopped, 1 left alone; labels would be moved" in head
+    assert "1 would be stopped, 1 kept; labels would be moved" in head
     assert "coderuns/on-a " in stale
     assert "coderuns/on-b " in kept
 
@@ -184,7 +184,7 @@ def test_a_dry_run_of_an_older_push_looks_at_the_head_of_the_pull_request(scene:
     on_commits(scene, NEWER)
     scene.github.push("task-7-work", NEWER)
     head, kept = previewed(scene, scene.workflow(sha=NEW, pushed_at=ago(scene.clock, 1), dry_run=True))
-    assert "0 would be stopped, 1 left alone" in head
+    assert "0 would be stopped, 1 kept" in head
     assert "coderuns/on-c " in kept
 
 

@@ -176,7 +176,7 @@ SCENES = (
     Scene(
         name="retry",
         title="Retry after a refused token",
-        caption="GitHub refused the token, so no agent was stopped. With a new token, `argo retry` finishes it.",
+        caption="GitHub refused the token: no agent was stopped. With a new token, `argo retry` finishes the Workflow.",
         play=_retry,
     ),
     Scene(

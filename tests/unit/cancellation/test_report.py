@@ -31,17 +31,17 @@ def pushed(scene: Scene) -> Scene:
 
 def test_it_names_what_was_stopped_and_what_was_left_alone_and_why(pushed: Scene) -> None:
     assert reported(pushed) == [
-        f"push {NEW[:12]} to task-7-work: 1 stopped, 1 left alone; labels moved",
+        f"push {NEW[:12]} to task-7-work: 1 stopped, 1 kept; labels moved",
         "  stopped  coderuns/tess of 5DLabs-Tess: object, Job and pods are gone",
-        "  left alone  coderuns/rex of 5DLabs-Rex: exempt agent",
+        "  kept  coderuns/rex of 5DLabs-Rex: exempt agent",
     ]
 
 
 def test_a_dry_run_names_what_would_be_stopped(pushed: Scene) -> None:
     assert reported(pushed, dry_run=True) == [
-        f"push {NEW[:12]} to task-7-work: 1 would be stopped, 1 left alone; labels would be moved; nothing was done",
+        f"push {NEW[:12]} to task-7-work: 1 would be stopped, 1 kept; labels would be moved; nothing was done",
         "  would be stopped  coderuns/tess of 5DLabs-Tess",
-        "  left alone  coderuns/rex of 5DLabs-Rex: exempt agent",
+        "  kept  coderuns/rex of 5DLabs-Rex: exempt agent",
     ]
 
 
