@@ -29,7 +29,7 @@ def pushed(scene: Scene) -> Scene:
     return scene
 
 
-def test_it_names_what_was_stopped_and_what_was_left_alone_and_why(pushed: Scene) -> None:
+def test_it_names_stopped_and_kept_runs_and_the_reasons(pushed: Scene) -> None:
     assert reported(pushed) == [
         f"push {NEW[:12]} to task-7-work: 1 stopped, 1 kept; labels moved",
         "  stopped  coderuns/tess of 5DLabs-Tess: object, Job and pods are gone",

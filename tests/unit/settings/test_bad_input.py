@@ -62,7 +62,7 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
         ("DRY_RUN", "True", "true or false"),
     ],
 )
-def test_a_wrong_parameter_is_told_what_it_should_be(field: str, value: str, told: str) -> None:
+def test_the_error_for_a_wrong_parameter_says_what_it_should_be(field: str, value: str, told: str) -> None:
     with pytest.raises(BadInputError, match=re.escape(told)):
         push_from_env(GOOD | {field: value}, settings=DEFAULTS.push)
 
@@ -87,7 +87,7 @@ def test_a_push_from_the_future_is_refused(scene: Scene) -> None:
     assert scene.api.list("leases", namespace=DEFAULTS.namespaces.workflows) == []
 
 
-def test_a_task_nobody_knows_ends_well_with_an_empty_record(scene: Scene) -> None:
+def test_an_unknown_task_ends_well_with_an_empty_record(scene: Scene) -> None:
     assert scene.play(scene.workflow(task=99)) is Exit.DONE
     assert scene.record(task=99).agents == ()
 
@@ -271,7 +271,7 @@ def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, told: 
         read_settings(tmp_path / "settings.toml")
 
 
-def test_what_follows_from_another_mistake_is_not_told_besides(tmp_path: Path) -> None:
+def test_a_problem_that_follows_from_another_is_not_reported(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text(SETTINGS.replace('["5dlabs/cto"]', '["cto"]'))
     with pytest.raises(BadInputError) as caught:
         read_settings(tmp_path / "settings.toml")

@@ -1,4 +1,4 @@
-"""The audit: each write has its line, and no line has anything that was not to be said."""
+"""The audit: each write has its line, and no line quotes a payload."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def lines(scene: Scene) -> list[dict[str, Any]]:
 
 
 def told(scene: Scene) -> Counter[tuple[str, ...]]:
-    """What the audit says was sent, and whether it was answered well."""
+    """Return the writes in the audit, and whether each succeeded."""
     names = ("api", "verb", "resource", "namespace", "name", "result")
     return Counter(tuple(line[name] for name in names) for line in lines(scene))
 
 
 def sent(scene: Scene) -> Counter[tuple[str, ...]]:
-    """What the servers saw."""
+    """Return the writes that the servers received."""
     found: list[tuple[str, ...]] = []
     for call in scene.api.calls:
         match = _KUBERNETES.fullmatch(call.path)
@@ -107,7 +107,7 @@ def test_every_write_of_a_push_has_its_line_and_every_line_its_write(scene: Scen
     assert ("github", "patch", "comments") in {key[:3] for key in told(scene)}
 
 
-def test_a_push_that_has_to_force_wait_and_end_others_is_told_write_by_write(scene: Scene) -> None:
+def test_a_push_that_forces_waits_and_ends_others_has_a_line_for_each_write(scene: Scene) -> None:
     kind = replace(DEFAULTS.agents[0], stop_patch={"metadata": {"annotations": {"stop": "please"}}})
     scene.settings = replace(DEFAULTS, agents=(kind,))
     a_push(scene)
@@ -122,7 +122,7 @@ def test_a_push_that_has_to_force_wait_and_end_others_is_told_write_by_write(sce
     }
 
 
-def test_what_was_refused_or_lost_is_told_as_well(scene: Scene) -> None:
+def test_a_refused_or_lost_write_has_its_line_too(scene: Scene) -> None:
     a_push(scene, agents=1)
 
     def touch(_: object) -> None:
@@ -144,7 +144,7 @@ def test_what_was_refused_or_lost_is_told_as_well(scene: Scene) -> None:
     assert all(line["error"] for line in lines(scene) if line["result"] != "done")
 
 
-def test_a_step_that_fails_is_told_to_the_last_write(scene: Scene) -> None:
+def test_a_failing_step_has_a_line_for_each_write_up_to_the_last(scene: Scene) -> None:
     a_push(scene)
     scene.github.fault(github_fails(403), method="POST", path="/labels$", times=99)
     assert scene.play(scene.workflow()) is Exit.FORBIDDEN
@@ -152,7 +152,7 @@ def test_a_step_that_fails_is_told_to_the_last_write(scene: Scene) -> None:
     assert lines(scene)[-1]["detail"] == "CancellationFailed"
 
 
-def test_passes_of_reconcile_and_its_repairs_are_told_write_by_write() -> None:
+def test_reconcile_and_its_repairs_have_a_line_for_each_write() -> None:
     with a_world() as (scene, _):
         forget(scene)
         for _ in range(3):
@@ -220,7 +220,7 @@ def test_no_line_has_a_payload_or_a_credential(scene: Scene) -> None:
     assert all(len(json.dumps(line)) < 1200 for line in lines(scene))
 
 
-def test_a_write_that_a_signal_interrupts_is_told_as_unknown(scene: Scene) -> None:
+def test_a_write_that_a_signal_interrupts_has_an_unknown_result(scene: Scene) -> None:
     def stop(_: object) -> None:
         raise TerminatedError("SIGTERM")
 
