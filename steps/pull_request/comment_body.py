@@ -55,7 +55,7 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
         failed=record.phase is Phase.FAILED,
         moved=record.labels is LabelOutcome.MOVED,
         sha=_commit(record.push.sha),
-        label_outcome=SafeMarkdown(LABEL_TEXT[record.labels].capitalize()),
+        label_outcome=_sentence_start(LABEL_TEXT[record.labels]),
         left_to=_commit(record.left_to) if record.left_to else "",
         acted=list(_described(acted)),
         kept=[agent for agent in record.agents if agent.outcome is RunOutcome.KEPT],
@@ -100,6 +100,10 @@ def _commit(sha: str) -> SafeMarkdown:
 
 def _plural(count: int, one: str) -> SafeMarkdown:
     return SafeMarkdown(f"{count} {one}" if count == 1 else f"{count} {one}s")
+
+
+def _sentence_start(text: str) -> SafeMarkdown:
+    return SafeMarkdown(text[:1].upper() + text[1:])
 
 
 def _described(agents: Iterable[Agent]) -> Iterable[dict[str, Any]]:

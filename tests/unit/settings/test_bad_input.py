@@ -43,7 +43,7 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "expected"),
     [
         ("REPOSITORY", "cto", "owner/name"),
         ("REPOSITORY", "5dlabs/..", "owner/name"),
@@ -62,8 +62,8 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
         ("DRY_RUN", "True", "true or false"),
     ],
 )
-def test_the_error_for_a_wrong_parameter_says_what_it_should_be(field: str, value: str, told: str) -> None:
-    with pytest.raises(BadInputError, match=re.escape(told)):
+def test_the_error_for_a_wrong_parameter_says_what_it_should_be(field: str, value: str, expected: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(expected)):
         push_from_env(GOOD | {field: value}, settings=DEFAULTS.push)
 
 
@@ -121,7 +121,7 @@ def test_credentials_that_do_not_do_end_without_a_retry(
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "expected"),
     [
         ({}, "no GitHub credentials"),
         ({"token": ""}, "no GitHub credentials"),
@@ -130,10 +130,10 @@ def test_credentials_that_do_not_do_end_without_a_retry(
     ],
     ids=["no secret", "an empty token", "half an App", "an installation id that is none"],
 )
-def test_missing_credentials_are_named_and_never_shown(tmp_path: Path, files: dict[str, str], told: str) -> None:
+def test_missing_credentials_are_named_and_never_shown(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(ForbiddenError, match=told) as caught:
+    with pytest.raises(ForbiddenError, match=expected) as caught:
         mounted_credentials(tmp_path)
     assert "secret" not in str(caught.value).replace("Secret", "")
 
@@ -227,7 +227,7 @@ SETTINGS = Path("settings.toml").read_text()
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("duration_s = 30", "duration_s = 'long'", "lease.duration_s"),
         ("duration_s = 30", "duration_s = 15", "renew_deadline_s"),
@@ -264,10 +264,10 @@ SETTINGS = Path("settings.toml").read_text()
         ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a string: put it in quotes"),
     ],
 )
-def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in SETTINGS
     (tmp_path / "settings.toml").write_text(SETTINGS.replace(old, new))
-    with pytest.raises(BadInputError, match=re.escape(told)):
+    with pytest.raises(BadInputError, match=re.escape(expected)):
         read_settings(tmp_path / "settings.toml")
 
 
@@ -298,15 +298,15 @@ def test_a_value_that_argo_would_evaluate_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "told"),
+    ("env", "expected"),
     [
         ({}, "not set"),
         ({SETTINGS_ENV: "{"}, "not JSON"),
         ({SETTINGS_ENV: json.dumps({"lease": {}})}, "namespaces"),
     ],
 )
-def test_settings_that_do_not_reach_a_step_are_named(env: dict[str, str], told: str) -> None:
-    with pytest.raises(BadInputError, match=told):
+def test_settings_that_do_not_reach_a_step_are_named(env: dict[str, str], expected: str) -> None:
+    with pytest.raises(BadInputError, match=expected):
         settings_from_env(env, StepSettings)
 
 

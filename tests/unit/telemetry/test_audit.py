@@ -34,7 +34,7 @@ def lines(scene: Scene) -> list[dict[str, Any]]:
     return [line for line in scene.events() if line.get("event") == AUDIT_EVENT]
 
 
-def told(scene: Scene) -> Counter[tuple[str, ...]]:
+def audited(scene: Scene) -> Counter[tuple[str, ...]]:
     """Return the writes in the audit, and whether each succeeded."""
     names = ("api", "verb", "resource", "namespace", "name", "result")
     return Counter(tuple(line[name] for name in names) for line in lines(scene))
@@ -89,7 +89,7 @@ def a_push(scene: Scene, *, agents: int = 2) -> None:
 def test_every_write_of_a_push_has_its_line_and_every_line_its_write(scene: Scene) -> None:
     a_push(scene)
     assert scene.play(scene.workflow()) is Exit.DONE
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     assert {line["cause"] for line in lines(scene)} == {
         WriteCause.ACQUIRE,
         WriteCause.RECORD,
@@ -103,8 +103,8 @@ def test_every_write_of_a_push_has_its_line_and_every_line_its_write(scene: Scen
     }
     scene.github.push("task-7-work", NEWER)
     assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
-    assert told(scene) == sent(scene)
-    assert ("github", "patch", "comments") in {key[:3] for key in told(scene)}
+    assert audited(scene) == sent(scene)
+    assert ("github", "patch", "comments") in {key[:3] for key in audited(scene)}
 
 
 def test_a_push_that_forces_waits_and_ends_others_has_a_line_for_each_write(scene: Scene) -> None:
@@ -116,7 +116,7 @@ def test_a_push_that_forces_waits_and_ends_others_has_a_line_for_each_write(scen
     scene.later(1)
     waits = scene.workflow(pushed_at=workflow.push.pushed_at)
     assert scene.play(waits) is Exit.DONE
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     assert {WriteCause.RENEW, WriteCause.FORCE, WriteCause.ASK, WriteCause.ANSWERED} <= {
         line["cause"] for line in lines(scene)
     }
@@ -137,7 +137,7 @@ def test_a_refused_or_lost_write_has_its_line_too(scene: Scene) -> None:
     scene.github.fault(reply_lost(), method="POST", path="/labels$")
     scene.github.fault(github_fails(502), method="DELETE", path="/labels/")
     assert scene.play(scene.workflow()) is Exit.DONE
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     results = Counter(line["result"] for line in lines(scene))
     assert results["refused"] == 1
     assert results["unknown"] == 5
@@ -148,7 +148,7 @@ def test_a_failing_step_has_a_line_for_each_write_up_to_the_last(scene: Scene) -
     a_push(scene)
     scene.github.fault(github_fails(403), method="POST", path="/labels$", times=99)
     assert scene.play(scene.workflow()) is Exit.FORBIDDEN
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     assert lines(scene)[-1]["detail"] == "CancellationFailed"
 
 
@@ -159,7 +159,7 @@ def test_reconcile_and_its_repairs_have_a_line_for_each_write() -> None:
             scene.reconcile()
             scene.run_repairs()
             scene.later(120)
-        assert told(scene) == sent(scene)
+        assert audited(scene) == sent(scene)
         causes = {line["cause"] for line in lines(scene)}
         assert {
             WriteCause.REPAIR,
