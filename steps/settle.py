@@ -3,8 +3,8 @@
     python -m steps.settle
 
 Guarantees that labels move only after the agents are proven gone under the same held Lease, and that the Lease is then
-released with a finished record. Continues with the Lease that steps.cancel holds in the same pod. If steps.cancel had
-nothing to do, this step ends at once.
+released with a finished record. Continues with the Lease that steps.cancel acquired in the same pod. If steps.cancel
+had nothing to do, this step ends at once.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def settle(context: StepContext) -> None:
 def _completed(record: Record, *, ended: list[str]) -> str:
     """Describe the completed cancellation."""
     gone = sum(agent.outcome in (RunOutcome.GONE, RunOutcome.FINISHED) for agent in record.agents)
-    text = f"push {record.push.sha[:12]}: {gone} stale gone, {LABEL_TEXT[record.labels]}"
+    text = f"push {record.push.sha[:12]}: stale runs gone: {gone}; {LABEL_TEXT[record.labels]}"
     return f"{text}; {_superseded(ended)}" if ended else text
 
 

@@ -112,10 +112,8 @@ def connect_github(
     from steps.github import GitHub, TokenHandoff, app_id, mounted_credentials, pod_connection  # noqa: PLC0415
 
     settings = settings or usual
-    folder, handover = (
-        Path(settings.credentials_dir),
-        TokenHandoff(path=Path(settings.handover)) if settings.handover else None,
-    )
+    folder = Path(settings.credentials_dir)
+    handover = TokenHandoff(path=Path(settings.handover)) if settings.handover else None
     return GitHub(
         auth=auth or mounted_credentials(folder, handover=handover),
         settings=settings,

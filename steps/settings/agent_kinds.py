@@ -40,7 +40,7 @@ class RunKind:
     phase: Annotated[FieldPath, Field(description="path of the phase")]
     sha: Annotated[
         OptionalFieldPath,
-        Field(description="path of the commit that the run works on; empty if runs have none: CodeRuns have none"),
+        Field(description="path of the commit that the run works on; empty: runs have none (CodeRuns have none)"),
     ]
     job: Annotated[
         OptionalFieldPath,

@@ -62,7 +62,9 @@ class LeaseSettings:
     renew_deadline_s: Annotated[
         Seconds, Field(description="the holder stops work this long after it sent its last successful renewal")
     ]
-    retry_every_s: Annotated[Seconds, Field(description="how often a waiter reads the Lease, plus up to 20 % jitter")]
+    retry_every_s: Annotated[
+        Seconds, Field(description="time between a waiter's reads of the Lease, plus up to 20 % jitter")
+    ]
     acquire_timeout_s: Annotated[Seconds, Field(description="a waiter gives up after this long (exit 75, retried)")]
     handover: Annotated[
         str,

@@ -22,7 +22,7 @@ class GitHubSettings:
         Address,
         Field(
             min_length=1,
-            description="address of the REST API; GitHub Enterprise: such as https://github.example.com/api/v3",
+            description="address of the REST API; for GitHub Enterprise such as https://github.example.com/api/v3",
         ),
     ]
     ca_config_map: Annotated[
@@ -94,7 +94,10 @@ class LabelSettings:
 
     add: Annotated[Label, Field(description="added after the stale agents are proven gone")]
     remove: Annotated[Label, Field(description="removed after `add` was added")]
-    skip: Annotated[Label, Field(description="set by a person: no agent is stopped and no label is moved")]
+    skip: Annotated[
+        Label,
+        Field(description="set by a person: labels are not moved, and agents are not stopped if it is set in time"),
+    ]
     task: Annotated[str, Field(description="label of a task's pull request; selects one if several share a branch")]
 
     def __post_init__(self) -> None:

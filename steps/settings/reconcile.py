@@ -64,6 +64,6 @@ class ReconcileSettings:
     ]
     backoff_s: Annotated[Seconds, Field(description="pause after a task's first repair; doubles after each repair")]
     keep_idle_days: Annotated[
-        int, Field(ge=1, le=3650, description="reconcile deletes the Lease and record of a task idle for this long")
+        int, Field(ge=1, le=3650, description="reconcile deletes the Lease of a finished task after this long")
     ]
     dry_run: Annotated[bool, Field(description="true: only log the repairs, change nothing")]

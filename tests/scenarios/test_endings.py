@@ -72,7 +72,7 @@ def test_all_that_were_ended_while_they_waited_are_named(scene: Scene) -> None:
     waiting = sorted(scene.workflow(pushed_at=first.push.pushed_at).name for _ in range(2))
     assert scene.play(first) is Exit.DONE
     (event,) = scene.told(EventReason.COMPLETED)
-    said = f"push {NEW[:12]}: 1 stale gone, labels moved; ended superseded workflows: "
+    said = f"push {NEW[:12]}: stale runs gone: 1; labels moved; ended superseded workflows: "
     assert event["message"] == said + ", ".join(waiting)
 
 

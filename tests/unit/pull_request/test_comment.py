@@ -14,6 +14,7 @@ import pytest
 from steps.cancel import cancel
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
+from steps.domain import LABEL_TEXT, LabelOutcome
 from steps.domain.record import Phase, Record, RunOutcome
 from steps.pull_request import comment_body
 from steps.pull_request.comment import COMMENT_ANNOTATION
@@ -95,6 +96,13 @@ def test_it_says_that_the_labels_were_left_to_a_newer_push(scene: Scene) -> None
     scene.github.push("task-7-work", NEWER)
     assert scene.play(workflow) is Exit.DONE
     assert f"Labels left to a newer push: {NEWER[:12]}.\n" in only(scene).body
+
+
+@pytest.mark.parametrize("labels", [outcome for outcome in LabelOutcome if outcome is not LabelOutcome.MOVED])
+def test_it_says_why_labels_did_not_move(scene: Scene, labels: LabelOutcome) -> None:
+    scene.play(stale_push(scene))
+    said = comment_body.comment_text(replace(scene.record(), labels=labels), settings=DEFAULTS)
+    assert LABEL_TEXT[labels][1:] in said
 
 
 def test_a_cancellation_that_fails_says_so_and_later_that_it_did_not(scene: Scene) -> None:
