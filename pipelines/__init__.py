@@ -1,1 +1,1 @@
-"""The generator: manifests, settings, and the command line of a laptop."""
+"""The generator of the manifests, and the command line `agent-cancellation`."""

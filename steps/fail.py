@@ -1,10 +1,10 @@
-"""Exit hook of a workflow that did not succeed: leave a failed record, a free Lease, a cleared flag and a comment.
+"""Exit hook of a Workflow that failed: records the failure, clears the state flag, comments, and releases the Lease.
 
     python -m steps.fail
 
-Touches nothing unless the record is this workflow's own and unfinished: by the time it runs, a newer push may have
-taken over. Argo does not run it when a workflow is terminated or deleted; an unfinished record is then resumed by the
-next push or by reconcile.
+Guarantees that it changes nothing unless the record is this Workflow's own and unfinished, because a newer push may
+have taken over. Not guaranteed: that it runs. Argo runs no hook for a terminated or deleted Workflow; then the next
+push or reconcile resumes the unfinished record.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def fail(context: StepContext) -> None:
-    """Record the failure of this workflow.
+    """Record the failure of this Workflow.
 
     Raises:
-        StepError: The failure could not be recorded; the Lease then expires by itself.
+        StepError: The failure could not be recorded. The Lease expires by itself.
     """
     if context.push.dry_run:
         return
@@ -37,12 +37,12 @@ def fail(context: StepContext) -> None:
         if record is None or record.finished or record.workflow_uid != context.holder.workflow_uid:
             return None
         ended = replace(record, phase=Phase.FAILED, finished_at=context.clock.now())
-        return ended if record.errors else ended.with_error("the pod ended before it could say why")
+        return ended if record.errors else ended.with_error("the pod ended without a reason")
 
     lease = context.lease()
     snapshot = lease.read()
     if snapshot is None or failed(snapshot.record()) is None:
-        context.log.info("nothing to record: the task's record is not this workflow's, or is finished")
+        context.log.info("nothing to record: the record is finished, or is of another workflow")
         return
     held = lease.acquire(failed)
     if held is None:
@@ -51,7 +51,7 @@ def fail(context: StepContext) -> None:
     update_state_document(StateChange(in_progress=False, message=message), context=context, held=held)
     update_comment(held.record, context=context, held=held)
     held.release(held.record)
-    emit_task_event(EventReason.FAILED, f"{message}. Reconcile takes it up again", context=context, held=held)
+    emit_task_event(EventReason.FAILED, f"{message}. Reconcile will retry it", context=context, held=held)
     context.log.error(
         "cancellation failed", epoch=held.epoch, attempts=held.record.attempts, last=held.record.errors[-1]
     )

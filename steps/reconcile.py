@@ -1,11 +1,11 @@
-"""The sweeper: finds what went wrong anyway, and rolls it forward.
+"""Reconcile: finds cancellations that did not finish, and finishes them.
 
     python -m steps.reconcile
 
-Looks at everything, decides what is wrong and what to do about it, and does that, one task after another; then once
-more half a minute later, until the minute is over in which the next pod starts. Guarantees that a task which cannot be
-judged or mended never keeps the others from it, and that a pass which ends anywhere is finished by the next. Does not
-stop an agent or move a label itself: it submits Workflows of cancel-agents, which do so under the task's lock.
+A pass reads all tasks, plans repairs, and applies them one by one. Passes repeat every `reconcile.every_s` until the
+minute is over and the next pod starts. Guarantees that a task that cannot be read or repaired does not block other
+tasks, and that the next pass finishes an interrupted one. Never stops an agent or moves a label itself: it submits
+Workflows of cancel-agents, which do that while they hold the task's Lease.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.reconciliation import (
-    ReconcileContext,
-    run_pass,
-)
+from steps.reconciliation import ReconcileContext, run_pass
 from steps.runtime import build_clients, pod_audit, pod_identity, run_process
 from steps.settings import ReconcileStepSettings, settings_from_env
 
@@ -28,16 +25,16 @@ if TYPE_CHECKING:
     from steps.core import Clock
     from steps.telemetry import Log, Measurements, Tracer
 
-# A new pod starts each minute; this one has to be gone by then.
+# A new pod starts each minute. This one must end before.
 _MINUTE_S = 60.0
 _GITHUB_S = 10.0
 
 
 def reconcile(context: ReconcileContext) -> None:
-    """Pass after pass, until the minute is over.
+    """Run passes until the minute is over.
 
     Raises:
-        StepError: A pass could not even look; the next pod tries again.
+        StepError: A pass could not read the cluster. The next pod retries.
     """
     began = context.clock.monotonic()
     every_s = context.settings.reconcile.every_s
@@ -46,7 +43,7 @@ def reconcile(context: ReconcileContext) -> None:
         run_pass(context)
         now = context.clock.monotonic()
         following = max(started + every_s, now)
-        # The next pass has to end within the minute too, and will take about as long as this one.
+        # The next pass must end within the minute too, and takes about as long as this one.
         if following + (now - started) - began >= _MINUTE_S:
             return
         context.clock.sleep(following - now)
@@ -57,7 +54,7 @@ def _context(
 ) -> ReconcileContext:
     settings = settings_from_env(env, ReconcileStepSettings)
     holder, created_at = pod_identity(env)
-    # Rate limits are waited for by the next pass; and there is no second container to hand a token to.
+    # The next pass waits for rate limits. The pod has no second container that could use the token.
     github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S), handover="")
     audit, settings = pod_audit(env, log=log), replace(settings, github=github)
     clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)

@@ -1,4 +1,4 @@
-"""The command `agent-cancellation`: one module for each subcommand, and how its output looks."""
+"""The command `agent-cancellation`: one module for each subcommand, and modules for tables and text."""
 
 from pipelines.cli.main import main
 

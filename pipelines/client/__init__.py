@@ -1,4 +1,4 @@
-"""The laptop as a client: kubeconfig, GitHub, Argo Server, submission, reconcile, and the status of tasks."""
+"""Clients for a laptop: kubeconfig, GitHub, Argo Server, submission, reconcile, and the status of tasks."""
 
 from pipelines.client.argo_connection import argo_server_from_env
 from pipelines.client.github import connect_github

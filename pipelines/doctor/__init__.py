@@ -1,4 +1,7 @@
-"""The checks of an installation. They only read."""
+"""The checks of an installation.
+
+Guarantees that checks change nothing.
+"""
 
 from pipelines.doctor.check import CheckResult, CheckStatus, Installation, exit_code
 from pipelines.doctor.registry import check_installation

@@ -1,4 +1,4 @@
-"""The manifests, one module for each kind of object, and the folder they are written to.
+"""The manifests, with one module for each kind of object.
 
 Guarantees that equal settings give equal bytes.
 """

@@ -1,4 +1,4 @@
-"""Metrics that Argo exports, and the alerts and dashboard on them."""
+"""The metrics that Argo exports, the alerts and the dashboard."""
 
 from pipelines.observability.prometheus import (
     DASHBOARD_FILE,

@@ -1,6 +1,6 @@
-"""Settings of the generator: those of the steps, and those that only the manifests need.
+"""The settings of the generator: the steps' settings, and the settings that only the manifests need.
 
-Read from `settings.toml`. Guarantees that no key has a default in code: the file shows every decision.
+Guarantees that no key has a default in code, so `settings.toml` shows every decision.
 """
 
 from pipelines.settings.reading import read_settings

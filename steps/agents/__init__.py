@@ -1,7 +1,7 @@
-"""Agent runs: found, judged, stopped, verified gone.
+"""Agent runs: find, decide, stop, verify.
 
-Guarantees that only the object that was judged stale is deleted, and that a run counts as gone only after a look that
-listed the object, its Jobs and their pods.
+Guarantees that only the object that was found stale is deleted, and that a run counts as gone only if lists show that
+the object, its Jobs and their pods no longer exist.
 """
 
 from steps.agents.runs import (

@@ -1,6 +1,6 @@
 """The circuit breaker that all pods share through one ConfigMap.
 
-A cache of bad news: if it cannot be read or written, the step carries on without it.
+A cache only: if the ConfigMap cannot be read or written, the step continues without it.
 """
 
 from steps.breaker.gate import BreakerGate

@@ -1,4 +1,7 @@
-"""What a push means for a task: claim, coalescing of queued Workflows, state document, Workflow, report."""
+"""One push and its task: claim, coalescing of queued Workflows, state document, Workflow, report.
+
+Guarantees that the state document is written only in the epoch of the held Lease.
+"""
 
 from steps.cancellation.claim import claim_record, decide_push, measured_watermark
 from steps.cancellation.coalescing import SUPERSEDED_BY, terminate_superseded, waiting_head_push

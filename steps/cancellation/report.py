@@ -1,14 +1,14 @@
-"""What a cancellation came to, in a few lines of text: an output of its Workflow, for Argo's UI and for `submit`. Pure.
+"""The Workflow's report: a few lines of text about one cancellation, for Argo's UI and for `submit`. Pure.
 
-Guarantees that it stays small, since Argo keeps outputs in the Workflow itself, that it is printable text, and that
-nothing in it reads like a template of Argo's. The record says more, and is what counts.
+Guarantees that the report is small, because Argo keeps outputs in the Workflow itself. It is printable text, and Argo
+finds no template in it. The record has all details; no code reads the report.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.domain import LabelOutcome, RunOutcome
+from steps.domain import LABEL_TEXT, LabelOutcome, RunOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,41 +17,32 @@ if TYPE_CHECKING:
     from steps.domain import Agent, Push, Record
 
 _MAX_AGENTS, _MAX_LINE = 20, 160
-_LABELS = {
-    LabelOutcome.PENDING: "labels not moved",
-    LabelOutcome.MOVED: "labels moved",
-    LabelOutcome.HEAD_MOVED: "labels left to a newer push",
-    LabelOutcome.NO_PULL_REQUEST: "no open pull request",
-    LabelOutcome.AMBIGUOUS: "several open pull requests: labels left alone",
-    LabelOutcome.UNREADABLE: "GitHub could not be read: labels left alone",
-    LabelOutcome.SKIPPED: "skip label is set: nothing is cancelled",
-}
 
 
 def completed_report(record: Record) -> str:
-    """What was done."""
+    """Describe a completed cancellation."""
     stopped = [agent for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
     kept = [agent for agent in record.agents if agent.outcome is RunOutcome.KEPT]
-    head = f"{_about(record.push)}: {len(stopped)} stopped, {len(kept)} left alone; {_LABELS[record.labels]}"
-    return _text(head, [("stopped", agent, agent.reason) for agent in stopped], _left_alone(kept))
+    head = f"{_about(record.push)}: {len(stopped)} stopped, {len(kept)} kept; {LABEL_TEXT[record.labels]}"
+    return _text(head, [("stopped", agent, agent.reason) for agent in stopped], _kept_lines(kept))
 
 
 def preview_report(push: Push, *, labels: LabelOutcome, judged: RunDecisions) -> str:
-    """What would be done.
+    """Describe what a dry run would do.
 
     Args:
-        push: The push that would be answered.
-        labels: What would become of the labels; `pending` if they would be moved.
-        judged: The runs.
+        push: The push to process.
+        labels: The labels' outcome; `pending` if they would be moved.
+        judged: The decisions about the task's runs.
     """
     stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="") for run in judged.stale]
-    moved = "labels would be moved" if labels is LabelOutcome.PENDING else _LABELS[labels]
-    head = f"{_about(push)}: {len(stale)} would be stopped, {len(judged.kept)} left alone; {moved}; nothing was done"
-    return _text(head, [("would be stopped", agent, "") for agent in stale], _left_alone(judged.kept))
+    moved = "labels would be moved" if labels is LabelOutcome.PENDING else LABEL_TEXT[labels]
+    head = f"{_about(push)}: {len(stale)} would be stopped, {len(judged.kept)} kept; {moved}; nothing was done"
+    return _text(head, [("would be stopped", agent, "") for agent in stale], _kept_lines(judged.kept))
 
 
 def nothing_to_do_report(reason: str) -> str:
-    """That there was nothing to do, and why."""
+    """Say that there was nothing to do, and why."""
     return _line(f"nothing to do: {reason}")
 
 
@@ -59,23 +50,23 @@ def _about(push: Push) -> str:
     return f"push {push.sha[:12]} to {push.branch}"
 
 
-def _left_alone(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
-    return [("left alone", agent, agent.reason) for agent in kept]
+def _kept_lines(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
+    return [("kept", agent, agent.reason) for agent in kept]
 
 
 def _text(head: str, *groups: Sequence[tuple[str, Agent, str]]) -> str:
     lines = [_line(head)]
-    agents = [each for group in groups for each in sorted(group, key=lambda told: told[1].created_at)]
+    agents = [each for group in groups for each in sorted(group, key=lambda line: line[1].created_at)]
     for what, agent, reason in agents[:_MAX_AGENTS]:
         note = f": {reason}" if reason else ""
         lines.append(_line(f"  {what}  {agent.kind}/{agent.name} of {agent.agent or 'an unknown agent'}{note}"))
     if len(agents) > _MAX_AGENTS:
-        lines.append(f"  and {len(agents) - _MAX_AGENTS} more, which are in the record")
+        lines.append(f"  and {len(agents) - _MAX_AGENTS} more: see the record")
     return "\n".join(lines)
 
 
 def _line(text: str) -> str:
-    """One line, printable, in which Argo finds no template."""
+    """Make one printable line in which Argo finds no template."""
     shown = "".join(each if each.isprintable() else "?" for each in text)
     shown = shown.replace("{", "(").replace("}", ")")
     return shown if len(shown) <= _MAX_LINE else f"{shown[: _MAX_LINE - 3]}..."

@@ -1,7 +1,7 @@
-"""The Workflow of one push, as everybody submits it: the Sensor, a laptop, and reconcile.
+"""The Workflow of one push. The command line and reconcile submit it; the Sensor submits the same.
 
-Guarantees: parameters are checked by the same patterns as at the Sensor before anything is sent, and the Workflow
-brings nothing but a name, labels, priority and arguments, so that Argo accepts it under `templateReferencing: Secure`.
+Guarantees that the parameters match the Sensor's patterns, and that the Workflow has only a name, labels, a priority
+and arguments, so that Argo accepts it with `templateReferencing: Secure`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 TEMPLATE = "cancel-agents"
 REPAIR_LABEL = f"{PREFIX}/repair"
-# Argo's own, on every Workflow that it has looked at.
+# Argo sets this label on every Workflow it has processed.
 WORKFLOW_COMPLETED_LABEL = "workflows.argoproj.io/completed"
 
 
 def build_workflow(
     values: Mapping[str, str], *, settings: StepSettings, labels: Mapping[str, str] | None = None
 ) -> Json:
-    """The Workflow of a push.
+    """Create the Workflow of a push.
 
     Args:
-        values: Parameters of the WorkflowTemplate by name; those with a default may be left out.
-        settings: Where it goes.
+        values: Parameters of the WorkflowTemplate by name. Those with a default are optional.
+        settings: The namespace, and the pattern of branches.
         labels: Further labels.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Small things that everything may use: errors by meaning, time, pauses, threads, label and annotation keys.
+"""Shared basics: errors, time, retries, parallel calls, label and annotation keys.
 
-Guarantees that nothing here knows Kubernetes, GitHub or a push.
+Guarantees that no module here depends on Kubernetes, GitHub or a push.
 """
 
 from steps.core.clock import (

@@ -1,6 +1,6 @@
-"""Time, as something a test can hold still.
+"""Clocks, which tests can replace.
 
-Wall time is only ever written down; every decision about how long something took uses the monotonic clock.
+Guarantees that wall-clock time is only written down. Decisions about durations use the monotonic clock.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """What the steps need of time."""
+    """The clock that the steps use."""
 
     def now(self) -> datetime:
-        """Wall-clock time in UTC, for stamps only."""
+        """Return the wall-clock time in UTC, for timestamps only."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump, for durations and deadlines."""
+        """Return seconds that never jump, for durations and deadlines."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for `seconds`."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of this machine."""
 
     def __init__(self, *, before_sleep: Callable[[], None] = lambda: None) -> None:
-        """Know what to look at first.
+        """Create a clock.
 
         Args:
-            before_sleep: Called before each pause, which does not begin if it raises.
+            before_sleep: Called before each pause. If it raises, the pause does not start.
         """
         self._before_sleep = before_sleep
 
     def now(self) -> datetime:
-        """Wall-clock time in UTC."""
+        """Return the wall-clock time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """CLOCK_MONOTONIC in seconds."""
+        """Return CLOCK_MONOTONIC in seconds."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -56,17 +56,17 @@ class SystemClock:
 
 
 def format_time(moment: datetime) -> str:
-    """Write a moment as the API server writes creationTimestamp: RFC 3339, UTC, whole seconds."""
+    """Format a time like a creationTimestamp: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_micro_time(moment: datetime) -> str:
-    """Write a moment as a Lease's MicroTime: RFC 3339, UTC, six digits."""
+    """Format a time like a Lease's MicroTime: RFC 3339, UTC, six digits."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 moment.
+    """Parse an RFC 3339 time.
 
     Raises:
         ValueError: `text` is not RFC 3339 or has no offset.
@@ -81,7 +81,7 @@ def parse_time(text: str) -> datetime:
 
 
 def parse_optional_time(text: object) -> datetime | None:
-    """A moment as somebody else wrote it; None if it is none."""
+    """Parse an RFC 3339 time; return None if `text` is not one."""
     try:
         return parse_time(text) if isinstance(text, str) else None
     except ValueError:
@@ -89,21 +89,21 @@ def parse_optional_time(text: object) -> datetime | None:
 
 
 class ServerClock:
-    """A server's clock beside this machine's monotonic one, as the server's answers are dated.
+    """A server's clock, measured by the `Date` headers of its answers and this machine's monotonic clock.
 
-    Two of them compare the servers' clocks with each other, whatever this machine's own wall clock says. A date has
-    whole seconds, so a comparison may be off by one second either way.
+    Two of them compare two servers' clocks; this machine's wall clock plays no part. A `Date` has whole seconds, so a
+    comparison may be off by one second in either direction.
     """
 
     def __init__(self) -> None:
         self._offset_s: float | None = None
 
     def observe(self, date: str | None, *, monotonic: float) -> None:
-        """Note the `Date` header of an answer; a date that is missing or malformed changes nothing.
+        """Use the `Date` header of an answer. A missing or malformed date changes nothing.
 
         Args:
-            date: As HTTP writes it.
-            monotonic: This machine's monotonic clock when the answer came, in seconds.
+            date: The header.
+            monotonic: This machine's monotonic clock at the answer, in seconds.
         """
         try:
             self._offset_s = parsedate_to_datetime(date or "").timestamp() - monotonic
@@ -111,7 +111,7 @@ class ServerClock:
             return
 
     def ahead_of_s(self, other: ServerClock) -> float | None:
-        """Seconds by which this clock is ahead of the other; None until both servers have answered."""
+        """Return the seconds by which this clock is ahead of the other; None until both servers have answered."""
         if self._offset_s is None or other._offset_s is None:
             return None
         return self._offset_s - other._offset_s

@@ -1,4 +1,7 @@
-"""A few calls side by side, while the caller keeps its hold."""
+"""Calls in parallel, while the caller renews its Lease.
+
+Guarantees that all calls have ended when `run_parallel` returns or raises.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,16 @@ _MEANWHILE_EVERY_S = 1.0
 
 
 def run_parallel(calls: Sequence[Callable[[], T]], *, parallel: int, while_waiting: Callable[[], None]) -> list[T]:
-    """Run calls and return their results in order; with `parallel` of 1, one after the other in this thread.
+    """Run calls and return their results in order. If `parallel` is 1, the calls run one by one in this thread.
 
     Args:
-        calls: What to run.
-        parallel: How many at once.
-        while_waiting: Called about once a second while waiting (in turn: before each call), to renew a Lease. If it
-            raises, calls that have not started are dropped, those under way are waited for, and the error goes to
-            the caller.
+        calls: The calls.
+        parallel: The number of calls at the same time.
+        while_waiting: Renews a Lease. Called about once a second; if `parallel` is 1, before each call. If it raises,
+            calls that have not started are dropped, running calls end first, and the caller gets the error.
 
     Raises:
-        Exception: The first error of a call, in their order, after all of them have ended.
+        Exception: The first error in the order of the calls, after all calls have ended.
     """
     if parallel == 1 or len(calls) < 2:  # noqa: PLR2004 - one call needs no thread
         results = []

@@ -1,8 +1,7 @@
-"""The errors of a step, by what the caller can do about them.
+"""The errors of a step, and their exit codes.
 
-Every error ends a step with one of the exit codes that the workflow's `retryStrategy` knows (docs/guarantees.md).
-Messages name what to do and never carry a request body, a header or a credential; the library's error is chained as the
-cause.
+Guarantees that every error has one of the exit codes in the workflow's `retryStrategy` (docs/guarantees.md). A message
+names the fix, and never quotes a request body, a header or a credential. The library's error is chained as the cause.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of a step, after sysexits.h where one fits.
+    """Exit codes of a step; the values follow sysexits.h.
 
-    `retryStrategy.expression` in the rendered WorkflowTemplate is built from these, so they are a contract.
+    `retryStrategy.expression` in the rendered WorkflowTemplate uses them, so they are a contract.
     """
 
     DONE = 0
@@ -24,55 +23,55 @@ class Exit(IntEnum):
 
 
 class StepError(Exception):
-    """Anything a step can explain."""
+    """Base class of the errors that a step explains."""
 
     exit = Exit.BUG
 
 
 class BadInputError(StepError):
-    """A parameter, a setting or an object is wrong, and will be wrong again: a retry changes nothing."""
+    """A parameter, a setting or an object is wrong. A retry does not help."""
 
     exit = Exit.BAD_INPUT
 
 
 class CertificateError(BadInputError):
-    """A server's certificate cannot be verified: nothing was sent, and nothing will be until a person mends it."""
+    """A server's certificate cannot be verified. Nothing was sent; a person must fix it."""
 
 
 class ForbiddenError(StepError):
-    """The API server or GitHub refuses: a role or a credential is missing."""
+    """The API server or GitHub refused a request: a role or a credential is missing."""
 
     exit = Exit.FORBIDDEN
 
 
 class ProxyRefusedError(ForbiddenError):
-    """A proxy refuses the way to a server: nothing was sent."""
+    """A proxy refused to connect to the server. Nothing was sent."""
 
 
 class TryAgainError(StepError):
-    """Something outside is busy, slow or down: the same step may succeed later."""
+    """A dependency is busy, slow or down. A retry may succeed."""
 
     exit = Exit.TRY_AGAIN
 
 
 class LockBusyError(TryAgainError):
-    """Somebody else holds the Lease and is alive."""
+    """Another live holder has the Lease."""
 
 
 class LockLostError(TryAgainError):
-    """We no longer hold the Lease: nothing may be written any more, not even the record."""
+    """This holder has lost the Lease. It must write nothing more, not even the record."""
 
 
 class FencedError(LockLostError):
-    """A later epoch has written already: our hold is from the past."""
+    """A later fencing epoch has already written. This holder has lost the Lease."""
 
 
 class UnavailableError(TryAgainError):
-    """No answer, or an answer that says "later".
+    """The server did not answer, or asked to retry later.
 
     Args:
-        message: What was asked, of whom.
-        retry_after_s: Seconds the server asked us to wait, if it did.
+        message: The request, and its server.
+        retry_after_s: The server's Retry-After in seconds, if it sent one.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
@@ -81,11 +80,11 @@ class UnavailableError(TryAgainError):
 
 
 class RateLimitedError(UnavailableError):
-    """The server asks everybody to come back later; `retry_after_s` says when."""
+    """The server limits the rate of requests; `retry_after_s` says until when."""
 
 
 class BreakerOpenError(UnavailableError):
-    """The server was not asked at all: it has failed too often of late."""
+    """The circuit breaker is open: no request was sent, because the server failed too often."""
 
 
 class StillRunningError(TryAgainError):
@@ -93,22 +92,22 @@ class StillRunningError(TryAgainError):
 
 
 class TerminatedError(TryAgainError):
-    """SIGTERM: the pod is being stopped, the work is left for a retry."""
+    """SIGTERM: the pod is being stopped. A retry finishes the work."""
 
 
 class NotFoundError(StepError):
-    """The object (or the whole resource) is not there."""
+    """The object or its resource does not exist."""
 
     exit = Exit.BAD_INPUT
 
 
 class ConflictError(StepError):
-    """A precondition did not hold: the object changed since it was read, or exists already."""
+    """A precondition failed: the object has changed since it was read, or already exists."""
 
     exit = Exit.TRY_AGAIN
 
 
 class TooLargeError(StepError):
-    """The API server refused an object for its size or its content."""
+    """The API server refused an object because of its size or content."""
 
     exit = Exit.BAD_INPUT

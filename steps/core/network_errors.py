@@ -1,6 +1,6 @@
-"""What a request failed of that got no answer, in words that say what to see to. Pure.
+"""Descriptions of network errors: the problem, and what to check. Pure.
 
-Guarantees that nothing of the error's own text is told, which could quote the request.
+Guarantees that a description never quotes the error's own text, because that may quote the request.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# The first that is behind an error is what it was.
-_OBSTACLES: Sequence[tuple[type[BaseException], str]] = (
-    (socket.gaierror, "its name is not known here: correct it, or see to DNS"),
-    (ConnectionRefusedError, "nobody answers at this address and port"),
-    (TimeoutError, "no answer in time: is the way there open?"),
-    (ConnectionError, "it broke the connection off"),
+# The first kind found in an error's chain describes it.
+_DESCRIPTIONS: Sequence[tuple[type[BaseException], str]] = (
+    (socket.gaierror, "its name cannot be resolved: correct the name, or check DNS"),
+    (ConnectionRefusedError, "connection refused: nothing listens on this address and port"),
+    (TimeoutError, "no answer in time: check firewalls, NetworkPolicies and the proxy"),
+    (ConnectionError, "it closed the connection"),
 )
 
 
 def describe_network_error(error: BaseException) -> str:
-    """What stood in the way; the name of the error if that is all there is to say."""
+    """Describe a network error; an unknown one by the name of its type."""
     found = list(error_chain(error))
-    says = (text for kind, text in _OBSTACLES if any(isinstance(each, kind) for each in found))
-    return next(says, type(error).__name__)
+    descriptions = (text for kind, text in _DESCRIPTIONS if any(isinstance(each, kind) for each in found))
+    return next(descriptions, type(error).__name__)
 
 
 def error_chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and everything that it was made of: clients of HTTP wrap, chain and pass on."""
+    """Yield an error and the errors that it wraps. HTTP clients wrap and chain errors."""
     left, seen = [error], set()
     while left:
         each = left.pop()

@@ -1,8 +1,8 @@
-"""Repeating an attempt: pauses, Retry-After, a deadline. The one place in which a step waits before it tries again.
+"""Retries: pauses, Retry-After, a deadline. Every step waits here before it retries.
 
-Guarantees that every pause has jitter, that no pause is shorter than the server asked for, that no pause ends after the
-deadline, and that `while_waiting` is called at least once a second while it waits, so that a holder renews its Lease.
-Does not decide what may be repeated: the caller names the errors, and whether a repetition is safe.
+Guarantees that every pause has jitter, that no pause is shorter than the server's Retry-After, that no pause ends after
+the deadline, and that `while_waiting` runs at least once a second, so that a holder renews its Lease. Not guaranteed:
+that a retry is safe. The caller decides that, and names the errors.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A write that was refused or that conflicted: 8 attempts within 5 to 9 seconds. etcd elects a leader in 1 to 2 seconds,
-# and a holder has 10 seconds from the moment in which a renewal is due to the one in which it must stop.
+# A refused or conflicting write gets 8 attempts within 5 to 9 seconds. etcd elects a leader in 1 to 2 seconds, and a
+# holder must stop 10 seconds after a renewal was due.
 _CONFLICT_ATTEMPTS, _CONFLICT_FIRST_S, _CONFLICT_LONGEST_S = 8, 0.2, 2.0
-_LOOK_EVERY_S = 1.0
+_MAX_SLEEP_S = 1.0
 
 
 def backoff(*, attempts: int, first_s: float, random: Callable[[], float], longest_s: float = 30.0) -> list[float]:
-    """Pauses between attempts: exponential, with jitter, so that pods that failed together do not return together.
+    """Calculate the pauses between attempts: exponential, with jitter, so that pods do not retry at the same time.
 
     Args:
-        attempts: Number of attempts; there is one pause fewer.
+        attempts: Number of attempts; the pauses are one fewer.
         first_s: Longest first pause, in seconds; doubles each time.
         random: Uniform in [0, 1); a pause is between half and all of its length.
         longest_s: No pause is longer.
@@ -38,11 +38,11 @@ def backoff(*, attempts: int, first_s: float, random: Callable[[], float], longe
 
 
 def wait(seconds: float, *, clock: Clock, while_waiting: Callable[[], object] = lambda: None) -> None:
-    """Sleep, and call `while_waiting` at least once a second; an error that it raises ends the wait."""
+    """Sleep, and call `while_waiting` at least once a second. Its errors end the wait."""
     until = clock.monotonic() + seconds
     while (left := until - clock.monotonic()) > 0:
         while_waiting()
-        clock.sleep(min(_LOOK_EVERY_S, left))
+        clock.sleep(min(_MAX_SLEEP_S, left))
 
 
 def retry(
@@ -56,24 +56,24 @@ def retry(
     may_retry: Callable[[StepError], bool] = lambda _: True,
     while_waiting: Callable[[], object] = lambda: None,
 ) -> T:
-    """Attempt something until it succeeds, or the pauses or the time are used up; the last error goes to the caller.
+    """Call `attempt` until it succeeds, or until no pause or no time is left. Then raise the last error.
 
     Args:
-        attempt: What to do; called once more than there are pauses, at most.
-        on: Errors after which it may be attempted again.
+        attempt: The operation; called at most once more than there are pauses.
+        on: Errors after which to retry.
         pauses: Seconds between attempts.
-        clock: Time.
-        deadline: Monotonic time, in seconds; a pause that would end after it is not begun.
-        longest_s: Most seconds that a server's Retry-After counts for.
-        may_retry: Asked about every error, the last one included; False ends the attempts.
+        clock: The clock.
+        deadline: Monotonic time, in seconds; no pause ends after it.
+        longest_s: Upper limit of a server's Retry-After, in seconds.
+        may_retry: Called with every error, including the last; False ends the attempts.
         while_waiting: Called at least once a second during a pause.
     """
     for pause in (*pauses, None):
         try:
             return attempt()
         except on as error:
-            asked = error.retry_after_s if isinstance(error, UnavailableError) else None
-            seconds = max(pause or 0.0, min(asked or 0.0, longest_s))
+            retry_after_s = error.retry_after_s if isinstance(error, UnavailableError) else None
+            seconds = max(pause or 0.0, min(retry_after_s or 0.0, longest_s))
             if not may_retry(error) or pause is None or clock.monotonic() + seconds >= deadline:
                 raise
         wait(seconds, clock=clock, while_waiting=while_waiting)
@@ -87,17 +87,17 @@ def retry_on_conflict(
     random: Callable[[], float],
     while_waiting: Callable[[], object] = lambda: None,
 ) -> T:
-    """Repeat a compare-and-swap that conflicted, or whose answer was lost or refused for now.
+    """Retry a compare-and-swap after a conflict, a lost answer, or a temporary refusal.
 
     Args:
-        attempt: Reads what it is going to replace, or settles what became of its last write, and writes.
-        clock: Time.
+        attempt: Reads the object, checks whether its last write was applied, and writes.
+        clock: The clock.
         random: Uniform in [0, 1), for jitter.
         while_waiting: Called at least once a second during a pause.
 
     Raises:
-        ConflictError: Somebody else was faster each time.
-        UnavailableError: The API server did not take a write for several seconds.
+        ConflictError: Another writer was faster at every attempt.
+        UnavailableError: The API server accepted no write for several seconds.
     """
     return retry(
         attempt,

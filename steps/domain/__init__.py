@@ -1,6 +1,6 @@
-"""Push, record and the decision rules. No I/O, no clock.
+"""Push, record, the decision rules and the texts of outcomes. No I/O, no clock.
 
-Guarantees that every rule is a pure function over plain values. Which guarantees they add up to: docs/guarantees.md.
+Guarantees that every rule is a pure function of plain values. docs/guarantees.md lists the guarantees of the product.
 """
 
 from steps.domain.decisions import (
@@ -35,9 +35,12 @@ from steps.domain.push import (
     push_from_env,
 )
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome, dump_record, parse_record
+from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
 __all__ = [
     "FINISHED_REASON",
+    "LABEL_TEXT",
+    "OUTCOME_TEXT",
     "PARAMETERS",
     "RECONCILE_REASON",
     "ZERO_SHA",

@@ -1,7 +1,7 @@
 """GitHub's REST API: connection, credentials, retries, operations.
 
-Guarantees that rate limits and deadlines are honoured, and that no error quotes a request or a credential. Importing it
-loads PyGithub, which a push that is superseded never needs: import it where it is used.
+Guarantees that rate limits and deadlines are respected, and that no error quotes a request or a credential. The import
+loads PyGithub, which a superseded push never needs, so import this package only where it is used.
 """
 
 from steps.github.client import Activity, GitHub

@@ -1,6 +1,7 @@
 """The API server: transport, client, Events, field paths.
 
-Guarantees that every answer is either the object or an error by meaning, and that every write leaves an audit line.
+Guarantees that every request returns the object or raises an error from steps.core, and that every write has an audit
+line.
 """
 
 from steps.kube.client import Kube

@@ -1,6 +1,6 @@
 """The task's Lease: lock, fencing epoch and record in one object.
 
-Guarantees at most one holder per epoch, and that a holder which lost the Lease can write nothing more.
+Guarantees at most one holder per epoch. A holder that has lost the Lease cannot write to it.
 """
 
 from steps.lease.handoff import LeaseHandoff

@@ -1,8 +1,8 @@
-"""What the pod's first container leaves its second: the Lease as it wrote it last, which need not be read again.
+"""Passes the Lease from the pod's first container to the second, which saves one read.
 
-Guarantees nothing of the lock's and needs not to: the second container writes by compare-and-swap, so a copy that is
-out of date is refused, and the Lease then read and compared as after any lost answer. A copy that is missing, broken or
-of another holder is none: the Lease is read. One request less for each cancellation is all this is for.
+A cache only: it plays no part in locking. The second container writes by compare-and-swap, so the API server refuses an
+outdated copy, and the container then reads the Lease. It also reads the Lease if the copy is missing, malformed or of
+another holder.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseHandoff:
-    """A file on the pod's own volume."""
+    """A file on the pod's volume."""
 
     path: Path
 
     def leave(self, lease: Json) -> None:
-        """Leave the Lease; a file that cannot be written is not missed."""
+        """Write the Lease to the file. Ignores errors."""
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW
         try:
             with os.fdopen(os.open(self.path, flags, 0o600), "w") as file:
@@ -37,7 +37,7 @@ class LeaseHandoff:
             return
 
     def take(self, *, holder: str) -> LeaseSnapshot | None:
-        """The Lease that was left, if it was left by this holder.
+        """Return the Lease in the file if this holder holds it; else None.
 
         Args:
             holder: holderIdentity of this pod.

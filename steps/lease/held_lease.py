@@ -1,9 +1,9 @@
-"""A hold on a task's Lease: the right to act on the task, for as long as it can be shown.
+"""A held Lease: the right to act on its task.
 
-Guarantees that nothing is written after the hold is lost: every write is a compare-and-swap, `check` fails once the
-last successful renewal was *sent* longer ago than the renew deadline, and a write whose answer was lost is settled by
-reading again and comparing holder and epoch. Renewal happens in `keep`, which whoever waits has to call; there is no
-thread of its own, so a process that is paused cannot go on renewing for work that is not being done.
+Guarantees that nothing is written after the Lease is lost. Every write is a compare-and-swap. `ensure_held` fails after
+the renew deadline, counted from when the last successful renewal was *sent*. After a lost answer, the Lease is read and
+its holder and epoch are compared. Not guaranteed: renewal without calls. Callers renew with `renew_if_due`; no thread
+does, because a thread would keep the Lease of a process that is stuck.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class HeldLease:
-    """One epoch of a task's Lease."""
+    """One fencing epoch of a task's Lease."""
 
     def __init__(
         self,
@@ -57,85 +57,85 @@ class HeldLease:
         self._body = body
         self._holder = holder
         self._sent_at = sent_at
-        # Why nothing may be written any more: what was read then is somebody else's, and would be overwritten.
+        # Why the Lease is lost. A write would overwrite another holder's Lease.
         self._lost = ""
         self._lock = Lock()
-        self._notes: dict[str, str] = {}
+        self._annotations: dict[str, str] = {}
         self.epoch = epoch
         self.record = record
 
     @property
     def body(self) -> Json:
-        """The Lease as it was written last."""
+        """The Lease after its last write."""
         return self._body
 
     @property
     def reference(self) -> ObjectReference:
-        """The Lease, as an Event names it."""
+        """The Lease as the object of an Event."""
         metadata = self._body["metadata"]
         return lease_reference(metadata["name"], uid=metadata["uid"], namespace=metadata["namespace"])
 
     def write_reason(self, cause: WriteCause, detail: str = "") -> WriteReason:
-        """The reason of a write under this hold."""
+        """Create the reason of a write in this epoch."""
         return WriteReason(cause=cause, epoch=self.epoch, detail=detail)
 
     def ensure_held(self) -> None:
-        """Fail unless the hold can still be shown. Cheap; called right before every side effect, from any thread.
+        """Fail if the Lease is lost. Cheap. Called right before every side effect, from any thread.
 
         Raises:
-            LockLostError: The renew deadline is over, or somebody else was seen to have the Lease.
+            LockLostError: The renew deadline is over, or another holder has the Lease.
         """
         if self._lost:
             raise LockLostError(self._lost)
         if self._clock.monotonic() - self._sent_at >= self._settings.renew_deadline_s:
             raise LockLostError(
-                f"the hold of epoch {self.epoch} was not renewed within {self._settings.renew_deadline_s:g} s"
+                f"the Lease of epoch {self.epoch} was not renewed within {self._settings.renew_deadline_s:g} s"
             )
 
     def renew_if_due(self) -> None:
-        """Renew if it is time to; safe to call from several threads.
+        """Renew the Lease if a renewal is due. Safe to call from several threads.
 
         Raises:
-            LockLostError: The Lease is no longer ours.
+            LockLostError: The Lease is lost.
         """
         with self._lock:
             if self._clock.monotonic() - self._sent_at >= self._settings.renew_every_s:
-                self._put(self.record, holder=self._holder, cause=WriteCause.RENEW)
+                self._write(self.record, holder=self._holder, cause=WriteCause.RENEW)
 
     def annotation(self, name: str) -> str:
-        """What stands beside the record under this name; empty if nothing does."""
-        return self._notes.get(name) or (self._body["metadata"].get("annotations") or {}).get(name, "")
+        """Return an annotation of the Lease; empty if it is not set."""
+        return self._annotations.get(name) or (self._body["metadata"].get("annotations") or {}).get(name, "")
 
     def annotate(self, name: str, text: str) -> None:
-        """Let something stand beside the record, from the next write on."""
-        self._notes[name] = text
+        """Set an annotation of the Lease with the next write."""
+        self._annotations[name] = text
 
     def write(self, record: Record) -> None:
-        """Write the ledger; renews as well.
+        """Write the record, which also renews the Lease.
 
         Raises:
-            LockLostError: The Lease is no longer ours, and nothing was written.
+            LockLostError: The Lease is lost, and nothing was written.
         """
         with self._lock:
-            self._put(record, holder=self._holder, cause=WriteCause.RECORD)
+            self._write(record, holder=self._holder, cause=WriteCause.RECORD)
             self.record = record
 
     def release(self, record: Record) -> None:
-        """Write the ledger and let go of the Lease, in one step.
+        """Write the record and release the Lease, in one write.
 
         Raises:
-            LockLostError: The Lease is no longer ours, and nothing was written.
+            LockLostError: The Lease is lost, and nothing was written.
         """
         with self._lock:
-            self._put(record, holder="", cause=WriteCause.RELEASE)
+            self._write(record, holder="", cause=WriteCause.RELEASE)
             self.record = record
 
-    def _put(self, record: Record, *, holder: str, cause: WriteCause) -> None:
+    def _write(self, record: Record, *, holder: str, cause: WriteCause) -> None:
         retry_on_conflict(
-            lambda: self._put_once(record, holder=holder, cause=cause), clock=self._clock, random=self._random
+            lambda: self._write_once(record, holder=holder, cause=cause), clock=self._clock, random=self._random
         )
 
-    def _put_once(self, record: Record, *, holder: str, cause: WriteCause) -> None:
+    def _write_once(self, record: Record, *, holder: str, cause: WriteCause) -> None:
         self.ensure_held()
         wanted = lease_body(
             self._body,
@@ -144,7 +144,7 @@ class HeldLease:
             epoch=self.epoch,
             duration_s=self._settings.duration_s,
             now=self._clock.now(),
-            notes=self._notes,
+            annotations=self._annotations,
         )
         sent_at = self._clock.monotonic()
         try:
@@ -164,7 +164,11 @@ class HeldLease:
         self._sent_at = sent_at
 
     def _was_applied(self, wanted: Json, *, error: Exception) -> bool:
-        """Whether a write without a good answer took effect; if not, whether it may be sent again."""
+        """Whether a write was applied although its answer was lost or was an error. If not, a retry is safe.
+
+        Raises:
+            LockLostError: Another holder has the Lease.
+        """
         self._body = self._reread()
         spec = self._body.get("spec") or {}
         found = (spec.get("holderIdentity") or "", spec.get("leaseTransitions"))
@@ -175,6 +179,7 @@ class HeldLease:
             if same_record and spec.get("renewTime") == wanted["spec"]["renewTime"]:
                 return True
         if found != (self._holder, self.epoch):
-            self._lost = f"the Lease is held by {found[0] or 'nobody'} in epoch {found[1]}"
+            state = f"is held by {found[0]}" if found[0] else "was released"
+            self._lost = f"the Lease {state} in epoch {found[1]}"
             raise LockLostError(self._lost) from error
         return False

@@ -1,9 +1,8 @@
-"""Who holds a Lease, and when that one is certainly dead.
+"""The holder of a Lease, and the check whether it is dead.
 
-A holder is a pod of a Workflow: both containers of the pod share one hold, and the pod of a retry is a new holder. A
-pod that the API server no longer knows, knows under another uid, or reports as ended cannot renew, so its hold ends at
-once instead of after the Lease's duration. The residual risk, a force-deleted pod on an unreachable node, is what
-epochs fence.
+A holder is a pod of a Workflow. Both containers of the pod share its Lease; the pod of a retry is a new holder. A pod
+that does not exist, has another uid, or has ended cannot renew, so its Lease is free at once, before it expires. Not
+guaranteed: that a force-deleted pod on an unreachable node has stopped. Fencing epochs cover that.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ _ENDED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A pod that runs steps.
+    """A pod that runs steps, or a process outside the cluster.
 
     Attributes:
         pod: Name of the pod, in the workflows' namespace; empty for a process outside the cluster.
-        pod_uid: uid of the pod; of a process outside, anything unique to it.
-        workflow_uid: uid of the Workflow, or who runs the process outside.
+        pod_uid: uid of the pod; for a process outside the cluster, a unique id.
+        workflow_uid: uid of the Workflow; for a process outside the cluster, its user.
     """
 
     pod: str
@@ -35,24 +34,24 @@ class Holder:
     workflow_uid: str
 
     def __str__(self) -> str:
-        """The Lease's holderIdentity."""
+        """Return the Lease's holderIdentity."""
         return f"{self.workflow_uid}/{self.pod_uid}/{self.pod}"
 
 
 def holder_pod(identity: str) -> tuple[str, str] | None:
-    """(name, uid) of the pod that a holderIdentity names; None if it names none."""
+    """Return the name and uid of the pod in a holderIdentity; None if it has no pod."""
     _, _, rest = identity.partition("/")
     uid, _, name = rest.partition("/")
     return (name, uid) if name and uid else None
 
 
 def is_holder_dead(identity: str, *, kube: Kube, namespace: str) -> bool:
-    """Whether a holder has provably ended; False also means "cannot tell".
+    """Whether a holder has provably ended; False also means that this is unknown.
 
     Args:
         identity: A Lease's holderIdentity.
         kube: The API server.
-        namespace: Where the holders' pods run.
+        namespace: Namespace of the holders' pods.
     """
     holder = holder_pod(identity)
     if holder is None:

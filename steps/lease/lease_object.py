@@ -1,4 +1,4 @@
-"""The Lease as an object: its name, its labels, how it is read, and the body to write. Pure."""
+"""The Lease as an object: name, labels, reading, and the body to write. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lease_labels(push: Push) -> dict[str, str]:
-    """The labels by which a task's Lease is found."""
+    """Return the labels that select a task's Lease."""
     return {
         "app.kubernetes.io/managed-by": PREFIX,
         TASK: str(push.task),
@@ -37,24 +37,24 @@ def lease_body(
     duration_s: float,
     now: datetime,
     acquired: bool = False,
-    notes: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
 ) -> Json:
-    """The Lease to write: what we own is set, whatever others put on it stays.
+    """Create the Lease to write. Sets the steps' own fields and keeps all others.
 
     Args:
-        body: The Lease as read, or a bare name.
-        record: The ledger to write.
-        holder: holderIdentity; empty releases.
+        body: The Lease that was read, or only its name.
+        record: The record to write.
+        holder: holderIdentity; empty releases the Lease.
         epoch: leaseTransitions.
-        duration_s: leaseDurationSeconds, for the eyes of others.
-        now: Wall-clock time for the stamps; nothing is decided by them.
-        acquired: Whether this write takes the Lease.
-        notes: Further annotations.
+        duration_s: leaseDurationSeconds, for information.
+        now: Wall-clock time for the timestamps. No decision depends on them.
+        acquired: Whether this write acquires the Lease.
+        annotations: Further annotations.
     """
     lease = copy.deepcopy(body)
     metadata, spec = lease["metadata"], lease.setdefault("spec", {})
     metadata["labels"] = (metadata.get("labels") or {}) | lease_labels(record.push) | {PHASE: str(record.phase)}
-    metadata["annotations"] = (metadata.get("annotations") or {}) | (notes or {}) | {RECORD: dump_record(record)}
+    metadata["annotations"] = (metadata.get("annotations") or {}) | (annotations or {}) | {RECORD: dump_record(record)}
     spec |= {
         "holderIdentity": holder,
         "leaseDurationSeconds": max(1, round(duration_s)),
@@ -70,9 +70,9 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
 def lease_name(*, repository: Repository, task: TaskId) -> str:
-    """Name of the Lease of a task: readable, unique and DNS-1123 safe, whatever the repository is called.
+    """Return the name of a task's Lease: readable, unique, and valid in DNS-1123 for every repository.
 
-    GitHub does not tell repositories apart by case, so neither does the name.
+    GitHub ignores the case of a repository's name, so the Lease's name does too.
     """
     key = f"{repository.lower()}#{task}"
     slug = _UNSAFE.sub("-", repository.lower())[:60].strip("-")
@@ -81,7 +81,7 @@ def lease_name(*, repository: Repository, task: TaskId) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseSnapshot:
-    """A Lease as it was read; `holder` is empty when it is free."""
+    """A Lease at the time of a read; `holder` is empty if the Lease was released."""
 
     body: Json
     holder: str
@@ -91,22 +91,22 @@ class LeaseSnapshot:
 
     @property
     def about(self) -> ObjectReference:
-        """The Lease, as an Event names it."""
+        """The Lease as the object of an Event."""
         metadata = self.body["metadata"]
         return lease_reference(metadata["name"], uid=metadata["uid"], namespace=metadata["namespace"])
 
     def record(self) -> Record | None:
-        """The ledger.
+        """Parse the record; return None if the Lease has none.
 
         Raises:
-            BadInputError: There is one, but it can't be read.
+            BadInputError: The record is malformed.
         """
         text = (self.body["metadata"].get("annotations") or {}).get(RECORD)
         return parse_record(text) if text else None
 
 
 def read_snapshot(body: Json) -> LeaseSnapshot:
-    """A Lease as the API server gave it."""
+    """Read a Lease from the API server's answer."""
     spec = body.get("spec") or {}
     return LeaseSnapshot(
         body=body,

@@ -1,10 +1,10 @@
-"""The Lease of a task: lock, fencing token and ledger in one object.
+"""The Lease of a task: lock, fencing epoch and record in one object.
 
-Guarantees at most one holder per epoch, since every write is a compare-and-swap on resourceVersion and taking the Lease
-raises `leaseTransitions`, the epoch. Expiry is judged by change that this process observed on its own monotonic clock,
-so no clock skew can steal a live hold or keep a dead one. Does not guarantee that a holder which was paused notices at
-once: what it then writes is refused by the compare-and-swap, by preconditions and by epochs (steps.lease.held_lease,
-steps.cancellation.state_document). The Lease is never deleted here: a deleted Lease would lose its epoch.
+Guarantees at most one holder per epoch: every write is a compare-and-swap on resourceVersion, and acquiring the Lease
+raises its epoch, `leaseTransitions`. A Lease expires if this process sees no change for its duration, by its own
+monotonic clock, so clock skew plays no part. Not guaranteed: that a paused holder notices at once that it lost the
+Lease. Compare-and-swap, preconditions and epochs refuse its writes (steps.lease.held_lease,
+steps.cancellation.state_document). This module never deletes a Lease, because that would lose the epoch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class TaskLease:
-    """The Lease of one task, as one holder sees it."""
+    """The Lease of one task, for one holder."""
 
     def __init__(
         self,
@@ -62,29 +62,29 @@ class TaskLease:
         self._seen_at = 0.0
 
     def read(self) -> LeaseSnapshot | None:
-        """The Lease now; None if there never was one."""
+        """Read the Lease; return None if it does not exist."""
         try:
             return read_snapshot(self._kube.get(LEASES, namespace=self._namespace, name=self._name))
         except NotFoundError:
             return None
 
     def adopt(self, snapshot: LeaseSnapshot) -> HeldLease | None:
-        """Go on with the hold of an earlier container of this pod; None if the Lease is not ours (any more)."""
+        """Continue with the Lease that the pod's first container holds; return None if this pod does not hold it."""
         record = snapshot.record()
         if snapshot.holder != self._me or record is None:
             return None
         age_s = self._age_s(snapshot)
         sent_at = self._clock.monotonic() - (age_s or 0.0)
-        held = self._hold(snapshot.body, record=record, epoch=snapshot.epoch, sent_at=sent_at)
+        held = self._held(snapshot.body, record=record, epoch=snapshot.epoch, sent_at=sent_at)
         if age_s is None:
             held.write(record)
         return held
 
     def _age_s(self, snapshot: LeaseSnapshot) -> float | None:
-        """Seconds since an earlier container of this pod renewed; None if that cannot be told, or it is time to renew.
+        """Return the seconds since the pod's first container renewed; None if unknown, or if a renewal is due.
 
-        The stamp is of this very machine's clock, which is the same for all containers of a pod. Should somebody have
-        set it in between, compare-and-swap and epochs are still there.
+        All containers of a pod share the machine's clock. If the clock was changed in between, compare-and-swap and
+        epochs still protect the Lease.
         """
         try:
             age_s = (self._clock.now() - parse_time(snapshot.renewed_at)).total_seconds()
@@ -93,19 +93,19 @@ class TaskLease:
         return age_s if 0 <= age_s < self._settings.renew_every_s else None
 
     def acquire(self, claim: Callable[[Record | None], Record | None]) -> HeldLease | None:
-        """Take the Lease, waiting while somebody alive holds it.
+        """Acquire the Lease. Waits while another live holder has it.
 
         Args:
-            claim: Given the record as it stands, the record to take the Lease with, or None to leave it alone. Called
-                again whenever the record may have changed; the record and the hold are written in one step.
+            claim: Gets the current record and returns the record to write, or None to not acquire the Lease. Called
+                again whenever the record may have changed. One write stores the record and the holder.
 
         Returns:
-            The hold, or None if `claim` declined.
+            The held Lease; None if `claim` returned None.
 
         Raises:
-            LockBusyError: Still held when `acquire_timeout_s` was over.
-            UnavailableError: It was free, and could not be written until then.
-            BadInputError: The Lease's record cannot be read.
+            LockBusyError: Another holder still had the Lease after `acquire_timeout_s`.
+            UnavailableError: The Lease was free, but could not be written within `acquire_timeout_s`.
+            BadInputError: The record in the Lease is malformed.
         """
         deadline = self._clock.monotonic() + self._settings.acquire_timeout_s
         while True:
@@ -116,20 +116,20 @@ class TaskLease:
                 if record is None:
                     return None
                 try:
-                    return self._take(snapshot, record=record)
+                    return self._acquire_once(snapshot, record=record)
                 except ConflictError:
-                    pass  # somebody else was faster
+                    pass  # another holder was faster
                 except UnavailableError as error:
                     problem, pause_s = error, max(pause_s, error.retry_after_s or 0.0)
             if self._clock.monotonic() >= deadline:
-                raise self._not_taken(snapshot, problem) from problem
+                raise self._timeout_error(snapshot, problem) from problem
             wait(min(pause_s, max(deadline - self._clock.monotonic(), 0.0)), clock=self._clock)
 
-    def _not_taken(self, snapshot: LeaseSnapshot | None, problem: UnavailableError | None) -> TryAgainError:
+    def _timeout_error(self, snapshot: LeaseSnapshot | None, problem: UnavailableError | None) -> TryAgainError:
         if problem:
             seconds = self._settings.acquire_timeout_s
             return UnavailableError(f"Lease {self._name} could not be written within {seconds:g} s: {problem}")
-        holder = snapshot.holder if snapshot else "somebody else"
+        holder = snapshot.holder if snapshot else "another holder"
         return LockBusyError(f"Lease {self._name} is held by {holder}: try again when it is released")
 
     def _is_free(self, snapshot: LeaseSnapshot) -> bool:
@@ -143,16 +143,16 @@ class TaskLease:
         return is_holder_dead(snapshot.holder, kube=self._kube, namespace=self._namespace)
 
     def _expires_after_s(self, snapshot: LeaseSnapshot) -> float:
-        """The holder's own duration, within bounds: a Lease written by hand must not hold for years."""
+        """The duration in the Lease, within bounds, so that a Lease written by hand cannot last for years."""
         own = self._settings.duration_s
         return min(max(snapshot.duration_s or own, own), 2 * own)
 
-    def _take(self, snapshot: LeaseSnapshot | None, *, record: Record) -> HeldLease:
-        """One attempt to take a free Lease.
+    def _acquire_once(self, snapshot: LeaseSnapshot | None, *, record: Record) -> HeldLease:
+        """Try once to acquire a free Lease.
 
         Raises:
-            ConflictError: Somebody else was faster.
-            UnavailableError: The write was not taken.
+            ConflictError: Another holder was faster.
+            UnavailableError: The Lease could not be written.
         """
         epoch = (snapshot.epoch if snapshot else 0) + 1
         body = lease_body(
@@ -168,17 +168,17 @@ class TaskLease:
         write = self._kube.replace if snapshot else self._kube.create
         reason = WriteReason(cause=WriteCause.ACQUIRE, epoch=epoch)
         try:
-            # No guard to ask before it is sent again: the write takes effect only on what was read.
-            taken = write(LEASES, namespace=self._namespace, body=body, reason=reason, guard=lambda: None)
+            # No guard before a retry: the API server applies the write only to the version that was read.
+            acquired = write(LEASES, namespace=self._namespace, body=body, reason=reason, guard=lambda: None)
         except UnavailableError:
-            # It may have been applied with the answer lost: the identity and the epoch tell.
+            # The write may have been applied although its answer was lost: compare holder and epoch.
             after = self.read()
             if after is None or (after.holder, after.epoch) != (self._me, epoch):
                 raise
-            taken = after.body
-        return self._hold(taken, record=record, epoch=epoch, sent_at=sent_at)
+            acquired = after.body
+        return self._held(acquired, record=record, epoch=epoch, sent_at=sent_at)
 
-    def _hold(self, body: Json, *, record: Record, epoch: int, sent_at: float) -> HeldLease:
+    def _held(self, body: Json, *, record: Record, epoch: int, sent_at: float) -> HeldLease:
         return HeldLease(
             kube=self._kube,
             clock=self._clock,

@@ -1,6 +1,6 @@
-"""The pull request: its labels, and the one comment.
+"""The pull request: its labels and its comment.
 
-Guarantees that only single labels are written, the new one before the old one is removed.
+Guarantees that labels are added and removed one by one, and that the new label is added before the old one is removed.
 """
 
 from steps.pull_request.comment import update_comment

@@ -1,8 +1,8 @@
-"""The comment on the pull request, as text: what was stopped, why, by which push, and what was left alone. Pure.
+"""The text of the comment on the pull request: stopped runs, kept runs, labels, and the push. Pure.
 
-Guarantees that nothing which came from outside can act in it, as markup, as a mention or as a link: whatever the
-template prints is put into a code span unless this module made it itself (`Ours`). Imported only when a comment is
-written: Jinja2 costs what a push without one need not pay (docs/decisions/0011).
+Guarantees that no text from outside acts as markup, as a mention or as a link: the template puts every value into a
+code span, except `SafeMarkdown`, which only this module makes. Imported only to write a comment, because a push without
+one must not pay for importing Jinja2 (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from steps.domain import LabelOutcome, Phase, RunOutcome
+from steps.domain import LABEL_TEXT, OUTCOME_TEXT, LabelOutcome, Phase, RunOutcome
 from steps.lease import lease_name
 
 if TYPE_CHECKING:
@@ -26,31 +26,25 @@ if TYPE_CHECKING:
 
 _MAX_TEXT = 100
 _SHA = re.compile(r"[0-9a-f]{40}")
-_BECAME = {
-    RunOutcome.STOPPING: "has been told to stop",
-    RunOutcome.GONE: "was stopped",
-    RunOutcome.FINISHED: "had ended by itself",
-    RunOutcome.STUCK: "was told to stop and could not be proven gone",
-}
 
 
 class SafeMarkdown(str):
-    """Text that we made: it is printed as it is."""
+    """Text that this module made. The template prints it unchanged."""
 
     __slots__ = ()
 
 
 def comment_marker(push: Push) -> SafeMarkdown:
-    """The first line of a task's comment, by which it is found again; nobody sees it."""
+    """The first line of a task's comment. It identifies the comment; GitHub does not show it."""
     return SafeMarkdown(f"<!-- agent-cancellation task={int(push.task)} -->")
 
 
 def comment_text(record: Record, *, settings: StepSettings) -> str:
-    """The comment of a cancellation that has ended.
+    """Write the comment of a cancellation that has ended.
 
     Args:
-        record: The ledger, as it is about to be written.
-        settings: The labels, the namespace, and Argo's address.
+        record: The record, before it is written.
+        settings: The labels, the namespace and Argo's address.
     """
     home = settings.namespaces.workflows
     lease = lease_name(repository=record.push.repository, task=record.push.task)
@@ -61,8 +55,9 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
         failed=record.phase is Phase.FAILED,
         moved=record.labels is LabelOutcome.MOVED,
         sha=_commit(record.push.sha),
-        left_to=_commit(record.left_to),
-        acted=list(_told(acted)),
+        label_outcome=_sentence_start(LABEL_TEXT[record.labels]),
+        left_to=_commit(record.left_to) if record.left_to else "",
+        acted=list(_described(acted)),
         kept=[agent for agent in record.agents if agent.outcome is RunOutcome.KEPT],
         took=_span(record.proven_gone_at - record.started_at) if record.proven_gone_at else None,
         labels=settings.labels,
@@ -78,7 +73,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown: `finalize` escapes what it would not
+        autoescape=False,  # noqa: S701 - Markdown: `finalize` escapes what autoescape would not
         finalize=_printed,
     )
     environment.filters["plural"] = _plural
@@ -86,12 +81,12 @@ def _template() -> jinja2.Template:
 
 
 def _printed(value: object) -> object:
-    """What an expression of the template prints."""
+    """Print a value of the template; put it into a code span unless this module made it."""
     return value if isinstance(value, (int, SafeMarkdown)) else _code(str(value))
 
 
 def _code(value: str) -> SafeMarkdown:
-    """A value in a code span, in which GitHub sees neither markup nor mentions; one line, and not a long one."""
+    """Put a value into a code span, where GitHub ignores markup and mentions. Makes it one short line."""
     shown = "".join(each if each.isprintable() else "?" for each in " ".join(value.split())).replace("`", "'")
     if len(shown) > _MAX_TEXT:
         shown = shown[: _MAX_TEXT - 3] + "..."
@@ -99,7 +94,7 @@ def _code(value: str) -> SafeMarkdown:
 
 
 def _commit(sha: str) -> SafeMarkdown:
-    """A commit, which GitHub makes a link of."""
+    """A commit. GitHub turns it into a link."""
     return SafeMarkdown(sha[:12]) if _SHA.fullmatch(sha) else _code(sha)
 
 
@@ -107,9 +102,13 @@ def _plural(count: int, one: str) -> SafeMarkdown:
     return SafeMarkdown(f"{count} {one}" if count == 1 else f"{count} {one}s")
 
 
-def _told(agents: Iterable[Agent]) -> Iterable[dict[str, Any]]:
+def _sentence_start(text: str) -> SafeMarkdown:
+    return SafeMarkdown(text[:1].upper() + text[1:])
+
+
+def _described(agents: Iterable[Agent]) -> Iterable[dict[str, Any]]:
     for agent in sorted(agents, key=lambda each: each.created_at):
-        yield {"name": agent.name, "agent": agent.agent, "became": SafeMarkdown(_BECAME[agent.outcome])}
+        yield {"name": agent.name, "agent": agent.agent, "outcome": SafeMarkdown(OUTCOME_TEXT[agent.outcome])}
 
 
 def _span(lasted: timedelta) -> SafeMarkdown:
@@ -118,6 +117,6 @@ def _span(lasted: timedelta) -> SafeMarkdown:
 
 
 def _workflow(name: str, *, home: str, ui: str) -> SafeMarkdown:
-    """The Workflow's name, with a link if Argo's address is known."""
+    """The Workflow's name, as a link if `comment.argo_url` is set."""
     shown = _code(name)
     return SafeMarkdown(f"[{shown}]({ui.rstrip('/')}/workflows/{home}/{quote(name, safe='')})") if ui else shown

@@ -1,6 +1,7 @@
-"""Finds cancellations that did not finish, plans repairs within limits, and repairs through the task's lock.
+"""Reconcile: finds cancellations that did not finish, plans repairs within limits, and applies them.
 
-Guarantees that one task which cannot be judged or repaired never keeps the others from it.
+Guarantees that a task that cannot be read or repaired does not block other tasks, and that repairs respect the task's
+Lease.
 """
 
 from steps.reconciliation.attempts import ATTENTION_LABEL

@@ -1,6 +1,6 @@
 """The process of a container: entry point, context, clients, signals, failure, Events about the task.
 
-Guarantees that every end of a step is one log line and one exit code.
+Guarantees that every failed step ends with one log line, and every step with one exit code.
 """
 
 from steps.runtime.context import Clients, StepContext

@@ -1,4 +1,4 @@
-"""What a step works with: the push, the settings, the clients, and everything else that a test replaces."""
+"""The context of a step: the push, the settings, the clients, and all else that tests replace."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 
 class GitHubFactory(Protocol):
-    """Connects to GitHub."""
+    """Creates connections to GitHub."""
 
     def __call__(self, while_waiting: Callable[[], None], settings: GitHubSettings | None = None) -> GitHub:
-        """Connect.
+        """Create a connection.
 
         Args:
             while_waiting: Called about once a second while waiting.
-            settings: How GitHub is asked, if not as the settings say.
+            settings: Settings of this connection; None uses the step's.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """The servers that a step talks to.
+    """The clients of a step.
 
     Attributes:
-        github: Connects; without a credential, everything up to that point still works.
-        breakers: What all pods know of GitHub and of the agents' API server.
+        github: Creates a connection. It reads the credentials only then, so a step without GitHub needs none.
+        breakers: The circuit breakers of GitHub and of the agents' API server, shared by all pods.
     """
 
     kube: Kube
@@ -54,10 +54,10 @@ class StepContext:
 
     Attributes:
         workflow: Name of the Workflow.
-        created_at: Its creationTimestamp, as the API server stamped it.
+        created_at: creationTimestamp of the Workflow.
         random: Uniform in [0, 1), for jitter.
-        measurements: Where what was measured is left, for the metrics.
-        handoff: Where the pod's first container leaves the Lease for the second; None for nowhere.
+        measurements: The measurements for the metrics.
+        handoff: Passes the Lease from the pod's first container to the second; None switches this off.
     """
 
     push: Push
@@ -73,7 +73,7 @@ class StepContext:
     handoff: LeaseHandoff | None = None
 
     def lease(self) -> TaskLease:
-        """The Lease of the push's task."""
+        """Create the client of the task's Lease."""
         return TaskLease(
             kube=self.clients.kube,
             clock=self.clock,

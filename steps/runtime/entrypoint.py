@@ -1,8 +1,8 @@
-"""From a container's environment to a step, and from its end to an exit code.
+"""Runs a step as the process of a container.
 
-Guarantees that every end is one JSON line and one of the exit codes of steps.core.errors, that SIGTERM lets the step
-write down where it stopped, and that an unexpected error shows where it happened but never its text, which could quote
-a payload.
+Guarantees that every step ends with an exit code from steps.core.errors, that every failure is one JSON line, and that
+a step can record its failure after SIGTERM. The line of an unexpected error has its place in the code but never its
+text, because the text could quote a payload.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
-# What the rendered containers get besides the parameters and the settings.
+# The containers' environment, besides the parameters and the settings.
 POD_ENV = ("WORKFLOW_NAME", "WORKFLOW_UID", "WORKFLOW_CREATED_AT", "POD_NAME", "POD_UID")
 
 
@@ -52,7 +52,7 @@ def run_process(
 
     Args:
         step: The step.
-        prepare: Makes what it works with from the environment.
+        prepare: Creates the step's context from the environment.
 
     Returns:
         The exit code.
@@ -70,24 +70,24 @@ def run_process(
         measured.failed(type(error).__name__)
         log.error(str(error), error=type(error).__name__, exit=int(error.exit))
         return error.exit
-    except Exception as error:  # noqa: BLE001 - the last place to turn anything into an exit code
+    except Exception as error:  # noqa: BLE001 - the last place to turn an error into an exit code
         measured.failed(UNEXPECTED_ERROR)
         where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         log.error("unexpected error: please report it", error=type(error).__name__, where=where, exit=int(Exit.BUG))
         return Exit.BUG
     finally:
         if tracer.is_on:
-            # The work is done, or given up, and the exit code is known: a signal must not change it any more.
+            # The exit code is known. A signal must not change it now.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             tracer.flush(log=log)
     return Exit.DONE
 
 
 def pod_identity(env: Mapping[str, str]) -> tuple[Holder, datetime]:
-    """Who the process is, and when its Workflow was created by the API server's clock.
+    """Read the process's identity, and the creationTimestamp of its Workflow.
 
     Raises:
-        BadInputError: The environment is not the rendered one.
+        BadInputError: A variable of the rendered WorkflowTemplate is missing or malformed.
     """
     missing = [name for name in POD_ENV if not env.get(name)]
     if missing:
@@ -101,9 +101,9 @@ def pod_identity(env: Mapping[str, str]) -> tuple[Holder, datetime]:
 
 
 def pod_audit(env: Mapping[str, str], *, log: Log) -> Audit:
-    """The audit of this pod, with who it is on every line."""
-    who = {"workflow": env["WORKFLOW_NAME"], "pod": env["POD_NAME"], "account": env.get("SERVICE_ACCOUNT", "")}
-    return Audit(log=log.bind(**who))
+    """Create the audit of this pod. Every line has its Workflow, pod and service account."""
+    identity = {"workflow": env["WORKFLOW_NAME"], "pod": env["POD_NAME"], "account": env.get("SERVICE_ACCOUNT", "")}
+    return Audit(log=log.bind(**identity))
 
 
 def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements, tracer: Tracer) -> StepContext:
@@ -111,7 +111,7 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
     pushed = push_from_env(env, settings=settings.push)
     holder, created_at = pod_identity(env)
     log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
-    tracer.note(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
+    tracer.set_attributes(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
     audit = pod_audit(env, log=log.bind(requested_by=pushed.requested_by, reason=pushed.reason))
     clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return StepContext(

@@ -1,6 +1,6 @@
 """Kubernetes Events about a task.
 
-Guarantees that an Event never fails or undoes the work that it reports.
+Guarantees that an Event that cannot be created never fails a step. Not guaranteed: that an Event is created.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ EVENT_COMPONENT = "agent-cancellation"
 
 
 def emit_task_event(reason: EventReason, message: str, *, context: StepContext, held: HeldLease) -> None:
-    """Tell something of the task: an Event on its Lease. Never fails."""
+    """Create an Event on the task's Lease. Never fails, except on SIGTERM."""
     emit_event(held.reference, reason, message, once=f"{held.epoch}", context=context)
 
 
 def emit_event(about: ObjectReference, reason: EventReason, message: str, *, once: str, context: StepContext) -> None:
-    """Tell something of an object. Never fails."""
+    """Create an Event on an object. Never fails, except on SIGTERM."""
     if not context.settings.kubernetes.events:
         return
     now = context.clock.now()
@@ -35,4 +35,4 @@ def emit_event(about: ObjectReference, reason: EventReason, message: str, *, onc
     except TerminatedError:
         raise
     except StepError as error:
-        context.log.warning("no Event was left", reason=reason, error=type(error).__name__)
+        context.log.warning("could not create Event", reason=reason, error=type(error).__name__)

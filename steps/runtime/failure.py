@@ -1,7 +1,7 @@
-"""Failing well: what went wrong stands in the record and the Lease is free before the step ends.
+"""Records a failure of a step and releases its Lease, so that a retry starts at once.
 
-So a retry starts at once instead of waiting for the Lease to expire. Nothing is undone: a retry or reconcile rolls
-forward. If the hold itself is lost, nothing is written: the record belongs to somebody else now.
+Guarantees that nothing is written after the Lease is lost: another holder owns the record then. Nothing is undone: a
+retry or reconcile finishes the work. If the API server is unreachable, the Lease expires instead.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def recording_failure(held: HeldLease, *, context: StepContext) -> Iterator[None]:
-    """Write a failure of the body into the record and release the Lease; the failure goes on to the caller."""
+    """Record any error of the body, release the Lease, and raise the error again."""
     try:
         yield
     except Exception as error:
-        # The text of an error that is not ours may quote anything.
+        # Only the text of a StepError is known to be safe.
         text = f"{type(error).__name__}: {error}" if isinstance(error, StepError) else type(error).__name__
         record = replace(held.record, phase=Phase.FAILED, finished_at=context.clock.now()).with_error(text)
         try:
             held.release(record)
         except StepError as second:
-            context.log.warning("the failure could not be recorded, the Lease will expire", error=type(second).__name__)
+            context.log.warning("could not record the failure, the Lease will expire", error=type(second).__name__)
         raise

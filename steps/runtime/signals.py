@@ -1,9 +1,8 @@
-"""SIGTERM as an error, wherever the step is.
+"""Turns SIGTERM into an error of the step.
 
-Guarantees that the error is raised in the main thread at once, or, if it was lost there, at the next pause: Python
-drops what is raised while it finalises an object (the answer of a request closes itself, and that takes time), and some
-places carry on in spite of any error. Whoever is dealing with it is not told again. Not guaranteed: that a step which
-does not pause any more ends otherwise than it would have.
+Guarantees that the main thread gets a TerminatedError at once. If that error is lost, the next pause raises it again:
+Python drops errors that are raised while it finalises an object, and some code catches every error. Code that handles
+the error does not get it again. Not guaranteed: that a lost error ends a step that never pauses.
 """
 
 from __future__ import annotations
@@ -17,37 +16,37 @@ from steps.core import TerminatedError
 if TYPE_CHECKING:
     from types import FrameType
 
-_SAID = "SIGTERM: the pod is being stopped"
+_MESSAGE = "SIGTERM: the pod is being stopped"
 
 
 class Termination:
-    """Whether the process has been told to stop."""
+    """Whether the process has received SIGTERM."""
 
     def __init__(self) -> None:
-        """Know of nothing, and listen to nothing yet."""
-        self._told = False
+        """Create a handler that is not installed yet."""
+        self._received = False
 
     def listen(self) -> None:
-        """Take SIGTERM from now on; once only, so that what is done about it is not interrupted."""
-        signal.signal(signal.SIGTERM, self._take)
+        """Install the handler. It takes one signal only, so that another one does not interrupt the step's cleanup."""
+        signal.signal(signal.SIGTERM, self._raise)
 
     def check(self) -> None:
-        """Raise what was lost.
+        """Raise an error that was lost.
 
         Raises:
-            TerminatedError: The process was told to stop, and nobody is dealing with that.
+            TerminatedError: SIGTERM was received, and no code is handling the error.
         """
-        if self._told and not _dealt_with():
-            raise TerminatedError(_SAID)
+        if self._received and not _is_being_handled():
+            raise TerminatedError(_MESSAGE)
 
-    def _take(self, _signal: int, _frame: FrameType | None) -> None:
+    def _raise(self, _signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._told = True
-        raise TerminatedError(_SAID)
+        self._received = True
+        raise TerminatedError(_MESSAGE)
 
 
-def _dealt_with() -> bool:
-    """Whether the error is being handled right here, by itself or as what led to another."""
+def _is_being_handled() -> bool:
+    """Whether the current code handles a TerminatedError, or an error that it caused."""
     error = sys.exc_info()[1]
     while error is not None:
         if isinstance(error, TerminatedError):

@@ -1,7 +1,7 @@
-"""Builds the clients of a pod: the API server and GitHub, both behind the circuit breakers that all pods share.
+"""Creates the clients of a pod for the API server and for GitHub, with the circuit breakers that all pods share.
 
-Guarantees that every request is counted and traced, that every write leaves an audit line, and that the credentials
-are read when GitHub is first asked, not before.
+Guarantees that every request is traced, that every request to GitHub is counted, that every write has an audit line,
+and that GitHub's credentials are read at the first connection, not before.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ def build_clients(
     measured: Measurements,
     tracer: Tracer,
 ) -> Clients:
-    """Everything a pod depends on, as the settings say.
+    """Create the clients of a pod.
 
     Args:
         settings: The settings.
-        clock: Time.
-        log: Where a breaker that opens or closes is told.
-        audit: Where each write is told.
-        measured: Where the number of requests and their time is left.
-        tracer: Where each request's time is noted.
+        clock: The clock.
+        log: Gets a line when a breaker opens or closes.
+        audit: Gets a line for each write.
+        measured: Counts requests to GitHub and their time.
+        tracer: Collects a span for each request.
     """
     transport = traced_transport(connect_kubernetes(), tracer)
     kube = Kube(transport=transport, clock=clock, settings=settings.kubernetes, random=random.random, audit=audit)
@@ -63,7 +63,7 @@ def build_clients(
 
 
 def build_breakers(settings: StepSettings, *, kube: Kube, clock: Clock, log: Log) -> Breakers:
-    """What all pods know of the dependencies."""
+    """Create the circuit breakers that all pods share."""
     breaker = partial(
         Breaker,
         kube=kube,
@@ -90,32 +90,30 @@ def connect_github(
     route: Connection | None = None,
     auth: Auth | None = None,
 ) -> GitHub:
-    """A connection with the mounted credentials.
+    """Create a connection to GitHub.
 
     Args:
         while_waiting: Called while waiting.
-        settings: How GitHub is asked this time, if not as usual.
-        usual: How it is asked.
-        clock: Time.
-        breaker: Shared by all pods.
-        measured: Where the number of requests and their time is left.
-        audit: Where each write is told.
-        tracer: Where each request's time is noted.
-        route: The way there, if not the one that the settings name for pods.
-        auth: Credentials, if not the mounted ones.
+        settings: Settings of this connection; None for the usual ones.
+        usual: The usual settings.
+        clock: The clock.
+        breaker: The circuit breaker that all pods share.
+        measured: Counts requests and their time.
+        audit: Gets a line for each write.
+        tracer: Collects a span for each request.
+        route: The route to GitHub; None for the one in the settings.
+        auth: The credentials; None for the mounted ones.
 
     Raises:
-        BadInputError: The CA bundle that the settings name is not there.
-        ForbiddenError: There are no credentials, or not all of them.
+        BadInputError: The CA bundle in the settings does not exist.
+        ForbiddenError: Credentials are missing or incomplete.
     """
-    # Imported on first use: half a second and 15 MB that a superseded push and the exit hook never need.
+    # Imported on first use: it costs half a second and 15 MB, and a superseded push never needs it.
     from steps.github import GitHub, TokenHandoff, app_id, mounted_credentials, pod_connection  # noqa: PLC0415
 
     settings = settings or usual
-    folder, handover = (
-        Path(settings.credentials_dir),
-        TokenHandoff(path=Path(settings.handover)) if settings.handover else None,
-    )
+    folder = Path(settings.credentials_dir)
+    handover = TokenHandoff(path=Path(settings.handover)) if settings.handover else None
     return GitHub(
         auth=auth or mounted_credentials(folder, handover=handover),
         settings=settings,

@@ -1,7 +1,7 @@
-"""The settings tree of the steps: frozen dataclasses, their value types, and how wrong settings are reported.
+"""The settings tree of the steps: frozen dataclasses, the types of their values, and the errors for wrong settings.
 
-Guarantees that an unknown, missing or malformed key is an error that names the key and says what to give, and that no
-value is quoted in it. Credentials are never settings.
+Guarantees that an unknown, missing or malformed key is an error that names the key, the problem and the fix. The error
+never quotes a value. Credentials are never settings.
 """
 
 from steps.settings.agent_kinds import RunKind

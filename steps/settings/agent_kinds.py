@@ -1,4 +1,4 @@
-"""One kind of agent run, as data: a custom resource of any platform, a Job, an Argo Workflow."""
+"""Settings of one kind of agent run: a custom resource of any platform, a Job, or an Argo Workflow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steps.settings.validation import pattern_validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunKind:
-    """One kind of agent run, as data: what it is called, where its fields are, how it is stopped."""
+    """One kind of agent run: its resource, the paths of its fields, and how to stop it."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -26,34 +26,45 @@ class RunKind:
     plural: Annotated[
         str,
         pattern_validator(
-            r"[a-z][a-z0-9]*", give="the resource's name as `kubectl api-resources` has it, such as coderuns"
+            r"[a-z][a-z0-9]*", give="the resource's plural name from `kubectl api-resources`, such as coderuns"
         ),
         Field(description="resource name, as in the API path"),
     ]
-    selector: Annotated[dict[str, str], Field(description="labels that every such run has, besides the task")]
-    task: Annotated[FieldPath, Field(description="where the task id is; a label is selected by the API server")]
-    repository: Annotated[FieldPath, Field(description="where the repository is, as URL or owner/name")]
-    agent: Annotated[FieldPath, Field(description="where the agent's name is")]
-    phase: Annotated[FieldPath, Field(description="where the phase is")]
+    selector: Annotated[dict[str, str], Field(description="labels of every run of this kind, besides the task's")]
+    task: Annotated[
+        FieldPath,
+        Field(description="path of the task id; a label is selected by the API server; any other path lists all runs"),
+    ]
+    repository: Annotated[FieldPath, Field(description="path of the repository, as a URL or owner/name")]
+    agent: Annotated[FieldPath, Field(description="path of the agent's name")]
+    phase: Annotated[FieldPath, Field(description="path of the phase")]
     sha: Annotated[
-        OptionalFieldPath, Field(description="where the commit is that the run works on; empty if runs do not say")
+        OptionalFieldPath,
+        Field(description="path of the commit that the run works on; empty: runs have none (CodeRuns have none)"),
     ]
     job: Annotated[
-        OptionalFieldPath, Field(description="where the name of the run's Job is; empty if owner references are enough")
+        OptionalFieldPath,
+        Field(description="path of the name of the run's Job; empty: its owner reference is enough to find it"),
     ]
-    finished: Annotated[tuple[str, ...], Field(description="phases that need no cancellation")]
+    finished: Annotated[tuple[str, ...], Field(description="phases of a run that has finished")]
     cancellable: Annotated[
-        tuple[str, ...], Field(description='agents that may be cancelled; "*" for all but the exempt')
+        tuple[str, ...], Field(description='agents that may be cancelled; "*": all except the exempt')
     ]
-    exempt: Annotated[tuple[str, ...], Field(description="agents that never are: they wrote the push")]
+    exempt: Annotated[
+        tuple[str, ...], Field(description="agents that are never cancelled, because they write the pushes")
+    ]
     stop_patch: Annotated[
         dict[str, Any],
-        Field(description="merge patch that asks a run to stop, before it is deleted; empty: delete at once"),
+        Field(
+            description="merge patch that asks a run to stop before it is deleted; empty: delete at once (CodeRuns "
+            "have no field for this)"
+        ),
     ]
     delete: Annotated[
-        bool, Field(description="delete what was not asked to stop, or has not stopped; false: it has to end by itself")
+        bool,
+        Field(description="delete runs that have not stopped; false: never delete, wait until they end by themselves"),
     ]
 
     def __post_init__(self) -> None:
         if not self.delete and not self.stop_patch:
-            raise ValueError("delete is false and stop_patch is empty: nothing would stop such a run")
+            raise ValueError("delete is false and stop_patch is empty, so runs would never stop: set one of them")

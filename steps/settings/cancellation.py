@@ -1,4 +1,4 @@
-"""Settings of how a push is answered: whose it is, the task's lock, how agents are stopped, what is asked how often."""
+"""Settings of a cancellation: branches, the task's Lease, stopping agents, requests, the circuit breaker, the state."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from steps.settings.validation import pattern_validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Namespaces:
-    """Where things live."""
+    """The namespaces."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    workflows: Annotated[Name, Field(description="Workflows, Leases and their records")]
+    workflows: Annotated[Name, Field(description="Workflows, Leases and records; a namespace of its own")]
     agents: Annotated[Name, Field(description="agent runs, their Jobs and pods, and the task state ConfigMaps")]
     events: Annotated[Name, Field(description="the EventSource and the Sensor")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushSettings:
-    """Which pushes count, and how late one may arrive."""
+    """Which pushes count, and how far clocks may be apart."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     branch: Annotated[
         str,
-        Field(
-            description="ref of a task's branch, anchored; the first group is the task id. Go (RE2) and Python syntax"
-        ),
+        Field(description="pattern of a task's whole ref; the first group is the task id; Go (RE2) and Python syntax"),
     ]
     tolerance_s: Annotated[
         Seconds,
         Field(
-            description="how far GitHub's clock and the cluster's may be apart; a push never reaches runs created "
-            "later than its own time plus this, so a redelivery an hour late is harmless"
+            description="how far GitHub's clock and the API server's may be apart at most. The measured difference is "
+            "used; if it is larger than this, a warning is logged. A push never stops runs created later than its own "
+            "time plus the difference, so a redelivery an hour late is harmless"
         ),
     ]
 
@@ -54,27 +53,29 @@ class PushSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseSettings:
-    """The lock of a task: 30 s, renewed every 10 s, as the platform's specification asks."""
+    """The Lease of a task. Specified: 30 s, renewed every 10 s."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    duration_s: Annotated[Seconds, Field(description="a hold that has not changed for this long is expired")]
-    renew_every_s: Annotated[Seconds, Field(description="how often a holder renews")]
+    duration_s: Annotated[Seconds, Field(description="a Lease that has not changed for this long has expired")]
+    renew_every_s: Annotated[Seconds, Field(description="time between renewals")]
     renew_deadline_s: Annotated[
-        Seconds, Field(description="work stops when the last successful renewal was sent this long ago")
+        Seconds, Field(description="the holder stops work this long after it sent its last successful renewal")
     ]
-    retry_every_s: Annotated[Seconds, Field(description="how often a waiter looks, plus up to a fifth of jitter")]
-    acquire_timeout_s: Annotated[Seconds, Field(description="a waiter gives up (exit 75) after this long")]
+    retry_every_s: Annotated[
+        Seconds, Field(description="time between a waiter's reads of the Lease, plus up to 20 % jitter")
+    ]
+    acquire_timeout_s: Annotated[Seconds, Field(description="a waiter gives up after this long (exit 75, retried)")]
     handover: Annotated[
         str,
         Field(
-            description="file on the pod's memory-backed volume in which its first container leaves the Lease for the "
-            "second; empty: it is read again"
+            description="file on the pod's memory-backed volume: the first container writes the Lease to it, the "
+            "second reads it; empty: the second container reads the Lease from the API server"
         ),
     ]
 
     def __post_init__(self) -> None:
-        # The rules of client-go's leader election: duration / deadline is the clock-rate error that is survived.
+        # The rules of client-go's leader election: duration / deadline is the tolerated error of a clock's rate.
         if not self.duration_s > self.renew_deadline_s:
             raise ValueError("duration_s must be longer than renew_deadline_s")
         if not self.renew_deadline_s > 1.2 * self.renew_every_s:
@@ -83,54 +84,61 @@ class LeaseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopSettings:
-    """How an agent is stopped: 30 s of grace, 10 s to verify, 3 attempts, 10 at once, as specified."""
+    """How agents are stopped. Specified: 30 s of grace, 10 s to verify, 3 attempts, 10 at once."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    grace_s: Annotated[Seconds, Field(description="SIGTERM to forced deletion of the pods")]
-    verify_s: Annotated[Seconds, Field(description="forced deletion to giving up (exit 75)")]
-    poll_s: Annotated[Seconds, Field(description="how often the agents are listed while they end")]
+    grace_s: Annotated[Seconds, Field(description="from SIGTERM to the forced deletion of the pods")]
+    verify_s: Annotated[Seconds, Field(description="from the forced deletion to giving up (exit 75, retried)")]
+    poll_s: Annotated[Seconds, Field(description="time between lists of the agents while they end")]
     attempts: Annotated[Count, Field(description="attempts of each delete")]
     backoff_s: Annotated[Seconds, Field(description="first pause between attempts; doubles, with jitter")]
-    parallel: Annotated[Count, Field(description="deletes under way at once")]
+    parallel: Annotated[Count, Field(description="deletes at the same time")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSettings:
-    """How the API server is asked."""
+    """Requests to the API server."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    timeout_s: Annotated[Seconds, Field(description="one request")]
-    attempts: Annotated[Count, Field(description="attempts of a read; a write is repeated only after reading again")]
+    timeout_s: Annotated[Seconds, Field(description="longest time for one request")]
+    attempts: Annotated[Count, Field(description="attempts of a read; a write is retried only after a new read")]
     page: Annotated[Count | Annotated[int, Field(ge=1, le=5000)], Field(description="objects in one page of a list")]
     events: Annotated[
-        bool, Field(description="leave Events on a task's Lease and on each run that is stopped, for kubectl describe")
+        bool, Field(description="create Events on a task's Lease and on each stopped run, for `kubectl describe`")
     ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSettings:
-    """When a dependency that fails is left alone: 5 failures, 30 s, one probe, as specified."""
+    """The circuit breakers, one for GitHub, one for the agents' API. Specified: 5 failures, 30 s, one probe."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    failures: Annotated[Count, Field(description="failures in a row that open the breaker of a dependency")]
-    open_s: Annotated[Seconds, Field(description="how long nobody asks it then; after that, one at a time may try")]
+    failures: Annotated[Count, Field(description="failures in a row that open the breaker")]
+    open_s: Annotated[Seconds, Field(description="pods send no requests for this long; then one at a time may try")]
     window_s: Annotated[
-        Seconds, Field(description="failures farther apart than this are not in a row; also the retry budget's window")
+        Seconds, Field(description="failures farther apart than this are not in a row; also the window of `retries`")
     ]
     retries: Annotated[
-        int, Field(ge=1, le=10000, description="retries of all pods together in one window; then each tries once")
+        int,
+        Field(
+            ge=1,
+            le=10000,
+            description="retries of all pods together in one window; after that, each request is sent once",
+        ),
     ]
-    limit_s: Annotated[Seconds, Field(description="longest rate limit that pods believe each other")]
-    config_map: Annotated[Name, Field(description="ConfigMap that they share, in the workflows' namespace")]
-    mount: Annotated[str, Field(min_length=1, description="where it is mounted, so that all's well costs no request")]
+    limit_s: Annotated[Seconds, Field(description="longest rate limit that a pod accepts from another")]
+    config_map: Annotated[Name, Field(description="ConfigMap that the pods share, in the workflows' namespace")]
+    mount: Annotated[
+        str, Field(min_length=1, description="where the ConfigMap is mounted; closed breakers cost no request")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateSettings:
-    """The platform's own state of a task."""
+    """The platform's state document of a task."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -140,10 +148,10 @@ class StateSettings:
             r"([a-z0-9]|(?<!^)[.-](?!$)|\{task\})*",
             give="a name of lower-case letters, digits, dashes and dots, with {task} in it",
         ),
-        Field(description="name of the ConfigMap, with {task}"),
+        Field(description="name of the task's ConfigMap, with {task}"),
     ]
-    key: Annotated[DataKey, Field(description="key of the JSON document in it")]
+    key: Annotated[DataKey, Field(description="key of the JSON document in the ConfigMap")]
 
     def __post_init__(self) -> None:
         if "{task}" not in self.config_map:
-            raise ValueError("config_map must contain {task}")
+            raise ValueError("config_map must contain {task}, so that each task has its own")

@@ -1,4 +1,4 @@
-"""Settings of what is asked of GitHub: the way there, the labels of a pull request, and the comment on it."""
+"""Settings of GitHub: the connection, the labels of a pull request, and the comment on it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from steps.settings.validation import pattern_validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitHubSettings:
-    """How GitHub is asked: five attempts, from 100 ms, as specified."""
+    """Requests to GitHub (docs/github-enterprise.md). Specified: five attempts, from 100 ms."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    api_url: Annotated[Address, Field(min_length=1, description="REST address, also of GitHub Enterprise")]
+    api_url: Annotated[
+        Address,
+        Field(
+            min_length=1,
+            description="address of the REST API; for GitHub Enterprise such as https://github.example.com/api/v3",
+        ),
+    ]
     ca_config_map: Annotated[
         str,
         pattern_validator(
@@ -26,89 +32,98 @@ class GitHubSettings:
             give="the name of a ConfigMap: lower-case letters, digits, dashes and dots, or nothing",
         ),
         Field(
-            description="ConfigMap, in the workflows' namespace, with the certificates that count for GitHub; empty: "
-            "the public ones",
+            description="ConfigMap in the workflows' namespace with the CA certificates for GitHub; empty: the public "
+            "ones",
         ),
     ]
-    ca_key: Annotated[DataKey, Field(description="key of the bundle in it, in PEM")]
-    ca_dir: Annotated[str, Field(min_length=1, description="where it is mounted")]
+    ca_key: Annotated[DataKey, Field(description="key of the PEM bundle in the ConfigMap")]
+    ca_dir: Annotated[str, Field(min_length=1, description="where the ConfigMap is mounted")]
     proxy: Annotated[
         ProxyAddress,
-        Field(description="HTTP proxy on the way to GitHub, and to nothing else; empty: none, whatever a pod inherits"),
+        Field(
+            description="HTTP proxy for requests to GitHub only, such as http://proxy.example.com:3128; empty: no "
+            "proxy. The steps ignore proxy variables of the pod"
+        ),
     ]
     credentials_dir: Annotated[
         str,
         Field(
-            min_length=1, description="mount of the Secret: `token`, or `app-id`, `installation-id`, `private-key.pem`"
+            min_length=1,
+            description="where the Secret is mounted: `token`, or `app-id`, `installation-id` and `private-key.pem`",
         ),
     ]
     handover: Annotated[
         str,
         Field(
-            description="file on the pod's memory-backed volume in which its first container leaves an App's token for "
-            "the second; empty: each signs in"
+            description="file on the pod's memory-backed volume: the first container writes an App's token to it, the "
+            "second reads it; empty: each container signs in"
         ),
     ]
-    timeout_s: Annotated[Seconds, Field(description="one request")]
+    timeout_s: Annotated[Seconds, Field(description="longest time for one request")]
     attempts: Annotated[Count, Field(description="attempts of each operation")]
     backoff_s: Annotated[Seconds, Field(description="first pause between attempts; doubles, with jitter")]
     deadline_s: Annotated[
-        Seconds, Field(description="longest wait for one operation, rate limits included; then exit 75")
+        Seconds,
+        Field(description="longest time for one operation, including waits for rate limits; then exit 75, retried"),
     ]
     unreadable: Annotated[
         Literal["wait", "cancel"],
         Field(
-            description="when the pull request cannot be read: `wait` and retry, as there may be a skip label, "
-            "or `cancel` the agents anyway and leave the labels"
+            description="if the pull request cannot be read: `wait` retries, because it may have a skip label; "
+            "`cancel` stops the agents and leaves the labels"
         ),
     ]
 
     @property
     def host(self) -> str:
-        """Whom requests are for, with the port if it is an unusual one."""
+        """The host of `api_url`, with its port if the address has one."""
         return urlsplit(self.api_url).netloc
 
     @property
     def port(self) -> int:
-        """Where pods connect to: the proxy's, or GitHub's own."""
+        """The port that pods connect to: the proxy's if there is one, else GitHub's."""
         parts = urlsplit(self.proxy or self.api_url)
         return parts.port or PORTS[parts.scheme]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSettings:
-    """Labels of a pull request."""
+    """The labels of a pull request."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    add: Annotated[Label, Field(description="added once the stale agents are proven gone")]
-    remove: Annotated[Label, Field(description="removed after that")]
-    skip: Annotated[Label, Field(description="a person's stop sign: nothing is cancelled, nothing is moved")]
-    task: Annotated[str, Field(description="label of a task's pull request; decides when two share a branch")]
+    add: Annotated[Label, Field(description="added after the stale agents are proven gone")]
+    remove: Annotated[Label, Field(description="removed after `add` was added")]
+    skip: Annotated[
+        Label,
+        Field(description="set by a person: labels are not moved, and agents are not stopped if it is set in time"),
+    ]
+    task: Annotated[str, Field(description="label of a task's pull request; selects one if several share a branch")]
 
     def __post_init__(self) -> None:
         if len({label.casefold() for label in (self.add, self.remove, self.skip)}) != 3:  # noqa: PLR2004 - three labels
             raise ValueError("add, remove and skip must be three different labels")
         if "{task}" not in self.task:
-            raise ValueError("task must contain {task}")
+            raise ValueError("task must contain {task}, so that each task has its own")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentSettings:
-    """The comment on the pull request that says what was done."""
+    """The comment on the pull request: stopped runs, kept runs, labels, the push. One for each task."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    enabled: Annotated[bool, Field(description="write one, and keep it up to date")]
+    enabled: Annotated[bool, Field(description="write the comment and update it")]
     argo_url: Annotated[
         str,
         pattern_validator(
             r"(https?://[^\s()<>\[\]]+)?", give="an address such as https://argo.example.com, or nothing"
         ),
         Field(
-            description="address of Argo's UI, for a link to the Workflow; empty: no link",
+            description="address of Argo's UI for a link to the Workflow, such as https://argo.example.com; empty: no "
+            "link",
         ),
     ]
     deadline_s: Annotated[
-        Seconds, Field(description="longest wait for GitHub to take it, before the record is finished without")
+        Seconds, Field(description="longest time to write the comment; then the cancellation ends without it")
     ]

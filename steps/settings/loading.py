@@ -1,9 +1,9 @@
-"""The settings tree of the steps, and how it is loaded.
+"""The settings tree of the steps, and how to load it.
 
-`pipelines.settings` extends it with what only the generator needs, reads it from `settings.toml` and renders the part
-below into the environment of every container as `CANCELLATION_SETTINGS` (`StepSettings` for the steps of a push,
-`ReconcileStepSettings` for reconcile); the steps read it back from there. An unknown or malformed key is an error that
-names it. Credentials are never settings: they are files in `github.credentials_dir`.
+`pipelines.settings` extends the tree with the generator's own settings and reads it from `settings.toml`. It renders
+the part below into the environment of every container as `CANCELLATION_SETTINGS`: `StepSettings` for the steps of a
+push, `ReconcileStepSettings` for reconcile. The steps read it from there. An unknown or malformed key is an error that
+names the key. Credentials are never settings: they are files in `github.credentials_dir`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SETTINGS_ENV = "CANCELLATION_SETTINGS"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSettings:
-    """Everything a step can be told, besides the push itself."""
+    """All settings of the steps of a push."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -55,15 +55,17 @@ class StepSettings:
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
 
     def __post_init__(self) -> None:
-        # The last request may begin when the hold is almost due for renewal, and take this long twice: to connect, and
-        # to be answered.
+        # The last request may start just before a renewal is due, and take this long twice: to connect, and to get an
+        # answer.
         if not self.lease.renew_every_s + 2 * self.comment.deadline_s < self.lease.renew_deadline_s:
-            raise ValueError("comment.deadline_s: twice that and lease.renew_every_s must be below renew_deadline_s")
+            raise ValueError(
+                "comment.deadline_s: lower it; twice that plus lease.renew_every_s must be below renew_deadline_s"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileStepSettings(StepSettings):
-    """Everything that reconcile can be told."""
+    """All settings of reconcile."""
 
     reconcile: ReconcileSettings
     events: PushSources
@@ -73,12 +75,12 @@ T = TypeVar("T", bound=StepSettings)
 
 
 def load_settings(tree: type[T], values: Mapping[str, object], *, source: str) -> T:
-    """Build a settings tree from plain values.
+    """Create a settings tree from plain values.
 
     Args:
         tree: `StepSettings` or the generator's extension of it.
-        values: Nested mapping, as TOML or JSON gives it.
-        source: Where the values came from, for the error.
+        values: Nested mapping from TOML or JSON.
+        source: Origin of the values, for the error.
 
     Raises:
         BadInputError: A key is unknown, missing or malformed; every such key is named.
@@ -90,11 +92,11 @@ def load_settings(tree: type[T], values: Mapping[str, object], *, source: str) -
 
 
 def settings_from_env(env: Mapping[str, str], tree: type[T]) -> T:
-    """Read back what the generator rendered into the container's environment.
+    """Read the settings that the generator rendered into the container's environment.
 
     Args:
         env: The container's environment.
-        tree: What the container was given.
+        tree: The type of the container's settings.
 
     Raises:
         BadInputError: The variable is missing, not JSON, or holds a wrong key.

@@ -1,4 +1,4 @@
-"""Settings of reconcile: how often it looks, when something counts as wrong, and how often it tries to mend it."""
+"""Settings of reconcile: how often it runs, when it repairs a task, and how often it tries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steps.settings.validation import pattern_validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushSources:
-    """Whose pushes count, and where."""
+    """The repositories and senders whose pushes count."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -29,31 +29,41 @@ class PushSources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSettings:
-    """How what went wrong anyway is found and finished."""
+    """How reconcile finds cancellations that did not finish, and finishes them."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     every_s: Annotated[
         int,
-        Field(ge=10, le=60, description="from one pass to the next; a pod of each minute does them one after another"),
+        Field(
+            ge=10,
+            le=60,
+            description="time from one pass to the next; one pod each minute runs them; 60: one pass a minute",
+        ),
     ]
     stuck_after_s: Annotated[
-        Seconds, Field(description="an unfinished cancellation without a sign of life for this long is taken up again")
+        Seconds,
+        Field(description="reconcile retries an unfinished cancellation whose Lease was not renewed for this long"),
     ]
     lost_after_s: Annotated[
-        Seconds, Field(description="a push that GitHub knows of and no Workflow does is lost after this long")
+        Seconds, Field(description="a push on GitHub without a Workflow counts as lost after this long")
     ]
     ask_github: Annotated[
         bool,
         Field(
-            description="look for lost pushes: one request per repository with live agents and pass; needs read access "
-            "to contents"
+            description="look for lost pushes: one request for each repository with live agents in each pass; needs "
+            "read access to contents"
         ),
     ]
-    in_flight: Annotated[Count, Field(description="repairs under way at once")]
-    tries: Annotated[Count, Field(description="repairs of one task before it is left to a person")]
-    backoff_s: Annotated[Seconds, Field(description="pause after a task's first repair; doubles with each further one")]
-    keep_idle_days: Annotated[
-        int, Field(ge=1, le=3650, description="a finished task's Lease and record are deleted after this long")
+    in_flight: Annotated[Count, Field(description="repairs that run at the same time")]
+    tries: Annotated[
+        Count,
+        Field(
+            description="repairs of one task; after that, its Lease gets the label agent-cancellation/needs-attention"
+        ),
     ]
-    dry_run: Annotated[bool, Field(description="only log what would be done")]
+    backoff_s: Annotated[Seconds, Field(description="pause after a task's first repair; doubles after each repair")]
+    keep_idle_days: Annotated[
+        int, Field(ge=1, le=3650, description="reconcile deletes the Lease of a finished task after this long")
+    ]
+    dry_run: Annotated[bool, Field(description="true: only log the repairs, change nothing")]

@@ -1,6 +1,6 @@
-"""What is wrong with settings, said so that a person can mend it: the key, the problem, what to give instead.
+"""Errors about settings: the key, the problem, and the fix.
 
-Guarantees that no value is quoted, since one that is wrong may be a credential in the wrong place.
+Guarantees that no error quotes a value, because a wrong value may be a credential in the wrong place.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MISSING, _UNKNOWN = "missing", "unexpected_keyword_argument"
-_SAID = {
+_FIXES = {
     "too_short": "empty: give at least one",
     "string_too_short": "empty: give at least one character",
     "tuple_type": 'not a list: give one in brackets, such as ["one", "two"]',
-    "dataclass_type": "not a table: give one, as settings.toml has it",
-    "string_type": "not a text: give one in quotes",
+    "dataclass_type": "not a table: give one, as in the shipped settings.toml",
+    "string_type": "not a string: put it in quotes",
 }
 
 
 def pattern_validator(pattern: str, *, give: str) -> AfterValidator:
-    """A text that a pattern matches from end to end.
+    """Create a validator of strings that a pattern must match from end to end.
 
     Args:
-        pattern: What is taken.
-        give: The same in words, for whoever gave something else.
+        pattern: The pattern.
+        give: The pattern in words, for the error.
     """
 
     def check(text: str) -> str:
@@ -43,25 +43,27 @@ def pattern_validator(pattern: str, *, give: str) -> AfterValidator:
 
 
 def describe_errors(error: ValidationError) -> Iterator[str]:
-    """One for each key that is wrong, without those that only follow from another."""
+    """Describe each wrong key once, without problems that only follow from another."""
     problems = error.errors(include_url=False, include_input=False)
     missing = [problem["loc"] for problem in problems if problem["type"] == _MISSING]
     for problem in problems:
         loc = problem["loc"]
         # A list whose items are wrong counts as too short.
         if not any(other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in problems):
-            yield f"{'.'.join(map(str, loc))}: {_said(problem, missing=missing)}"
+            yield f"{'.'.join(map(str, loc))}: {_problem_and_fix(problem, missing=missing)}"
 
 
-def _said(problem: ErrorDetails, *, missing: Sequence[tuple[int | str, ...]]) -> str:
+def _problem_and_fix(problem: ErrorDetails, *, missing: Sequence[tuple[int | str, ...]]) -> str:
     loc, kind = problem["loc"], problem["type"]
     if kind == _MISSING:
-        return "missing: add it (docs/settings.md says what it is)"
+        return "missing: add it (docs/settings.md explains it)"
     if kind == _UNKNOWN:
         with_others = [str(each[-1]) for each in missing if each[:-1] == loc[:-1]]
         meant = difflib.get_close_matches(str(loc[-1]), with_others, n=1)
-        return "no such key: " + (f"is {meant[0]} meant?" if meant else "take it out (docs/settings.md has them all)")
-    if kind in _SAID:
-        return _SAID[kind]
+        return "unknown key; " + (
+            f"did you mean {meant[0]}?" if meant else "remove it (docs/settings.md lists all keys)"
+        )
+    if kind in _FIXES:
+        return _FIXES[kind]
     text = problem["msg"].removeprefix("Value error, ")
     return re.sub(r"^Input should be (.*?)(, unable to .*)?$", r"give \1", text)

@@ -1,6 +1,6 @@
-"""What a step reports about itself: log, audit, measurements, traces, profile.
+"""Log, audit, measurements, traces and profile of a step.
 
-Guarantees that none of it fails or delays a cancellation, and that no secret or payload reaches it.
+Guarantees that telemetry neither fails nor delays a cancellation, and that it never gets a secret or a payload.
 """
 
 from steps.telemetry.audit import Audit, WriteAnswer, WriteCause, WriteReason

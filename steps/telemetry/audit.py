@@ -1,4 +1,7 @@
-"""Why something is written: what each write of a step has to say, for the audit."""
+"""The audit: one log line for each write of a step, with its reason and its result.
+
+Guarantees that a line never quotes a payload. Not guaranteed: the line of a write during which the process is killed.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,12 @@ if TYPE_CHECKING:
 
     from steps.telemetry.log import Log, LogValue
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+AUDIT_EVENT = "audit"
+_MAX_LABELS = 20
 
 
 class WriteCause(StrEnum):
-    """What a write is for; one of a fixed set, so that lines can be filtered by it."""
+    """The purpose of a write. A fixed set, so that lines can be filtered by it."""
 
     ACQUIRE = "lease-acquire"
     RENEW = "lease-renew"
@@ -48,11 +49,11 @@ class WriteCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteReason:
-    """Why something is written.
+    """The reason of a write.
 
     Attributes:
-        epoch: Of the hold under which it is; None if there is none.
-        detail: A few words more, never somebody's text.
+        epoch: Fencing epoch of the held Lease; None without one.
+        detail: A few words; never text from outside.
     """
 
     cause: WriteCause
@@ -60,34 +61,30 @@ class WriteReason:
     detail: str = ""
 
 
-AUDIT_EVENT = "audit"
-_MAX_LABELS = 20
-
-
 class WriteResult(StrEnum):
-    """What came of a write."""
+    """The result of a write."""
 
     DONE = "done"
     REFUSED = "refused"
-    # No answer, or none that tells: it may have taken effect.
+    # No clear answer: the write may have been applied.
     UNKNOWN = "unknown"
 
 
 @dataclass(slots=True)
 class WriteAnswer:
-    """What was answered: the object as it is now, or the list of labels."""
+    """The answer: the object after the write, or the list of labels."""
 
     body: Any = None
 
 
 class Audit:
-    """Writes the lines."""
+    """Writes the audit lines."""
 
     def __init__(self, *, log: Log) -> None:
-        """Know where to write.
+        """Create an audit.
 
         Args:
-            log: Bound to who writes: step, pod, workflow, account, and whose push it is.
+            log: Bound to the writer (step, pod, workflow, account) and to the push.
         """
         self._log = log
 
@@ -109,15 +106,15 @@ class Audit:
         Args:
             api: `kubernetes` or `github`.
             verb: create, update, patch or delete.
-            resource: What kind of object.
-            namespace: Of the object; at GitHub, the repository.
-            name: Of the object; at GitHub, the pull request's number and the label.
-            reason: Its reason.
-            sent: The body; only uid, version and labels of ours are looked at.
-            refused: Whether an error means that nothing was written.
+            resource: Kind of the object.
+            namespace: Namespace of the object; at GitHub, the repository.
+            name: Name of the object; at GitHub, the pull request's number and the label.
+            reason: The reason.
+            sent: The body. Only its uid, version and labels with the product's prefix are logged.
+            refused: Returns whether an error means that nothing was written.
 
         Yields:
-            Where to leave the answer.
+            The object that takes the answer.
         """
         answer, result, error = WriteAnswer(), WriteResult.UNKNOWN, ""
         try:
@@ -137,7 +134,7 @@ class Audit:
 
 
 def _before(sent: Mapping[str, Any]) -> dict[str, LogValue]:
-    """Uid, version and task as the request names them."""
+    """Return uid, version and task in the request."""
     metadata = sent.get("preconditions") or sent.get("metadata") or {}
     task = (metadata.get("labels") or {}).get(TASK)
     found: dict[str, LogValue] = {"uid": metadata.get("uid", ""), "version_before": metadata.get("resourceVersion", "")}
@@ -145,7 +142,7 @@ def _before(sent: Mapping[str, Any]) -> dict[str, LogValue]:
 
 
 def _after(answer: object) -> dict[str, LogValue]:
-    """Version, holder and phase as they were answered; or the labels of a pull request."""
+    """Return version, holder and phase in the answer, or the labels of a pull request."""
     if isinstance(answer, list):
         return {"labels_after": [str(label["name"]) for label in answer[:_MAX_LABELS]]}
     if not isinstance(answer, dict) or "metadata" not in answer:

@@ -1,7 +1,7 @@
-"""Logs: one JSON object a line on standard output, one line a decision.
+"""The log: one JSON object per line on standard output, one line per decision.
 
-Guarantees that every line of a step carries the ids to follow it by, and that nothing is logged that a caller did not
-name: no payload, no header, no exception arguments of libraries.
+Guarantees that every line of a step has its ids, and that the log has only fields that a caller named: no payload, no
+header, no exception arguments of libraries.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LogValue = str | int | float | bool | None | list[str]
 
 
 class Log:
-    """Writes events with the fields that were bound so far."""
+    """Writes events with the bound fields."""
 
     def __init__(self, *, clock: Clock, stream: TextIO | None = None, bound: dict[str, LogValue] | None = None) -> None:
         self._clock = clock
@@ -27,23 +27,23 @@ class Log:
         self._bound = bound or {}
 
     def bind(self, **fields: LogValue) -> Log:
-        """A log that adds these fields to every line."""
+        """Return a log that adds these fields to every line."""
         return Log(clock=self._clock, stream=self._stream, bound=self._bound | fields)
 
     def info(self, event: str, **fields: LogValue) -> None:
-        """Something happened or was decided."""
+        """Log an event or a decision."""
         self._write("info", event, fields)
 
     def warning(self, event: str, **fields: LogValue) -> None:
-        """A person may want to look."""
+        """Log a problem that a person may want to check."""
         self._write("warning", event, fields)
 
     def error(self, event: str, **fields: LogValue) -> None:
-        """The step ends without having done its work."""
+        """Log that the step failed."""
         self._write("error", event, fields)
 
     def _write(self, level: str, event: str, fields: dict[str, LogValue]) -> None:
         line = {"time": format_micro_time(self._clock.now()), "level": level, "event": event} | self._bound | fields
-        # In one piece: threads write side by side.
+        # One call to write: threads share the stream.
         self._stream.write(json.dumps(line, ensure_ascii=True) + "\n")
         self._stream.flush()

@@ -1,9 +1,8 @@
-"""What a step measured: one small file each, which Argo reads as outputs of the pod and turns into metrics.
+"""Measurements of a step: one small file each. Argo reads the files as outputs of the pod and turns them into metrics.
 
-Guarantees that measuring never fails a step, that what the pod's first container left is added to and not lost, and
-that a word is one of a fixed set: it becomes a label, and each new value of a label is a series that Prometheus keeps.
-What the numbers become is pipelines.observability.metrics. Not guaranteed: that a number arrives. A pod that is lost
-leaves none.
+Guarantees that measuring never fails a step, that the second container adds to the first one's numbers, and that a word
+is from a fixed set, because it becomes a metric's label. pipelines.observability.metrics defines the metrics. Not
+guaranteed: that a number arrives. A lost pod writes none.
 """
 
 from __future__ import annotations
@@ -17,16 +16,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Where the folder is, in the containers' environment.
+# Name of the environment variable with the directory.
 MEASUREMENTS_ENV = "MEASUREMENTS"
-# What stands for a number that was not measured.
+# Value of a number that was not measured.
 NOT_MEASURED = "-1"
-# What an error that is not one of ours is called.
+# Name of any error that is not a StepError.
 UNEXPECTED_ERROR = "Unexpected"
+# Name of the report's file and of its output.
+REPORT = "report"
+# The report of a pod that wrote none.
+NO_REPORT = "no report"
 
 
 class Measure(StrEnum):
-    """What the steps of a push measure; also the file's name and the output's (reconcile: `ReconcileMetric`)."""
+    """Measurements of a push. The value names the file and the output. Reconcile has `ReconcileMetric`."""
 
     OUTCOME = "outcome"
     ERROR = "error"
@@ -41,7 +44,7 @@ class Measure(StrEnum):
 
 
 class CancellationResult(StrEnum):
-    """How a cancellation that did not fail ended."""
+    """How a cancellation ended that did not fail."""
 
     COMPLETED = "completed"
     SUPERSEDED = "superseded"
@@ -50,52 +53,52 @@ class CancellationResult(StrEnum):
 
 
 class Measurements:
-    """The numbers of one pod."""
+    """The measurements of one pod."""
 
     def __init__(self, *, folder: Path | None = None) -> None:
-        """Know where to leave them.
+        """Create the measurements.
 
         Args:
-            folder: A volume of the pod's; None to keep them in memory alone.
+            folder: Directory on a volume of the pod; None keeps them in memory only.
         """
         self._folder = folder
         self._lock = Lock()
         self.values: dict[str, str] = {}
 
     def tell(self, what: str, value: StrEnum) -> None:
-        """Leave one of a fixed set of words."""
+        """Write a word from a fixed set."""
         with self._lock:
-            self._leave(what, value)
+            self._write(what, value)
 
     def report(self, text: str) -> None:
-        """Leave what people read: no metric is made of it.
+        """Write the report. People read it; it becomes no metric.
 
         Args:
-            text: A few lines, by steps.cancellation.report.
+            text: A few lines from steps.cancellation.report.
         """
         with self._lock:
-            self._leave(REPORT, text)
+            self._write(REPORT, text)
 
     def failed(self, error: str) -> None:
-        """Leave what a step failed with.
+        """Write the error that failed the step.
 
         Args:
-            error: Name of one of our own errors, of which there are few.
+            error: Name of a StepError's type, a small set.
         """
         with self._lock:
-            self._leave(Measure.ERROR, error)
+            self._write(Measure.ERROR, error)
 
     def set(self, what: str, value: float) -> None:
-        """Leave a number; one below 0 can only come from clocks that disagree, and is 0."""
+        """Write a number. A negative one comes from clocks that differ, and is written as 0."""
         with self._lock:
-            self._leave(what, f"{max(0.0, value):.3f}")
+            self._write(what, f"{max(0.0, value):.3f}")
 
     def add(self, what: str, value: float) -> None:
-        """Add to a number, also to one that the pod's other container has left."""
+        """Add to a number, including one from the pod's other container."""
         with self._lock:
-            self._leave(what, f"{self._known(what) + value:.3f}")
+            self._write(what, f"{self._current(what) + value:.3f}")
 
-    def _known(self, what: str) -> float:
+    def _current(self, what: str) -> float:
         if what in self.values or self._folder is None:
             return float(self.values.get(what, 0.0))
         try:
@@ -103,28 +106,20 @@ class Measurements:
         except (OSError, ValueError):
             return 0.0
 
-    def _leave(self, what: str, text: str) -> None:
+    def _write(self, what: str, text: str) -> None:
         self.values[what] = text
         if self._folder is None:
             return
         try:
-            # Renamed into place, so that a process which is killed leaves no half of a number.
-            aside = self._folder / f".{what}"
-            aside.write_text(text)
-            aside.replace(self._folder / what)
+            # Renamed into place, so that a killed process never leaves half a number.
+            temporary = self._folder / f".{what}"
+            temporary.write_text(text)
+            temporary.replace(self._folder / what)
         except OSError:
             return
 
 
 def measurements_from_env(env: Mapping[str, str] = os.environ) -> Measurements:
-    """The measurements of this pod; kept nowhere if the environment names no folder."""
+    """Create the measurements of this pod. If the environment names no directory, they stay in memory."""
     folder = env.get(MEASUREMENTS_ENV)
     return Measurements(folder=Path(folder) if folder else None)
-
-
-# The output's name, and the file's.
-REPORT = "report"
-
-
-# What stands there for a pod that left none.
-NO_REPORT = "no report was left"

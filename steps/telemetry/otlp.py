@@ -1,7 +1,7 @@
-"""Sending spans to a collector over OTLP/HTTP, with OpenTelemetry's own exporter.
+"""Sends spans to a collector over OTLP/HTTP with OpenTelemetry's exporter.
 
-Imported only at the end of a step that is traced; needs the extra `tracing`. Guarantees that what the exporter has to
-say about failures stays out of the log, since it could quote an address or a header.
+Imported only when a traced step ends; needs the extra `tracing`. Guarantees that the exporter's own messages stay out
+of the log, because they could quote an address or a header.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _SCOPE = InstrumentationScope("steps")
 
 
 def span_sender(trace: Trace, *, timeout_s: float) -> Callable[[], bool]:
-    """What sends all spans in one request, and says whether they were taken.
+    """Create the function that sends all spans in one request and returns whether the collector accepted them.
 
     Args:
-        trace: The spans, and the trace that they belong to.
-        timeout_s: How long the exporter may try, in seconds; address and headers it takes from OTEL_* by itself.
+        trace: The trace with its spans.
+        timeout_s: Timeout of the exporter in seconds. It reads address and headers from OTEL_*.
     """
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
     session = requests.Session()
-    session.trust_env = False  # a collector is in the cluster: no proxy of the pod's environment leads there
+    session.trust_env = False  # the collector is in the cluster, so ignore proxy variables of the pod
     exporter = OTLPSpanExporter(timeout=timeout_s, session=session)
     resource = Resource({"service.name": SERVICE, "dropped_spans": trace.dropped})
     spans = [_readable(span, trace=trace, resource=resource) for span in trace.spans]

@@ -1,4 +1,4 @@
-"""A span: something that took time, with a name out of a small set."""
+"""The data of spans and traces."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ SpanAttribute = str | int
 
 @dataclass(slots=True, kw_only=True)
 class Span:
-    """Something that took time.
+    """One operation with its start and end.
 
     Attributes:
-        parent_id: Span that it is part of; empty for none.
-        start_ns: Since the epoch.
-        is_request: Whether it is a request that we sent.
-        error: Type of the error that it ended with; empty for none.
+        parent_id: The parent span; empty without one.
+        start_ns: Nanoseconds since the Unix epoch.
+        is_request: Whether it is a request that the step sent.
+        error: Type of the error that ended it; empty without one.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """The spans of one process, as they are sent.
+    """The spans of one process.
 
     Attributes:
         trace_id: 32 hexadecimal digits.
-        state: `tracestate`, passed on as it came; empty if there was none.
-        dropped: Spans that were not kept, since there were too many.
+        state: `tracestate`, unchanged; empty without one.
+        dropped: Number of spans beyond the limit, which were not kept.
     """
 
     trace_id: str

@@ -1,7 +1,6 @@
-"""The trace that a process belongs to, as Argo tells it in the environment: W3C Trace Context. Pure.
+"""The W3C Trace Context that Argo sets in the environment of a process. Pure.
 
-Guarantees that only what the recommendation allows is taken, and that anything else is as if it were not there: the
-value comes from outside, and stands in every line of the log.
+Guarantees that a value outside the W3C recommendation is ignored. Values come from outside, and are in every log line.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# https://www.w3.org/TR/trace-context/: lower-case hexadecimal; more fields only in versions that are yet to come.
+# https://www.w3.org/TR/trace-context/: lower-case hexadecimal; only future versions have more fields.
 _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[!-~]{1,200})?")
 _MEMBER = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]")
 _MAX_STATE, _MAX_MEMBERS = 512, 32
@@ -22,13 +21,13 @@ _SAMPLED = 0x01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceContext:
-    """What came before this process.
+    """The trace that a process belongs to.
 
     Attributes:
         trace_id: 32 hexadecimal digits.
-        parent_id: The span that started us, 16 hexadecimal digits.
-        sampled: Whether the trace is recorded at all.
-        state: `tracestate`, to be passed on; empty if there is none that is well-formed.
+        parent_id: The span that started this process, 16 hexadecimal digits.
+        sampled: Whether the trace is recorded.
+        state: `tracestate`, to pass on; empty if missing or malformed.
     """
 
     trace_id: str
@@ -38,7 +37,7 @@ class TraceContext:
 
 
 def trace_context_from_env(env: Mapping[str, str]) -> TraceContext | None:
-    """Read TRACEPARENT and TRACESTATE; None if there is no trace, or none that is well-formed."""
+    """Read TRACEPARENT and TRACESTATE; return None if the trace is missing or malformed."""
     match = _PARENT.fullmatch(env.get("TRACEPARENT", ""))
     if match is None:
         return None

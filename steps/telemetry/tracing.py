@@ -1,9 +1,9 @@
-"""Spans: what a step did and how long each request took, noted while it works and sent once at its end.
+"""Spans of a step and its requests. The step collects them in memory, and sends them once when it ends.
 
 Guarantees that tracing neither fails nor delays the work: a span is a few numbers in memory, the library that sends
-them is imported at the end (steps.telemetry.otlp), and the sending is given up after a second, whatever the collector
-does. Off, it notes nothing and imports nothing. A span has a name out of a small set, the verb, the kind of object and
-the status: no address, no name of an object, no body. Not guaranteed: the spans of a process that is killed.
+spans is imported at the end (steps.telemetry.otlp), and sending stops after a second. If tracing is off, it collects
+nothing and imports nothing. A span has a name from a small set, the verb, the kind of object and the status; never an
+address, an object's name or a body. Not guaranteed: the spans of a killed process.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from steps.telemetry.spans import SpanAttribute
     from steps.telemetry.trace_context import TraceContext
 
-# The standard variable of OpenTelemetry: where the collector is. Empty or missing switches tracing off.
+# OpenTelemetry's standard variable for the collector's address. Empty or missing switches tracing off.
 TRACING_ENDPOINT_ENV = "OTEL_EXPORTER_OTLP_ENDPOINT"
-# Longest wait for the collector, at the end of a container: the pod's second one starts this much later.
+# Longest wait for the collector when a container ends. It delays the start of the pod's second container.
 FLUSH_S = 1.0
 _MAX_SPANS = 2000
 _NANO = 1_000_000_000
@@ -43,13 +43,13 @@ class Tracer:
         export: Callable[[Trace], Callable[[], bool]] | None,
         random: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        """Know where the spans belong.
+        """Create a tracer.
 
         Args:
-            clock: Time.
-            context: The trace that this process is part of; None for one of its own.
-            export: Given the spans, what sends them and says whether that worked; None if nothing is to be noted.
-            random: Hexadecimal digits for so many bytes.
+            clock: The clock.
+            context: The trace that this process is part of; None to start a new trace.
+            export: Creates the function that sends the spans and returns whether it succeeded; None: tracing is off.
+            random: Creates hexadecimal digits for a number of bytes.
         """
         self._clock = clock
         self._export = export
@@ -61,21 +61,21 @@ class Tracer:
         self.root_id = random(8) if self.is_on else ""
         self.spans: list[Span] = []
         self.dropped = 0
-        self._notes: dict[str, SpanAttribute] = {}
+        self._attributes: dict[str, SpanAttribute] = {}
 
     def ids(self) -> dict[str, str]:
-        """What each line of the log says of the trace: nothing if there is none."""
+        """Return the trace's ids for each log line; empty without a trace."""
         ids = {"trace_id": self.trace_id, "span_id": self.root_id}
         ids["parent_id"] = self.context.parent_id if self.context else ""
         return {name: value for name, value in ids.items() if value}
 
-    def note(self, **attributes: SpanAttribute) -> None:
-        """Say something of the process as a whole."""
-        self._notes |= attributes
+    def set_attributes(self, **attributes: SpanAttribute) -> None:
+        """Set attributes of the step's span."""
+        self._attributes |= attributes
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """The span of the process, which all others are part of."""
+        """Open the span of the process, the parent of all others."""
         if not self.is_on:
             yield
             return
@@ -86,11 +86,11 @@ class Tracer:
 
     @contextmanager
     def request(self, name: str, **attributes: SpanAttribute) -> Iterator[Span | None]:
-        """The span of a request.
+        """Open the span of a request.
 
         Args:
-            name: Out of a small set, for each is a series in somebody's index.
-            attributes: Small and without secrets.
+            name: From a small set, because collectors index each name.
+            attributes: Small values without secrets.
         """
         if not self.is_on:
             yield None
@@ -111,9 +111,9 @@ class Tracer:
         finally:
             span.end_ns = span.start_ns + round((self._clock.monotonic() - began) * _NANO)
             if not span.is_request:
-                span.attributes |= self._notes
+                span.attributes |= self._attributes
             with self._lock:
-                # The process's own span comes last, and is always wanted.
+                # The step's own span comes last, and is always kept.
                 if len(self.spans) < _MAX_SPANS or not span.is_request:
                     self.spans.append(span)
                 else:
@@ -127,34 +127,36 @@ class Tracer:
         return round(self._clock.now().timestamp() * _NANO)
 
     def flush(self, *, log: Log, within_s: float = FLUSH_S) -> None:
-        """Send what was noted. Never fails, and takes no longer than `within_s` besides the import of the library."""
+        """Send the spans. Never fails. Takes at most `within_s`, besides the import of the library."""
         if not self.is_on or self._export is None or not self.spans:
             return
         sent: list[bool] = []
         try:
             send = self._export(self._trace())
         except ImportError:
-            log.warning("no traces: the image was built without them (make image EXTRAS=tracing)")
+            log.warning(
+                "could not send traces: the image has no tracing library, build it with make image EXTRAS=tracing"
+            )
             return
-        except Exception as error:  # noqa: BLE001 - a trace is never worth a cancellation
-            log.warning("no traces", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a trace must not fail a cancellation
+            log.warning("could not send traces", error=type(error).__name__)
             return
-        worker = Thread(target=_guarded, args=(send, sent), daemon=True, name="traces")
+        worker = Thread(target=_send_safely, args=(send, sent), daemon=True, name="traces")
         worker.start()
         worker.join(within_s)
         if not any(sent):
-            log.warning("the collector took no traces", spans=len(self.spans), in_time=not worker.is_alive())
+            log.warning("the collector did not accept the traces", spans=len(self.spans), in_time=not worker.is_alive())
 
 
-def _guarded(send: Callable[[], bool], sent: list[bool]) -> None:
+def _send_safely(send: Callable[[], bool], sent: list[bool]) -> None:
     try:
         sent.append(send())
-    except Exception:  # noqa: BLE001 - its text could quote a header; the caller says that nothing was sent
+    except Exception:  # noqa: BLE001 - its text could quote a header; the caller logs the failure
         sent.append(False)
 
 
-class _Untimed:
-    """A clock that is never asked."""
+class _NoClock:
+    """A clock that must not be used."""
 
     def now(self) -> None:
         raise AssertionError
@@ -162,17 +164,17 @@ class _Untimed:
     monotonic = sleep = now
 
 
-TRACING_OFF = Tracer(clock=_Untimed(), context=None, export=None)  # type: ignore[arg-type]
+TRACING_OFF = Tracer(clock=_NoClock(), context=None, export=None)  # type: ignore[arg-type]
 
 
 def tracer_from_env(env: Mapping[str, str], *, clock: Clock) -> Tracer:
-    """The tracer that the environment asks for."""
+    """Create the tracer from the environment."""
     on = bool(env.get(TRACING_ENDPOINT_ENV))
     return Tracer(clock=clock, context=trace_context_from_env(env), export=_sender if on else None)
 
 
 def _sender(trace: Trace) -> Callable[[], bool]:
-    # Imported at the very end: it costs what no cancellation has to wait for.
+    # Imported at the very end, so that no cancellation waits for the import.
     from steps.telemetry.otlp import span_sender  # noqa: PLC0415
 
     return span_sender(trace, timeout_s=FLUSH_S)

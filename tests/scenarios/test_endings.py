@@ -72,7 +72,7 @@ def test_all_that_were_ended_while_they_waited_are_named(scene: Scene) -> None:
     waiting = sorted(scene.workflow(pushed_at=first.push.pushed_at).name for _ in range(2))
     assert scene.play(first) is Exit.DONE
     (event,) = scene.told(EventReason.COMPLETED)
-    said = f"push {NEW[:12]}: 1 stale gone, labels: moved; ended waiting workflows that it answered: "
+    said = f"push {NEW[:12]}: stale runs gone: 1; labels moved; ended superseded workflows: "
     assert event["message"] == said + ", ".join(waiting)
 
 
@@ -91,14 +91,14 @@ def test_a_push_that_worked_for_the_head_leaves_its_labels_to_nobody(scene: Scen
 def test_a_lease_that_is_gone_is_said(scene: Scene) -> None:
     workflow = cancelled(scene)
     scene.api.delete("leases", scene.lease()["metadata"]["name"], namespace=HOME)
-    assert settled(scene, workflow) == "the Lease is gone: it was deleted while it was held"
+    assert settled(scene, workflow) == "the Lease was deleted while it was held: cancel must run again"
 
 
 def test_a_lease_that_somebody_else_has_is_said(scene: Scene) -> None:
     workflow = cancelled(scene)
     taken = {"spec": {"holderIdentity": "w/u/thief", "leaseTransitions": 9}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], taken, namespace=HOME)
-    said = "the Lease is no longer held by this pod: the cancellation has to run again"
+    said = "this pod no longer holds the Lease: cancel must run again"
     assert settled(scene, workflow) == said
 
 
@@ -108,7 +108,7 @@ def test_agents_that_were_not_proven_gone_are_said(scene: Scene) -> None:
     context = scene.context(workflow, pod="half-way")
     assert context.lease().acquire(lambda stored: claim_record(stored, context=context)) is not None
     scene.relays.clear()
-    said = "the agents were not proven gone under this hold: cancel has to run again"
+    said = "the agents are not proven gone in this epoch: cancel must run again"
     assert settled(scene, workflow, pod="half-way") == said
 
 
@@ -136,7 +136,7 @@ def test_a_pod_that_died_without_a_word_has_the_hook_say_so(scene: Scene) -> Non
     scene.later(1)
     assert scene.step(fail, workflow, pod="hook") is Exit.DONE
     record = scene.record()
-    assert record.errors == ("the pod ended before it could say why",)
+    assert record.errors == ("the pod ended without a reason",)
     assert (record.phase, record.finished_at) == (Phase.FAILED, scene.clock.now())
 
 
@@ -160,7 +160,7 @@ def test_a_dry_run_that_would_stop_at_the_skip_label_says_so(scene: Scene) -> No
     stale_push(scene)
     scene.github.edit_labels(1, add=["skip-automation"])
     (said,) = previewed(scene, scene.workflow(dry_run=True))
-    assert said.endswith("skip label is set: nothing is cancelled")
+    assert said.endswith("labels not moved: skip label")
 
 
 def on_commits(scene: Scene, *shas: str) -> None:
@@ -175,7 +175,7 @@ def test_a_dry_run_leaves_an_agent_alone_that_works_on_the_head(scene: Scene) ->
     on_commits(scene, OLD, NEW)
     scene.github.push("task-7-work", NEW)
     head, stale, kept = previewed(scene, scene.workflow(dry_run=True))
-    assert "1 would be stopped, 1 left alone; labels would be moved" in head
+    assert "1 would be stopped, 1 kept; labels would be moved" in head
     assert "coderuns/on-a " in stale
     assert "coderuns/on-b " in kept
 
@@ -184,7 +184,7 @@ def test_a_dry_run_of_an_older_push_looks_at_the_head_of_the_pull_request(scene:
     on_commits(scene, NEWER)
     scene.github.push("task-7-work", NEWER)
     head, kept = previewed(scene, scene.workflow(sha=NEW, pushed_at=ago(scene.clock, 1), dry_run=True))
-    assert "0 would be stopped, 1 left alone" in head
+    assert "0 would be stopped, 1 kept" in head
     assert "coderuns/on-c " in kept
 
 

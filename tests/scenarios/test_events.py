@@ -42,7 +42,7 @@ def test_the_lease_tells_the_story_of_a_push(scene: Scene) -> None:
     (began,), (ended,) = scene.told(EventReason.CANCELLING), scene.told(EventReason.COMPLETED)
     assert began["message"].startswith(f"2 stale, by push {NEW[:12]} to task-7-work by 5DLabs-Rex[bot]")
     assert workflow.name in began["message"]
-    assert ended["message"] == f"push {NEW[:12]}: 2 stale gone, labels: moved"
+    assert ended["message"] == f"push {NEW[:12]}: stale runs gone: 2; labels moved"
     lease = scene.lease()["metadata"]
     for event in (began, ended):
         involved = event["involvedObject"]
@@ -133,7 +133,7 @@ def test_an_event_that_cannot_be_left_fails_nothing(scene: Scene, status: int) -
     assert scene.play(scene.workflow()) is Exit.DONE
     assert scene.record().labels == "moved"
     assert scene.told() == []
-    warned = [line for line in scene.events() if line.get("event") == "no Event was left"]
+    warned = [line for line in scene.events() if line.get("event") == "could not create Event"]
     assert len(warned) == 4, "each is tried once"
 
 

@@ -97,7 +97,7 @@ def test_a_workflow_that_does_not_stop_is_given_the_grace_period(scene: Scene, *
 
 
 def test_a_kind_that_nothing_would_stop_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing would stop"):
+    with pytest.raises(ValueError, match="runs would never stop"):
         replace(CODE_RUN, delete=False)
 
 

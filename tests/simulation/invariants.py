@@ -170,7 +170,7 @@ def _commented(story: Story) -> Iterator[Broken]:
     stood_still = "LockLostError" in story.scene.output.getvalue() or _paused_at(_COMMENT, trace=story.turns.trace)
     if len(comments) > 1 and not stood_still:
         yield Broken(invariant="there is one comment", what=str(comments))
-    excused = "comment is not up to date" in story.scene.output.getvalue()
+    excused = "could not update the pull request's comment" in story.scene.output.getvalue()
     current = any(f"push {record.push.sha[:12]}" in each.body for each in comments)
     if record.labels is LabelOutcome.MOVED and not current and not excused:
         yield Broken(invariant="the comment is of the last push", what=str(comments))

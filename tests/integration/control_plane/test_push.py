@@ -296,5 +296,5 @@ def test_the_exit_hook_records_what_a_lost_pod_could_not(stage: Stage) -> None:
     assert hook.exit_code == 0, hook.output
     record = stage.record()
     assert record["phase"] == "failed"
-    assert "ended before it could say why" in record["errors"][-1]
+    assert "ended without a reason" in record["errors"][-1]
     assert stage.lease()["spec"].get("holderIdentity", "") == ""

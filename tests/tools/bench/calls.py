@@ -202,11 +202,11 @@ ENTRY = Entry(
     name="calls",
     title="Requests of one cancellation with n stale runs",
     includes=(
-        "Both containers, with a state document and an open pull request whose labels move and which gets its first "
-        "comment: two requests, of which later pushes save one. `list and delete` is the "
-        "least that anything can do: one list and n deletes. The wait is from the last delete until all are proven "
-        "gone, with agents that end on SIGTERM at once; it is the longer the longer they take. In it are the Events "
-        "that tell of each agent (settings.toml, `kubernetes.events`); that of the end is after it."
+        "Both containers, with a state document and an open pull request. The labels move, and the pull request gets "
+        "its first comment. The comment costs two requests; later pushes save one of them. `list and delete` is the "
+        "minimum: one list and n deletes. The wait is from the last delete until all runs are proven gone. In these "
+        "scenes the agents end on SIGTERM at once; slower agents mean a longer wait with more requests. The wait "
+        "includes the Events about each agent (settings.toml, `kubernetes.events`), but not the Event about the end."
     ),
     measure=measure,
 )

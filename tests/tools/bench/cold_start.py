@@ -109,10 +109,10 @@ ENTRY = Entry(
     name="start",
     title="Start and peak memory of a process",
     includes=(
-        "From the start of the process to its end, against the doubles over HTTP on the loopback interface without "
-        "TLS; nothing is waited for in these scenes. Peak memory is the resident set at its highest (1 MiB = 2^20 "
-        "bytes). `at least`: a container that may use no more of a processor (settings.toml, `workflow.limits`) takes "
-        "its processor time divided by that; computed, not measured."
+        "Each time is from the start of the process to its end, against the doubles over HTTP on the loopback "
+        "interface without TLS. These scenes include no waits. Peak memory is the largest resident set (1 MiB = 2^20 "
+        "bytes). `at least` is the time in a container with a CPU limit (settings.toml, `workflow.limits`): processor "
+        "time divided by the limit, computed and not measured."
     ),
     measure=measure,
 )

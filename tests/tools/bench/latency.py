@@ -170,12 +170,12 @@ ENTRY = Entry(
     name="push",
     title="From the first container's start to the labels, n stale runs",
     includes=(
-        "Against a real kube-apiserver with etcd (without fsync) and the real Job and garbage collectors; agents end "
-        "on SIGTERM at once; GitHub is a double. From the start of the first process until a watch saw the first run "
-        "told to stop (first DELETE), until it had seen every run and pod go (agents gone), and until the last process "
-        "ended. Not included: Argo, whose hand-over from `cancel` to `settle` costs another second. The two scripts "
-        "know no lock, guard, proof or record; `naive.py` does not touch GitHub, and kubectl waits until the runs, "
-        "not their pods, are gone."
+        "Against a real kube-apiserver with etcd (without fsync) and the real Job and garbage collectors. Agents end "
+        "on SIGTERM at once; GitHub is a double. Each time is from the start of the first process: `first DELETE` "
+        "until a watch saw the first run with a deletionTimestamp, `agents gone` until it saw every run and pod "
+        "deleted, `ended` until the last process ended. Argo is not included; it needs another second to start "
+        "`settle` after `cancel`. The two scripts have no lock, guard, proof or record. `naive.py` does not use "
+        "GitHub, and kubectl waits for the runs but not for their pods."
     ),
     measure=measure,
 )

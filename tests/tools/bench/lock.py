@@ -133,9 +133,10 @@ ENTRY = Entry(
     name="lock",
     title="Getting a task's Lease",
     includes=(
-        "Processes with the steps' own code and account against a real kube-apiserver, from asking (the first request, "
-        "TLS included) to having it; a dead holder renewed right before. A hand-over is from the moment one begins to "
-        "let go until the next one has it; waiters look every 1.0 to 1.2 s."
+        "Processes with the steps' own code and account, against a real kube-apiserver. Each time is from the first "
+        "request, TLS included, until the process holds the Lease. A dead holder had renewed right before. A "
+        "hand-over is from the start of one holder's release until the next holder has the Lease. Waiters read the "
+        "Lease every 1.0 to 1.2 s."
     ),
     measure=measure,
 )

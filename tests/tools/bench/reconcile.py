@@ -264,10 +264,11 @@ ENTRY = Entry(
     name="reconcile",
     title="One pass of reconcile over many tasks",
     includes=(
-        "The process that the schedule starts, as its own service account, against a real API server over TLS: from "
-        "the start of the process to its end, and the pass by itself. Each broken task costs a Workflow and the count "
-        "of its try on its Lease (three requests). GitHub is not asked. The lists are five, however many tasks there "
-        "are; a page holds 500 objects (25 of the state documents, which may be large)."
+        "The scheduled process with its own service account, against a real API server over TLS: the time from the "
+        "start of the process to its end, and the time of the pass alone. Each broken task costs three requests, for "
+        "a Workflow and for the count of tries on its Lease. The pass sends no requests to GitHub. It makes five "
+        "lists, whatever the number of tasks. A page has 500 objects; a page of state documents has 25, because they "
+        "may be large."
     ),
     measure=measure,
 )

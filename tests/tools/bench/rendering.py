@@ -47,6 +47,6 @@ def measure(bench: Bench) -> Iterator[Row]:
 ENTRY = Entry(
     name="render",
     title="Rendering every manifest",
-    includes="The process as `make render` starts it, from its start to its end, settings and files included.",
+    includes="The process that `make render` starts, from its start to its end, including settings and files.",
     measure=measure,
 )

@@ -92,9 +92,10 @@ def markdown(results: Sequence[Result], *, machine: Machine, command: str, date:
         "",
         f"Written by `{command}`: do not edit. Measured on {', '.join(on)}{f', {date}' if date else ''}.",
         "",
-        "Each number is the median of several repetitions, with the smallest and the largest. Machines differ and are",
-        "noisy: what holds elsewhere too are the ratios, each of two things measured in turns in the same run, and the",
-        "numbers of calls. `within` compares with the target; `each` means that the largest value has to meet it.",
+        "Each number is the median of several repetitions, with the smallest and the largest value. Machines differ",
+        "and are noisy. Only the ratios and the numbers of calls hold on other machines: a ratio compares two things",
+        "that the same run measured in turns. `within` compares with the target; `each` means that the largest value",
+        "must meet it.",
     ]
     for result in results:
         lines += ["", f"## {result.entry.title}", "", result.entry.includes, "", f"| {' | '.join(COLUMNS)} |"]

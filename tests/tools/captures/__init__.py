@@ -1,1 +1,1 @@
-"""`make captures`: what people see on their terminals, taken from a real cluster for docs/terminal.md."""
+"""`make captures`: records terminals in a real cluster for docs/terminal.md."""

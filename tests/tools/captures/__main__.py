@@ -1,6 +1,6 @@
-"""Take every picture in a real cluster: `python -m tests.tools.captures [NAME...]`, as root; the cluster stays up.
+"""Record every scene in a real cluster: `python -m tests.tools.captures [NAME...]`, as root. The cluster stays up.
 
-Guarantees: pages and pictures are written only when all scenes have been played; no path of this machine is on them.
+Guarantees that files are written only after all scenes have run, and that they show no path of this machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 @contextmanager
 def desk(cluster: Cluster) -> Iterator[Path]:
-    """A folder with what a person has: settings, manifests, a kubeconfig."""
+    """Create a directory with a person's files: settings, manifests, a kubeconfig."""
     with tempfile.TemporaryDirectory(prefix="agent-cancellation-captures-") as name:
         folder = Path(name)
         shutil.copyfile(cluster.folder / "settings.toml", folder / "settings.toml")
@@ -42,7 +42,7 @@ def desk(cluster: Cluster) -> Iterator[Path]:
 
 
 def environment(cluster: Cluster, *, folder: Path) -> Mapping[str, str]:
-    """What a person's shell has."""
+    """The environment of a person's shell."""
     programs = (Path(sys.executable).parent, find().kubectl.parent, cluster.argo_command.parent)
     return {
         "HOME": str(folder),
@@ -53,7 +53,7 @@ def environment(cluster: Cluster, *, folder: Path) -> Mapping[str, str]:
 
 
 def shown(scene: Scene, around: Surroundings, *, folder: Path) -> str:
-    """Play a scene; its screen."""
+    """Run a scene and return its screen."""
     stage = around.stage()
     try:
         with terminal(folder=folder, environment=environment(around.cluster, folder=folder)) as opened:
@@ -64,8 +64,8 @@ def shown(scene: Scene, around: Surroundings, *, folder: Path) -> str:
 
 
 def main() -> int:
-    """Play the scenes, then write."""
-    parser = argparse.ArgumentParser(prog="make captures", description="Take the pictures of docs/terminal.md.")
+    """Run the scenes, then write the files."""
+    parser = argparse.ArgumentParser(prog="make captures", description="Record the pictures of docs/terminal.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"scenes to print, not to write ({len(SCENES)} known)")
     wanted = parser.parse_args().names
     install_packages({"tmux": "tmux"})

@@ -1,4 +1,4 @@
-"""docs/terminal.md: each scene with its picture, and with its text for those who do not look at pictures."""
+"""Writes docs/terminal.md: each scene as a picture and as text."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from tests.tools.captures.scenes import SCENES
 
 _HEAD = """# On the terminal
 
-Taken by `make captures` in a real cluster: every command was typed into a terminal and did what is shown. Only GitHub
-and the platform's controller are doubles; the agents are real pods.
+`make captures` typed each command into a terminal in a real cluster and recorded the output. GitHub and the platform's
+controller are doubles; the agents are real pods.
 """
 
 
 def page(screens: Mapping[str, str]) -> str:
-    """The page of these screens, by the name of the scene."""
+    """Write the page. `screens` has the screen of each scene by its name."""
     parts = [_HEAD]
     for scene in SCENES:
         parts += [
             f"## {scene.title}\n",
-            f"{scene.told}\n",
+            f"{scene.caption}\n",
             f"![{scene.title}](captures/{scene.name}.svg)\n",
-            f"<details><summary>as text</summary>\n\n```text\n{plain(screens[scene.name])}\n```\n\n</details>\n",
+            f"<details><summary>As text</summary>\n\n```text\n{plain(screens[scene.name])}\n```\n\n</details>\n",
         ]
     return "\n".join(parts)

@@ -1,6 +1,6 @@
 """A screen as a picture and as text.
 
-Guarantees: a picture needs nothing from elsewhere, fonts neither; equal screens give equal pictures.
+Guarantees that a picture loads nothing, not even fonts, and that equal screens give equal pictures.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from rich.text import Text
 
 from tests.tools.captures.terminal import COLUMNS
 
-# Rich's own picture has its fonts fetched from elsewhere.
+# Rich's own format loads fonts from the network.
 _FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*|<!--.*?-->\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def plain(screen: str) -> str:
-    """The screen's text alone."""
+    """Return the screen as text without colours."""
     return "\n".join(line.rstrip() for line in Text.from_ansi(screen).plain.splitlines())
 
 
 def picture(screen: str, *, name: str) -> str:
-    """The screen as SVG."""
+    """Return the screen as SVG."""
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor", highlight=False
     )

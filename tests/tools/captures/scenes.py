@@ -1,6 +1,6 @@
-"""What is shown: each scene sets something up in the real cluster, and types what a person would.
+"""The scenes. Each prepares the real cluster and types the commands of a person.
 
-Guarantees: what a scene breaks, it mends before the next one.
+Guarantees that a scene repairs what it broke before the next one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Scene:
 
     name: str
     title: str
-    told: str
+    caption: str
     play: Callable[[Stage, Terminal], None]
 
 
@@ -44,7 +44,7 @@ def _doctor(stage: Stage, terminal: Terminal) -> None:
 
 @contextmanager
 def _without_secret(stage: Stage) -> Iterator[None]:
-    """No webhook secret, until the context is left."""
+    """Remove the webhook secret until the context ends."""
     path = f"/api/v1/namespaces/{stage.cluster.settings.namespaces.events}/secrets"
     name = stage.cluster.settings.events.webhook_secret
     found = stage.client.ask("GET", f"{path}/{name}")
@@ -61,7 +61,7 @@ def _broken(stage: Stage, terminal: Terminal) -> None:
 
 
 def _agents(stage: Stage) -> None:
-    """Three agents at work, one of which implements and is left alone."""
+    """Start three agents. One of them implements, so it is kept."""
     for agent, name in ((TESS, "tess-tests"), (CLEO, "cleo-quality"), (REX, "rex-implements")):
         stage.agent(agent, name=f"{name}-{stage.task}")
     next_second()
@@ -127,62 +127,62 @@ def _remove(stage: Stage, terminal: Terminal) -> None:
 SCENES = (
     Scene(
         name="install",
-        title="Installed by GitOps, applied again",
-        told="Nothing changes when what is there is applied once more.",
+        title="Apply the manifests again",
+        caption="A second `kubectl apply` changes nothing.",
         play=_install,
     ),
     Scene(
         name="doctor",
-        title="Is everything as it must be?",
-        told="Each line says what was looked at; what is wrong says what to do.",
+        title="Check the installation",
+        caption="Each line is one check. A failed check has its fix.",
         play=_doctor,
     ),
     Scene(
         name="doctor-broken",
-        title="The webhook's secret is missing",
-        told="The fault is named, with the command that mends it, and the exit code says so to scripts.",
+        title="A missing webhook secret",
+        caption="The failed check names the problem and the command that fixes it. The exit code tells scripts.",
         play=_broken,
     ),
     Scene(
         name="busy",
-        title="While an agent takes its time",
-        told="A push came in, and the stale agent has been told to stop but has not ended yet.",
+        title="While an agent is stopping",
+        caption="A push has arrived. The stale agent was asked to stop and has not ended yet.",
         play=_busy,
     ),
     Scene(
         name="push",
         title="Which agents did my push stop, and why?",
-        told="After a push: where the cancellation of the task stands, and why each agent was stopped or was not.",
+        caption="After a push: the state of the task's cancellation, and why each agent was stopped or kept.",
         play=_push,
     ),
     Scene(
         name="submit",
-        title="Stop them now",
-        told="A push whose webhook never came, submitted from a laptop: first what would be done, then done.",
+        title="Submit a push by hand",
+        caption="The webhook of a push was lost. `submit` replaces it: first as a dry run, then for real.",
         play=_submit,
     ),
     Scene(
         name="events",
-        title="What the cluster tells of it",
-        told="Events on the task's Lease, and the task's Workflow.",
+        title="Events and Workflows in the cluster",
+        caption="The Events on the task's Lease, and the task's Workflow.",
         play=_events,
     ),
     Scene(
         name="reconcile",
-        title="What reconcile would do",
-        told="Somebody broke a task's state document; nothing is written.",
+        title="Preview reconcile",
+        caption="A task's state document is malformed. The dry run writes nothing.",
         play=_reconcile,
     ),
     Scene(
         name="retry",
-        title="Retried, after the token was mended",
-        told="GitHub refused the token: nothing was stopped. Once it is renewed, the same Workflow is retried.",
+        title="Retry after a refused token",
+        caption="GitHub refused the token: no agent was stopped. With a new token, `argo retry` finishes the Workflow.",
         play=_retry,
     ),
     Scene(
         name="remove",
-        title="Removed, and installed again",
-        told="What stays is the ledger, where a later installation goes on.",
+        title="Remove and install again",
+        caption="The Leases and their records stay. A later installation continues with them.",
         play=_remove,
     ),
 )

@@ -1,7 +1,7 @@
-"""A terminal as a person has it: a shell in tmux, what is typed into it, and what its screen then shows.
+"""A terminal: a shell in tmux that takes commands and returns its screen.
 
-Guarantees: a command has ended when its screen is taken; the terminal's environment is the one given, and none of it is
-on a command line; tmux and the shell end with the context.
+Guarantees that a command has ended before its screen is read, that the environment is the given one and never on a
+command line, and that tmux and the shell end with the context.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ class Terminal:
     folder: Path
 
     def type(self, command: str) -> None:
-        """Type a command, and wait until the shell asks for the next one.
+        """Type a command, and wait for the next prompt.
 
         Raises:
-            TimeoutExpired: It does not in four minutes.
+            TimeoutExpired: No prompt within four minutes.
         """
         self.tmux("send-keys", "-l", command)
         self.tmux("send-keys", "Enter")
         self.ready()
 
     def ready(self) -> None:
-        """Wait until the shell's prompt is there: it says that it is about to draw it, not that it has."""
+        """Wait until the prompt is on the screen. The shell signals before it draws the prompt."""
         self.tmux("wait-for", _READY)
         while self.tmux("capture-pane", "-p").rstrip().rpartition("\n")[2] != _PROMPT:
             time.sleep(0.02)
 
     def screen(self) -> str:
-        """What is on the screen, with its colours as ANSI codes, without the prompt that waits at its end."""
+        """Return the screen with colours as ANSI codes, without the last prompt."""
         lines = self.tmux("capture-pane", "-p", "-e").rstrip().splitlines()
         return "\n".join(lines[:-1])
 
     def tmux(self, *arguments: str) -> str:
-        """Ask tmux something."""
+        """Run a tmux command and return its output."""
         command = ["tmux", "-L", self.server, "-f", "/dev/null", *arguments]
         done = subprocess.run(
             command,
@@ -65,10 +65,10 @@ class Terminal:
 
 @contextmanager
 def terminal(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Terminal]:
-    """Open a terminal in a folder, until the context is left."""
+    """Open a terminal in a directory. It closes with the context."""
     variables = {
         **environment,
-        # A shell that is closed would still write it, into a folder that is about to go.
+        # A closing shell would write it into a directory that is about to be deleted.
         "HISTFILE": "/dev/null",
         "LANG": "C.UTF-8",
         "PS1": f"{_PROMPT} ",

@@ -269,20 +269,22 @@ def test_a_name_that_nobody_knows_is_told_apart_from_a_server_that_is_down(
         raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(UnavailableError, match=r"/pulls/1: github\.example: its name is not known here"):
+    with pytest.raises(UnavailableError, match=r"/pulls/1: github\.example: its name cannot be resolved"):
         ask(from_a_pod(scene, replace(site.rules, api_url="https://github.example")))
 
 
 def test_a_port_at_which_nobody_listens_is_named(scene: Scene, site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"127.0.0.1:{server.getsockname()[1]}"
-    with pytest.raises(UnavailableError, match=f"/pulls/1: {host}: nobody answers at this address and port"):
+    with pytest.raises(
+        UnavailableError, match=f"/pulls/1: {host}: connection refused: nothing listens on this address and port"
+    ):
         ask(from_a_pod(scene, replace(site.rules, api_url=f"https://{host}")))
 
 
 def test_a_connection_that_is_broken_off_is_no_server_that_is_down(scene: Scene, site: Site) -> None:
     site.github.fault(github_double.reset(), times=float("inf"))
-    with pytest.raises(UnavailableError, match=f"/pulls/1: {site.host}: it broke the connection off"):
+    with pytest.raises(UnavailableError, match=f"/pulls/1: {site.host}: it closed the connection"):
         ask(from_a_pod(scene, site.rules))
 
 

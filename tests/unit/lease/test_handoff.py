@@ -59,7 +59,7 @@ def test_a_copy_that_is_out_of_date_is_found_out_and_nothing_of_the_change_is_lo
     assert (labels["somebody"], labels[f"{PREFIX}/phase"]) == ("labelled-it", "completed")
 
 
-def test_a_copy_of_a_lease_that_somebody_else_has_taken_since_writes_nothing(scene: Scene) -> None:
+def test_an_outdated_copy_of_the_lease_writes_nothing(scene: Scene) -> None:
     workflow = cancelled(scene)
     taken = {"spec": {"holderIdentity": "w/u/thief", "leaseTransitions": 9}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], taken, namespace=HOME)
@@ -77,7 +77,7 @@ def test_the_copy_of_an_attempt_is_none_of_the_next_ones(scene: Scene) -> None:
     assert scene.step(settle, workflow, pod="pod-2") is Exit.TRY_AGAIN, "it reads, and finds the Lease free and failed"
 
 
-def test_a_file_is_taken_by_the_holder_who_left_it_and_by_nobody_else(tmp_path: Path) -> None:
+def test_only_the_holder_that_wrote_a_file_uses_it(tmp_path: Path) -> None:
     handoff = LeaseHandoff(path=tmp_path / "lease")
     handoff.leave(LEASE)
     found = handoff.take(holder=ME)
@@ -88,7 +88,7 @@ def test_a_file_is_taken_by_the_holder_who_left_it_and_by_nobody_else(tmp_path: 
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"spec": null}', '{"spec": {}}'])
-def test_a_broken_file_is_none(text: str, tmp_path: Path) -> None:
+def test_a_malformed_file_is_ignored(text: str, tmp_path: Path) -> None:
     (tmp_path / "lease").write_text(text)
     assert LeaseHandoff(path=tmp_path / "lease").take(holder=ME) is None
 

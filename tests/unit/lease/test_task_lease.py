@@ -1,4 +1,4 @@
-"""The Lease: each known way in which such locks break, by name, and what ours does instead."""
+"""The Lease: each known way in which a lock can break, and how the Lease prevents it."""
 
 from __future__ import annotations
 
@@ -107,15 +107,15 @@ def test_2_a_holder_that_was_paused_cannot_release_its_successors_lease(scene: S
         paused.ensure_held()
 
 
-def test_2_a_holder_that_was_paused_is_told_if_its_successor_has_let_go_already(scene: Scene) -> None:
+def test_2_a_paused_holder_notices_a_successor_that_has_already_released(scene: Scene) -> None:
     paused = acquired(scene, scene.workflow(), pod="first")
     scene.end_pod("first", phase="Failed")
     acquired(scene, scene.workflow(), pod="second").release(RECORD)
-    with pytest.raises(LockLostError, match=r"^the Lease is held by nobody in epoch 2$"):
+    with pytest.raises(LockLostError, match=r"^the Lease was released in epoch 2$"):
         paused.write(RECORD)
 
 
-def test_2_a_holder_whose_lease_was_deleted_is_told_and_makes_none_anew(scene: Scene) -> None:
+def test_2_a_holder_notices_a_deleted_lease_and_creates_no_new_one(scene: Scene) -> None:
     held = acquired(scene, scene.workflow(), pod="first")
     scene.api.delete("leases", scene.lease()["metadata"]["name"], namespace=DEFAULTS.namespaces.workflows)
     with pytest.raises(LockLostError, match=r"^Lease cancel-5dlabs-cto-task-7-\w+ was deleted while it was held$"):
@@ -143,7 +143,7 @@ def test_3_the_epoch_survives_release_because_the_lease_is_never_deleted(scene: 
     assert not [call for call in scene.api.calls if call.method == "DELETE"]
 
 
-def test_3_a_lease_that_was_let_go_of_is_taken_at_once_and_nobodys_pod_is_asked_for(scene: Scene) -> None:
+def test_3_a_released_lease_is_acquired_at_once_without_reading_a_pod(scene: Scene) -> None:
     acquired(scene, scene.workflow(), pod="first").release(RECORD)
     lease = scene.context(scene.workflow(), pod="second").lease()
     scene.api.calls.clear()
@@ -153,7 +153,7 @@ def test_3_a_lease_that_was_let_go_of_is_taken_at_once_and_nobodys_pod_is_asked_
     assert [call.method for call in scene.api.calls] == ["GET", "PUT"]
 
 
-def test_3_whoever_takes_the_lease_is_shown_the_record_as_it_stands(scene: Scene) -> None:
+def test_3_the_next_holder_gets_the_current_record(scene: Scene) -> None:
     shown: list[Record | None] = []
 
     def look(stored: Record | None) -> Record:
@@ -191,7 +191,7 @@ def test_4_a_renewal_whose_answer_was_lost_is_neither_a_false_loss_nor_a_false_h
 
 
 @pytest.mark.parametrize("what", [HeldLease.write, HeldLease.release], ids=["a write", "a release"])
-def test_4_what_was_done_and_its_answer_lost_is_not_done_again(
+def test_4_a_write_whose_answer_was_lost_is_not_repeated(
     scene: Scene, what: Callable[[HeldLease, Record], None]
 ) -> None:
     held = acquired(scene, scene.workflow(), pod="first")
@@ -226,7 +226,7 @@ def test_4_a_record_that_a_person_deletes_is_written_again(scene: Scene) -> None
     assert scene.record().errors == ("kept",)
 
 
-def test_4_an_acquisition_whose_answer_was_lost_is_ours(scene: Scene) -> None:
+def test_4_an_acquisition_whose_answer_was_lost_counts(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="POST", path="/leases", lose="reply"))
     held = acquired(scene, scene.workflow(), pod="first")
     assert held.epoch == 1
@@ -240,7 +240,7 @@ def test_5_work_stops_at_the_renew_deadline_when_renewals_fail(scene: Scene) -> 
     with pytest.raises((LockLostError, UnavailableError)):
         held.renew_if_due()
     scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - DEFAULTS.lease.renew_every_s)
-    with pytest.raises(LockLostError, match=r"^the hold of epoch 1 was not renewed within 20 s$"):
+    with pytest.raises(LockLostError, match=r"^the Lease of epoch 1 was not renewed within 20 s$"):
         held.ensure_held()
 
 
@@ -466,7 +466,7 @@ def test_the_lease_says_for_how_long_it_is_held_in_whole_seconds_of_which_kubern
     }
 
 
-def test_what_was_read_is_not_changed_before_it_is_written() -> None:
+def test_the_lease_that_was_read_is_not_changed() -> None:
     read = {"metadata": {"name": "l", "labels": {"team": "a"}}, "spec": {"holderIdentity": "w/u/p"}}
     before = copy.deepcopy(read)
     lease_body(read, record=RECORD, holder="", epoch=1, duration_s=30, now=START)
@@ -481,7 +481,7 @@ def test_a_repository_is_a_label_that_kubernetes_takes(repository: str, label: s
     assert repository_label(repository) == label
 
 
-def test_a_write_says_under_which_epoch_and_no_more_than_was_said(scene: Scene) -> None:
+def test_a_write_reason_has_its_epoch_and_only_the_given_detail(scene: Scene) -> None:
     held = acquired(scene, scene.workflow(), pod="first")
     (line,) = [line for line in scene.events() if line["event"] == "audit"]
     assert line["epoch"] == 1

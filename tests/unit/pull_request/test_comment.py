@@ -1,4 +1,4 @@
-"""The comment on the pull request: one, of ours, up to date, harmless, and never in the way."""
+"""The comment on the pull request: there is one, it is current and harmless, and it never fails a cancellation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 from steps.cancel import cancel
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
+from steps.domain import LABEL_TEXT, LabelOutcome
 from steps.domain.record import Phase, Record, RunOutcome
-from steps.pull_request import comment_body as wording
+from steps.pull_request import comment_body
 from steps.pull_request.comment import COMMENT_ANNOTATION
 from steps.settle import settle
 from tests.doubles.github import delay, fail, primary_limited, reply_lost, reset, secondary_limited
@@ -38,7 +39,7 @@ def only(scene: Scene) -> Comment:
 
 
 def asked(scene: Scene) -> list[str]:
-    """What was asked of GitHub about comments."""
+    """Return the requests to GitHub about comments."""
     calls = (f"{call.method} {call.path}" for call in scene.github.calls)
     return [call for call in calls if "comments" in call or call == "GET /user"]
 
@@ -57,7 +58,7 @@ def complaints(scene: Scene) -> list[str]:
 # What it says.
 
 
-def test_it_says_what_was_stopped_by_which_push_and_what_was_left_alone(scene: Scene) -> None:
+def test_it_names_stopped_and_kept_runs_and_the_push(scene: Scene) -> None:
     kept = scene.agent(agent=REX)["metadata"]["name"]
     workflow = stale_push(scene)
     (stale,) = scene.runs() - {kept}
@@ -66,10 +67,10 @@ def test_it_says_what_was_stopped_by_which_push_and_what_was_left_alone(scene: S
     assert said.startswith(MARKER + "\n")
     for part in (
         f"**1 agent stopped:** push {NEW[:12]} by `5DLabs-Rex[bot]`",
-        f"- `{stale}` of `{TESS}` was stopped",
+        f"- `{stale}` of `{TESS}` was stopped; its object, Job and pods are proven gone",
         f"- `{kept}` of `{REX}`: `exempt agent`",
-        "with their Jobs and pods, 1 s after",
-        "The label `remediation-in-progress` is on, `ready-for-qa` is off.",
+        "All are gone, with their Jobs and pods, 1 s after",
+        "Labels moved: `remediation-in-progress` added, `ready-for-qa` removed.\n",
         f"Workflow `{workflow.name}`.",
         f"`kubectl -n agent-cancellation get lease {scene.lease()['metadata']['name']} -o yaml`",
         "add the label `skip-automation`",
@@ -85,16 +86,23 @@ def test_it_leads_to_the_workflow_if_argos_address_is_known(scene: Scene) -> Non
     assert f"[`{workflow.name}`]({url})" in only(scene).body
 
 
-def test_a_push_that_stopped_nobody_says_so(scene: Scene) -> None:
+def test_a_push_that_stopped_no_agent_says_so(scene: Scene) -> None:
     scene.play(stale_push(scene, stale=0))
     assert "**No agent had to be stopped**" in only(scene).body
 
 
-def test_labels_that_are_left_to_a_newer_push_are_said_to_be(scene: Scene) -> None:
+def test_it_says_that_the_labels_were_left_to_a_newer_push(scene: Scene) -> None:
     workflow = stale_push(scene)
     scene.github.push("task-7-work", NEWER)
     assert scene.play(workflow) is Exit.DONE
-    assert f"The labels were left to the newer push {NEWER[:12]}." in only(scene).body
+    assert f"Labels left to a newer push: {NEWER[:12]}.\n" in only(scene).body
+
+
+@pytest.mark.parametrize("labels", [outcome for outcome in LabelOutcome if outcome is not LabelOutcome.MOVED])
+def test_it_says_why_labels_did_not_move(scene: Scene, labels: LabelOutcome) -> None:
+    scene.play(stale_push(scene))
+    said = comment_body.comment_text(replace(scene.record(), labels=labels), settings=DEFAULTS)
+    assert LABEL_TEXT[labels][1:] in said
 
 
 def test_a_cancellation_that_fails_says_so_and_later_that_it_did_not(scene: Scene) -> None:
@@ -102,7 +110,7 @@ def test_a_cancellation_that_fails_says_so_and_later_that_it_did_not(scene: Scen
     scene.controller.cleanup = Cleanup.HANGING
     assert scene.play(workflow, attempts=2) is Exit.TRY_AGAIN
     failed = only(scene)
-    assert "**Not all agents could be stopped**" in failed.body
+    assert "**Some agents on code older than push" in failed.body
     assert "could not be proven gone" in failed.body
     assert "after 2 attempts: `StillRunningError" in failed.body
     scene.controller.cleanup = Cleanup.PROMPT
@@ -136,8 +144,8 @@ def test_nothing_from_outside_acts_in_it(scene: Scene, text: str) -> None:
     harmless = _dressed(record, "harmless")
     hostile = _dressed(record, text)
     bare = re.compile(r"`[^`\n]*`")
-    said = wording.comment_text(hostile, settings=DEFAULTS)
-    assert bare.sub("", said) == bare.sub("", wording.comment_text(harmless, settings=DEFAULTS))
+    said = comment_body.comment_text(hostile, settings=DEFAULTS)
+    assert bare.sub("", said) == bare.sub("", comment_body.comment_text(harmless, settings=DEFAULTS))
     assert len(said) < 10_000
     assert all(each.isprintable() for line in said.splitlines() for each in line)
 
@@ -158,7 +166,7 @@ def test_the_longest_record_fits_into_a_comment(scene: Scene) -> None:
     agents = tuple(replace(record.agents[0], name="n" * 253, agent="a" * 300, reason="r" * 300) for _ in range(100))
     for outcome in (RunOutcome.KEPT, RunOutcome.GONE):
         full = replace(record, agents=tuple(replace(agent, outcome=outcome) for agent in agents))
-        assert len(wording.comment_text(full, settings=DEFAULTS)) < 65536
+        assert len(comment_body.comment_text(full, settings=DEFAULTS)) < 65536
 
 
 # There is one.
@@ -220,14 +228,14 @@ def test_an_answer_that_is_lost_makes_no_second_one(scene: Scene, fault: Any, ca
 
 
 @pytest.mark.parametrize("author", ["a-person", "automation-2", "agent-cancellation[bot]"])
-def test_somebody_elses_with_the_same_first_line_is_left_alone(scene: Scene, author: str) -> None:
+def test_a_comment_of_another_account_with_the_same_first_line_is_kept(scene: Scene, author: str) -> None:
     theirs = scene.github.add_comment(1, f"{MARKER}\nmine", author=author)
     assert scene.play(stale_push(scene)) is Exit.DONE
     assert scene.github.comments(1)[0] == theirs
     assert len(scene.github.comments(1)) == 2
 
 
-def test_one_of_ours_that_merely_quotes_the_first_line_is_left_alone(scene: Scene) -> None:
+def test_an_own_comment_that_only_quotes_the_first_line_is_kept(scene: Scene) -> None:
     note = scene.github.add_comment(1, f"It begins with\n{MARKER}", author="automation")
     assert scene.play(stale_push(scene)) is Exit.DONE
     assert scene.github.comments(1)[0] == note
@@ -262,7 +270,7 @@ def test_an_app_knows_its_own_by_its_id_without_asking(
 # There is none.
 
 
-def test_what_a_person_has_stopped_gets_none(scene: Scene) -> None:
+def test_a_push_with_the_skip_label_gets_none(scene: Scene) -> None:
     workflow = stale_push(scene)
     scene.github.edit_labels(1, add=["skip-automation"])
     assert scene.play(workflow) is Exit.DONE
@@ -324,7 +332,7 @@ def test_a_bug_in_it_fails_nothing_and_shows_no_text(scene: Scene, monkeypatch: 
     def broken(*_: object, **__: object) -> str:
         raise KeyError("something from outside")
 
-    monkeypatch.setattr(wording, "comment_text", broken)
+    monkeypatch.setattr(comment_body, "comment_text", broken)
     assert scene.play(stale_push(scene)) is Exit.DONE
     assert complaints(scene) == ["KeyError"]
 

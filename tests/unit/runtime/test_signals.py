@@ -24,8 +24,8 @@ def clock() -> Iterator[SystemClock]:
     signal.signal(signal.SIGTERM, before)
 
 
-def told_to_stop() -> None:
-    """Tell this process to stop, as the kubelet does."""
+def receive_sigterm() -> None:
+    """Send SIGTERM to this process, as the kubelet does."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -33,19 +33,19 @@ class Answer(io.IOBase):
     """Something that closes itself, as the answer of a request does."""
 
     def close(self) -> None:
-        """Be told to stop in that very moment."""
+        """Close, and receive SIGTERM at that moment."""
         super().close()
-        told_to_stop()
+        receive_sigterm()
 
 
-def test_a_pause_is_a_pause_while_nobody_was_told_anything(clock: SystemClock) -> None:
+def test_a_pause_without_a_signal_raises_nothing(clock: SystemClock) -> None:
     clock.sleep(0)
 
 
 def test_it_is_an_error_at_once(clock: SystemClock) -> None:
     del clock
     with pytest.raises(TerminatedError, match="SIGTERM"):
-        told_to_stop()
+        receive_sigterm()
 
 
 def test_one_that_was_lost_while_an_object_was_finalised_is_raised_at_the_next_pause(clock: SystemClock) -> None:
@@ -55,17 +55,17 @@ def test_one_that_was_lost_while_an_object_was_finalised_is_raised_at_the_next_p
         clock.sleep(0)
 
 
-def test_one_that_somebody_carried_on_in_spite_of_is_raised_at_the_next_pause(clock: SystemClock) -> None:
+def test_one_that_code_ignored_is_raised_at_the_next_pause(clock: SystemClock) -> None:
     with contextlib.suppress(StepError):
-        told_to_stop()
+        receive_sigterm()
     with pytest.raises(TerminatedError, match="SIGTERM"):
         clock.sleep(0)
 
 
-def test_whoever_deals_with_it_may_pause_also_after_another_failure(clock: SystemClock) -> None:
+def test_code_that_handles_it_may_pause_even_after_another_failure(clock: SystemClock) -> None:
     """The failure is written down, and the write is tried again after a pause."""
     try:
-        told_to_stop()
+        receive_sigterm()
     except TerminatedError:
         clock.sleep(0)
         try:
@@ -76,7 +76,7 @@ def test_whoever_deals_with_it_may_pause_also_after_another_failure(clock: Syste
 
 def test_a_second_one_does_not_interrupt_what_is_done_about_the_first(clock: SystemClock) -> None:
     try:
-        told_to_stop()
+        receive_sigterm()
     except TerminatedError:
-        told_to_stop()
+        receive_sigterm()
         clock.sleep(0)

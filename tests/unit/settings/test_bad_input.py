@@ -43,7 +43,7 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "expected"),
     [
         ("REPOSITORY", "cto", "owner/name"),
         ("REPOSITORY", "5dlabs/..", "owner/name"),
@@ -62,8 +62,8 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
         ("DRY_RUN", "True", "true or false"),
     ],
 )
-def test_a_wrong_parameter_is_told_what_it_should_be(field: str, value: str, told: str) -> None:
-    with pytest.raises(BadInputError, match=re.escape(told)):
+def test_the_error_for_a_wrong_parameter_says_what_it_should_be(field: str, value: str, expected: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(expected)):
         push_from_env(GOOD | {field: value}, settings=DEFAULTS.push)
 
 
@@ -87,7 +87,7 @@ def test_a_push_from_the_future_is_refused(scene: Scene) -> None:
     assert scene.api.list("leases", namespace=DEFAULTS.namespaces.workflows) == []
 
 
-def test_a_task_nobody_knows_ends_well_with_an_empty_record(scene: Scene) -> None:
+def test_an_unknown_task_ends_well_with_an_empty_record(scene: Scene) -> None:
     assert scene.play(scene.workflow(task=99)) is Exit.DONE
     assert scene.record(task=99).agents == ()
 
@@ -121,7 +121,7 @@ def test_credentials_that_do_not_do_end_without_a_retry(
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "expected"),
     [
         ({}, "no GitHub credentials"),
         ({"token": ""}, "no GitHub credentials"),
@@ -130,10 +130,10 @@ def test_credentials_that_do_not_do_end_without_a_retry(
     ],
     ids=["no secret", "an empty token", "half an App", "an installation id that is none"],
 )
-def test_missing_credentials_are_named_and_never_shown(tmp_path: Path, files: dict[str, str], told: str) -> None:
+def test_missing_credentials_are_named_and_never_shown(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(ForbiddenError, match=told) as caught:
+    with pytest.raises(ForbiddenError, match=expected) as caught:
         mounted_credentials(tmp_path)
     assert "secret" not in str(caught.value).replace("Secret", "")
 
@@ -227,7 +227,7 @@ SETTINGS = Path("settings.toml").read_text()
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("duration_s = 30", "duration_s = 'long'", "lease.duration_s"),
         ("duration_s = 30", "duration_s = 15", "renew_deadline_s"),
@@ -245,11 +245,15 @@ SETTINGS = Path("settings.toml").read_text()
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories"),
         ('name = "agent-cancellation:0.1.0"', 'name = "agent-cancellation"', "image.name"),
         ("[lease]", "[lease", "not TOML"),
-        ("repositories = [", "repositorys = [", "events.repositorys: no such key: is repositories meant?"),
+        ("repositories = [", "repositorys = [", "events.repositorys: unknown key; did you mean repositories?"),
         ("grace_s = 30", "", "stop.grace_s: missing: add it"),
         ("grace_s = 30", "grace_s = 'half a minute'", "stop.grace_s: give a valid number"),
-        ("[labels]", "[labels]\nextra = 1", "labels.extra: no such key: take it out"),
-        ('workflows = "agent-cancellation"', 'workflows = "Agents"', "namespaces.workflows: give lower-case letters"),
+        ("[labels]", "[labels]\nextra = 1", "labels.extra: unknown key; remove it"),
+        (
+            'workflows = "agent-cancellation"',
+            'workflows = "Agents"',
+            "namespaces.workflows: give at most 63 lower-case letters",
+        ),
         ('repositories = ["5dlabs/cto"]', 'repositories = "5dlabs/cto"', "events.repositories: not a list: give one"),
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories: empty: give at least one"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories.0: give owner/name"),
@@ -257,17 +261,17 @@ SETTINGS = Path("settings.toml").read_text()
         ("job = 'status.jobName'", "job = '[0]'", "agents.0.job: give a path such as"),
         ('config_map = "task-{task}-state"', 'config_map = "Task_{task}"', "state.config_map: give a name of"),
         ('pull_policy = "IfNotPresent"', 'pull_policy = "always"', "image.pull_policy: give 'Always', 'IfNotPresent'"),
-        ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a text: give one in quotes"),
+        ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a string: put it in quotes"),
     ],
 )
-def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in SETTINGS
     (tmp_path / "settings.toml").write_text(SETTINGS.replace(old, new))
-    with pytest.raises(BadInputError, match=re.escape(told)):
+    with pytest.raises(BadInputError, match=re.escape(expected)):
         read_settings(tmp_path / "settings.toml")
 
 
-def test_what_follows_from_another_mistake_is_not_told_besides(tmp_path: Path) -> None:
+def test_a_problem_that_follows_from_another_is_not_reported(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text(SETTINGS.replace('["5dlabs/cto"]', '["cto"]'))
     with pytest.raises(BadInputError) as caught:
         read_settings(tmp_path / "settings.toml")
@@ -294,15 +298,15 @@ def test_a_value_that_argo_would_evaluate_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "told"),
+    ("env", "expected"),
     [
         ({}, "not set"),
         ({SETTINGS_ENV: "{"}, "not JSON"),
         ({SETTINGS_ENV: json.dumps({"lease": {}})}, "namespaces"),
     ],
 )
-def test_settings_that_do_not_reach_a_step_are_named(env: dict[str, str], told: str) -> None:
-    with pytest.raises(BadInputError, match=told):
+def test_settings_that_do_not_reach_a_step_are_named(env: dict[str, str], expected: str) -> None:
+    with pytest.raises(BadInputError, match=expected):
         settings_from_env(env, StepSettings)
 
 

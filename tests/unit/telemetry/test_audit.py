@@ -1,4 +1,4 @@
-"""The audit: each write has its line, and no line has anything that was not to be said."""
+"""The audit: each write has its line, and no line quotes a payload."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def lines(scene: Scene) -> list[dict[str, Any]]:
     return [line for line in scene.events() if line.get("event") == AUDIT_EVENT]
 
 
-def told(scene: Scene) -> Counter[tuple[str, ...]]:
-    """What the audit says was sent, and whether it was answered well."""
+def audited(scene: Scene) -> Counter[tuple[str, ...]]:
+    """Return the writes in the audit, and whether each succeeded."""
     names = ("api", "verb", "resource", "namespace", "name", "result")
     return Counter(tuple(line[name] for name in names) for line in lines(scene))
 
 
 def sent(scene: Scene) -> Counter[tuple[str, ...]]:
-    """What the servers saw."""
+    """Return the writes that the servers received."""
     found: list[tuple[str, ...]] = []
     for call in scene.api.calls:
         match = _KUBERNETES.fullmatch(call.path)
@@ -89,7 +89,7 @@ def a_push(scene: Scene, *, agents: int = 2) -> None:
 def test_every_write_of_a_push_has_its_line_and_every_line_its_write(scene: Scene) -> None:
     a_push(scene)
     assert scene.play(scene.workflow()) is Exit.DONE
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     assert {line["cause"] for line in lines(scene)} == {
         WriteCause.ACQUIRE,
         WriteCause.RECORD,
@@ -103,11 +103,11 @@ def test_every_write_of_a_push_has_its_line_and_every_line_its_write(scene: Scen
     }
     scene.github.push("task-7-work", NEWER)
     assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
-    assert told(scene) == sent(scene)
-    assert ("github", "patch", "comments") in {key[:3] for key in told(scene)}
+    assert audited(scene) == sent(scene)
+    assert ("github", "patch", "comments") in {key[:3] for key in audited(scene)}
 
 
-def test_a_push_that_has_to_force_wait_and_end_others_is_told_write_by_write(scene: Scene) -> None:
+def test_a_push_that_forces_waits_and_ends_others_has_a_line_for_each_write(scene: Scene) -> None:
     kind = replace(DEFAULTS.agents[0], stop_patch={"metadata": {"annotations": {"stop": "please"}}})
     scene.settings = replace(DEFAULTS, agents=(kind,))
     a_push(scene)
@@ -116,13 +116,13 @@ def test_a_push_that_has_to_force_wait_and_end_others_is_told_write_by_write(sce
     scene.later(1)
     waits = scene.workflow(pushed_at=workflow.push.pushed_at)
     assert scene.play(waits) is Exit.DONE
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     assert {WriteCause.RENEW, WriteCause.FORCE, WriteCause.ASK, WriteCause.ANSWERED} <= {
         line["cause"] for line in lines(scene)
     }
 
 
-def test_what_was_refused_or_lost_is_told_as_well(scene: Scene) -> None:
+def test_a_refused_or_lost_write_has_its_line_too(scene: Scene) -> None:
     a_push(scene, agents=1)
 
     def touch(_: object) -> None:
@@ -137,29 +137,29 @@ def test_what_was_refused_or_lost_is_told_as_well(scene: Scene) -> None:
     scene.github.fault(reply_lost(), method="POST", path="/labels$")
     scene.github.fault(github_fails(502), method="DELETE", path="/labels/")
     assert scene.play(scene.workflow()) is Exit.DONE
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     results = Counter(line["result"] for line in lines(scene))
     assert results["refused"] == 1
     assert results["unknown"] == 5
     assert all(line["error"] for line in lines(scene) if line["result"] != "done")
 
 
-def test_a_step_that_fails_is_told_to_the_last_write(scene: Scene) -> None:
+def test_a_failing_step_has_a_line_for_each_write_up_to_the_last(scene: Scene) -> None:
     a_push(scene)
     scene.github.fault(github_fails(403), method="POST", path="/labels$", times=99)
     assert scene.play(scene.workflow()) is Exit.FORBIDDEN
-    assert told(scene) == sent(scene)
+    assert audited(scene) == sent(scene)
     assert lines(scene)[-1]["detail"] == "CancellationFailed"
 
 
-def test_passes_of_reconcile_and_its_repairs_are_told_write_by_write() -> None:
+def test_reconcile_and_its_repairs_have_a_line_for_each_write() -> None:
     with a_world() as (scene, _):
         forget(scene)
         for _ in range(3):
             scene.reconcile()
             scene.run_repairs()
             scene.later(120)
-        assert told(scene) == sent(scene)
+        assert audited(scene) == sent(scene)
         causes = {line["cause"] for line in lines(scene)}
         assert {
             WriteCause.REPAIR,
@@ -220,7 +220,7 @@ def test_no_line_has_a_payload_or_a_credential(scene: Scene) -> None:
     assert all(len(json.dumps(line)) < 1200 for line in lines(scene))
 
 
-def test_a_write_that_a_signal_interrupts_is_told_as_unknown(scene: Scene) -> None:
+def test_a_write_that_a_signal_interrupts_has_an_unknown_result(scene: Scene) -> None:
     def stop(_: object) -> None:
         raise TerminatedError("SIGTERM")
 

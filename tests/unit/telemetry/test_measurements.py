@@ -1,4 +1,4 @@
-"""What the steps measure, where they leave it, and what Argo makes of it."""
+"""The measurements of the steps, their files, and Argo's metrics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OUTPUT = re.compile(r"\{\{outputs\.parameters\.([a-z-]+)\}\}")
 
 
 def measured(scene: Scene, *, attempts: int = 1, **push: Any) -> dict[str, str]:  # noqa: ANN401 - passed on
-    """What the one pod of a push measured."""
+    """Return the measurements of a push's one pod."""
     workflow = scene.workflow(**push)
     for _ in range(attempts):
         scene.attempt(workflow, pod="measured")
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written_fails_nothing(folder: str, tmp_path: Pa
     assert (tmp_path / "file").read_text() == ""
 
 
-def test_a_number_that_somebody_spoilt_is_started_over(tmp_path: Path) -> None:
+def test_a_malformed_number_starts_over(tmp_path: Path) -> None:
     (tmp_path / Measure.GITHUB_S).write_text("much")
     Measurements(folder=tmp_path).add(Measure.GITHUB_S, 1)
     assert (tmp_path / Measure.GITHUB_S).read_text() == "1.000"

@@ -282,7 +282,7 @@ def test_a_sender_that_never_returns_is_left_behind() -> None:
     assert json.loads(output.getvalue())["in_time"] is False
 
 
-def test_the_number_of_spans_is_bounded_and_what_was_dropped_is_told() -> None:
+def test_the_number_of_spans_is_bounded_and_dropped_spans_are_counted() -> None:
     tracer = Tracer(clock=ManualClock(), context=None, export=lambda _: lambda: True)
     with tracer.step("reconcile"):
         for _ in range(2100):
@@ -375,7 +375,7 @@ def test_a_step_that_fails_is_profiled_as_well() -> None:
     assert "a text" not in output.getvalue()
 
 
-def test_unasked_there_is_none(pod: Pod) -> None:
+def test_by_default_there_is_no_profile(pod: Pod) -> None:
     _, log = pod.run("cancel", **{PROFILE_ENV: "0"})
     assert not [line for line in log if line["event"] == "profile"]
 

@@ -126,10 +126,11 @@ ENTRY = Entry(
     name="burst",
     title="25 pushes at once",
     includes=(
-        "As above, each once. Delivered one right after the other, to tasks with one agent at work each. `10 at once` "
-        "is how it is installed: the semaphore lets ten run at once, and Argo's controller sends 20 requests a second. "
-        "What is left with 25 at once and `--qps 100` is the start of 25 pods on one node with two processors; what "
-        "limits one task is Argo, which needs ten seconds to notice that a Workflow has ended."
+        "Setup as above; each row is measured once. The pushes are sent one right after the other, to tasks with one "
+        "live agent each. `10 at once` is the shipped setting: the semaphore lets ten Workflows run, and Argo's "
+        "controller sends 20 requests a second. With 25 at once and `--qps 100`, the rest of the time is the start of "
+        "25 pods on one node with two processors. Argo limits one task: it needs ten seconds to notice the end of a "
+        "Workflow."
     ),
     measure=measure,
 )

@@ -119,11 +119,11 @@ ENTRY = Entry(
     title="From the webhook to the free mutex, one stale run",
     includes=(
         "Real EventSource, NATS JetStream, Sensor, Argo Workflows with its default timings and templateReferencing "
-        "Secure, kubelet and containerd on this one machine; seconds since the EventSource accepted the webhook, seen "
-        "by polling every 50 ms; SIGTERM is the agent's own word. The agent ends on SIGTERM at once. `bare script` is "
-        "one pod with 30 lines of Python that list and delete; `four pods` are a DAG with that script in one and "
-        "nothing in the others. Both know no lock, proof, label or record. Memory is the kernel's own peak of the "
-        "container's cgroup, page cache included."
+        "Secure, kubelet and containerd, all on this one machine. Times are seconds after the EventSource accepted "
+        "the webhook, from polls every 50 ms. The agent itself reports SIGTERM, and ends on it at once. `bare script` "
+        "is one pod with 30 lines of Python that list and delete. `four pods` is a DAG with that script in one pod "
+        "and nothing in the others. Both have no lock, proof, label or record. Memory is the kernel's peak for the "
+        "container's cgroup, including page cache."
     ),
     measure=measure,
 )

@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[4] / "docs"
 SCREEN = "$ agent-cancellation status\n\x1b[32mcompleted\x1b[0m  \n"
 
 
-def test_a_picture_shows_the_text_and_needs_nothing_from_elsewhere() -> None:
+def test_a_picture_shows_the_text_and_loads_nothing() -> None:
     shown = picture(SCREEN, name="it")
     assert "completed" in shown
     assert set(re.findall(r"https?://[^\"\s<]+", shown)) <= {"http://www.w3.org/2000/svg"}
@@ -21,12 +21,12 @@ def test_a_picture_shows_the_text_and_needs_nothing_from_elsewhere() -> None:
     assert shown == picture(SCREEN, name="it")
 
 
-def test_whoever_does_not_look_at_pictures_finds_the_text() -> None:
+def test_the_page_has_the_text_of_each_picture() -> None:
     assert plain(SCREEN) == "$ agent-cancellation status\ncompleted"
-    told = page({scene.name: SCREEN for scene in SCENES})
-    assert told.count(plain(SCREEN)) == len(SCENES)
+    written = page({scene.name: SCREEN for scene in SCENES})
+    assert written.count(plain(SCREEN)) == len(SCENES)
 
 
-def test_every_scene_has_its_picture_and_no_picture_is_without_one() -> None:
+def test_each_scene_has_one_picture() -> None:
     assert {path.stem for path in (DOCS / "captures").glob("*.svg")} == {scene.name for scene in SCENES}
     assert all(f"(captures/{scene.name}.svg)" in (DOCS / "terminal.md").read_text() for scene in SCENES)
