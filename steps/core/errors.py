@@ -36,7 +36,11 @@ class BadInputError(StepError):
 
 
 class CertificateError(BadInputError):
-    """A server's certificate cannot be verified: nothing was sent, and nothing will be until a person mends it."""
+    """A server's certificate cannot be verified. Nothing was sent; a person has to correct the certificate."""
+
+
+class RepositoryMovedError(BadInputError):
+    """GitHub knows the repository by another name: it was renamed or transferred. Nothing was written."""
 
 
 class ForbiddenError(StepError):

@@ -4,7 +4,7 @@ Guarantees that rate limits and deadlines are honoured, and that no error quotes
 loads PyGithub, which a push that is superseded never needs: import it where it is used.
 """
 
-from steps.github.client import Activity, GitHub
+from steps.github.client import GitHub
 from steps.github.connection import (
     Connection,
     certificate_problem,
@@ -13,6 +13,7 @@ from steps.github.connection import (
     pod_connection,
 )
 from steps.github.credentials import TokenHandoff, app_id, build_credentials, mounted_credentials
+from steps.github.shapes import Activity
 
 __all__ = [
     "Activity",

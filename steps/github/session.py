@@ -17,12 +17,14 @@ from requests.exceptions import ProxyError
 
 from steps.core import CertificateError, ProxyRefusedError, UnavailableError, describe_network_error
 from steps.github.connection import certificate_problem, proxy_refusal
+from steps.github.reply import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import requests
     from github import Auth
+    from github.Requester import RequestsResponse
 
     from steps.github.connection import Connection
     from steps.settings import GitHubSettings
@@ -56,6 +58,8 @@ def _connections(route: Connection) -> Iterator[None]:
 
     def led(session: requests.Session) -> None:
         session.trust_env = route.environment
+        # requests computes where a redirect leads even if it does not follow it, and fails on a bad address.
+        session.get_redirect_target = lambda resp: None  # type: ignore[method-assign] # noqa: ARG005 - its name is given
         session.proxies = {"http": route.proxy, "https": route.proxy} if route.proxy else {}
 
     class Plain(HTTPRequestsConnectionClass):
@@ -63,10 +67,16 @@ def _connections(route: Connection) -> Iterator[None]:
             super().__init__(*given, **more)
             led(self.session)
 
+        def getresponse(self) -> RequestsResponse:
+            return checked(super().getresponse())
+
     class Secure(HTTPSRequestsConnectionClass):
         def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - the library's
             super().__init__(*given, **more)
             led(self.session)
+
+        def getresponse(self) -> RequestsResponse:
+            return checked(super().getresponse())
 
     with _LIBRARY:
         Requester.injectConnectionClasses(Plain, Secure)

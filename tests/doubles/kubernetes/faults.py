@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from tests.doubles.kubernetes.errors import ApiError
-from tests.doubles.kubernetes.messages import Request
+from tests.doubles.kubernetes.messages import Request, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class Fault:
     reason: str = ""
     message: str = "injected"
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
     before: Callable[[Request], object] | None = None
     after: Callable[[Request], object] | None = None
 
@@ -60,9 +61,12 @@ class Fault:
             and re.search(self.user_agent, request.header("User-Agent")) is not None
         )
 
-    def error(self) -> ApiError:
-        """Return the refusal that answers the request."""
-        return ApiError(code=self.status, reason=self.reason, message=self.message, headers=self.headers)
+    def response(self) -> Response | None:
+        """Return the answer that takes the server's place, if the fault has one: these bytes, or a refusal."""
+        if self.body is not None:
+            return Response(status=self.status or 200, headers=self.headers, body=self.body)
+        error = ApiError(code=self.status, reason=self.reason, message=self.message, headers=self.headers)
+        return error.response() if self.status else None
 
 
 @dataclass(slots=True, kw_only=True)
