@@ -88,6 +88,14 @@ class RateLimitedError(UnavailableError):
     """The server asks everybody to come back later; `retry_after_s` says when."""
 
 
+class QuotaExceededError(UnavailableError):
+    """The API server refuses an object while a quota is used up. Nothing was written."""
+
+
+class ListExpiredError(UnavailableError):
+    """The API server no longer has the list whose next page was requested. The list has to start again."""
+
+
 class BreakerOpenError(UnavailableError):
     """The server was not asked at all: it has failed too often of late."""
 

@@ -8,18 +8,21 @@ typed API classes of the client would, at the price of one second of start-up fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from steps.core import (
     ForbiddenError,
+    ListExpiredError,
     UnavailableError,
     backoff,
     retry,
 )
 from steps.kube.answers import error_of, is_refused
+from steps.kube.paging import read_pages
+from steps.kube.shapes import check_list, check_object, parse_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +44,7 @@ _METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELE
 
 
 Guard = Callable[[], object]
+Check = Callable[[str, "Json"], None]
 
 
 class Kube:
@@ -67,7 +71,7 @@ class Kube:
         Raises:
             NotFoundError: It is not there.
         """
-        return self._read(resource.path(namespace=namespace, name=name))
+        return self._read(resource.path(namespace=namespace, name=name), check=partial(check_object, name=name))
 
     def list(
         self,
@@ -82,24 +86,25 @@ class Kube:
         """Read a collection, page by page.
 
         Args:
-            resource: What to list.
-            namespace: Where.
+            resource: The kind of object.
+            namespace: The namespace of the objects.
             labels: Label selector.
             fields: Field selector.
-            metadata_only: Ask for metadata alone, a fraction of the bytes where objects are large.
-            page: Objects in one page, where the usual number of them could be too large for memory; 0 for the usual.
+            metadata_only: Request metadata alone, a fraction of the bytes where objects are large.
+            page: Objects in one page, where the usual number could be too large for memory; 0 for the usual.
+
+        Raises:
+            UnavailableError: The list could not be read to its end, or its pages expired twice.
         """
-        path = resource.path(namespace=namespace)
         selectors = {"labelSelector": labels, "fieldSelector": fields}
         query = {"limit": str(page or self._settings.page)} | {name: text for name, text in selectors.items() if text}
-        accept = METADATA_ONLY if metadata_only else "application/json"
-        while True:
-            found = self._read(f"{path}?{urlencode(query)}", accept=accept)
-            yield from found.get("items") or ()
-            token = found.get("metadata", {}).get("continue")
-            if not token:
-                return
-            query["continue"] = token
+        path, accept = resource.path(namespace=namespace), METADATA_ONLY if metadata_only else "application/json"
+
+        def read(token: str) -> Json:
+            asked = query | ({"continue": token} if token else {})
+            return self._read(f"{path}?{urlencode(asked)}", accept=accept, check=check_list)
+
+        return read_pages(read)
 
     def create(
         self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason, guard: Guard | None = None
@@ -207,7 +212,9 @@ class Kube:
                 refused=is_refused,
             ) as answer:
                 content_type = MERGE_PATCH if verb == "patch" else "application/json"
-                answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type)
+                # The answer to a DELETE is the object, or a Status with its name elsewhere.
+                check = partial(check_object, name="" if verb == "delete" else name)
+                answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type, check=check)
             return cast("Json", answer.body)
 
         return self._despite_refusals(send, guard=guard) if guard else send()
@@ -230,13 +237,14 @@ class Kube:
             clock=self._clock,
         )
 
-    def _read(self, target: str, *, accept: str = "application/json") -> Json:
+    def _read(self, target: str, *, check: Check, accept: str = "application/json") -> Json:
         return retry(
-            lambda: self._despite_refusals(lambda: self._send("GET", target, accept=accept)),
+            lambda: self._despite_refusals(lambda: self._send("GET", target, accept=accept, check=check)),
             on=UnavailableError,
             pauses=backoff(attempts=self._settings.attempts, first_s=_READ_AGAIN_S, random=self._random),
             clock=self._clock,
             longest_s=self._settings.timeout_s,
+            may_retry=lambda error: not isinstance(error, ListExpiredError),
         )
 
     def _send(
@@ -247,6 +255,7 @@ class Kube:
         body: Json | None = None,
         accept: str = "application/json",
         content_type: str = "application/json",
+        check: Check,
     ) -> Json:
         response = self._transport.send(
             method=method,
@@ -258,8 +267,6 @@ class Kube:
         asked = f"{method} {target.partition('?')[0]}"
         if response.status >= 300:  # noqa: PLR2004 - the success range ends here
             raise error_of(asked, response)
-        try:
-            answer: Json = json.loads(response.body)
-        except ValueError as error:
-            raise UnavailableError(f"{asked}: the answer is not JSON; is there a proxy in between?") from error
-        return answer
+        found = parse_document(asked, response.body)
+        check(asked, found)
+        return found

@@ -33,8 +33,9 @@ class Call:
 class Fault:
     """What happens to the `nth` request that matches, and to the next ones if `times` is above one (0: for ever).
 
-    `path` and `user_agent` are searched for as regular expressions; `path` sees `path?query`. `before` and `after` are
-    called around the effect, without the server's lock: they may write, wait or raise.
+    `body` is an answer in the server's place. `path` and `user_agent` are searched for as regular expressions; `path`
+    sees `path?query`. `before` and `after` are called around the effect, without the server's lock: they may write,
+    wait or raise.
     """
 
     method: str = ""
