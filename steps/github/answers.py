@@ -23,6 +23,8 @@ from steps.github.refusals import SECONDARY_LIMIT_S, advice, is_rate_limit
 if TYPE_CHECKING:
     from steps.github.reply import ForeignReplyError
 
+# A record keeps the first 300 characters of an error: the advice has to be among them.
+_MAX_MESSAGE = 120
 # The parts of GitHub's API that the steps use; every other part shares one name, so that span names stay few.
 _GITHUB = ("access_tokens", "labels", "comments", "pulls", "activity", "user")
 
@@ -63,7 +65,7 @@ def error_of(
         now: Seconds since the epoch, for headers that name a time.
     """
     status, message = error.status, message_of(error)
-    text = f"GitHub: {asked}: {status} {message[:200]}".strip()
+    text = f"GitHub: {asked}: {status} {message[:_MAX_MESSAGE]}".strip()
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if status in (403, 429):
         wait_s = _limited_s(headers, message=message, now=now)

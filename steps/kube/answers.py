@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from steps.kube.transport import Response
 
 
-_MAX_MESSAGE = 256
+# A record keeps the first 300 characters of an error: the advice has to be among them.
+_MAX_MESSAGE = 160
 # The API server's answer for a path that it does not serve is not a Status.
 _NO_PATH = b"404 page not found"
 

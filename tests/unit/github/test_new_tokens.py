@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from steps.core.errors import ForbiddenError, NotFoundError, StepError, UnavailableError
+from steps.core.errors import BadInputError, ForbiddenError, NotFoundError, StepError, UnavailableError
 from steps.github.client import GitHub
 from steps.github.credentials import build_credentials
 from steps.telemetry.audit import WriteCause, WriteReason
@@ -163,3 +163,24 @@ def test_a_sign_in_is_not_redirected(site: Site, status: int) -> None:
     site.github.fault(elsewhere, path="access_tokens", times=FOREVER)
     with pytest.raises(StepError, match=r"redirected to login\.example\.com"):
         read(site.client())
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error", "advice"),
+    [
+        (404, "Not Found", ForbiddenError, "correct installation-id in the Secret"),
+        (404, "Integration not found", ForbiddenError, "correct app-id in the Secret"),
+        (403, "This installation has been suspended", ForbiddenError, "unsuspend the GitHub App's installation"),
+        (401, "'Expiration time' claim ('exp') is too far in the future", ForbiddenError, "correct the clock"),
+        (422, "The permissions requested are not granted to this installation.", BadInputError, "accept the change"),
+    ],
+)
+def test_a_sign_in_that_is_refused_has_its_own_advice_and_no_second_attempt(
+    site: Site, status: int, message: str, error: type[StepError], advice: str
+) -> None:
+    site.github.fault(refused(status, message), path="access_tokens", times=FOREVER)
+    with pytest.raises(StepError) as caught:
+        read(site.client())
+    assert type(caught.value) is error
+    assert advice in str(caught.value)
+    assert len(site.github.calls) == 1
