@@ -1,8 +1,8 @@
 """The errors of a step, by what the caller can do about them.
 
 Every error ends a step with one of the exit codes that the workflow's `retryStrategy` knows (docs/guarantees.md).
-Messages name what to do and never carry a request body, a header or a credential; the library's error is chained as the
-cause.
+A message names the problem and the fix. It never carries a request body, a header or a credential. The library's error
+is chained as the cause.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Exit(IntEnum):
 
 
 class StepError(Exception):
-    """Anything a step can explain."""
+    """An error that a step can explain."""
 
     exit = Exit.BUG
 
 
 class BadInputError(StepError):
-    """A parameter, a setting or an object is wrong, and will be wrong again: a retry changes nothing."""
+    """A parameter, a setting or an object is wrong. A retry changes nothing."""
 
     exit = Exit.BAD_INPUT
 
@@ -44,39 +44,39 @@ class RepositoryMovedError(BadInputError):
 
 
 class ForbiddenError(StepError):
-    """The API server or GitHub refuses: a role or a credential is missing."""
+    """The API server or GitHub refuses a request: a right is missing, or a rule of theirs forbids it."""
 
     exit = Exit.FORBIDDEN
 
 
 class ProxyRefusedError(ForbiddenError):
-    """A proxy refuses the way to a server: nothing was sent."""
+    """A proxy refuses to connect to a server. Nothing was sent."""
 
 
 class TryAgainError(StepError):
-    """Something outside is busy, slow or down: the same step may succeed later."""
+    """Another system is busy, slow or down. The same step may succeed later."""
 
     exit = Exit.TRY_AGAIN
 
 
 class LockBusyError(TryAgainError):
-    """Somebody else holds the Lease and is alive."""
+    """Another live holder has the Lease."""
 
 
 class LockLostError(TryAgainError):
-    """We no longer hold the Lease: nothing may be written any more, not even the record."""
+    """This process no longer holds the Lease. It must not write anything, not even the record."""
 
 
 class FencedError(LockLostError):
-    """A later epoch has written already: our hold is from the past."""
+    """A later fencing epoch has written already. This hold is from the past."""
 
 
 class UnavailableError(TryAgainError):
-    """No answer, or an answer that says "later".
+    """A request got no usable answer, or an answer that says "later".
 
     Args:
-        message: What was asked, of whom.
-        retry_after_s: Seconds the server asked us to wait, if it did.
+        message: The request, the problem and the fix.
+        retry_after_s: Seconds that the server asked to wait; None if it did not.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
@@ -85,7 +85,7 @@ class UnavailableError(TryAgainError):
 
 
 class RateLimitedError(UnavailableError):
-    """The server asks everybody to come back later; `retry_after_s` says when."""
+    """The server limits the rate of requests; `retry_after_s` says for how long."""
 
 
 class QuotaExceededError(UnavailableError):
@@ -97,30 +97,30 @@ class ListExpiredError(UnavailableError):
 
 
 class BreakerOpenError(UnavailableError):
-    """The server was not asked at all: it has failed too often of late."""
+    """The circuit breaker is open: the server failed too often, and no request was sent."""
 
 
 class StillRunningError(TryAgainError):
-    """An agent could not be proven gone in time."""
+    """An agent was not proven gone in time."""
 
 
 class TerminatedError(TryAgainError):
-    """SIGTERM: the pod is being stopped, the work is left for a retry."""
+    """SIGTERM stops the pod. A retry continues the work."""
 
 
 class NotFoundError(StepError):
-    """The object (or the whole resource) is not there."""
+    """The object, or the whole resource, does not exist."""
 
     exit = Exit.BAD_INPUT
 
 
 class ConflictError(StepError):
-    """A precondition did not hold: the object changed since it was read, or exists already."""
+    """A precondition failed: the object changed since it was read, or exists already."""
 
     exit = Exit.TRY_AGAIN
 
 
 class TooLargeError(StepError):
-    """The API server refused an object for its size or its content."""
+    """The API server refused an object because of its size or its content."""
 
     exit = Exit.BAD_INPUT

@@ -1,7 +1,8 @@
 """GitHub's REST API: connection, credentials, retries, operations.
 
-Guarantees that rate limits and deadlines are honoured, and that no error quotes a request or a credential. Importing it
-loads PyGithub, which a push that is superseded never needs: import it where it is used.
+Guarantees that rate limits and deadlines are honoured, that only GitHub's own JSON counts as an answer, that no
+redirect is followed, and that no error quotes a request or a credential. Importing this package loads PyGithub, which
+a superseded push never needs: import it on first use.
 """
 
 from steps.github.client import GitHub

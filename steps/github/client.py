@@ -1,8 +1,8 @@
-"""GitHub: one pull request read, two label writes, one comment, and what was pushed lately.
+"""The operations on GitHub: read a pull request, write its labels, keep one comment, list the latest pushes.
 
-Guarantees that nothing but a single label is ever added or removed (the whole set is never written, so nobody else's
-label can be lost), and that every operation but the making of a comment may be repeated. GitHub has no preconditions on
-labels: the caller checks its hold right before and the head right after.
+Guarantees that a write adds or removes a single label and never replaces the whole set, so no label of others is lost,
+and that every operation except `add_comment` may be repeated. GitHub has no preconditions on labels: the caller checks
+the Lease right before a write, and the head right after it.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class RestClient:
         app: str = "",
         route: Connection | None = None,
     ) -> None:
-        """Connect.
+        """Keep the connection.
 
         Args:
             auth: Credentials.

@@ -1,9 +1,10 @@
-"""The API server, spoken to in raw paths and plain dictionaries.
+"""A client of the API server that uses raw paths and plain dictionaries.
 
-Guarantees: every answer is either the object or one of our own errors; reads are repeated a few times, writes are only
-if they were refused (whether a write without an answer took effect is for the caller to find out by reading) and still
-may be written; and each says why it is sent, for the audit. Does not guarantee anything about the object's shape: the
-typed API classes of the client would, at the price of one second of start-up for CoreV1Api alone.
+Guarantees that an answer is the requested object, a whole page of a list, or an error by meaning; that reads are
+repeated a few times; that a write is repeated only if it was refused and the caller's guard allows it; and that each
+write names its reason for the audit. A write without an answer may have taken effect: the caller reads the object to
+find out. The client does not check the fields of an object. The typed API classes of the library would, but CoreV1Api
+alone costs one second at start-up.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-# An API server that has just started refuses what it will allow in a moment: it does not know the Roles yet, and says
-# so in the words of a Role that is missing (measured: for 10 to 60 ms, in three of eight starts).
+# An API server that has just started does not know the Roles yet. It refuses requests as if a Role were missing
+# (measured: for 10 to 60 ms, in three of eight starts).
 _REFUSALS, _REFUSED_S = 3, 1.0
 _READ_AGAIN_S = 0.2
 _METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
@@ -48,7 +49,7 @@ Check = Callable[[str, "Json"], None]
 
 
 class Kube:
-    """The few verbs the steps use."""
+    """The verbs that the steps use."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Kube:
         """Read one object.
 
         Raises:
-            NotFoundError: It is not there.
+            NotFoundError: The object does not exist.
         """
         return self._read(resource.path(namespace=namespace, name=name), check=partial(check_object, name=name))
 
@@ -112,7 +113,7 @@ class Kube:
         """Create an object.
 
         Raises:
-            ConflictError: There is one of that name.
+            ConflictError: An object of this name exists.
         """
         target = resource.path(namespace=namespace)
         name = (body.get("metadata") or {}).get("name", "")  # a review has none
@@ -126,7 +127,7 @@ class Kube:
         """Replace an object; `metadata.resourceVersion` in the body makes it a compare-and-swap.
 
         Raises:
-            ConflictError: It changed since it was read.
+            ConflictError: The object changed since it was read.
         """
         name = body["metadata"]["name"]
         target = resource.path(namespace=namespace, name=name)
@@ -144,7 +145,7 @@ class Kube:
         reason: WriteReason,
         guard: Guard | None = None,
     ) -> Json:
-        """Merge-patch an object; unknown fields are refused rather than pruned silently.
+        """Merge-patch an object. The API server refuses unknown fields instead of pruning them silently.
 
         Raises:
             ConflictError: `metadata.resourceVersion` in the patch is not the current one.
@@ -167,8 +168,8 @@ class Kube:
         """Delete an object under the preconditions in `options`.
 
         Raises:
-            NotFoundError: It is gone.
-            ConflictError: A precondition does not hold.
+            NotFoundError: The object does not exist.
+            ConflictError: A precondition failed.
         """
         target = resource.path(namespace=namespace, name=name)
         self._write(
@@ -191,13 +192,13 @@ class Kube:
 
         Args:
             verb: create, update, patch or delete.
-            resource: What kind of object.
+            resource: The kind of object.
             target: API path and query.
-            namespace: Of the object.
-            name: Of the object; empty for a review.
-            body: What to send.
-            reason: For the audit.
-            guard: Called before a write that was refused is sent again; fails if it must not be. None: sent once.
+            namespace: Namespace of the object.
+            name: Name of the object; empty for a review.
+            body: The content of the request.
+            reason: The reason, for the audit.
+            guard: Called before a refused write is sent again; raises if it must not be. None sends the write once.
         """
 
         def send() -> Json:
@@ -220,7 +221,7 @@ class Kube:
         return self._despite_refusals(send, guard=guard) if guard else send()
 
     def _despite_refusals(self, send: Callable[[], Json], *, guard: Guard = lambda: None) -> Json:
-        """Send a request, and once or twice more if it is refused: by then the API server knows the Roles."""
+        """Send a request, and again if it is refused: by then the API server knows the Roles."""
         sent = False
 
         def guarded() -> Json:
