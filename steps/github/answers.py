@@ -72,7 +72,7 @@ def error_of(
         if wait_s is not None or status == 429:  # noqa: PLR2004 - HTTP
             return RateLimitedError(text, retry_after_s=wait_s)
     if status >= 500:  # noqa: PLR2004 - HTTP
-        return UnavailableError(text)
+        return UnavailableError(text, retry_after_s=_seconds(headers.get("retry-after")))
     fix = advice(status, message)
     if status in (401, 403, 451):
         return ForbiddenError(f"{text}: {fix}" if fix else text)

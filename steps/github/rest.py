@@ -198,6 +198,7 @@ class RestClient:
     def _may_retry(self, problem: StepError) -> bool:
         """Report a problem to the other pods; whether this pod may try again by itself."""
         if isinstance(problem, RateLimitedError):
-            self._breaker.limited(problem.retry_after_s or SECONDARY_LIMIT_S)
+            seconds = problem.retry_after_s
+            self._breaker.limited(SECONDARY_LIMIT_S if seconds is None else seconds)
             return True
         return self._breaker.failed()

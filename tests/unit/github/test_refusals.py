@@ -7,7 +7,7 @@ import pytest
 from steps.core.errors import BadInputError, Exit, ForbiddenError, NotFoundError, RateLimitedError, StepError
 from steps.github.client import GitHub
 from steps.github.refusals import SECONDARY_LIMIT_S
-from tests.doubles.github import refused
+from tests.doubles.github import answered, refused, secondary_limited
 from tests.support.harness import REPOSITORY, Scene
 from tests.support.scenarios import stale_push
 
@@ -81,6 +81,22 @@ def test_a_rate_limit_without_headers_is_one_by_its_words(
     error = error_of(status, message, scene=scene, client=client)
     assert isinstance(error, RateLimitedError)
     assert error.retry_after_s == SECONDARY_LIMIT_S
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_failing_server_that_says_when_to_come_back_is_given_that_time(
+    scene: Scene, client: GitHub, status: int
+) -> None:
+    scene.github.fault(answered("", status=status, headers={"retry-after": "17"}))
+    began = scene.clock.monotonic()
+    client.pull_request(repository=REPOSITORY, number=1)
+    assert 17 <= scene.clock.monotonic() - began < 19
+
+
+def test_a_limit_of_no_seconds_keeps_no_other_pod_waiting(scene: Scene, client: GitHub) -> None:
+    scene.github.fault(secondary_limited(retry_after=0))
+    client.pull_request(repository=REPOSITORY, number=1)
+    assert scene.breakers().github.enter() == 0
 
 
 @pytest.mark.parametrize(
