@@ -1,1 +1,1 @@
-"""What is installed and used from a laptop: the manifests, and the command line."""
+"""The generator: manifests, settings, and the command line of a laptop."""

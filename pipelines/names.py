@@ -1,4 +1,4 @@
-"""Names of the objects that are rendered; those of others are settings."""
+"""Names of the rendered objects. Names of the platform's objects are settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAIL = "fail"
 LIMITS = "cancel-agents-limits"
 LIMITS_KEY = "concurrent"
 STEPS_ACCOUNT = "cancel-agents"
-SENSOR = "implementation-agent-remediation"  # the platform's own name: GitOps updates the platform's Sensor in place
+SENSOR = "implementation-agent-remediation"  # the platform's name, so that GitOps updates its Sensor in place
 SENSOR_ACCOUNT = "cancel-agents-sensor"
 DELIVERY_LABEL = "agent-cancellation/delivery"
 RECONCILE = "reconcile-cancellations"  # template, schedule and account

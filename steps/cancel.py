@@ -20,6 +20,7 @@ from steps.cancellation import (
     claim_record,
     completed_report,
     decide_push,
+    measured_watermark,
     nothing_to_do_report,
     preview_report,
     update_state_document,
@@ -85,6 +86,7 @@ def _cancel(context: StepContext, *, held: HeldLease) -> None:
     record = replace(held.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
     if record.labels is LabelOutcome.HEAD_MOVED:
         record, runs = _for_the_head(record, runs, context=context, held=held)
+    record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
     if record.labels is LabelOutcome.SKIPPED:
         context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
         held.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
@@ -126,7 +128,12 @@ def _look(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPl
     run_parallel(
         [
             lambda: plans.append(
-                read_label_plan(context=context, push=held.record.push, while_waiting=held.renew_if_due)
+                read_label_plan(
+                    context=context,
+                    push=held.record.push,
+                    older=held.record.older,
+                    while_waiting=held.renew_if_due,
+                )
             ),
             lambda: runs.extend(task_runs(context)),
         ],
@@ -145,8 +152,9 @@ def preview(context: StepContext) -> None:
     if record is None:
         context.measurements.report(nothing_to_do_report(_ANSWERED))
         return
-    push, plan = read_label_plan(context=context, push=record.push, while_waiting=lambda: None)
+    push, plan = read_label_plan(context=context, push=record.push, older=record.older, while_waiting=lambda: None)
     record = replace(record, pull_request=plan.pull_request)
+    record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
     context.log.info("dry run: labels", plan=str(plan.labels))
     if plan.labels is LabelOutcome.SKIPPED:
         context.measurements.report(completed_report(replace(record, labels=plan.labels)))

@@ -26,9 +26,7 @@ SHELLS = tuple(shtab.SUPPORTED_SHELLS)
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(
-        subparsers, "completion", run=run, summary="print a script that completes commands and options in a shell"
-    )
+    parser = add_command(subparsers, "completion", run=run, summary="print a script for completion in a shell")
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"one of {', '.join(SHELLS)}")
 
 

@@ -1,4 +1,4 @@
-"""Check an installation: what is wrong, and how to fix it.
+"""Check an installation, and say how to fix it.
 
     agent-cancellation doctor [--argo-namespace NAMESPACE] [--no-github] [--json]
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """Check and print the findings; returns the exit code.
 
     Raises:
-        StepError: The settings are bad, or there is no way to the cluster.
+        StepError: The settings are bad, or no cluster is configured.
     """
     from pipelines.cli.doctor_table import print_findings
     from pipelines.client import kube_client, kubeconfig_transport, server_time

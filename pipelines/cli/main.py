@@ -28,13 +28,15 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
+        usage="%(prog)s COMMAND [OPTIONS]",
         description="When an agent pushes new code, stop the agents that work on the old code.",
         epilog="Exit codes: 0 done or superseded, 65 bad input, 75 try again, 77 forbidden, 1 any other failure.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     # `completion` writes its scripts from the whole parser.
     parser.set_defaults(parser=parser, run=None)
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    # A short metavar would make argparse break the line after the longest commands.
+    subparsers = parser.add_subparsers(prog=PROGRAM, title="commands", metavar="COMMAND [OPTIONS]")
     for command in COMMANDS:
         command.add_parser(subparsers)
     return parser

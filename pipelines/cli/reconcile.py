@@ -1,4 +1,4 @@
-"""Run one pass of reconcile from a laptop: find what is inconsistent, and repair it.
+"""Run one pass of reconcile from a laptop: find inconsistent tasks, and repair them.
 
     agent-cancellation reconcile [--dry-run] [--json] [--settings FILE]
 

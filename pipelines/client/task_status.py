@@ -1,7 +1,7 @@
 """The status of each task, from the Leases' records and the waiting Workflows. Pure, but for `read_task_statuses`.
 
 The states are those of the platform: pending, in progress, completed, failed. Two more are for people: interrupted (in
-progress, but nobody holds the Lease; reconcile or the next push resumes it) and unreadable.
+progress, but without a holder of the Lease; reconcile or the next push resumes it) and unreadable.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a check of an installation says, and the reader that the checks share.
+"""The result of a check, and the installation that the checks read.
 
-Guarantees that one check which cannot look keeps no other from looking: what it was refused, or got no answer to, is
-a finding of its own (`unknown`), never "ok".
+Guarantees that a check which cannot look stops no other check. A refused or unanswered request is a finding of its own
+with status `unknown`, never `ok`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class CheckStatus(StrEnum):
-    """How bad it is."""
+    """Status of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -33,13 +33,13 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One thing that was looked at.
+    """One finding.
 
     Attributes:
-        check: Which check it was.
-        status: What came of it.
-        found: What is so.
-        fix: What to do about it; empty if nothing is to be done.
+        check: Name of the check.
+        status: Status of the finding.
+        found: The state that the check found.
+        fix: How to correct it; empty if nothing needs to be done.
     """
 
     check: str
@@ -50,10 +50,10 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterResource(Resource):
-    """A kind without namespaces, or of all namespaces; with no plural, everything that a group serves."""
+    """A resource without namespaces, or in all namespaces; without a plural, all resources of a group."""
 
     def path(self, *, namespace: str = "", name: str = "") -> str:
-        """The API path of an object, or of the collection."""
+        """Return the API path of an object or of the collection."""
         del namespace
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         return "/".join(part for part in (root, self.plural, quote(name, safe="")) if part)
@@ -61,12 +61,12 @@ class ClusterResource(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The installation that is looked at.
+    """The installation to check.
 
     Attributes:
         now: The API server's time.
-        env: Where ARGO_SERVER and GITHUB_TOKEN may be.
-        argo_namespace: Where Argo's controller is; empty if it is to be looked for.
+        env: Environment, for ARGO_SERVER and GITHUB_TOKEN.
+        argo_namespace: Namespace of Argo's controller; empty to search all namespaces.
     """
 
     settings: Settings
@@ -76,10 +76,10 @@ class Installation:
     argo_namespace: str = ""
 
     def find(self, resource: Resource, *, name: str, namespace: str = "") -> Json | None:
-        """An object, or None if it is not there.
+        """Read an object; None if it does not exist.
 
         Raises:
-            ForbiddenError: One may not look.
+            ForbiddenError: The user has no permission to read it.
             UnavailableError: The API server does not answer.
         """
         try:
@@ -91,25 +91,25 @@ class Installation:
 def run_checks(
     installation: Installation, checks: Mapping[str, Callable[[Installation, str], Iterable[CheckResult]]]
 ) -> Iterator[CheckResult]:
-    """Run every check; what each could not find out is said."""
+    """Run every check; turn each error into a finding."""
     for name, check in checks.items():
         try:
             yield from check(installation, name)
         except ForbiddenError as error:
-            fix = "ask somebody who may look, or have it granted"
-            yield CheckResult(check=name, status=CheckStatus.UNKNOWN, found=f"you may not look: {error}", fix=fix)
+            fix = "run this as a user with the permission, or have it granted"
+            yield CheckResult(check=name, status=CheckStatus.UNKNOWN, found=f"no permission: {error}", fix=fix)
         except UnavailableError as error:
-            fix = "see that it can be reached from here, and ask again"
+            fix = "check that the server can be reached from here, and run this again"
             yield CheckResult(check=name, status=CheckStatus.UNKNOWN, found=f"no answer: {error}", fix=fix)
         except StepError as error:
             yield CheckResult(
-                check=name, status=CheckStatus.WRONG, found=str(error), fix="see the other findings first"
+                check=name, status=CheckStatus.WRONG, found=str(error), fix="fix the other findings first"
             )
 
 
 def exit_code(found: Iterable[CheckResult]) -> int:
-    """0 if nothing is wrong, 1 if something is, 75 if nothing is as far as could be seen, and not all could be."""
-    verdicts = {each.status for each in found}
-    if CheckStatus.WRONG in verdicts:
+    """Return 1 if anything is wrong, else 75 if a check could not look, else 0."""
+    statuses = {each.status for each in found}
+    if CheckStatus.WRONG in statuses:
         return Exit.BUG
-    return Exit.TRY_AGAIN if CheckStatus.UNKNOWN in verdicts else Exit.DONE
+    return Exit.TRY_AGAIN if CheckStatus.UNKNOWN in statuses else Exit.DONE

@@ -1,6 +1,6 @@
-"""The secrets, GitHub's CA, and whether GitHub takes what is there; what is in a Secret is never shown.
+"""The checks of credentials: both Secrets, GitHub's CA, and access to GitHub.
 
-Each check is a function from a patient to findings; none writes anything.
+Guarantees that no finding quotes a value of a Secret.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from pipelines.doctor.check import Installation
 
 SECRETS = Resource(group="", version="v1", plural="secrets")
-# What moving labels and commenting takes of an App.
+# Permissions of an App that moves labels and comments.
 _WRITES = {"issues": "write", "pull_requests": "write"}
-# No task's branch, so the answer is short.
+# Not the branch of a task, so the list is empty.
 _BRANCH = "agent-cancellation-doctor"
 
 
 def _values(installation: Installation, *, name: str, namespace: str) -> dict[str, str] | None:
-    """What is in a Secret; None if there is none. What is not text counts as empty."""
+    """Read the values of a Secret; None if it does not exist. A value that is not text counts as empty."""
     found = installation.find(SECRETS, namespace=namespace, name=name)
     return None if found is None else {key: _text(value) for key, value in (found.get("data") or {}).items()}
 
@@ -41,17 +41,17 @@ def _text(value: str) -> str:
 
 
 def webhook_secret(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """There is one, and it is not empty."""
+    """Check that the webhook's Secret exists and is not empty."""
     name, namespace = installation.settings.events.webhook_secret, installation.settings.namespaces.events
     found = _values(installation, name=name, namespace=namespace)
-    fix = f"kubectl -n {namespace} create secret generic {name} --from-file=secret, with what GitHub was told"
+    fix = f"kubectl -n {namespace} create secret generic {name} --from-file=secret, with the secret of GitHub's webhook"
     if found is None:
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{namespace} has no Secret {name}", fix=fix)
     elif not found.get("secret"):
-        told = f"key secret of Secret {name} is empty: anybody's webhook is taken for GitHub's"
-        yield CheckResult(check=check, status=CheckStatus.WRONG, found=told, fix=fix)
+        problem = f"key secret of Secret {name} is empty: signatures of webhooks are not checked"
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
     else:
-        yield CheckResult(check=check, status=CheckStatus.OK, found=f"Secret {name} is there and not empty")
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"Secret {name} exists and is not empty")
 
 
 def _github_values(installation: Installation) -> dict[str, str]:
@@ -62,7 +62,7 @@ def _github_values(installation: Installation) -> dict[str, str]:
 
 
 def github_secret(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """GitHub's credentials are complete."""
+    """Check that GitHub's credentials are complete."""
     name, namespace = installation.settings.workflow.credentials_secret, installation.settings.namespaces.workflows
     found = _github_values(installation)
     try:
@@ -75,10 +75,10 @@ def github_secret(installation: Installation, check: str) -> Iterator[CheckResul
 
 
 def github_ca(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """The certificates that count for GitHub are where the settings say."""
+    """Check that the ConfigMap with the certificates of GitHub's CA has them."""
     settings, namespace = installation.settings.github, installation.settings.namespaces.workflows
     if not settings.ca_config_map:
-        yield CheckResult(check=check, status=CheckStatus.OK, found="the public certificates count")
+        yield CheckResult(check=check, status=CheckStatus.OK, found="uses the public certificates")
         return
     name = f"ConfigMap {settings.ca_config_map}"
     found = installation.find(CONFIG_MAPS, namespace=namespace, name=settings.ca_config_map)
@@ -88,27 +88,27 @@ def github_ca(installation: Installation, check: str) -> Iterator[CheckResult]:
         "certificates of GitHub's CA in PEM; or correct github.ca_config_map and ca_key"
     )
     if found is None:
-        told = f"{namespace} has no {name}: every step that asks GitHub fails"
+        problem = f"{namespace} has no {name}: every request to GitHub fails"
     elif text is None:
-        told = f"{name} has no key {settings.ca_key}: every step that asks GitHub fails"
+        problem = f"{name} has no key {settings.ca_key}: every request to GitHub fails"
     elif not is_ca_bundle(text):
-        told = f"key {settings.ca_key} of {name} is no bundle of certificates in PEM"
+        problem = f"key {settings.ca_key} of {name} does not hold certificates in PEM"
     else:
         yield CheckResult(check=check, status=CheckStatus.OK, found=f"{name} has certificates")
         return
-    yield CheckResult(check=check, status=CheckStatus.WRONG, found=told, fix=fix)
+    yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
 
 
 def github_access(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """GitHub lets us read every repository, and an App write to its pull requests."""
+    """Check that GitHub grants read access to every repository, and an App write access to pull requests."""
     token = installation.env.get("GITHUB_TOKEN", "")
     found = {"token": token} if token else _github_values(installation)
     try:
         github = connect_github(installation.settings.github, found=found, where="the Secret", permissions=_WRITES)
     except ForbiddenError:
-        return  # a finding of `github_secret`
+        return  # the check `github secret` reports it
     except BadInputError as error:
-        fix = "see that GitHub can be reached from here, and ask again"
+        fix = "check that GitHub can be reached from here, and run this again"
         yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix=fix)
         return
     for repository in installation.settings.events.repositories:
@@ -117,11 +117,11 @@ def github_access(installation: Installation, check: str) -> Iterator[CheckResul
             if installation.settings.reconcile.ask_github:
                 github.activity(repository=repository)
         except (UnavailableError, CertificateError, ProxyRefusedError) as error:
-            fix = "see that GitHub can be reached from here, and ask again"
+            fix = "check that GitHub can be reached from here, and run this again"
             yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix=fix)
         except StepError as error:
-            fix = "give it that access, or correct events.repositories"
+            fix = "grant the credentials that access, or correct events.repositories"
             yield CheckResult(check=check, status=CheckStatus.WRONG, found=str(error), fix=fix)
         else:
-            seen = f"{repository} can be read" + ("" if "token" in found else ", its pull requests written to")
-            yield CheckResult(check=check, status=CheckStatus.OK, found=seen)
+            also = "" if "token" in found else ", and its pull requests can be written"
+            yield CheckResult(check=check, status=CheckStatus.OK, found=f"{repository} can be read{also}")

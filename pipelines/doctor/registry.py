@@ -1,11 +1,15 @@
-"""Every check of an installation, by name, in the order in which they run."""
+"""All checks of an installation, by name, in the order in which they run."""
 
 from __future__ import annotations
 
+from pipelines.doctor.argo import argo, restrictions
 from pipelines.doctor.check import CheckResult, Installation, run_checks
+from pipelines.doctor.cluster import kinds, namespaces
 from pipelines.doctor.credentials import github_access, github_ca, github_secret, webhook_secret
-from pipelines.doctor.installation import access, drift, escalated_tasks, events, limits, schedule, webhook
-from pipelines.doctor.platform import argo, event_bus, kinds, namespaces, restrictions
+from pipelines.doctor.events import event_bus, events, webhook
+from pipelines.doctor.objects import drift
+from pipelines.doctor.permissions import access
+from pipelines.doctor.workflows import escalated_tasks, limits, schedule
 
 CHECKS = {
     "namespaces": namespaces,
@@ -28,6 +32,6 @@ CHECKS = {
 
 
 def check_installation(installation: Installation, *, github: bool = True) -> list[CheckResult]:
-    """Everything that the checks find."""
+    """Run the checks and return their findings."""
     checks = {name: check for name, check in CHECKS.items() if github or name != "github"}
     return list(run_checks(installation, checks))

@@ -1,4 +1,4 @@
-"""Every manifest, in the order in which it is applied."""
+"""All manifests, in the order in which they are applied."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def all_manifests(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Every object, in the order in which it is applied."""
+    """Build every object, in the order in which they are applied."""
     yield from steps_access(settings)
     yield from reconcile_access(settings)
     yield from sensor_access(settings)

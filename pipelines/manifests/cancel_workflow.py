@@ -1,9 +1,9 @@
 """The WorkflowTemplate `cancel-agents`: one pod of two containers under a lock per task, and its limits.
 
-Guarantees of Argo's that it builds on: workflows of one repository and task run one after the other (mutex), at most
-`concurrent` pods run at once (semaphore), an attempt that ended with exit code 75 or lost its pod is repeated, and the
-exit hook runs when the workflow did not succeed. Why one pod and why a container must be called `main`:
-docs/decisions/0002.
+Relies on these guarantees of Argo: Workflows of one repository and task run one after another (mutex), at most
+`concurrent` pods run at once (semaphore), an attempt with exit code 75 or with a lost pod is retried, and the exit
+handler runs when the Workflow did not succeed. docs/decisions/0002 explains why there is one pod, and why a container
+must be named `main`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hera.workflows.models.io.k8s.apimachinery.pkg.util.intstr import IntOrStrin
 from pipelines.manifests.pod_template import (
     RESTRICTED,
     SECURITY,
-    bundle_mounts,
+    ca_mounts,
     identity,
     mounts,
     resources,
@@ -49,33 +49,33 @@ from steps.settings import SETTINGS_ENV
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-_NEVER = f"{Exit.BAD_INPUT}|{Exit.FORBIDDEN}"
+_NO_RETRY = f"{Exit.BAD_INPUT}|{Exit.FORBIDDEN}"
 
 
 def retry_expression() -> str:
-    """When an attempt is repeated, in Argo's expression language.
+    """Return the condition of a retry, in Argo's expression language.
 
-    Argo knows only the exit code of the container `main`: 64 if `cancel` failed before it. But the message then quotes
-    the exit code of the one that failed, as "exit code 75" or "non-zero code: 75". A pod that was lost has none (-1),
-    one that was killed has 137 or 143. Any other failure is a bug and is repeated once.
+    Argo reports only the exit code of the container `main`, which is 64 if `cancel` failed before it. The message then
+    quotes the exit code of the failed container, as "exit code 75" or "non-zero code: 75". A lost pod has no exit code
+    (-1), a killed one has 137 or 143. Any other failure is a bug and is retried once.
     """
     return (
-        f"not (lastRetry.message matches 'code:? ({_NEVER})\\\\b')"
+        f"not (lastRetry.message matches 'code:? ({_NO_RETRY})\\\\b')"
         f" && (lastRetry.message matches 'code:? {Exit.TRY_AGAIN}\\\\b'"
         f" || lastRetry.exitCode in ['{Exit.TRY_AGAIN}', '-1', '137', '143'] || asInt(retries) < 1)"
     )
 
 
 def environment(settings: Settings) -> list[Env | m.EnvVar]:
-    """What every container finds in its environment: parameters, settings, and who it is."""
+    """Build the environment of a container: parameters, settings, and its identity."""
     parameters: list[Env | m.EnvVar] = [
         Env(name=parameter.env, value=f"{{{{workflow.parameters.{parameter.name}}}}}") for parameter in PARAMETERS
     ]
     return [*parameters, *identity(settings), Env(name=SETTINGS_ENV, value=settings.for_steps())]
 
 
-def _node(step: str, *, name: str, settings: Settings) -> ContainerNode:
-    """A container of the pod; it sees GitHub's credentials."""
+def _container(step: str, *, name: str, settings: Settings) -> ContainerNode:
+    """Build a container of the pod, with GitHub's credentials mounted."""
     return ContainerNode(
         name=name,
         image=settings.image.name,
@@ -89,7 +89,7 @@ def _node(step: str, *, name: str, settings: Settings) -> ContainerNode:
 
 
 def workflow_template(settings: Settings) -> dict[str, Any]:
-    """The WorkflowTemplate, as plain values."""
+    """Build the WorkflowTemplate."""
     rules = settings.workflow
     with WorkflowTemplate(
         name=TEMPLATE,
@@ -123,7 +123,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
         with ContainerSet(
             name=ENTRYPOINT,
             volumes=[*volumes(settings), measurements_volume()],
-            # Mounted by the set, not by each container: only then does Argo know that it is no part of the image.
+            # The set mounts it, not each container: otherwise Argo looks for the outputs in the image.
             volume_mounts=[m.VolumeMount(name=MEASUREMENTS_VOLUME, mount_path=MEASUREMENTS_FOLDER)],
             outputs=push_outputs(),
             active_deadline_seconds=rules.deadline_s,
@@ -137,9 +137,11 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
                 semaphores=[m.SemaphoreRef(config_map_key_ref=m.ConfigMapKeySelector(name=LIMITS, key=LIMITS_KEY))]
             ),
         ):
-            _node("cancel", name="cancel", settings=settings) >> _node("settle", name="main", settings=settings)
-        # Not a hook with an expression: Argo ignores the expression of a workflow's own exit hook. Every success would
-        # cost a second pod, under the lock.
+            _container("cancel", name="cancel", settings=settings) >> _container(
+                "settle", name="main", settings=settings
+            )
+        # Steps with a condition, because Argo ignores the expression of a Workflow's exit hook: each success would
+        # start a second pod, and hold the mutex meanwhile.
         with Steps(name=ON_EXIT):
             Step(name=FAIL, template=FAIL, when="{{workflow.status}} != Succeeded")
         Container(
@@ -149,7 +151,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             command=["python", "-m", "steps.fail"],
             env=environment(settings),
             volumes=volumes(settings),
-            volume_mounts=bundle_mounts(settings),
+            volume_mounts=ca_mounts(settings),
             resources=resources(settings),
             security_context=RESTRICTED,
             active_deadline_seconds=rules.deadline_s,

@@ -1,7 +1,7 @@
-"""The rendered files: their names, what differs from a folder, and writing them.
+"""The rendered files: their paths, their differences from a folder, and how they are written.
 
 Guarantees that everything is built and checked before the first byte is written, that equal settings give equal bytes,
-and that only files which carry our first line are removed.
+and that only files with our first line are removed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HEADER = "# Rendered by agent-cancellation (make render): do not edit.\n"
 
 
 def _folder(manifest: dict[str, Any], settings: Settings) -> str:
-    """The folder of an object: whose namespace it is for."""
+    """Return the folder of an object, by its namespace."""
     found = {
         settings.namespaces.events: "events",
         settings.namespaces.agents: "agents",
@@ -39,7 +39,7 @@ def _folder(manifest: dict[str, Any], settings: Settings) -> str:
 
 
 def render_files(settings: Settings) -> dict[str, str]:
-    """Every file, by its path in the output folder.
+    """Render every file, by its path in the output folder.
 
     Raises:
         BadInputError: A setting cannot be rendered.
@@ -61,7 +61,7 @@ def render_files(settings: Settings) -> dict[str, str]:
 
 
 def _observability(settings: Settings) -> dict[str, str]:
-    """The folder for monitoring stacks, which the main kustomization leaves out."""
+    """Render the files for monitoring, which the main kustomization does not include."""
     files = {f"{each['kind'].lower()}-{each['metadata']['name']}.yaml": each for each in monitoring_manifests(settings)}
     listed = monitoring_kustomization(settings, resources=list(files))
     written = {"kustomization.yaml": listed} | files | {RULES_FILE: prometheus_rules(settings)}
@@ -70,7 +70,7 @@ def _observability(settings: Settings) -> dict[str, str]:
 
 
 def find_drift(files: dict[str, str], *, output: Path) -> list[str]:
-    """What differs between a folder and what would be written to it."""
+    """List the differences between a folder and the rendered files."""
     missing = [f"{path}: missing" for path in files if not (output / path).is_file()]
     changed = [
         f"{path}: differs"
@@ -81,7 +81,7 @@ def find_drift(files: dict[str, str], *, output: Path) -> list[str]:
 
 
 def _others(files: dict[str, str], *, output: Path) -> list[str]:
-    """Files in the folder that are not ours to write (any more)."""
+    """List the files in the folder that are not rendered, or no longer."""
     return sorted(
         path.relative_to(output).as_posix()
         for path in output.rglob("*")
@@ -90,7 +90,7 @@ def _others(files: dict[str, str], *, output: Path) -> list[str]:
 
 
 def write_files(files: dict[str, str], *, output: Path) -> None:
-    """Write the files, and remove those that an earlier version rendered."""
+    """Write the files, and remove files that an earlier version rendered."""
     for path, text in files.items():
         target = output / path
         target.parent.mkdir(parents=True, exist_ok=True)

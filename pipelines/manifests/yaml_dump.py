@@ -1,8 +1,8 @@
-"""YAML as kubectl reads it back: deterministic bytes, and every string stays a string.
+"""Write YAML with deterministic bytes, in which every string stays a string for every reader.
 
-Hera's own dumper leaves numbers of YAML 1.2 unquoted (a short SHA such as 1e10 becomes a number) and joins lines of
-block scalars whose braces do not balance. This one quotes whatever any YAML reader could take for something else,
-writes keys in the order in which they were defined, and never folds a line.
+Hera's dumper leaves numbers of YAML 1.2 unquoted (a short SHA such as 1e10 becomes a number) and joins lines of block
+scalars with unbalanced braces. This dumper quotes every string that any reader could take for another type, keeps the
+order of keys, and never folds a line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _RISKY = re.compile(r"[-+]?[.\d][\d_.:]*([eE][-+]?\d+)?|[-+]?0[xXoObB][\da-fA-F_
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - the signature is the library's
-        """Write everything out: an anchor is a riddle in a diff."""
+        """Write repeated values in full, because anchors are hard to read in a diff."""
         return True
 
 
@@ -38,7 +38,7 @@ def dump_yaml(manifest: dict[str, Any]) -> str:
     """Write one object as YAML.
 
     Raises:
-        AssertionError: What was written does not read back as the same object; nothing may be written then.
+        AssertionError: The YAML does not read back as the same object.
     """
     text = yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, width=2**31, allow_unicode=True)
     if yaml.safe_load(text) != manifest:

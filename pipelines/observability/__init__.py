@@ -1,14 +1,5 @@
-"""Metrics, alerts, dashboard: what Argo exports, and what a monitoring stack makes of it."""
+"""Metrics that Argo exports, and the alerts and dashboard on them."""
 
-from pipelines.observability.metrics import (
-    MEASUREMENTS_FOLDER,
-    MEASUREMENTS_VOLUME,
-    measurements_volume,
-    push_metrics,
-    push_outputs,
-    reconcile_metrics,
-    reconcile_outputs,
-)
 from pipelines.observability.prometheus import (
     DASHBOARD_FILE,
     RULES_FILE,
@@ -16,6 +7,15 @@ from pipelines.observability.prometheus import (
     monitoring_kustomization,
     monitoring_manifests,
     prometheus_rules,
+)
+from pipelines.observability.template_metrics import (
+    MEASUREMENTS_FOLDER,
+    MEASUREMENTS_VOLUME,
+    measurements_volume,
+    push_metrics,
+    push_outputs,
+    reconcile_metrics,
+    reconcile_outputs,
 )
 
 __all__ = [

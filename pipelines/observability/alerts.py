@@ -1,9 +1,8 @@
-"""The alerts: what is wrong, when it is called so, and where to read on.
+"""The alerts: the condition, how long it must last, and the link to the runbook.
 
-Each is an expression on the metrics of pipelines.observability.metrics, or on those of Argo Events. Guarantees that
-each has a section of its own in docs/operations.md, to which it links, and that a single event which Prometheus sees
-only from its first value on is not missed. Not guaranteed: that anybody hears of it; where alerts go is
-Alertmanager's.
+Each alert is an expression on the metrics of `pipelines.observability.metrics` or of Argo Events. Guarantees that each
+alert links to its own section of docs/operations.md, and that an alert sees a counter's first event, which increase()
+misses. Does not guarantee delivery: Alertmanager routes the alerts.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ class Alert:
     """One alert.
 
     Attributes:
-        expr: True where something is wrong.
-        lasts: For how long, before it fires.
-        summary: One line; may quote the labels of what `expr` finds.
-        about: What it means for the platform's users.
+        expr: PromQL expression; has a result while the alert is active.
+        lasts: How long it must be active before it fires.
+        summary: One line; may quote labels of the result.
+        about: Effect on the platform's users.
         labels: Further labels.
     """
 
@@ -44,7 +43,7 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def rule(self, *, runbook: str) -> dict[str, Any]:
-        """The same as Prometheus reads it.
+        """Build the rule for Prometheus.
 
         Args:
             runbook: Address of docs/operations.md.
@@ -63,7 +62,7 @@ class Alert:
 
 
 def _p90(metric: Metric, *by: str, **labels: str) -> str:
-    """The nine in ten that are below."""
+    """Build the expression of the 90th percentile."""
     chosen = ",".join(f'{name}="{value}"' for name, value in labels.items())
     buckets = f"{metric.full_name}_bucket" + (f"{{{chosen}}}" if chosen else "")
     return f"histogram_quantile(0.9, sum by ({', '.join(['le', *by])}) (rate({buckets}[{_WINDOW}])))"
@@ -74,12 +73,12 @@ def _ended(outcomes: str) -> str:
 
 
 def alerts(settings: Settings) -> tuple[Alert, ...]:
-    """Every alert, the gravest first."""
-    return (*_blind(settings), *_of_reconcile(), *_of_pushes(settings))
+    """Build every alert, the most severe first."""
+    return (*_absence_alerts(settings), *_reconcile_alerts(), *_push_alerts(settings))
 
 
-def _blind(settings: Settings) -> tuple[Alert, ...]:
-    """Nobody looks, or nobody listens."""
+def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
+    """Build the alerts for parts that do not run."""
     space, passed = settings.namespaces.events, metrics.PASSED_AT.full_name
     dropped = f'sum(argo_events_action_retries_failed_total{{sensor_name="{SENSOR}"}}'
     return (
@@ -89,7 +88,7 @@ def _blind(settings: Settings) -> tuple[Alert, ...]:
             lasts="5m",
             severity="critical",
             summary="Reconcile has not finished a pass for more than five minutes",
-            about="What goes wrong is neither found nor mended; or Argo's controller is not scraped, and nothing is.",
+            about="Reconcile finds and repairs nothing; or Prometheus does not scrape Argo's controller.",
         ),
         *(
             Alert(
@@ -105,26 +104,26 @@ def _blind(settings: Settings) -> tuple[Alert, ...]:
         ),
         Alert(
             name="AgentCancellationPushDropped",
-            # Not increase(): the counter begins with the first failure, so there is nothing to increase from.
+            # Not increase(): the counter starts at 1 with the first failure, which increase() does not see.
             expr=f"{dropped}) - ({dropped} offset {_WINDOW}) or vector(0)) > 0",
             lasts="0m",
             severity="warning",
-            summary="The Sensor could not create a Workflow, for all its retries",
-            about="A push went to the dead letter, or was lost. Reconcile finds it minutes late, if it may ask GitHub.",
+            summary="The Sensor could not create a Workflow after all retries",
+            about="A push went to the dead letter or was lost. Reconcile finds it minutes late, if it may ask GitHub.",
         ),
     )
 
 
-def _of_reconcile() -> tuple[Alert, ...]:
-    """What reconcile found."""
+def _reconcile_alerts() -> tuple[Alert, ...]:
+    """Build the alerts for findings of reconcile."""
     return (
         Alert(
             name="AgentCancellationNeedsAttention",
             expr=f"max({metrics.ATTENTION.full_name}) > 0",
             lasts="1m",
             severity="critical",
-            summary="A task waits for a person: it could not be mended",
-            about="Nothing more is tried for this task. Agents of old code may be at work, or labels be wrong.",
+            summary="A task needs attention: its repairs failed",
+            about="Reconcile does not try again for this task. Agents may work on old code, or labels may be wrong.",
         ),
         Alert(
             name="AgentCancellationInconsistent",
@@ -132,7 +131,7 @@ def _of_reconcile() -> tuple[Alert, ...]:
             lasts="20m",
             severity="warning",
             summary="Reconcile keeps finding: {{ $labels.kind }}",
-            about="Repairs do not help, or are not allowed to: what should be and what is differ for twenty minutes.",
+            about="Repairs failed or were not permitted: tasks have been inconsistent for twenty minutes.",
         ),
         Alert(
             name="AgentCancellationReconcileBlind",
@@ -140,32 +139,32 @@ def _of_reconcile() -> tuple[Alert, ...]:
             lasts="15m",
             severity="warning",
             summary="Reconcile cannot read everything",
-            about="It judges without what it could not read: lost pushes or stale runs may go unseen.",
+            about="It skips objects that it cannot read: lost pushes or stale runs may be missed.",
         ),
         Alert(
             name="AgentCancellationBreakerOpen",
             expr=f"max by (dependency) ({metrics.BREAKER.full_name}) > 0",
             lasts="5m",
             severity="warning",
-            summary="The breaker of {{ $labels.dependency }} has been open for five minutes",
-            about="The dependency fails, so cancellations are put off. They are made good once it is back.",
+            summary="The circuit breaker of {{ $labels.dependency }} has been open for five minutes",
+            about="The dependency fails, so cancellations are delayed. They continue when it answers again.",
         ),
     )
 
 
-def _of_pushes(settings: Settings) -> tuple[Alert, ...]:
-    """What became of pushes."""
+def _push_alerts(settings: Settings) -> tuple[Alert, ...]:
+    """Build the alerts for cancellations of pushes."""
     rules = settings.observability
     return (
         Alert(
             name="AgentCancellationFailing",
-            # Above one and a half is at least two: increase() extrapolates one to a little more.
+            # Above 1.5 means at least two: increase() extrapolates one failure to slightly more than 1.
             expr=f"{_ended('failed')} > 1.5 and "
             f"{_ended('failed')} / {_ended('completed|failed')} > {rules.failing_percent / 100:g}",
             lasts="0m",
             severity="warning",
             summary=f"More than {rules.failing_percent} % of cancellations fail",
-            about="Each has used up its retries. Agents of old code may be at work until reconcile finishes the task.",
+            about="Each used all its retries. Agents may work on old code until reconcile finishes the task.",
         ),
         Alert(
             name="AgentCancellationSlow",
@@ -173,7 +172,7 @@ def _of_pushes(settings: Settings) -> tuple[Alert, ...]:
             lasts="5m",
             severity="warning",
             summary=f"One push in ten takes more than {rules.slow_s:g} s until its stale agents are gone",
-            about="Agents work on old code for longer than they should.",
+            about="Stale agents work on old code for too long.",
         ),
         Alert(
             name="AgentCancellationContended",
@@ -181,6 +180,6 @@ def _of_pushes(settings: Settings) -> tuple[Alert, ...]:
             lasts="5m",
             severity="warning",
             summary=f"One cancellation in ten waits more than {rules.contended_s:g} s for its {{{{ $labels.before }}}}",
-            about="Too many at once for the limit, for Argo's controller or for one task's lock.",
+            about="Too many cancellations at once for the limit, for Argo's controller, or for the Lease of one task.",
         ),
     )

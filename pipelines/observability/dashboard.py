@@ -1,7 +1,7 @@
-"""The Grafana dashboard: from left to right what happens, from top to bottom what to look at first.
+"""The Grafana dashboard, with the most important panels in the first row.
 
-Guarantees that each panel asks for metrics that pipelines.observability.metrics renders, and that it has no fixed data
-source: the person who opens it chooses.
+Guarantees that each panel queries metrics of `pipelines.observability.metrics`, and that the data source is a variable
+of the dashboard.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Panel:
     """One panel.
 
     Attributes:
-        kind: Grafana's.
-        queries: Legend and expression of each line.
+        kind: Grafana's panel type.
+        queries: Legend and expression of each series.
         unit: Grafana's unit.
     """
 
@@ -48,20 +48,20 @@ def _quantile(metric: Metric, quantile: float, *by: str) -> str:
 
 
 def panels() -> Iterator[Panel]:
-    """Every panel, in reading order."""
+    """List every panel, row by row."""
     yield Panel(
-        title="Tasks that wait for a person",
+        title="Tasks that need attention",
         kind="stat",
         queries=(("tasks", f"max({metrics.ATTENTION.full_name})"),),
     )
     yield Panel(
-        title="Since reconcile's last pass",
+        title="Time since the last reconcile pass",
         kind="stat",
         unit="s",
         queries=(("seconds", f"time() - max({metrics.PASSED_AT.full_name})"),),
     )
     yield Panel(
-        title="Agents stopped in this time",
+        title="Agents stopped",
         kind="stat",
         queries=(("agents", _increase(metrics.STOPPED)),),
     )
@@ -71,19 +71,19 @@ def panels() -> Iterator[Panel]:
         queries=(("{{outcome}}", _increase(metrics.CANCELLATIONS, "outcome")),),
     )
     yield Panel(
-        title="From the push until the agents are gone, until all is finished",
+        title="Time from the push until the agents are gone and until the end",
         kind="timeseries",
         unit="s",
         queries=(
             ("median, {{until}}", _quantile(metrics.DURATION, 0.5, "until")),
-            ("nine in ten, {{until}}", _quantile(metrics.DURATION, 0.9, "until")),
+            ("90th percentile, {{until}}", _quantile(metrics.DURATION, 0.9, "until")),
         ),
     )
     yield Panel(
-        title="Waiting, nine in ten",
+        title="Waiting time, 90th percentile",
         kind="timeseries",
         unit="s",
-        about="start: Argo's queues and the pod's start. lease: the task's lock.",
+        about="start: Argo's queues and the start of the pod. lease: the Lease of the task.",
         queries=(("before {{before}}", _quantile(metrics.WAIT, 0.9, "before")),),
     )
     yield Panel(
@@ -97,7 +97,7 @@ def panels() -> Iterator[Panel]:
         queries=(("{{kind}}", f"max by (kind) ({metrics.FINDINGS.full_name})"),),
     )
     yield Panel(
-        title="Repairs, by whom",
+        title="Repairs, by who made them",
         kind="timeseries",
         queries=(("{{by}}", _increase(metrics.REPAIRS, "by")),),
     )
@@ -108,13 +108,13 @@ def panels() -> Iterator[Panel]:
     )
     requests = f"sum(rate({metrics.GITHUB_REQUESTS.full_name}[{_RATE}]))"
     yield Panel(
-        title="A request to GitHub, on average",
+        title="Average time of a request to GitHub",
         kind="timeseries",
         unit="s",
         queries=(("seconds", f"sum(rate({metrics.GITHUB_SECONDS.full_name}[{_RATE}])) / {requests}"),),
     )
     yield Panel(
-        title="Breakers that are open; what reconcile could not read",
+        title="Open circuit breakers, and objects that reconcile could not read",
         kind="timeseries",
         queries=(
             ("{{dependency}}", f"max by (dependency) ({metrics.BREAKER.full_name})"),
@@ -122,24 +122,24 @@ def panels() -> Iterator[Panel]:
         ),
     )
     yield Panel(
-        title="A pass of reconcile",
+        title="Duration of a reconcile pass",
         kind="timeseries",
         unit="s",
         queries=(("seconds", f"max({metrics.PASS_SECONDS.full_name})"),),
     )
     yield Panel(
-        title="Tasks that have a Lease",
+        title="Tasks with a Lease",
         kind="timeseries",
         queries=(("tasks", f"max({metrics.TASKS.full_name})"),),
     )
 
 
 def dashboard() -> dict[str, Any]:
-    """The dashboard, as Grafana imports it."""
+    """Build the dashboard's JSON model."""
     return {
         "uid": "agent-cancellation",
         "title": "Agent cancellation",
-        "description": "Pushes that stop stale agents. Alerts and what to do: docs/operations.md",
+        "description": "Cancellations of stale agents. docs/operations.md explains the alerts.",
         "tags": ["agent-cancellation"],
         "schemaVersion": 39,
         "version": 1,
@@ -151,11 +151,11 @@ def dashboard() -> dict[str, Any]:
                 {"name": "source", "label": "Prometheus", "type": "datasource", "query": "prometheus", "current": {}}
             ]
         },
-        "panels": [_drawn(number, panel) for number, panel in enumerate(panels())],
+        "panels": [_panel(number, panel) for number, panel in enumerate(panels())],
     }
 
 
-def _drawn(number: int, panel: Panel) -> dict[str, Any]:
+def _panel(number: int, panel: Panel) -> dict[str, Any]:
     row, column = divmod(number, _COLUMNS)
     source = {"type": "prometheus", "uid": "${source}"}
     return {

@@ -1,7 +1,7 @@
-"""A metric as a WorkflowTemplate states it: what is counted, and which series a workflow adds to.
+"""A metric of a WorkflowTemplate: its name, its kind, and its series.
 
-Guarantees what Argo asks for: one help and one kind for a name, and numbers that are final, never watched while they
-run. Which metrics there are is pipelines.observability.metrics.
+Guarantees that a name has one help text and one kind, as Argo requires, and that values are final: no metric is
+updated while a Workflow runs. `pipelines.observability.metrics` defines the metrics.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from hera.workflows import Counter, Gauge, Histogram, Label
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# What Argo puts before every name.
+# Argo's prefix of every name.
 PREFIX = "argo_workflows_"
-# In seconds. From the platform's thirty both ways: Argo's own two, the steps' deadline, what retries take.
+# In seconds, around the platform's target of 30: from Argo's own delay of 2 to an attempt's deadline with its retries.
 _BUCKETS = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One value of a metric.
+    """One series of a metric.
 
     Attributes:
-        value: Of this workflow; a number, or an output's.
-        when: Whether there is one, in Argo's expression language; empty for always.
-        labels: Label names and values; a value may be an output that has few.
+        value: A number, or the reference of an output.
+        when: Condition in Argo's expression language; empty for always.
+        labels: Label names and values; a value may be an output with few values.
     """
 
     value: str
@@ -40,9 +40,9 @@ class Metric:
     """One metric of one template.
 
     Attributes:
-        name: Without Argo's prefix.
+        name: Name without Argo's prefix.
         kind: Hera's class.
-        about: What is counted, and in what.
+        about: Help text: the quantity and its unit.
     """
 
     name: str
@@ -52,11 +52,11 @@ class Metric:
 
     @property
     def full_name(self) -> str:
-        """As Prometheus knows it."""
+        """Name in Prometheus."""
         return PREFIX + self.name
 
     def built(self) -> Iterator[Counter | Gauge | Histogram]:
-        """The same for Hera, one for each series."""
+        """Build Hera's object for each series."""
         for each in self.series:
             labels = [Label(key=key, value=value) for key, value in each.labels.items()]
             if self.kind is Histogram:

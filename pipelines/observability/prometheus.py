@@ -1,8 +1,8 @@
-"""What a monitoring stack gets: rules, a dashboard, and how to scrape the Sensor and the EventSource.
+"""The manifests for monitoring: rules, a dashboard, and PodMonitors of the Sensor and the EventSource.
 
-In a kustomization of its own, `rendered/observability`, because a cluster without the Prometheus operator refuses a
-whole `apply` for a kind that it does not know. Guarantees that the rules are the same for the operator (PrometheusRule)
-and for a plain Prometheus (rules.yaml). Argo's controller belongs to Argo: how to scrape it is in docs/operations.md.
+They are in a kustomization of their own, `rendered/observability`: a cluster without the Prometheus operator refuses an
+`apply` with a kind that it does not know. Guarantees that the rules are the same for the operator (PrometheusRule) and
+for a plain Prometheus (rules.yaml). Does not scrape Argo's controller; docs/operations.md explains how.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _MONITORING = "monitoring.coreos.com/v1"
 
 
 def prometheus_rules(settings: Settings) -> dict[str, Any]:
-    """The rules as a plain Prometheus reads them."""
-    found = [alert.rule(runbook=settings.observability.runbook) for alert in alerts(settings)]
-    return {"groups": [{"name": MONITORING_NAME, "rules": found}]}
+    """Build the rules for a plain Prometheus."""
+    rules = [alert.rule(runbook=settings.observability.runbook) for alert in alerts(settings)]
+    return {"groups": [{"name": MONITORING_NAME, "rules": rules}]}
 
 
 def prometheus_rule(settings: Settings) -> dict[str, Any]:
-    """The same for the Prometheus operator."""
+    """Build the rules for the Prometheus operator."""
     metadata = _metadata(MONITORING_NAME, namespace=settings.namespaces.workflows, settings=settings)
     return {
         "apiVersion": _MONITORING,
@@ -42,7 +42,7 @@ def prometheus_rule(settings: Settings) -> dict[str, Any]:
 
 
 def pod_monitors(settings: Settings) -> Iterator[dict[str, Any]]:
-    """How to scrape the pods that Argo Events makes of our Sensor and EventSource."""
+    """Build a PodMonitor for the pods of the Sensor, and one for those of the EventSource."""
     for label, name in (("sensor-name", SENSOR), ("eventsource-name", settings.events.event_source)):
         yield {
             "apiVersion": _MONITORING,
@@ -56,13 +56,13 @@ def pod_monitors(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def monitoring_manifests(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Every object of kinds that the Prometheus operator brings."""
+    """Build every object whose kind the Prometheus operator defines."""
     yield prometheus_rule(settings)
     yield from pod_monitors(settings)
 
 
 def monitoring_kustomization(settings: Settings, *, resources: list[str]) -> dict[str, Any]:
-    """The folder's kustomization, which makes the ConfigMap by which Grafana's sidecar finds the dashboard."""
+    """Build the folder's kustomization; it generates the ConfigMap that Grafana's sidecar loads the dashboard from."""
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -83,7 +83,7 @@ def monitoring_kustomization(settings: Settings, *, resources: list[str]) -> dic
 
 
 def dashboard_json() -> str:
-    """The dashboard's file, to import by hand as well."""
+    """Render the dashboard's file, which can also be imported by hand."""
     return json.dumps(dashboard(), indent=1) + "\n"
 
 

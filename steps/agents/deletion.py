@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from steps.agents.graceful_stop import request_stop
 from steps.agents.runs import decide_by_record, kind_resource, parse_run
-from steps.core import ConflictError, NotFoundError, UnavailableError, backoff, run_parallel
+from steps.core import ConflictError, NotFoundError, UnavailableError, backoff, run_parallel, wait
 from steps.domain import Agent, RunAction, RunOutcome
 from steps.telemetry import WriteCause
 
@@ -113,7 +113,8 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
         except UnavailableError as error:
             if not breaker.failed() or pause is None:
                 return run.as_agent(outcome=RunOutcome.STUCK, reason=f"not deleted: {error}")
-            context.clock.sleep(max(pause, min(error.retry_after_s or 0.0, settings.grace_s)))
+            seconds = max(pause, min(error.retry_after_s or 0.0, settings.grace_s))
+            wait(seconds, clock=context.clock, while_waiting=held.renew_if_due)
         else:
             breaker.succeeded()
             context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steps.core import parse_time
-from steps.domain import Agent, AgentPolicy, RunAction, RunDecision, RunFacts, RunOutcome, decide_run
+from steps.domain import ZERO_SHA, Agent, AgentPolicy, RunAction, RunDecision, RunFacts, RunOutcome, decide_run
 from steps.kube import ObjectReference, Resource, label_key, read_field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from steps.domain import Record, TaskId
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from steps.runtime import StepContext
     from steps.settings import RunKind
 
+# What a run says of itself goes into the record, which has to fit into an annotation.
+_MAX_TEXT = 256
 _REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
@@ -82,6 +84,10 @@ class AgentRun:
 def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
     """Read the fields that decisions need; what the object does not say is empty."""
     metadata = obj["metadata"]
+
+    def text(path: str) -> str:
+        return read_field(obj, path)[:_MAX_TEXT]
+
     return AgentRun(
         kind=kind,
         # Items of a list of Kubernetes' own kinds do not repeat what they are; those kinds are called like Job and Pod.
@@ -89,14 +95,14 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        job=read_field(obj, kind.job),
+        job=text(kind.job),
         facts=RunFacts(
             created_at=parse_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            repository=parse_repository(read_field(obj, kind.repository)),
-            agent=read_field(obj, kind.agent),
-            phase=read_field(obj, kind.phase),
-            sha=read_field(obj, kind.sha),
+            repository=parse_repository(text(kind.repository)),
+            agent=text(kind.agent),
+            phase=text(kind.phase),
+            sha=text(kind.sha),
         ),
     )
 
@@ -115,8 +121,20 @@ def list_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: Tas
                 yield parse_run(obj, kind=kind)
 
 
-def live_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str) -> Iterator[tuple[str, AgentRun]]:
+def live_runs(
+    kinds: Iterable[RunKind],
+    *,
+    kube: Kube,
+    namespace: str,
+    unreadable: Callable[[Json, Exception], None],
+) -> Iterator[tuple[str, AgentRun]]:
     """Every run of every task that has not finished, with the task; one list a kind.
+
+    Args:
+        kinds: What counts as a run.
+        kube: The API server.
+        namespace: Where agents run.
+        unreadable: Called with each object that cannot be read as a run, and why; the others are read all the same.
 
     Raises:
         BadInputError: A kind is not served: its CRD is not installed.
@@ -127,7 +145,12 @@ def live_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str) -> Iterat
         for obj in kube.list(kind_resource(kind), namespace=namespace, labels=labels):
             task = read_field(obj, kind.task)
             if task and read_field(obj, kind.phase) not in kind.finished:
-                yield task, parse_run(obj, kind=kind)
+                try:
+                    run = parse_run(obj, kind=kind)
+                except (KeyError, TypeError, ValueError) as error:
+                    unreadable(obj, error)
+                else:
+                    yield task, run
 
 
 def _selector(wanted: Mapping[str, str]) -> str:
@@ -144,16 +167,22 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
     )
 
 
-def decide_by_kind(run: AgentRun, *, repository: str, watermark: datetime, head_sha: str) -> RunDecision:
-    """Decide about a run by its kind's rules; the rest is decide_run's."""
+def decide_by_kind(
+    run: AgentRun, *, repository: str, watermark: datetime, head_sha: str, older: Collection[str] = ()
+) -> RunDecision:
+    """Decide about a run by its kind's policy; `decide_run` has the rules."""
     policy = AgentPolicy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
-    return decide_run(run.facts, policy=policy, repository=repository, watermark=watermark, head_sha=head_sha)
+    return decide_run(
+        run.facts, policy=policy, repository=repository, watermark=watermark, head_sha=head_sha, older=older
+    )
 
 
 def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
-    """Decide about a run by a record: its repository, its watermark and the head SHA that it protects."""
-    protected = record.pull_request.head_sha if record.pull_request else record.push.sha
-    return decide_by_kind(run, repository=record.push.repository, watermark=record.watermark, head_sha=protected)
+    """Decide about a run by a record: its repository, its watermark, its head, and the commits that it replaced."""
+    head = record.pull_request.head_sha if record.pull_request else record.push.sha
+    older = {*record.older, str(record.push.before)} - {ZERO_SHA, head}
+    repository = record.push.repository
+    return decide_by_kind(run, repository=repository, watermark=record.watermark, head_sha=head, older=older)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """What a push means for a task: claim, coalescing of queued Workflows, state document, Workflow, report."""
 
-from steps.cancellation.claim import claim_record, decide_push
+from steps.cancellation.claim import claim_record, decide_push, measured_watermark
 from steps.cancellation.coalescing import SUPERSEDED_BY, terminate_superseded, waiting_head_push
 from steps.cancellation.report import completed_report, nothing_to_do_report, preview_report
 from steps.cancellation.state_document import (
     STATE_EPOCH,
+    STATE_EPOCH_OF,
     StateChange,
     StateDocument,
     changed_config_map,
@@ -17,6 +18,7 @@ from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLET
 __all__ = [
     "REPAIR_LABEL",
     "STATE_EPOCH",
+    "STATE_EPOCH_OF",
     "SUPERSEDED_BY",
     "TEMPLATE",
     "WORKFLOW_COMPLETED_LABEL",
@@ -27,6 +29,7 @@ __all__ = [
     "claim_record",
     "completed_report",
     "decide_push",
+    "measured_watermark",
     "nothing_to_do_report",
     "preview_report",
     "read_state_document",

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.domain import (
-    RECONCILE_REASON,
     ClaimDecision,
     LabelOutcome,
     Phase,
@@ -15,6 +14,8 @@ from steps.domain import (
     Start,
     Superseded,
     decide_claim,
+    is_newer,
+    known_older,
     push_watermark,
 )
 
@@ -26,24 +27,44 @@ if TYPE_CHECKING:
     from steps.settings import PushSettings
 
 
-def watermark_for(push: Push, *, created_at: datetime, settings: PushSettings) -> datetime:
-    """The watermark that a push begins with.
+def first_watermark(push: Push, *, created_at: datetime, settings: PushSettings) -> datetime:
+    """The watermark to take the Lease with, before GitHub's clock has been compared with the API server's.
 
-    A push that reconcile brings is minutes late, and agents of the new code may have started right after it: its own
-    time alone bounds what is stale, with no tolerance for them to fall into.
+    It is as low as the tolerated difference of the clocks can make it; `measured_watermark` raises it, before anything
+    is stopped.
 
     Args:
         push: The push.
         created_at: creationTimestamp of its Workflow.
-        settings: The tolerance between GitHub's clock and the cluster's.
+        settings: How far the two clocks may be apart.
     """
-    tolerance_s = 0.0 if push.reason == RECONCILE_REASON else settings.tolerance_s
-    return push_watermark(created_at=created_at, pushed_at=push.pushed_at, tolerance_s=tolerance_s)
+    return push_watermark(created_at=created_at, pushed_at=push.pushed_at, offset_s=-settings.tolerance_s)
+
+
+def measured_watermark(record: Record, *, context: StepContext, offset_s: float | None) -> datetime:
+    """The watermark of the record's push by the API server's clock; never lower than the recorded one.
+
+    Args:
+        record: Its push is the one that is being worked on.
+        context: The step.
+        offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if that could not be measured, and
+            the clocks are then taken for equal.
+    """
+    tolerance_s = context.settings.push.tolerance_s
+    if offset_s is not None and abs(offset_s) > tolerance_s:
+        context.log.warning(
+            "GitHub's clock and the API server's differ by more than push.tolerance_s: set the clocks",
+            offset_s=round(offset_s),
+        )
+    # The push of another Workflow may be later than this Workflow.
+    created_at = context.created_at if record.push.sha == context.push.sha else None
+    carried_over = push_watermark(created_at=created_at, pushed_at=record.push.pushed_at, offset_s=offset_s or 0.0)
+    return max(record.watermark, carried_over)
 
 
 def decide_push(stored: Record | None, *, context: StepContext) -> ClaimDecision:
     """What this step's push means, given the record as it stands."""
-    watermark = watermark_for(context.push, created_at=context.created_at, settings=context.settings.push)
+    watermark = first_watermark(context.push, created_at=context.created_at, settings=context.settings.push)
     return decide_claim(stored, push=context.push, watermark=watermark)
 
 
@@ -64,6 +85,7 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 workflow=context.workflow,
                 workflow_uid=context.holder.workflow_uid,
                 started_at=now,
+                older=known_older(stored, push=push) if stored else (),
             )
         case Resume(push=push, watermark=watermark):
             if stored is None:
@@ -82,4 +104,5 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 pull_request=None,
                 labels=LabelOutcome.PENDING,
                 left_to="",
+                older=known_older(stored, push=push) if is_newer(push, than=stored.push) else stored.older,
             )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.cancellation.claim import watermark_for
+from steps.cancellation.claim import first_watermark
 from steps.core import PREFIX, TASK, BadInputError, ConflictError, NotFoundError, StepError, parse_time
 from steps.domain import PARAMETERS, Superseded, check_push_time, decide_claim, push_from_env
 from steps.kube import WORKFLOWS
@@ -33,8 +33,6 @@ SUPERSEDED_BY = f"{PREFIX}/superseded-by"
 # is Pending, or has no such label yet: under load Argo takes seconds to look at a new one.
 _NOT_BEGUN = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
 _ROUNDS = 3
-# creationTimestamps are whole seconds.
-_SECOND_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +55,7 @@ class WaitingWorkflow:
 def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWorkflow | None:
     """The waiting Workflow of the push that made this commit the head, if there is one.
 
-    Returns once the second in which it was created is over, so that whoever lists runs after this sees all that its
-    watermark makes stale. Never fails: without it, that Workflow does its own work a little later.
+    Never fails: without it, that Workflow does its own work a little later.
 
     Args:
         sha: The pull request's head.
@@ -75,7 +72,6 @@ def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWor
     # Of a push that came twice, the one that reaches fewer runs.
     waiting = min(found, key=lambda each: each.watermark)
     context.log.info("working for a push that waits: it is the head", sha=sha, waits=waiting.name)
-    context.clock.sleep(_SECOND_S)
     return waiting
 
 
@@ -136,7 +132,7 @@ def _waiters(context: StepContext) -> Iterator[WaitingWorkflow]:
                 version=metadata["resourceVersion"],
                 push=push,
                 created_at=created_at,
-                watermark=watermark_for(push, created_at=created_at, settings=settings),
+                watermark=first_watermark(push, created_at=created_at, settings=settings),
             )
 
 

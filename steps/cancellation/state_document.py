@@ -7,7 +7,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.core import PREFIX, FencedError, NotFoundError, TooLargeError, format_time, retry_on_conflict
+from steps.core import (
+    PREFIX,
+    FencedError,
+    LockLostError,
+    NotFoundError,
+    StepError,
+    TerminatedError,
+    TooLargeError,
+    format_time,
+    retry_on_conflict,
+)
 from steps.kube import CONFIG_MAPS
 from steps.telemetry import WriteCause
 
@@ -70,6 +80,8 @@ def read_state_document(name: str, *, task: str, data: Mapping[str, str], key: s
 
 
 STATE_EPOCH = f"{PREFIX}/epoch"
+# Name of the Lease that the epoch is of: two repositories may have a task of the same id, and one state document.
+STATE_EPOCH_OF = f"{PREFIX}/epoch-of"
 IN_PROGRESS_FLAG = "cancellation_in_progress"
 # One key, so that copies are bounded: the latest corrupt document.
 QUARANTINE = ".quarantine"
@@ -124,16 +136,20 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
         held: Checked right before the write; its epoch is the fence.
 
     Raises:
-        FencedError: A later epoch has written.
-        LockLostError: The hold was lost.
-        UnavailableError: The API server does not answer.
+        FencedError: A later epoch of the same Lease has written.
+        LockLostError: The Lease was lost.
     """
-    retry_on_conflict(
-        lambda: _update_once(change, context=context, held=held),
-        clock=context.clock,
-        random=context.random,
-        while_waiting=held.renew_if_due,
-    )
+    try:
+        retry_on_conflict(
+            lambda: _update_once(change, context=context, held=held),
+            clock=context.clock,
+            random=context.random,
+            while_waiting=held.renew_if_due,
+        )
+    except (LockLostError, TerminatedError):
+        raise
+    except StepError as error:
+        context.log.warning("state document not written", problem=str(error))
 
 
 def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
@@ -150,7 +166,7 @@ def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) 
     wanted = changed_config_map(stored, key=settings.key, change=change, now=now, warn=context.log.warning)
     if wanted == stored:
         return
-    epoch = {STATE_EPOCH: str(held.epoch)}
+    epoch = {STATE_EPOCH: str(held.epoch), STATE_EPOCH_OF: held.reference.name}
     wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | epoch
     held.ensure_held()
     reason = held.write_reason(WriteCause.STATE, change.detail)
@@ -165,9 +181,11 @@ def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) 
 
 
 def _fence(stored: Json, *, held: HeldLease) -> None:
-    text = (stored["metadata"].get("annotations") or {}).get(STATE_EPOCH, "0")
-    if text.isascii() and text.isdigit() and int(text) > held.epoch:
-        raise FencedError(f"state was written in epoch {text}, our hold is of epoch {held.epoch}")
+    """Refuse to write over a later epoch; epochs of another Lease, of another repository's task, do not compare."""
+    annotations = stored["metadata"].get("annotations") or {}
+    text, issuer = annotations.get(STATE_EPOCH, "0"), annotations.get(STATE_EPOCH_OF, held.reference.name)
+    if issuer == held.reference.name and text.isascii() and text.isdigit() and int(text) > held.epoch:
+        raise FencedError(f"the state document was written in epoch {text}, this holder has epoch {held.epoch}")
 
 
 def changed_config_map(

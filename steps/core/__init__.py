@@ -3,7 +3,15 @@
 Guarantees that nothing here knows Kubernetes, GitHub or a push.
 """
 
-from steps.core.clock import Clock, SystemClock, format_micro_time, format_time, parse_optional_time, parse_time
+from steps.core.clock import (
+    Clock,
+    ServerClock,
+    SystemClock,
+    format_micro_time,
+    format_time,
+    parse_optional_time,
+    parse_time,
+)
 from steps.core.concurrency import run_parallel
 from steps.core.errors import (
     BadInputError,
@@ -55,6 +63,7 @@ __all__ = [
     "QuotaExceededError",
     "RateLimitedError",
     "RepositoryMovedError",
+    "ServerClock",
     "StepError",
     "StillRunningError",
     "SystemClock",

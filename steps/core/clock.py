@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is out of range") from error
 
 
 def parse_optional_time(text: object) -> datetime | None:
@@ -82,3 +86,32 @@ def parse_optional_time(text: object) -> datetime | None:
         return parse_time(text) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+class ServerClock:
+    """A server's clock beside this machine's monotonic one, as the server's answers are dated.
+
+    Two of them compare the servers' clocks with each other, whatever this machine's own wall clock says. A date has
+    whole seconds, so a comparison may be off by one second either way.
+    """
+
+    def __init__(self) -> None:
+        self._offset_s: float | None = None
+
+    def observe(self, date: str | None, *, monotonic: float) -> None:
+        """Note the `Date` header of an answer; a date that is missing or malformed changes nothing.
+
+        Args:
+            date: As HTTP writes it.
+            monotonic: This machine's monotonic clock when the answer came, in seconds.
+        """
+        try:
+            self._offset_s = parsedate_to_datetime(date or "").timestamp() - monotonic
+        except ValueError:
+            return
+
+    def ahead_of_s(self, other: ServerClock) -> float | None:
+        """Seconds by which this clock is ahead of the other; None until both servers have answered."""
+        if self._offset_s is None or other._offset_s is None:
+            return None
+        return self._offset_s - other._offset_s

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Annotated, NewType
+
+from pydantic import AfterValidator
 
 from steps.core import BadInputError
 from steps.settings import REPOSITORY_PATTERN
@@ -55,6 +57,12 @@ PARAMETERS = (
     ),
     Parameter(name="task-id", pattern=r"[1-9][0-9]{0,8}", expects="a number from 1 to 999999999"),
     Parameter(name="ref", pattern=r"refs/heads/[A-Za-z0-9._/-]{1,200}", expects="refs/heads/ and the branch"),
+    Parameter(
+        name="before",
+        pattern=r"[0-9a-f]{40}",
+        expects="the commit that the ref pointed at before the push; zeros if that is not known",
+        default=ZERO_SHA,
+    ),
     Parameter(name="sha", pattern=r"[0-9a-f]{40}", expects="40 lower-case hexadecimal digits"),
     Parameter(name="pushed-at", pattern=r"[1-9][0-9]{9}", expects="the time of the push in Unix seconds"),
     Parameter(name="correlation-id", pattern=r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", expects="the delivery's id"),
@@ -69,19 +77,42 @@ PARAMETERS = (
 )
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """A moment that a record names, as UTC; a person may have edited it.
+
+    Raises:
+        ValueError: It has no UTC offset, or lies outside the calendar.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("give a time with its UTC offset")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("give a time within the calendar") from error
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """A push to a task's branch, every field checked."""
+    """A push to a task's branch, every field checked.
+
+    Attributes:
+        before: Commit that the ref pointed at before; zeros if it is not known, or if the push created the branch.
+        pushed_at: When GitHub took the push, by GitHub's clock.
+    """
 
     repository: Repository
     task: TaskId
     ref: str
     sha: Sha
-    pushed_at: datetime
+    pushed_at: Moment
     correlation_id: str
     reason: str
     dry_run: bool
     requested_by: str
+    before: Sha = Sha(ZERO_SHA)
 
     @property
     def owner(self) -> str:
@@ -127,6 +158,7 @@ def push_from_env(env: Mapping[str, str], *, settings: PushSettings) -> Push:
         repository=Repository(values["repository"]),
         task=TaskId(values["task-id"]),
         ref=values["ref"],
+        before=Sha(values["before"]),
         sha=Sha(values["sha"]),
         pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
         correlation_id=values["correlation-id"],

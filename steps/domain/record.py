@@ -8,14 +8,13 @@ credential, and it is bounded: an annotation that grows without end would one da
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotations at run time
 from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from steps.core import BadInputError
-from steps.domain.push import Push  # noqa: TC001 - as above
+from steps.domain.push import Moment, Push  # noqa: TC001 - pydantic reads the annotations at run time
 
 RECORD_VERSION = 1
 MAX_AGENTS = 100
@@ -62,7 +61,7 @@ class Agent:
     uid: str
     job: str
     agent: str
-    created_at: datetime
+    created_at: Moment
     outcome: RunOutcome
     reason: str
 
@@ -89,6 +88,7 @@ class Record:
         watermark: Runs created at or before it are stale. Never goes back.
         proven_gone_at: When the last stale run and its pods were seen to be gone; labels move only after that.
         left_to: Head SHA of the newer push that the labels were left to.
+        older: Commits that are known to be older than the push, the newest last.
         attempts: How many times a holder started or resumed it.
     """
 
@@ -96,17 +96,18 @@ class Record:
 
     version: int = RECORD_VERSION
     push: Push
-    watermark: datetime
+    watermark: Moment
     phase: Phase
     attempts: int
     workflow: str
     workflow_uid: str
-    started_at: datetime
-    finished_at: datetime | None = None
-    proven_gone_at: datetime | None = None
+    started_at: Moment
+    finished_at: Moment | None = None
+    proven_gone_at: Moment | None = None
     pull_request: PullRequest | None = None
     labels: LabelOutcome = LabelOutcome.PENDING
     left_to: str = ""
+    older: tuple[str, ...] = ()
     agents: tuple[Agent, ...] = ()
     errors: tuple[str, ...] = ()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from github import GithubException
 
-from steps.core import ForbiddenError, NotFoundError, StepError, UnavailableError
+from steps.core import ForbiddenError, NotFoundError, ServerClock, StepError, UnavailableError
 from steps.github.answers import error_of, error_of_foreign_reply, message_of, span_name
 from steps.github.redirects import error_of_redirect
 from steps.github.refusals import advice
@@ -55,6 +55,7 @@ class Exchange:
         self._measurements = measurements
         self._tracer = tracer
         self._requester = build_requester(auth=auth, settings=settings, route=route)
+        self.server_clock = ServerClock()
         self._sign_in = SignIn(self._requester.auth, clock=clock, handover=handover)
 
     def send(
@@ -88,9 +89,11 @@ class Exchange:
                 signed_in = True
                 enclosed = audited() if audited else nullcontext(WriteAnswer())
                 with self._traced(verb, path), enclosed as answer:
-                    _, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
+                    headers, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
                     answer.body = data
+                    arrived = self._clock.monotonic()
             found = read(data)
+            self.server_clock.observe(headers.get("date"), monotonic=arrived)
         except GithubException as error:
             raise self._refusal(asked, error, path=path if signed_in else "") from error
         except ForeignReplyError as error:

@@ -92,6 +92,7 @@ class RestClient:
         self._breaker = breaker
         self._audit = audit
         self._app = app
+        self.server_clock = self._exchange.server_clock
 
     def _write(
         self,
@@ -155,6 +156,7 @@ class RestClient:
             except UnavailableError as error:
                 not_sent.append(error)
                 raise
+            self._while_waiting()  # a request may take as long as a renewal may wait
             return self._ask_once(verb, path, parameters=parameters, body=body, audited=audited, read=read)
 
         def despite_new_token() -> Any:  # noqa: ANN401 - JSON

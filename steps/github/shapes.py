@@ -40,12 +40,14 @@ class Activity:
     """One change of a ref.
 
     Attributes:
+        before: The commit that the ref pointed at until then; zeros if it was created.
         sha: The commit that the ref points at since then; zeros if it was deleted.
         at: The time of the change at GitHub, in whole seconds.
         by: Login; empty if the account is gone.
     """
 
     ref: str
+    before: str
     sha: str
     at: datetime
     by: str
@@ -108,6 +110,7 @@ def read_activity(entry: object) -> Activity:
         raise UnexpectedShapeError("timestamp is not a time") from error
     return Activity(
         ref=read_text(entry, "ref"),
+        before=read_text(entry, "before"),
         sha=read_text(entry, "after"),
         at=at,
         by=str(read_object(entry, "actor").get("login") or ""),

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from steps.core import (
     ForbiddenError,
     ListExpiredError,
+    ServerClock,
     UnavailableError,
     backoff,
     retry,
@@ -65,6 +66,7 @@ class Kube:
         self._settings = settings
         self._random = random
         self._audit = audit
+        self.server_clock = ServerClock()
 
     def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
         """Read one object.
@@ -265,9 +267,11 @@ class Kube:
             body=body,
             timeout_s=self._settings.timeout_s,
         )
+        arrived = self._clock.monotonic()
         asked = f"{method} {target.partition('?')[0]}"
         if response.status >= 300:  # noqa: PLR2004 - the success range ends here
             raise error_of(asked, response)
         found = parse_document(asked, response.body)
         check(asked, found)
+        self.server_clock.observe(response.headers.get("date"), monotonic=arrived)
         return found

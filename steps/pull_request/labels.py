@@ -2,34 +2,43 @@
 
 Guarantees the order that a crash survives: the new label first, the old one second, so that a pull request has both for
 a moment but never neither. Only single labels are written. GitHub cannot make a write conditional, so the hold is
-checked right before each and the pull request is read once after; what somebody else changed meanwhile is reported, not
-undone.
+checked right before each and the pull request is read once before and once after: a skip label that was set meanwhile
+keeps the labels as they are, a head that is newer gets them from its own push, and what somebody else changed at the
+same moment is reported, not undone. A head that is known to be older than the push is GitHub's delay, not a newer push.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.core import UnavailableError
-from steps.domain import LabelOutcome, LabelPlan, decide_labels
+from steps.core import UnavailableError, wait
+from steps.domain import LabelOutcome, LabelPlan, decide_labels, is_known_older
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from steps.domain import Push, Record
+    from steps.domain import PullRequest, Push, Record
+    from steps.github import GitHub
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
+# GitHub shows a new head seconds after its webhook (tanium/octobot#75).
+_LAG_S, _LAG_LOOK_S = 10.0, 1.0
 
-def read_label_plan(*, context: StepContext, push: Push, while_waiting: Callable[[], None]) -> tuple[Push, LabelPlan]:
+
+def read_label_plan(
+    *, context: StepContext, push: Push, while_waiting: Callable[[], None], older: Collection[str] = ()
+) -> tuple[Push, LabelPlan]:
     """Read the push's pull request and decide about its labels.
 
     Args:
         context: The step.
         push: The push that is being worked on, usually the step's own.
         while_waiting: Called while waiting.
+        older: Commits that are known to be older than the push.
 
     Returns:
         The push to settle, and the plan. If the pull request's head is the step's own push rather than the one that is
@@ -41,22 +50,28 @@ def read_label_plan(*, context: StepContext, push: Push, while_waiting: Callable
         ForbiddenError: No credentials, or not enough of them.
     """
     settings = context.settings.labels
+    github = context.clients.github(while_waiting)
     try:
-        found = context.clients.github(while_waiting).open_pull_requests(repository=push.repository, branch=push.branch)
+        found = github.open_pull_requests(repository=push.repository, branch=push.branch)
     except UnavailableError as error:
         if context.settings.github.unreadable == "wait":
             raise
         context.log.warning("GitHub is unreadable: cancelling anyway, labels stay", problem=str(error))
         return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
     task_label = settings.task.format(task=push.task)
-    plan = decide_labels(found, push=push, skip=settings.skip, task_label=task_label)
+    decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
+    plan = decide(push=push, older=older)
     if plan.labels is LabelOutcome.HEAD_MOVED and plan.left_to == context.push.sha and push.ref == context.push.ref:
         push = context.push
-        plan = decide_labels(found, push=push, skip=settings.skip, task_label=task_label)
+        plan = decide(push=push, older=older)
+    if plan.lags:
+        context.log.info("GitHub still shows an older head: the push is taken for the head", push=push.sha)
+    plan = replace(plan, clock_offset_s=context.clients.kube.server_clock.ahead_of_s(github.server_clock))
     if plan.labels is LabelOutcome.AMBIGUOUS:
         numbers = [f"#{pull.number}" for pull in found]
         context.log.warning(
-            f"several open pull requests have this head: labels stay; label the right one {task_label}", pulls=numbers
+            f"several open pull requests have this head: labels stay; label the right one {task_label}",
+            pulls=numbers,
         )
     return push, plan
 
@@ -82,6 +97,13 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
         return record
     settings, repository = context.settings.labels, record.push.repository
     github = context.clients.github(held.renew_if_due)
+    now = _read_again(record, github=github, number=pull.number, context=context, held=held)
+    if settings.skip.casefold() in {label.casefold() for label in now.labels}:
+        context.log.info("skip label was set meanwhile: labels stay", label=settings.skip)
+        return replace(record, labels=LabelOutcome.SKIPPED)
+    if now.head_sha != record.push.sha and not _is_older(now.head_sha, record):
+        context.log.info("the head moved meanwhile: its own push moves the labels", head=now.head_sha)
+        return replace(record, labels=LabelOutcome.HEAD_MOVED, left_to=now.head_sha)
     held.ensure_held()
     github.add_label(
         repository=repository, number=pull.number, label=settings.add, reason=held.write_reason(WriteCause.ADD_LABEL)
@@ -91,11 +113,26 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     github.remove_label(repository=repository, number=pull.number, label=settings.remove, reason=reason)
     after = github.pull_request(repository=repository, number=pull.number)
     record = replace(record, labels=LabelOutcome.MOVED)
-    now = {label.casefold() for label in after.labels}
-    if after.head_sha != record.push.sha:
+    labels = {label.casefold() for label in after.labels}
+    if after.head_sha != record.push.sha and not _is_older(after.head_sha, record):
         context.log.info("the head moved while the labels did: its own push settles them", head=after.head_sha)
-    if settings.add.casefold() not in now or settings.remove.casefold() in now:
+    if settings.add.casefold() not in labels or settings.remove.casefold() in labels:
         text = f"somebody changed the labels of #{pull.number} at the same moment; they are {sorted(after.labels)}"
         context.log.warning(text)
         record = record.with_error(text)
     return record
+
+
+def _is_older(sha: str, record: Record) -> bool:
+    return is_known_older(sha, push=record.push, older=record.older)
+
+
+def _read_again(record: Record, *, github: GitHub, number: int, context: StepContext, held: HeldLease) -> PullRequest:
+    """The pull request now; one whose head lags the push is read again for some seconds."""
+    deadline = context.clock.monotonic() + _LAG_S
+    while True:
+        held.ensure_held()
+        found = github.pull_request(repository=record.push.repository, number=number)
+        if not _is_older(found.head_sha, record) or context.clock.monotonic() >= deadline:
+            return found
+        wait(_LAG_LOOK_S, clock=context.clock, while_waiting=held.renew_if_due)

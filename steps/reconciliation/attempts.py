@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS_ANNOTATION = f"{PREFIX}/repairs"
 ATTENTION_LABEL = f"{PREFIX}/needs-attention"
+# A count beyond this was not counted but written by hand.
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +72,10 @@ def read_attempts(metadata: Json) -> RepairAttempts:
     """The tries that a Lease's metadata tells of; none if that can't be read."""
     try:
         found = json.loads((metadata.get("annotations") or {})[ATTEMPTS_ANNOTATION])
-        counted = max(0, int(found["count"]))
-        total = max(counted, int(found.get("total", 0)))
+        counted = min(max(0, int(found["count"])), _MOST)
+        total = min(max(counted, int(found.get("total", 0))), _MOST)
         return RepairAttempts(count=counted, total=total, last_at=parse_time(found["at"]))
-    except (KeyError, ValueError, TypeError, RecursionError):
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return RepairAttempts()
 
 
@@ -113,8 +115,14 @@ def count_attempt(lease: str, *, of: Push | None, after: RepairAttempts, what: s
 
 
 def reset_attempts(lease: str, *, context: ReconcileContext) -> None:
-    """The task is healthy: the next repair is a first one."""
-    _change(lease, _start_again, reason=WriteReason(cause=WriteCause.TRIES, detail="healthy"), context=context)
+    """The task is healthy: the next repair is a first one, and nobody has to look any more."""
+
+    def recovered(metadata: Json) -> None:
+        _start_again(metadata)
+        if is_escalated(metadata):
+            del metadata["labels"][ATTENTION_LABEL]
+
+    _change(lease, recovered, reason=WriteReason(cause=WriteCause.TRIES, detail="healthy"), context=context)
 
 
 def escalate(lease: str, *, context: ReconcileContext) -> None:

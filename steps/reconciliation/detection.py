@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_kind, decide_by_record
-from steps.domain import LabelOutcome, Phase, RunAction, Sha
+from steps.domain import LabelOutcome, Phase, RunAction, Sha, is_newer, push_watermark
 from steps.lease import lease_name
 from steps.reconciliation.finding import (
     CorruptState,
@@ -32,6 +32,7 @@ from steps.reconciliation.task_index import TaskIndex, task_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
@@ -63,7 +64,8 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
     """Pushes that GitHub knows of, that no Workflow came for, and that agents still work against."""
     before = index.ago(index.settings.reconcile.lost_after_s)
     for push in index.snapshot.pushes:
-        stale = [run for run in index.runs.get(task_key(push.repository, push.task), ()) if _is_stale_for(push, run)]
+        now, runs = index.snapshot.now, index.runs.get(task_key(push.repository, push.task), ())
+        stale = [run for run in runs if _is_stale_for(push, run, now=now)]
         if not stale or push.pushed_at > before or index.is_busy(push.task, push.repository):
             continue
         task_states = index.task_states.get(push.task, ())
@@ -145,14 +147,15 @@ def _is_finished(task_state: TaskState) -> bool:
     return task_state.record is None or task_state.record.finished
 
 
-def _is_stale_for(push: Push, run: AgentRun) -> bool:
-    verdict = decide_by_kind(run, repository=push.repository, watermark=push.pushed_at, head_sha=push.sha)
-    return verdict.action is RunAction.CANCEL
+def _is_stale_for(push: Push, run: AgentRun, *, now: datetime) -> bool:
+    watermark = push_watermark(created_at=now, pushed_at=push.pushed_at, offset_s=0.0)
+    decision = decide_by_kind(run, repository=push.repository, watermark=watermark, head_sha=push.sha)
+    return decision.action is RunAction.CANCEL
 
 
 def _is_unknown_to(record: Record | None, push: Push) -> bool:
-    """Whether a record is of an earlier push. GitHub's two times of one push may differ by a second: the SHA tells."""
-    return record is None or (push.sha != record.push.sha and push.pushed_at > record.push.pushed_at)
+    """Whether a record is of an earlier push."""
+    return record is None or is_newer(push, than=record.push)
 
 
 def _names(runs: list[AgentRun]) -> str:

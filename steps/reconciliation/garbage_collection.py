@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.cancellation import STATE_EPOCH
+from steps.cancellation import STATE_EPOCH, STATE_EPOCH_OF
 from steps.core import ConflictError, NotFoundError
 from steps.kube import CONFIG_MAPS, LEASES
 from steps.telemetry import WriteCause, WriteReason
@@ -65,9 +65,11 @@ def _unfence(task_state: TaskState, *, context: ReconcileContext) -> None:
         stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
     except NotFoundError:
         return
-    if STATE_EPOCH not in (stored["metadata"].get("annotations") or {}):
+    annotations = stored["metadata"].get("annotations") or {}
+    if STATE_EPOCH not in annotations or annotations.get(STATE_EPOCH_OF, task_state.name) != task_state.name:
         return
-    del stored["metadata"]["annotations"][STATE_EPOCH]
+    for key in (STATE_EPOCH, STATE_EPOCH_OF):
+        annotations.pop(key, None)
     context.clients.kube.replace(CONFIG_MAPS, namespace=namespace, body=stored, reason=_why(task_state))
 
 

@@ -36,6 +36,7 @@ def newest_pushes(
             repository=repository,
             task=TaskId(match.group(1)),
             ref=activity.ref,
+            before=Sha(activity.before),
             sha=Sha(activity.sha),
             pushed_at=activity.at,
             correlation_id=RECONCILE_REASON,

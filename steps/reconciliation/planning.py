@@ -112,9 +112,13 @@ def _is_dependency_away(finding: Finding) -> bool:
 
 
 def healthy_tasks(snapshot: ClusterSnapshot, findings: Iterable[Finding]) -> Iterator[TaskState]:
-    """Leases whose tries can be forgotten: nothing is under way, and nothing is wrong."""
+    """Tasks that recovered: their attempts and their needs-attention label can go, since nothing is wrong with them."""
     wrong = {finding.task for finding in findings if _ACTIONS[finding.kind] in _COUNTED}
     busy = {task for task, _ in snapshot.busy}
     for task_state in snapshot.task_states:
-        if task_state.tries.count and task_state.is_idle and task_state.task not in wrong | busy:
+        if (
+            (task_state.tries.count or task_state.escalated)
+            and task_state.is_idle
+            and task_state.task not in wrong | busy
+        ):
             yield task_state

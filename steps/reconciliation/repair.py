@@ -101,6 +101,7 @@ def _submit(push: Push, finding: Finding, *, task_state: TaskState | None, conte
         "repository": str(push.repository),
         "task-id": str(push.task),
         "ref": push.ref,
+        "before": str(push.before),
         "sha": str(push.sha),
         "pushed-at": str(int(push.pushed_at.timestamp())),
         "correlation-id": correlation_id,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
     from steps.domain import Push
+    from steps.kube import Json
     from steps.reconciliation.context import ReconcileContext
     from steps.reconciliation.task_state import TaskState
 
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 # A state document may be as large as a megabyte: this many at a time fit into the pod's memory.
 _STATE_PAGE = 25
+_MAX_NAME = 253
 _ACTIVE = "status.phase!=Succeeded,status.phase!=Failed"
 
 
@@ -74,17 +76,23 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     settings, kube, now = context.settings, context.clients.kube, context.now()
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
     selector = f"app.kubernetes.io/managed-by={PREFIX}"
-    task_states = tuple(read_task_state(body) for body in kube.list(LEASES, namespace=home, labels=selector))
+    unread: list[str] = []
+    leases = kube.list(LEASES, namespace=home, labels=selector)
+    task_states = tuple(_readable(leases, read_task_state, kind="Lease", unread=unread))
     waiting = f"{TASK},{WORKFLOW_COMPLETED_LABEL}!=true"
     workflows = [
         workflow["metadata"].get("labels") or {}
         for workflow in kube.list(WORKFLOWS, namespace=home, labels=waiting, metadata_only=True)
     ]
     pods = tuple(kube.list(PODS, namespace=home, fields=_ACTIVE, metadata_only=True))
-    unread: list[str] = []
-    runs = _tolerantly(lambda: live_runs(settings.agents, kube=kube, namespace=agents), unread=unread)
-    runs_known = not unread
-    documents = _tolerantly(lambda: _documents(context), unread=unread)
+    unread_runs: list[str] = []
+    odd_run = partial(_report, kind="agent run", unread=unread_runs)
+    runs = _tolerantly(
+        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=odd_run), unread=unread_runs
+    )
+    runs_known = not unread_runs
+    unread += unread_runs
+    documents = _tolerantly(lambda: _documents(context, unread=unread), unread=unread)
     pushes = tuple(_pushes(runs, context=context, now=now, unread=unread)) if settings.reconcile.ask_github else ()
     return ClusterSnapshot(
         now=now,
@@ -111,12 +119,35 @@ def _tolerantly(read: Callable[[], Iterable[T]], *, unread: list[str]) -> tuple[
         return ()
 
 
-def _documents(context: ReconcileContext) -> Iterator[StateDocument]:
+def _report(obj: Json, error: Exception, *, kind: str, unread: list[str]) -> None:
+    """Note an object that cannot be read; its own text could quote anything, so only its name is shown."""
+    name = str((obj.get("metadata") or {}).get("name", "without a name"))[:_MAX_NAME]
+    unread.append(f"{kind} {name}: cannot be read ({type(error).__name__}): correct or delete it")
+
+
+def _readable(objects: Iterable[Json], read: Callable[[Json], T], *, kind: str, unread: list[str]) -> Iterator[T]:
+    """What can be read of each object; one that is odd keeps no other from being read."""
+    for obj in objects:
+        try:
+            found = read(obj)
+        except Exception as error:  # noqa: BLE001 - whatever a person or a program wrote there
+            _report(obj, error, kind=kind, unread=unread)
+        else:
+            yield found
+
+
+def _documents(context: ReconcileContext, *, unread: list[str]) -> Iterator[StateDocument]:
     settings, namespace = context.settings.state, context.settings.namespaces.agents
-    for stored in context.clients.kube.list(CONFIG_MAPS, namespace=namespace, page=_STATE_PAGE):
+
+    def read(stored: Json) -> StateDocument | None:
         name, data = stored["metadata"]["name"], stored.get("data") or {}
-        if (task := state_document_task(name, settings=settings)) and settings.key in data:
-            yield read_state_document(name, task=task, data=data, key=settings.key)
+        task = state_document_task(name, settings=settings)
+        return (
+            read_state_document(name, task=task, data=data, key=settings.key) if task and settings.key in data else None
+        )
+
+    stored = context.clients.kube.list(CONFIG_MAPS, namespace=namespace, page=_STATE_PAGE)
+    yield from filter(None, _readable(stored, read, kind="ConfigMap", unread=unread))
 
 
 def _pushes(

@@ -118,7 +118,7 @@ def test_a_failure_is_counted_with_its_error_although_main_never_ran(stage: Stag
 def test_a_pass_of_reconcile_leaves_every_number_and_the_zeros_of_all_counters(stage: Stage, found: Prometheus) -> None:
     argo: ArgoClient = person(stage.cluster)
     a_pass(stage, argo)
-    for metric in metrics.OF_RECONCILE:
+    for metric in metrics.RECONCILE_METRICS:
         query = f"count({metric.full_name})"
         found.until(lambda query=query: found.value(query) is not None, what=query)  # type: ignore[misc]
     kinds = len(metrics.FINDINGS.series)

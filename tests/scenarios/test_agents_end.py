@@ -142,6 +142,7 @@ def test_a_list_whose_pages_expire_is_tried_again_and_stops_nobody_by_halves(sce
 
 def test_a_run_without_a_status_counts_as_not_started_and_is_stopped(scene: Scene) -> None:
     scene.agent()
+    scene.later(5)
     pushed(scene)
     assert scene.play(scene.workflow()) is Exit.DONE
     assert scene.runs() == set()

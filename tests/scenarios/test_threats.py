@@ -31,7 +31,7 @@ def test_an_epoch_that_somebody_made_up_holds_up_that_task_alone_and_says_so(sce
     assert scene.play(scene.workflow(task=8)) is Exit.DONE
     assert scene.runs() == {held_up, exempt}
     assert set(scene.github.labels(1)) == labels
-    assert "state was written in epoch 999999" in scene.output.getvalue()
+    assert "the state document was written in epoch 999999" in scene.output.getvalue()
 
     metadata = {"metadata": {"annotations": {STATE_EPOCH: None}}}
     scene.api.patch("configmaps", "task-7-state", metadata, namespace=AGENTS)
@@ -52,4 +52,4 @@ def test_a_lease_that_was_deleted_by_hand_is_refused_by_the_state_document_and_s
     scene.github.push("task-7-work", NEW)
     code = scene.attempt(scene.workflow(sha=NEW))
     assert code is Exit.TRY_AGAIN
-    assert "state was written in epoch 2, our hold is of epoch 1" in scene.output.getvalue()
+    assert "the state document was written in epoch 2, this holder has epoch 1" in scene.output.getvalue()

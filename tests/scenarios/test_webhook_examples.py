@@ -113,6 +113,7 @@ def test_a_push_of_our_agent_creates_exactly_one_workflow() -> None:
         "repository": REPOSITORY,
         "task-id": "5",
         "ref": "refs/heads/task-5-fix-login",
+        "before": payload["before"],
         "sha": payload["after"],
         "pushed-at": str(payload["repository"]["pushed_at"]),
         "correlation-id": DELIVERY,

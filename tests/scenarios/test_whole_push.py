@@ -159,9 +159,9 @@ def test_an_older_event_finishes_what_a_newer_one_left_behind(scene: Scene) -> N
     scene.later(5)
     pushed(scene, NEW)
     older = scene.workflow(sha=NEW)
+    scene.agent()
     scene.later(5)
     pushed(scene, NEWER)
-    scene.agent()
     newer = scene.workflow(sha=NEWER)
     assert scene.step(cancel, newer, pod="crashed") is Exit.DONE
     scene.end_pod("crashed", phase="Failed")
@@ -209,9 +209,9 @@ def test_a_cancellation_costs_a_bounded_number_of_calls(scene: Scene, stale: int
     first_delete = next((call.sequence for call in scene.api.calls if call.method == "DELETE"), 0)
     wait = [call for call in scene.api.calls if call.query.get("limit") and call.sequence > first_delete]
     assert len(scene.api.calls) - (len(wait) if stale else 0) <= 12 + 2 * stale
-    assert len(scene.github.calls) == 4 + 2, "labels; the comment is looked for, and made"
+    assert len(scene.github.calls) == 5 + 2, "labels; the comment is looked for, and made"
     scene.later(2)
     scene.github.calls.clear()
     pushed(scene, NEWER)
     assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
-    assert len(scene.github.calls) == 4 + 1, "it is known, and edited"
+    assert len(scene.github.calls) == 5 + 1, "it is known, and edited"

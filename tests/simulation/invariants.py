@@ -11,12 +11,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from steps.cancellation.state_document import IN_PROGRESS_FLAG, STATE_EPOCH
 from steps.core.clock import parse_time
 from steps.core.keys import RECORD
+from steps.domain.decisions import RESOLUTION_S
 from steps.domain.record import LabelOutcome, Phase, parse_record
 from tests.doubles.kubernetes import Call
 from tests.doubles.platform.runs import REX
@@ -95,7 +96,8 @@ def _gone(story: Story) -> Iterator[Broken]:
 
 def _lost(story: Story) -> Iterator[Broken]:
     """2: also if the push's webhook never came."""
-    newest = max(pushed_at for _, pushed_at in story.pushes)
+    # Nobody can tell of a run that was created within the resolution of the clocks, and of their comparison.
+    newest = max(pushed_at for _, pushed_at in story.pushes) - timedelta(seconds=RESOLUTION_S + 1)
     for run in story.scene.api.list("coderuns", namespace=AGENTS):
         finished = run.get("status", {}).get("phase") in FINISHED
         if run["spec"]["githubApp"] != REX and _created(run) <= newest and not finished:

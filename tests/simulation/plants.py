@@ -43,13 +43,18 @@ def blind_writes(of: Resource) -> Plant:
         real = Kube.replace
 
         def blind(
-            self: Kube, resource: Resource, *, namespace: str, body: dict[str, Any], reason: WriteReason
+            self: Kube,
+            resource: Resource,
+            *,
+            namespace: str,
+            body: dict[str, Any],
+            **more: Any,  # noqa: ANN401 - passed on
         ) -> dict[str, Any]:
             if resource == of:
                 now = self.get(resource, namespace=namespace, name=body["metadata"]["name"])
                 version = now["metadata"]["resourceVersion"]
                 body = body | {"metadata": body["metadata"] | {"resourceVersion": version}}
-            return real(self, resource, namespace=namespace, body=body, reason=reason)
+            return real(self, resource, namespace=namespace, body=body, **more)
 
         monkeypatch.setattr(Kube, "replace", blind)
 
@@ -85,8 +90,10 @@ def takes_new_for_old(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lets_the_watermark_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (decisions, cancel):
-        monkeypatch.setattr(module, "raised_watermark", lambda _, *, watermark, **__: watermark)
+    def back(record: Record, **_: Any) -> datetime:  # noqa: ANN401 - passed on
+        return record.watermark - timedelta(minutes=1)
+
+    monkeypatch.setattr(cancel, "measured_watermark", back)
 
 
 def thinks_every_push_was_dealt_with(monkeypatch: pytest.MonkeyPatch) -> None:

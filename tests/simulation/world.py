@@ -10,7 +10,7 @@ import json
 import math
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Any
@@ -167,9 +167,8 @@ class Story:
                 return
 
     def watermark(self, workflow: Workflow) -> datetime:
-        """The latest moment up to which a push can make a run stale."""
-        tolerance = timedelta(seconds=self.scene.settings.push.tolerance_s)
-        return min(workflow.created_at, workflow.push.pushed_at + tolerance)
+        """The latest moment up to which a push can make a run stale; all servers have one clock here."""
+        return min(workflow.created_at, workflow.push.pushed_at)
 
     def _witness(self) -> None:
         """Note what is there at the moment at which the Lease's holder is about to add a label."""

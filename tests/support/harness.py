@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from steps.cancel import cancel
 from steps.cancellation.workflow import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, build_workflow
 from steps.core.clock import parse_time
 from steps.core.errors import Exit, StepError, UnavailableError
-from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.push import ZERO_SHA, Push, Repository, Sha, TaskId
 from steps.domain.record import Record, parse_record
 from steps.fail import fail
 from steps.github.client import GitHub
@@ -85,6 +86,7 @@ class InProcess:
         except ConnectionLostError as error:
             raise UnavailableError(f"{method} {target}: connection lost") from error
         names = {name.lower(): value for name, value in answer.headers.items()}
+        names.setdefault("date", format_datetime(self._api._clock(), usegmt=True))
         return Response(status=answer.status, headers=names, body=answer.body)
 
 
@@ -203,6 +205,7 @@ class Scene:
         task: int = 7,
         pushed_at: datetime | None = None,
         repository: str = REPOSITORY,
+        before: str = "",
         dry_run: bool = False,
     ) -> Workflow:
         """The Workflow that the Sensor creates now for a push (by default of this very moment)."""
@@ -210,6 +213,7 @@ class Scene:
             repository=Repository(repository),
             task=TaskId(str(task)),
             ref=f"refs/heads/task-{task}-work",
+            before=Sha(before or self.replaced_by(sha, repository=repository)),
             sha=Sha(sha),
             pushed_at=(pushed_at or self.clock.now()).replace(microsecond=0),
             correlation_id=f"delivery-{next(self._serial)}",
@@ -225,6 +229,12 @@ class Scene:
             created_at=parse_time(metadata["creationTimestamp"]),
             push=push,
         )
+
+    def replaced_by(self, sha: str, *, repository: str = REPOSITORY) -> str:
+        """The commit that GitHub's webhook of this push names as `before`; zeros if nobody pushed it."""
+        known = self.github.world.repositories.get(repository)
+        pushes = [each for each in known.activities if each.after == sha] if known else []
+        return pushes[0].before if pushes else ZERO_SHA
 
     # What the steps do.
 
@@ -471,6 +481,7 @@ def parameters(push: Push) -> dict[str, str]:
         "repository": push.repository,
         "task-id": push.task,
         "ref": push.ref,
+        "before": push.before,
         "sha": push.sha,
         "pushed-at": str(int(push.pushed_at.timestamp())),
         "correlation-id": push.correlation_id,
@@ -487,6 +498,7 @@ def submitted(found: Json) -> Workflow:
         repository=Repository(values["repository"]),
         task=TaskId(values["task-id"]),
         ref=values["ref"],
+        before=Sha(values.get("before", ZERO_SHA)),
         sha=Sha(values["sha"]),
         pushed_at=datetime.fromtimestamp(int(values["pushed-at"]), UTC),
         correlation_id=values["correlation-id"],

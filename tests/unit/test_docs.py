@@ -12,7 +12,8 @@ import pytest
 from pipelines.cli.main import build_parser
 from pipelines.manifests.files import render_files
 from pipelines.settings import Settings, read_settings
-from pipelines.settings_page import page
+from pipelines.settings_docs.page import settings_page
+from pipelines.settings_docs.toml_comments import refresh_comments
 from steps.core.errors import Exit
 from steps.settings.loading import load_settings
 
@@ -139,7 +140,12 @@ def test_what_the_page_on_github_enterprise_quotes_is_said() -> None:
 
 
 def test_the_settings_page_is_what_the_code_says() -> None:
-    assert (ROOT / "docs" / "settings.md").read_text() == page(read_settings(ROOT / "settings.toml"))
+    assert (ROOT / "docs" / "settings.md").read_text() == settings_page(read_settings(ROOT / "settings.toml"))
+
+
+def test_the_comments_in_settings_toml_are_what_the_code_says() -> None:
+    text = (ROOT / "settings.toml").read_text()
+    assert refresh_comments(text) == text
 
 
 def test_every_setting_is_explained() -> None:

@@ -162,7 +162,7 @@ def test_the_rules_are_the_same_for_the_operator_and_for_a_plain_prometheus(tmp_
 
 
 def test_every_metric_that_an_alert_asks_for_is_rendered() -> None:
-    ours = {metric.full_name for metric in metrics.ALL}
+    ours = {metric.full_name for metric in metrics.ALL_METRICS}
     for alert in alerts(DEFAULTS):
         for name in re.findall(rf"{PREFIX}\w+", alert.expr):
             assert name.removesuffix("_bucket") in ours, alert.name
@@ -190,7 +190,7 @@ def test_every_section_of_an_alert_is_of_one_that_exists() -> None:
 
 def test_every_metric_and_every_kind_of_finding_is_explained() -> None:
     text = OPERATIONS.read_text()
-    for metric in metrics.ALL:
+    for metric in metrics.ALL_METRICS:
         assert f"| `{metric.name}` |" in text, metric.name
     for kind in FindingKind:
         assert f"`{kind}`" in text, kind

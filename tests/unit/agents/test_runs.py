@@ -12,6 +12,7 @@ from steps.core.errors import Exit
 from steps.domain.decisions import RunAction
 from steps.domain.push import TaskId
 from steps.domain.record import Agent, LabelOutcome, RunOutcome
+from steps.kube.transport import Json
 from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.controller import Cleanup
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, ago
@@ -36,6 +37,10 @@ def of_task(scene: Scene, kind: RunKind) -> set[str]:
     """Names of the runs of task 7."""
     found = list_runs([kind], kube=scene.kube(), namespace=AGENTS, task=TaskId("7"))
     return {run.name for run in found}
+
+
+def unexpected(obj: Json, error: Exception) -> None:
+    raise AssertionError(f"{obj}: {error}")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
 ) -> None:
     names = [scene.agent(task=task)["metadata"]["name"] for task in (7, 8)]
     scene.agent(phase="Succeeded")
-    found = live_runs([replace(kind, selector=selector)], kube=scene.kube(), namespace=AGENTS)
+    found = live_runs([replace(kind, selector=selector)], kube=scene.kube(), namespace=AGENTS, unreadable=unexpected)
     assert sorted((task, run.name) for task, run in found) == [("7", names[0]), ("8", names[1])]
     assert selectors(scene) == [asked]
 
@@ -97,7 +102,7 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
 def test_a_run_that_names_no_task_is_none_of_a_task(scene: Scene) -> None:
     kind = replace(CODE_RUN, task="metadata.annotations.task")
     scene.agent()
-    assert not list(live_runs([kind], kube=scene.kube(), namespace=AGENTS))
+    assert not list(live_runs([kind], kube=scene.kube(), namespace=AGENTS, unreadable=unexpected))
     assert of_task(scene, kind) == set()
 
 
@@ -162,3 +167,25 @@ def test_a_run_on_the_head_is_kept_though_the_push_is_not_the_head_any_more(scen
     assert scene.play(scene.workflow(pushed_at=pushed_at)) is Exit.DONE
     assert scene.record().labels is LabelOutcome.HEAD_MOVED
     assert scene.runs() == {on_head}
+
+
+def test_what_a_run_says_of_itself_is_cut_to_a_length() -> None:
+    metadata = {"name": "run", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-03-01T12:00:00Z"}
+    obj = {"kind": "CodeRun", "metadata": metadata, "spec": {"githubApp": "x" * 300_000}}
+    assert len(parse_run(obj, kind=DEFAULTS.agents[0]).facts.agent) == 256
+
+
+def test_a_run_that_cannot_be_read_keeps_no_other_from_being_read(scene: Scene) -> None:
+    scene.agent(name="odd")
+    scene.agent(name="fine")
+    stored = scene.api.get("coderuns", "odd", namespace=AGENTS)
+    scene.api.backdate("coderuns", "odd", created="yesterday", namespace=AGENTS)
+    odd: list[tuple[str, str]] = []
+    found = live_runs(
+        DEFAULTS.agents,
+        kube=scene.kube(),
+        namespace=AGENTS,
+        unreadable=lambda obj, error: odd.append((obj["metadata"]["uid"], type(error).__name__)),
+    )
+    assert [run.name for _, run in found] == ["fine"]
+    assert odd == [(stored["metadata"]["uid"], "ValueError")]

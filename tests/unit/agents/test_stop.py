@@ -8,7 +8,7 @@ import pytest
 
 from steps.agents.runs import decide_all, kind_resource, task_runs
 from steps.agents.stop import stop_runs
-from steps.cancellation.claim import claim_record
+from steps.cancellation.claim import claim_record, measured_watermark
 from steps.core.errors import Exit
 from steps.domain import record as records
 from steps.domain.record import Record, RunOutcome
@@ -287,7 +287,8 @@ def acquired(scene: Scene) -> tuple[StepContext, HeldLease, Record]:
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda stored: claim_record(stored, context=context))
     assert held is not None
-    return context, held, held.record
+    watermark = measured_watermark(held.record, context=context, offset_s=0)
+    return context, held, replace(held.record, watermark=watermark)
 
 
 def test_what_has_to_be_done_before_the_first_delete_is_done_once(many: Scene) -> None:

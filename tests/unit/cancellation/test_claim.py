@@ -7,40 +7,43 @@ from datetime import timedelta
 
 import pytest
 
-from steps.cancellation.claim import claim_record, decide_push, watermark_for
-from steps.domain.decisions import Resume, Start, Superseded
-from steps.domain.push import RECONCILE_REASON
+from steps.cancellation.claim import claim_record, decide_push, first_watermark, measured_watermark
+from steps.domain.decisions import RESOLUTION_S, Resume, Start, Superseded
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
 
 TOLERANCE_S = DEFAULTS.push.tolerance_s
 
 
-@pytest.mark.parametrize(
-    ("reason", "late_s", "reach_s"),
-    [
-        ("push", 2, 2),
-        ("push", TOLERANCE_S + 1, TOLERANCE_S),
-        (RECONCILE_REASON, 2, 0),
-        (RECONCILE_REASON, TOLERANCE_S + 1, 0),
-    ],
-)
-def test_a_push_reaches_as_far_as_its_workflow_or_its_time_and_the_tolerance_which_reconcile_has_none_of(
-    scene: Scene, reason: str, late_s: float, reach_s: float
+def test_a_lease_is_taken_with_the_lowest_watermark_that_the_clocks_may_make_it(scene: Scene) -> None:
+    push = scene.workflow().push
+    watermark = first_watermark(push, created_at=push.pushed_at + timedelta(hours=1), settings=DEFAULTS.push)
+    assert watermark == push.pushed_at - timedelta(seconds=TOLERANCE_S + RESOLUTION_S)
+
+
+@pytest.mark.parametrize(("offset_s", "reach_s"), [(None, 0), (0, 0), (20, 20), (-20, -20), (-60, -TOLERANCE_S)])
+def test_the_measured_offset_of_the_clocks_raises_the_watermark(
+    scene: Scene, offset_s: float | None, reach_s: float
 ) -> None:
-    push = replace(scene.workflow().push, reason=reason)
-    watermark = watermark_for(push, created_at=push.pushed_at + timedelta(seconds=late_s), settings=DEFAULTS.push)
-    assert watermark == push.pushed_at + timedelta(seconds=reach_s)
+    workflow = scene.workflow(pushed_at=ago(scene.clock, 100))
+    context = scene.context(workflow, pod="pod")
+    record = claim_record(None, context=context)
+    assert record is not None
+    expected = workflow.push.pushed_at + timedelta(seconds=reach_s - RESOLUTION_S)
+    assert measured_watermark(record, context=context, offset_s=offset_s) == expected
+    warned = [line for line in scene.events() if line["level"] == "warning"]
+    assert bool(warned) == (offset_s == -60)
 
 
 def test_a_first_push_starts_with_a_record_of_its_own(scene: Scene) -> None:
     workflow = scene.workflow()
     scene.later(3)
     context = scene.context(workflow, pod="pod")
-    assert decide_push(None, context=context) == Start(push=workflow.push, watermark=workflow.created_at)
+    watermark = first_watermark(workflow.push, created_at=workflow.created_at, settings=DEFAULTS.push)
+    assert decide_push(None, context=context) == Start(push=workflow.push, watermark=watermark)
     assert claim_record(None, context=context) == Record(
         push=workflow.push,
-        watermark=workflow.created_at,
+        watermark=watermark,
         phase=Phase.IN_PROGRESS,
         attempts=1,
         workflow=workflow.name,
@@ -81,13 +84,15 @@ def unfinished(scene: Scene) -> Record:
 def test_who_resumes_looks_at_everything_again_but_keeps_what_was_done_and_since_when(scene: Scene) -> None:
     stored = unfinished(scene)
     scene.later(20)
-    newer = scene.workflow(sha=NEWER)
+    newer = scene.workflow(sha=NEWER, before=NEW)
     context = scene.context(newer, pod="second")
-    assert decide_push(stored, context=context) == Resume(push=newer.push, watermark=newer.created_at)
+    watermark = first_watermark(newer.push, created_at=newer.created_at, settings=DEFAULTS.push)
+    assert decide_push(stored, context=context) == Resume(push=newer.push, watermark=watermark)
     assert claim_record(stored, context=context) == replace(
         stored,
         push=newer.push,
-        watermark=newer.created_at,
+        older=(NEW,),
+        watermark=watermark,
         phase=Phase.IN_PROGRESS,
         attempts=4,
         workflow=newer.name,

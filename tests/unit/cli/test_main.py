@@ -40,6 +40,16 @@ def test_a_wrong_option_is_refused_before_anything_is_loaded(name: str) -> None:
     assert loaded(name, "--no-such-option") & HEAVY == set()
 
 
+@pytest.mark.parametrize("arguments", [["status"], ["explain", "7"], ["reconcile", "--dry-run"]], ids=" ".join)
+def test_only_commands_that_render_or_use_argo_server_import_hera(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    imported = loaded(*arguments)
+    assert "kubernetes" in imported, "the command ran"
+    assert "hera" not in imported
+
+
 def test_what_is_called_heavy_exists() -> None:
     """Otherwise the two tests above could not fail."""
     program = f"import {', '.join(sorted(HEAVY))}"

@@ -20,10 +20,13 @@ from steps.domain.decisions import (
     decide_claim,
     decide_labels,
     decide_run,
+    is_known_older,
+    is_newer,
+    known_older,
     push_watermark,
     raised_watermark,
 )
-from steps.domain.push import Push, Sha
+from steps.domain.push import ZERO_SHA, Push, Sha
 from steps.domain.record import LabelOutcome, Phase, PullRequest, Record
 from tests.support import factories
 
@@ -136,20 +139,86 @@ def test_nothing_newer_exempt_or_on_the_head_is_ever_cancelled(
 
 
 @pytest.mark.parametrize(
-    ("created", "pushed", "expected"),
+    ("created", "pushed", "offset", "expected"),
     [
-        pytest.param(2, 0, 2, id="an ordinary push: the Workflow's own time"),
-        pytest.param(3600, 0, 60, id="a redelivery an hour late reaches no further than the push and the tolerance"),
-        pytest.param(0, 30, 0, id="the cluster's clock is behind GitHub's"),
+        pytest.param(5, 0, 0, -2, id="equal clocks: a run of the same two seconds may be on either side of the push"),
+        pytest.param(3600, 0, 0, -2, id="a redelivery an hour late reaches no further than the push"),
+        pytest.param(3600, 0, 20, 18, id="the API server's clock is ahead of GitHub's"),
+        pytest.param(3600, 0, -20, -22, id="the API server's clock is behind GitHub's"),
+        pytest.param(0, 30, 0, 0, id="never later than the Workflow itself"),
     ],
 )
-def test_the_watermark_is_bounded_by_the_push(created: float, pushed: float, expected: float) -> None:
-    assert push_watermark(created_at=at(created), pushed_at=at(pushed), tolerance_s=60) == at(expected)
+def test_the_watermark_is_the_push_carried_over_to_the_api_servers_clock(
+    created: float, pushed: float, offset: float, expected: float
+) -> None:
+    assert push_watermark(created_at=at(created), pushed_at=at(pushed), offset_s=offset) == at(expected)
 
 
 def test_a_watermark_is_in_utc_wherever_the_push_was_stamped() -> None:
     pushed_at = T0.astimezone(timezone(timedelta(hours=9)))
-    assert push_watermark(created_at=at(5), pushed_at=pushed_at, tolerance_s=0).tzinfo is UTC
+    assert push_watermark(created_at=at(5), pushed_at=pushed_at, offset_s=0).tzinfo is UTC
+
+
+# Which of two pushes of one ref is newer.
+
+A, B, C, D = (letter * 40 for letter in "abcd")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "newer"),
+    [
+        pytest.param((B, A, 0), (A, ZERO_SHA, 0), True, id="it replaced the other's commit, in the same second"),
+        pytest.param((B, A, -60), (A, ZERO_SHA, 0), True, id="it replaced the other's commit: the time is not asked"),
+        pytest.param((A, ZERO_SHA, 60), (B, A, 0), False, id="the other one replaced it, whatever the time says"),
+        pytest.param((A, ZERO_SHA, 60), (A, ZERO_SHA, 0), False, id="the same commit is the same push"),
+        pytest.param((A, D, 1), (A, D, 0), False, id="GitHub's two times of one push differ by a second"),
+        pytest.param((A, ZERO_SHA, 60), (A, D, 0), False, id="a person submits the recorded commit again"),
+        pytest.param((A, B, 60), (B, A, 0), True, id="a branch is forced back to the commit before"),
+        pytest.param((A, B, 60), (A, D, 0), True, id="a branch is forced back, and the push in between was lost"),
+        pytest.param((A, D, 0), (A, B, 60), False, id="the first of two pushes of one commit comes again"),
+        pytest.param((C, B, 5), (A, ZERO_SHA, 0), True, id="the chain is silent: GitHub's time decides"),
+        pytest.param((C, B, -5), (A, ZERO_SHA, 0), False, id="the chain is silent: GitHub's time decides against it"),
+        pytest.param((C, B, 0), (A, ZERO_SHA, 0), False, id="the chain is silent, and the time as well"),
+    ],
+)
+def test_the_chain_of_commits_orders_pushes_and_then_githubs_time(
+    one: tuple[str, str, float], other: tuple[str, str, float], *, newer: bool
+) -> None:
+    pushes = [
+        replace(push(), sha=Sha(sha), before=Sha(before), pushed_at=at(seconds))
+        for sha, before, seconds in (one, other)
+    ]
+    assert is_newer(pushes[0], than=pushes[1]) is newer
+
+
+@given(
+    shas=st.lists(st.sampled_from([A, B, C, D]), min_size=2, max_size=2),
+    befores=st.lists(st.sampled_from([ZERO_SHA, A, B, C, D]), min_size=2, max_size=2),
+    seconds=st.lists(st.integers(-5, 5), min_size=2, max_size=2),
+)
+def test_of_two_pushes_at_most_one_is_newer_unless_each_replaced_the_other(
+    shas: list[str], befores: list[str], seconds: list[int]
+) -> None:
+    one, other = (
+        replace(push(), sha=Sha(sha), before=Sha(before), pushed_at=at(second))
+        for sha, before, second in zip(shas, befores, seconds, strict=True)
+    )
+    both = is_newer(one, than=other) and is_newer(other, than=one)
+    assert not both or (one.before == other.sha and other.before == one.sha)
+    assert not is_newer(one, than=one)
+
+
+def test_a_record_knows_the_last_commits_that_were_replaced() -> None:
+    stored = replace(record(0), older=tuple(f"{number:040x}" for number in range(10)))
+    stored = replace(stored, push=replace(stored.push, sha=Sha(A), before=Sha(D)))
+    newer = replace(push(), sha=Sha(B), before=Sha(A))
+    found = known_older(stored, push=newer)
+    assert len(found) == 10
+    assert found[-2:] == (D, A)
+    assert is_known_older(A, push=newer)
+    assert is_known_older(D, push=newer, older=found)
+    assert not is_known_older(B, push=newer, older=(*found, B))
+    assert not is_known_older(ZERO_SHA, push=replace(newer, before=Sha(ZERO_SHA)))
 
 
 # The claim.

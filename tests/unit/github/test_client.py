@@ -232,7 +232,8 @@ def test_the_activity_of_a_repository_tells_who_pushed_what_newest_first(scene: 
 
 
 def test_an_account_that_is_gone_pushes_for_nobody(scene: Scene, tmp_path: Path) -> None:
-    entry = {"ref": "refs/heads/task-7", "after": "b" * 40, "timestamp": "2026-03-01T12:00:00Z", "actor": None}
+    entry = {"ref": "refs/heads/task-7", "before": "a" * 40, "after": "b" * 40, "actor": None}
+    entry["timestamp"] = "2026-03-01T12:00:00Z"
     scene.github.fault(answering([entry]), method="GET", path="/activity$")
     (found,) = by_token(scene, tmp_path).activity(repository=REPOSITORY)
     assert found.by == ""

@@ -508,7 +508,7 @@ def examined(scene: Scene, settings: Settings) -> dict[str, tuple[str, str]]:
     [
         (None, "wrong", f"has no ConfigMap {CA}"),
         ({"ca.pem": "x"}, "wrong", "has no key ca.crt"),
-        ({"ca.crt": "not PEM"}, "wrong", "is no bundle of certificates"),
+        ({"ca.crt": "not PEM"}, "wrong", "does not hold certificates"),
         ({"ca.crt": ""}, "ok", "has certificates"),
     ],
 )

@@ -9,15 +9,17 @@ import pytest
 
 from steps.core.errors import BadInputError, ForbiddenError, RateLimitedError, StepError, UnavailableError
 from steps.github.client import GitHub
+from steps.kube.resources import CONFIG_MAPS
 from steps.telemetry.audit import WriteCause, WriteReason
 from tests.doubles.github import answered
 from tests.doubles.github.faults import Fault
 from tests.doubles.github.messages import json_response
-from tests.support.harness import OLD, REPOSITORY, Scene
+from tests.support.harness import DEFAULTS, OLD, REPOSITORY, Scene
 
 WHY = WriteReason(cause=WriteCause.ADD_LABEL, epoch=1)
 FOREVER = 100
 JSON = "application/json; charset=utf-8"
+NOON = "2026-03-01T12:00:00Z"
 PAGE = "<!DOCTYPE html><html>Sign in</html>"
 
 
@@ -141,7 +143,8 @@ PULL: dict[str, Any] = {"number": 1, "head": HEAD, "base": BASE, "labels": []}
         (pulls, [PULL | {"head": HEAD | {"repo": "x"}}], "head.repo is text"),
         (pull, [], "the document is a list"),
         (activity, [{"ref": "r", "after": OLD, "timestamp": "9999-12-31T23:59:59-14:00"}], "timestamp is not a time"),
-        (activity, [{"ref": "r", "after": OLD, "timestamp": "2026-01-01T00:00:00Z", "actor": []}], "actor is a list"),
+        (activity, [{"timestamp": NOON, "ref": "r"}], "before is missing"),
+        (activity, [{"timestamp": NOON, "ref": "r", "before": OLD, "after": OLD, "actor": []}], "actor is a list"),
         (comments, {}, "an object came where a list belongs"),
         (comments, [{"id": None}], "id is missing"),
         (comments, [{"id": 1, "user": "x"}], "user is text"),
@@ -208,3 +211,14 @@ def test_a_redirect_to_nowhere_is_not_followed(
         answered("{}", status=302, headers={"location": location}), operation, scene=scene, client=client
     )
     assert type(error) is UnavailableError
+
+
+def test_the_date_of_a_foreign_answer_is_not_githubs_clock(scene: Scene, client: GitHub) -> None:
+    kube = scene.kube()
+    kube.get(CONFIG_MAPS, namespace=DEFAULTS.namespaces.workflows, name=DEFAULTS.breaker.config_map)
+    pull(client)
+    known = client.server_clock.ahead_of_s(kube.server_clock)
+    assert known is not None
+    wrong = {"date": "Sun, 01 Mar 2020 12:00:00 GMT"}
+    error_after(answered(PAGE, headers=wrong), pulls, scene=scene, client=client)
+    assert client.server_clock.ahead_of_s(kube.server_clock) == known

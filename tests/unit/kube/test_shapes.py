@@ -142,3 +142,14 @@ def test_only_the_api_servers_own_404_says_that_something_is_not_there(
 def test_a_conflict_stays_a_conflict(scene: Scene) -> None:
     with pytest.raises(ConflictError):
         create(scene.kube())
+
+
+def test_the_date_of_a_foreign_document_is_not_the_api_servers_clock(scene: Scene) -> None:
+    kube, other = scene.kube(), scene.kube()
+    for each in (kube, other):
+        each.get(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP)
+    wrong = {"date": "Sun, 01 Mar 2020 12:00:00 GMT"}
+    scene.api.faults.add(Fault(method="GET", body=PAGE, headers=wrong, times=0))
+    with pytest.raises(UnavailableError):
+        kube.get(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP)
+    assert kube.server_clock.ahead_of_s(other.server_clock) == 0

@@ -11,7 +11,7 @@ from tests.doubles.github import fail
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending
 from tests.support.broken_cluster import HOME, STALE, a_world, name_of
-from tests.support.harness import DEFAULTS, NEW, Scene
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
 from tests.support.rbac import granted, used
 
 
@@ -28,7 +28,8 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     scene.agent()
     scene.later(5)
     scene.workflow(pushed_at=workflow.push.pushed_at)
-    later = scene.workflow()
+    scene.github.push("task-7-work", NEWER)
+    later = scene.workflow(sha=NEWER)
 
     def touch(_: object) -> None:
         status = {"status": {"message": "busy"}}

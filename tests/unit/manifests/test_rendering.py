@@ -133,10 +133,10 @@ def test_no_lock_can_be_shared_by_accident() -> None:
     assert [sum(map(len, lock.values())) for lock in locks] == [1, 1], "two locks in one block can deadlock"
 
 
-def test_only_the_last_three_parameters_have_defaults() -> None:
+def test_only_the_commit_before_and_the_last_three_parameters_have_defaults() -> None:
     declared = kinds("WorkflowTemplate")[0]["spec"]["arguments"]["parameters"]
     assert [each["name"] for each in declared] == [parameter.name for parameter in PARAMETERS]
-    assert ["value" in each for each in declared] == [False] * 6 + [True] * 3
+    assert ["value" in each for each in declared] == [False] * 3 + [True] + [False] * 3 + [True] * 3
 
 
 def test_no_parameter_reaches_a_shell() -> None:

@@ -153,7 +153,7 @@ def test_a_namespace_that_is_missing_is_named(scene: Scene) -> None:
     assert getattr(caught.value, "exit", None) is Exit.BAD_INPUT
 
 
-@pytest.mark.parametrize("resource", ["leases", "coderuns", "jobs", "configmaps"])
+@pytest.mark.parametrize("resource", ["leases", "coderuns", "jobs"])
 def test_what_rbac_refuses_ends_without_a_retry_and_names_the_role(scene: Scene, resource: str) -> None:
     scene.agent()
     scene.later(5)
@@ -283,13 +283,13 @@ def test_a_value_that_is_wrong_is_not_quoted(tmp_path: Path) -> None:
 
 
 def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="give the path of a file by --settings"):
+    with pytest.raises(BadInputError, match="give their file by --settings"):
         read_settings(tmp_path / "none.toml")
 
 
 def test_a_value_that_argo_would_evaluate_is_refused() -> None:
     evil = replace(DEFAULTS, labels=replace(DEFAULTS.labels, add="{{workflow.name}}"))
-    with pytest.raises(BadInputError, match=r"labels\.add: take out \{\{: .* evaluate"):
+    with pytest.raises(BadInputError, match=r"labels\.add: remove \{\{: .* evaluate"):
         evil.for_steps()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.manifests.bundle import all_manifests
 from pipelines.observability import metrics
+from pipelines.observability.template_metrics import MEASUREMENTS_FOLDER
 from steps.cancel import cancel
 from steps.core.errors import Exit, LockBusyError
 from steps.reconciliation.finding import FindingKind
@@ -53,7 +54,7 @@ def test_a_push_measures_how_long_its_agents_lived_on_and_what_it_took(scene: Sc
     gone, finished = float(found[Measure.GONE_S]), float(found[Measure.FINISHED_S])
     assert 3 < gone <= finished < 10
     assert float(found[Measure.STOPPED]) == 1
-    assert float(found[Measure.GITHUB_ANSWERED]) == len(scene.github.calls) == 6
+    assert float(found[Measure.GITHUB_ANSWERED]) == len(scene.github.calls) == 7
     assert Measure.GITHUB_FAILED not in found
     assert Measure.ERROR not in found
 
@@ -194,9 +195,7 @@ def test_every_number_is_an_output_with_a_default_and_becomes_a_metric() -> None
         found = outputs(template)
         used = set(OUTPUT.findall(str(template["spec"]["metrics"])))
         assert used == set(found) - {REPORT}, "no text for people may become a label"
-        assert all(
-            each["default"] and each["path"] == f"{metrics.MEASUREMENTS_FOLDER}/{name}" for name, each in found.items()
-        )
+        assert all(each["default"] and each["path"] == f"{MEASUREMENTS_FOLDER}/{name}" for name, each in found.items())
         names |= used
     assert names == {*Measure, *ReconcileMetric, *map(finding_metric, FindingKind)}
 
@@ -204,7 +203,7 @@ def test_every_number_is_an_output_with_a_default_and_becomes_a_metric() -> None
 def test_a_metric_has_one_help_wherever_it_is() -> None:
     series = [each for template in templates() for each in template["spec"]["metrics"]["prometheus"]]
     helps = {(each["name"], each["help"]) for each in series}
-    assert len(helps) == len({name for name, _ in helps}) == len(metrics.ALL)
+    assert len(helps) == len({name for name, _ in helps}) == len(metrics.ALL_METRICS)
 
 
 def test_labels_have_few_values() -> None:
@@ -226,10 +225,10 @@ def test_a_number_that_was_not_measured_makes_no_series() -> None:
 def test_argo_finds_the_folder_on_a_volume_of_the_whole_set_and_not_in_the_image() -> None:
     """Argo reads from the image only what `main` has left; if `cancel` fails, `main` never runs."""
     spec = templates()[0]["spec"]["templates"][0]
-    assert [each["mountPath"] for each in spec["containerSet"]["volumeMounts"]] == [metrics.MEASUREMENTS_FOLDER]
+    assert [each["mountPath"] for each in spec["containerSet"]["volumeMounts"]] == [MEASUREMENTS_FOLDER]
     for container in spec["containerSet"]["containers"]:
-        assert {"name": MEASUREMENTS_ENV, "value": metrics.MEASUREMENTS_FOLDER} in container["env"]
-        assert metrics.MEASUREMENTS_FOLDER not in {each["mountPath"] for each in container["volumeMounts"]}
+        assert {"name": MEASUREMENTS_ENV, "value": MEASUREMENTS_FOLDER} in container["env"]
+        assert MEASUREMENTS_FOLDER not in {each["mountPath"] for each in container["volumeMounts"]}
 
 
 def test_steps_measure_without_a_folder_too(scene: Scene) -> None:

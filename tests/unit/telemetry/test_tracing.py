@@ -20,7 +20,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from pipelines.manifests.cancel_workflow import workflow_template
 from pipelines.manifests.network_policy import network_policy_manifest
 from pipelines.manifests.reconcile_workflow import reconcile_template
-from pipelines.settings import Settings, TracingSettings
+from pipelines.settings import Settings
+from pipelines.settings.workflow import TracingSettings
 from steps.core.clock import SystemClock
 from steps.core.errors import BadInputError, Exit, NotFoundError
 from steps.github.answers import span_name

@@ -1,0 +1,123 @@
+"""The checks of Argo Workflows: the controller's version, its pods, and its restrictions."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipelines.client import argo_server_from_env
+from pipelines.doctor.check import CheckResult, CheckStatus, ClusterResource
+from steps.core import ForbiddenError
+from steps.kube import CONFIG_MAPS, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.doctor.check import Installation
+    from steps.kube import Json
+
+_DEPLOYMENTS = ClusterResource(group="apps", version="v1", plural="deployments")
+_CONTROLLER = "workflow-controller"
+# Field and label selectors: Argo's manifests name the Deployment, its Helm chart labels it.
+_CONTROLLERS = ((f"metadata.name={_CONTROLLER}", ""), ("", f"app.kubernetes.io/component={_CONTROLLER}"))
+_VERSION = re.compile(r":v?(\d+)\.(\d+)(?:\.\d+)?")
+_OLDEST = (4, 1)
+
+
+def _controllers(installation: Installation) -> list[Json]:
+    """List the Deployments of Argo's controller."""
+    kind: Resource = _DEPLOYMENTS
+    if installation.argo_namespace:
+        kind = Resource(group=kind.group, version=kind.version, plural=kind.plural)
+    found: dict[str, Json] = {}
+    for fields, labels in _CONTROLLERS:
+        listed = installation.kube.list(kind, namespace=installation.argo_namespace, fields=fields, labels=labels)
+        found |= {each["metadata"]["uid"]: each for each in listed}
+    return list(found.values())
+
+
+def argo(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check the controller's pods and version; without permission to read it, ask Argo Server for the version."""
+    try:
+        found = _controllers(installation)
+    except ForbiddenError:
+        if not installation.env.get("ARGO_SERVER"):
+            raise
+        server = argo_server_from_env(installation.env, namespace=installation.settings.namespaces.workflows)
+        yield _version(check, where="Argo Server", image=f"argo:{server.version()}")
+        return
+    if not found:
+        yield CheckResult(
+            check=check,
+            status=CheckStatus.WRONG,
+            found="Argo's workflow-controller was not found",
+            fix="install Argo Workflows 4.1, or give its namespace by --argo-namespace",
+        )
+    for each in found:
+        where = f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+        if not (each.get("status") or {}).get("availableReplicas"):
+            yield CheckResult(
+                check=check,
+                status=CheckStatus.WRONG,
+                found=f"{where} has no available pod: no Workflow begins",
+                fix=f"kubectl -n {each['metadata']['namespace']} describe deployment {each['metadata']['name']}",
+            )
+        yield _version(check, where=where, image=each["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def _version(check: str, *, where: str, image: str) -> CheckResult:
+    match = _VERSION.search(image.rpartition("/")[2])
+    if match is None:
+        return CheckResult(
+            check=check,
+            status=CheckStatus.WARNING,
+            found=f"{where}: {image} has no version in its tag",
+            fix="check that it is Argo Workflows 4.1 or later",
+        )
+    version = (int(match[1]), int(match[2]))
+    text = f"{where}: Argo Workflows {match.group()[1:]}"
+    if version < _OLDEST:
+        return CheckResult(check=check, status=CheckStatus.WRONG, found=text, fix="upgrade it to 4.1 or later")
+    if version[0] > _OLDEST[0]:
+        fix = "test it first: this release supports Argo Workflows 4"
+        return CheckResult(check=check, status=CheckStatus.WARNING, found=text, fix=fix)
+    return CheckResult(check=check, status=CheckStatus.OK, found=text)
+
+
+def restrictions(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that the right to create Workflows does not include the right to change their templates."""
+    for each in _controllers(installation):
+        namespace = each["metadata"]["namespace"]
+        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
+        mode = _referencing((config or {}).get("data") or {})
+        fix = "set workflowRestrictions.templateReferencing: Strict in the controller's ConfigMap"
+        match mode:
+            case "Strict":
+                yield CheckResult(check=check, status=CheckStatus.OK, found=f"{namespace}: Strict")
+            case "Secure":
+                found = f"{namespace}: Secure: a Workflow that runs during an upgrade must be terminated by hand"
+                yield CheckResult(check=check, status=CheckStatus.WARNING, found=found, fix=fix)
+            case _:
+                found = f"{namespace}: a user who may create Workflows may choose their account, locks and templates"
+                yield CheckResult(check=check, status=CheckStatus.WARNING, found=found, fix=fix)
+
+
+def _config_map(deployment: Json) -> str:
+    given: list[str] = deployment["spec"]["template"]["spec"]["containers"][0].get("args") or []
+    named = [value for flag, value in pairwise(given) if flag == "--configmap"]
+    return named[-1] if named else "workflow-controller-configmap"
+
+
+def _referencing(data: dict[str, str]) -> str:
+    """Read the mode; the ConfigMap has either one key for each field, or one document."""
+    try:
+        document: Any = yaml.safe_load(data.get("config") or "") or {}
+        restrictions: Any = yaml.safe_load(data.get("workflowRestrictions") or "") or document.get(
+            "workflowRestrictions"
+        )
+        return str((restrictions or {}).get("templateReferencing", ""))
+    except (yaml.YAMLError, AttributeError):
+        return ""

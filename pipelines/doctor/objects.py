@@ -1,0 +1,70 @@
+"""The check `objects`: every rendered object exists and is as the settings render it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.doctor.check import CheckResult, CheckStatus
+from pipelines.manifests import all_manifests
+from pipelines.names import LIMITS
+from steps.kube import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.doctor.check import Installation
+
+_IRREGULAR = {"NetworkPolicy": "networkpolicies"}
+# People may change its data live.
+_LIVE = {("ConfigMap", LIMITS)}
+
+
+def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Compare every object with the manifest that the settings render."""
+    same = 0
+    for manifest in all_manifests(installation.settings):
+        kind, metadata = manifest["kind"], manifest["metadata"]
+        name, namespace = f"{kind} {metadata['name']}", metadata["namespace"]
+        found = installation.find(_resource_of(manifest), namespace=namespace, name=metadata["name"])
+        if found is None:
+            fix = "run kubectl apply -k rendered/, or let GitOps apply it"
+            yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{namespace} has no {name}", fix=fix)
+            continue
+        ignored = {"data"} if (kind, metadata["name"]) in _LIVE else set()
+        wanted = {key: value for key, value in manifest.items() if key not in ignored}
+        if path := difference(wanted, found):
+            yield CheckResult(
+                check=check,
+                status=CheckStatus.WRONG,
+                found=f"{name} in {namespace} differs from the settings at {path}",
+                fix="run make render, commit and apply; or find who changes the object",
+            )
+        else:
+            same += 1
+    yield CheckResult(check=check, status=CheckStatus.OK, found=f"{same} objects are as the settings render them")
+
+
+def _resource_of(manifest: dict[str, Any]) -> Resource:
+    """Return the API resource of a manifest's kind."""
+    group, _, version = manifest["apiVersion"].rpartition("/")
+    plural = _IRREGULAR.get(manifest["kind"], f"{manifest['kind'].lower()}s")
+    return Resource(group=group, version=version, plural=plural)
+
+
+def difference(wanted: Any, found: Any, *, at: str = "") -> str:  # noqa: ANN401 - JSON
+    """Return the path of the first difference between manifest and object; empty if there is none.
+
+    Keys that only the object has do not count: the API server adds defaults. Lists must have the same length.
+    """
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for key, value in wanted.items():
+            if inner := difference(value, found.get(key), at=f"{at}.{key}" if at else key):
+                return inner
+        return ""
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = enumerate(zip(wanted, found, strict=True))
+        return next(
+            (inner for index, (one, other) in pairs if (inner := difference(one, other, at=f"{at}[{index}]"))), ""
+        )
+    # The API server drops empty values.
+    return "" if wanted == found or (not wanted and found is None) else at or "."

@@ -1,0 +1,77 @@
+"""The checks of running cancellations: the semaphore's limit, reconcile's schedule, and tasks that need attention."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pipelines.doctor.check import CheckResult, CheckStatus
+from pipelines.names import LIMITS, LIMITS_KEY, RECONCILE
+from steps.core import parse_time
+from steps.kube import CONFIG_MAPS, LEASES, Resource
+from steps.reconciliation import ATTENTION_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.doctor.check import Installation
+
+_CRON_WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="cronworkflows")
+# The schedule starts a pod each minute, and the pod runs for almost a minute.
+_LATE = timedelta(minutes=5)
+
+
+def limits(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check the semaphore's limit: without a number, Argo fails every Workflow."""
+    namespace, settings = installation.settings.namespaces.workflows, installation.settings.workflow
+    found = installation.find(CONFIG_MAPS, namespace=namespace, name=LIMITS)
+    text = ((found or {}).get("data") or {}).get(LIMITS_KEY, "")
+    if not text.isdigit() or int(text) < 1:
+        yield CheckResult(
+            check=check,
+            status=CheckStatus.WRONG,
+            found=f"ConfigMap {LIMITS} has no number above 0 in {LIMITS_KEY}: no Workflow can begin",
+            fix=f"set it to {settings.concurrent}, the value of workflow.concurrent",
+        )
+    elif int(text) != settings.concurrent:
+        problem = f"{text} cancellations at once, but workflow.concurrent is {settings.concurrent}"
+        fix = "do nothing if it was changed live; GitOps resets it"
+        yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=fix)
+    else:
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"{text} cancellations at once")
+
+
+def schedule(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that reconcile is not suspended and ran recently."""
+    namespace = installation.settings.namespaces.workflows
+    found = installation.find(_CRON_WORKFLOWS, namespace=namespace, name=RECONCILE)
+    if found is None:
+        return  # the check `objects` reports it
+    last = (found.get("status") or {}).get("lastScheduledTime")
+    since = installation.now - (parse_time(last) if last else parse_time(found["metadata"]["creationTimestamp"]))
+    if found["spec"].get("suspend"):
+        resumed = '{"spec": {"suspend": false}}'
+        fix = f"kubectl -n {namespace} patch cronworkflow {RECONCILE} --type merge -p '{resumed}'"
+        problem = "reconcile is suspended: it repairs nothing"
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
+    elif since > _LATE:
+        problem = f"reconcile has not run for {int(since.total_seconds())} s"
+        fix = "check that Argo's controller runs and manages this namespace"
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
+    else:
+        state = "reconcile ran recently" if last else "reconcile was just installed"
+        yield CheckResult(check=check, status=CheckStatus.OK, found=state)
+
+
+def escalated_tasks(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """List the tasks that need attention."""
+    namespace = installation.settings.namespaces.workflows
+    waiting = [
+        each["metadata"]["name"] for each in installation.kube.list(LEASES, namespace=namespace, labels=ATTENTION_LABEL)
+    ]
+    if waiting:
+        problem = f"{len(waiting)} tasks need attention: {', '.join(waiting[:3])}"
+        fix = "run agent-cancellation status, fix each task, then remove its label agent-cancellation/needs-attention"
+        yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=fix)
+    else:
+        yield CheckResult(check=check, status=CheckStatus.OK, found="no task needs attention")

@@ -1,0 +1,60 @@
+"""The tables and keys of the settings, each with its description."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic.fields import FieldInfo
+
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table of the settings file.
+
+    Attributes:
+        keys: Description of each key, in the order of the settings tree.
+        repeated: Whether the file may have several of it.
+    """
+
+    name: str
+    about: str
+    keys: dict[str, str]
+    repeated: bool
+
+    @property
+    def heading(self) -> str:
+        """The table's heading in TOML."""
+        return f"[[{self.name}]]" if self.repeated else f"[{self.name}]"
+
+
+def setting_tables() -> Iterator[Table]:
+    """List every table, in the order of the settings tree."""
+    for name, hint in typing.get_type_hints(Settings, include_extras=True).items():
+        kind, _ = _described(hint)
+        repeated = typing.get_origin(kind) is tuple
+        tree = typing.get_args(kind)[0] if repeated else kind
+        if is_dataclass(tree):
+            yield _table(name, typing.cast("type", tree), repeated=repeated)
+
+
+def _table(name: str, tree: type, *, repeated: bool) -> Table:
+    hints = typing.get_type_hints(tree, include_extras=True)
+    keys = {field.name: _described(hints[field.name])[1] for field in fields(tree)}
+    about = (tree.__doc__ or "").strip().partition("\n")[0]
+    return Table(name=name, about=about, keys=keys, repeated=repeated)
+
+
+def _described(hint: Any) -> tuple[Any, str]:  # noqa: ANN401 - a type hint
+    """Split a type hint into the type and its description."""
+    about = ""
+    while typing.get_origin(hint) is typing.Annotated:
+        hint, *notes = typing.get_args(hint)
+        about = next((note.description for note in notes if isinstance(note, FieldInfo) and note.description), about)
+    return hint, about

@@ -1,0 +1,94 @@
+"""GitHub shows a new head seconds after its webhook (tanium/octobot#75): an old head is not a newer push."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from steps.core.errors import Exit
+from steps.domain.record import LabelOutcome
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene
+from tests.support.scenarios import MOVED
+
+THIRD = "d" * 40
+
+
+def lags(scene: Scene, sha: str, *, shown: str, for_s: float) -> None:
+    """Somebody pushes; for some seconds the pull request still shows another commit as its head."""
+    scene.github.push("task-7-work", sha)
+    pulls = scene.github.repository().pulls
+    pulls[1] = replace(pulls[1], head_sha=shown)
+    due = scene.clock.monotonic() + for_s
+
+    def follow() -> None:
+        if scene.clock.monotonic() >= due:
+            pulls[1] = replace(pulls[1], head_sha=sha)
+
+    scene.clock.every(follow)
+
+
+@pytest.mark.parametrize("for_s", [4, 9, 3600])
+def test_the_labels_are_moved_by_the_pushs_own_workflow(scene: Scene, for_s: float) -> None:
+    scene.agent()
+    scene.later(5)
+    lags(scene, NEW, shown=OLD, for_s=for_s)
+    workflow = scene.workflow()
+    scene.later(2)
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.record().labels is LabelOutcome.MOVED
+    assert set(scene.github.labels(1)) == MOVED
+
+
+def test_an_agent_that_names_the_old_commit_is_stopped_all_the_same(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
+    scene.agent(name="old", annotations={"sha": OLD})
+    scene.agent(name="abbreviated", annotations={"sha": OLD[:7]})
+    scene.later(5)
+    lags(scene, NEW, shown=OLD, for_s=4)
+    workflow = scene.workflow()
+    scene.agent(name="on-the-head", annotations={"sha": NEW[:12]})
+    scene.agent(name="started-late-on-the-old-commit", annotations={"sha": OLD})
+    scene.later(2)
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.runs() == {"on-the-head"}
+
+
+def test_a_head_that_is_two_pushes_old_is_known_from_the_record(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow(sha=NEW)) is Exit.DONE
+    scene.later(60)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
+    scene.github.edit_labels(1, add=["ready-for-qa"], remove=["remediation-in-progress"])
+    scene.later(60)
+    lags(scene, THIRD, shown=NEW, for_s=4)
+    assert scene.play(scene.workflow(sha=THIRD)) is Exit.DONE
+    assert scene.record().labels is LabelOutcome.MOVED
+
+
+def test_a_head_that_is_really_newer_gets_its_labels_from_its_own_push(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow(sha=NEW)
+    scene.github.before(lambda: scene.github.push("task-7-work", NEWER), method="GET", path="/pulls/1$")
+    assert scene.play(workflow) is Exit.DONE
+    record = scene.record()
+    assert (record.labels, record.left_to) == (LabelOutcome.HEAD_MOVED, NEWER)
+    assert "remediation-in-progress" not in scene.github.labels(1)
+    assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
+    assert set(scene.github.labels(1)) == MOVED
+
+
+def test_a_skip_label_that_is_set_while_agents_are_stopped_keeps_the_labels(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow(sha=NEW)
+    before = set(scene.github.labels(1))
+    scene.github.before(lambda: scene.github.edit_labels(1, add=["skip-automation"]), method="GET", path="/pulls/1$")
+    assert scene.play(workflow) is Exit.DONE
+    assert set(scene.github.labels(1)) == before | {"skip-automation"}
+    assert scene.record().labels is LabelOutcome.SKIPPED
+    assert scene.runs() == set()

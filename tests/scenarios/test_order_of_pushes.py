@@ -1,0 +1,109 @@
+"""Which of two pushes is newer, and which agents it makes stale: only GitHub's and the API server's clocks count."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from steps.core.errors import Exit
+from tests.support.harness import NEW, NEWER, Scene
+from tests.support.scenarios import found
+
+
+def fresh_agent(scene: Scene) -> str:
+    """An agent that the platform starts now, on the head."""
+    return str(scene.agent()["metadata"]["name"])
+
+
+def test_a_redelivery_after_a_repair_stops_no_agent_that_began_since(scene: Scene) -> None:
+    scene.agent()
+    scene.later(200)
+    scene.github.push("task-7-work", NEW)  # its webhook gets no answer
+    pushed_at = scene.clock.now() + timedelta(seconds=1)  # GitHub's two times of one push may differ by a second
+    scene.later(10)
+    fresh = fresh_agent(scene)
+    scene.later(130)
+    assert len(found(scene.reconcile())) == 1
+    assert scene.run_repairs() == [Exit.DONE]
+    assert scene.runs() == {fresh}
+    scene.later(600)
+    assert scene.play(scene.workflow(sha=NEW, pushed_at=pushed_at)) is Exit.DONE
+    assert scene.runs() == {fresh}
+
+
+def test_an_agent_that_began_in_the_second_of_the_push_is_kept(scene: Scene) -> None:
+    scene.later(0.25)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow(sha=NEW)
+    scene.later(0.25)
+    fresh = fresh_agent(scene)
+    scene.later(2)
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.runs() == {fresh}
+
+
+def test_a_workflow_that_comes_late_stops_no_agent_that_began_after_the_push(scene: Scene) -> None:
+    stale = fresh_agent(scene)
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    pushed_at = scene.clock.now()
+    scene.later(10)
+    fresh = fresh_agent(scene)
+    scene.later(12)  # the Sensor was being replaced, or retried
+    assert scene.play(scene.workflow(sha=NEW, pushed_at=pushed_at)) is Exit.DONE
+    assert scene.runs() == {fresh}
+    assert stale in {agent.name for agent in scene.record().agents}
+
+
+def test_submitting_the_head_again_stops_no_agent_that_began_since(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow(sha=NEW)) is Exit.DONE
+    scene.later(20)
+    fresh = fresh_agent(scene)
+    scene.later(600)
+    assert scene.play(scene.workflow(sha=NEW)) is Exit.DONE
+    assert scene.runs() == {fresh}
+
+
+def test_a_laptop_whose_clock_is_ahead_does_not_supersede_the_next_push(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    manual = scene.workflow(sha=NEW, pushed_at=scene.clock.now() + timedelta(seconds=25))
+    assert scene.play(manual) is Exit.DONE
+    scene.github.edit_labels(1, add=["ready-for-qa"], remove=["remediation-in-progress"])
+    scene.later(5)
+    scene.agent()
+    scene.later(10)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
+    assert scene.runs() == set()
+    assert "remediation-in-progress" in scene.github.labels(1)
+
+
+def test_a_push_is_carried_over_to_the_api_servers_clock(scene: Scene) -> None:
+    """GitHub's clock is 20 s behind: by its time the push came before the stale agent began."""
+    stale = fresh_agent(scene)
+    scene.later(5)
+    real = scene.github._clock
+    scene.github._clock = lambda: real() - 20
+    scene.github.push("task-7-work", NEW)
+    pushed_at = scene.clock.now() - timedelta(seconds=20)
+    scene.later(10)
+    fresh = fresh_agent(scene)
+    scene.later(2)
+    assert scene.play(scene.workflow(sha=NEW, pushed_at=pushed_at)) is Exit.DONE
+    assert scene.runs() == {fresh}
+    assert stale in {agent.name for agent in scene.record().agents}
+
+
+def test_an_api_servers_clock_that_is_behind_makes_no_fresh_agent_stale(scene: Scene) -> None:
+    """GitHub's clock is 20 s ahead: by its time the push came after the fresh agent began."""
+    scene.agent()
+    scene.later(25)
+    real = scene.github._clock
+    scene.github._clock = lambda: real() + 20
+    scene.github.push("task-7-work", NEW)
+    pushed_at = scene.clock.now() + timedelta(seconds=20)
+    scene.later(5)
+    fresh = fresh_agent(scene)
+    scene.later(2)
+    assert scene.play(scene.workflow(sha=NEW, pushed_at=pushed_at)) is Exit.DONE
+    assert scene.runs() == {fresh}
