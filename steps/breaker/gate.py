@@ -1,4 +1,4 @@
-"""What a client asks of a circuit breaker before and after each request."""
+"""What a client calls on a circuit breaker before and after each request."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ class BreakerGate(Protocol):
     """The circuit breaker of one dependency, as its client sees it."""
 
     def enter(self) -> float:
-        """Ask for permission to send a request.
+        """Get permission to send a request.
 
         Returns:
-            Seconds to wait first.
+            Seconds to wait before the client enters again; 0 if it may send the request.
 
         Raises:
             BreakerOpenError: The dependency failed too often; try again later.
@@ -20,11 +20,11 @@ class BreakerGate(Protocol):
         ...
 
     def failed(self) -> bool:
-        """Report a failure; whether this client may try again by itself."""
+        """Report a failure; whether this client may repeat the request."""
         ...
 
     def limited(self, wait_s: float) -> None:
-        """Report that the dependency asks everybody to wait so many seconds."""
+        """Report that the dependency asks all clients to wait so many seconds."""
         ...
 
     def succeeded(self) -> None:

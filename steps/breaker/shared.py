@@ -1,12 +1,14 @@
-"""The breaker of one dependency, shared by all pods through one ConfigMap.
+"""The circuit breaker of one dependency, shared by all pods through one ConfigMap.
 
-Guarantees: while all is well it costs no request, since the ConfigMap is mounted as a file; an open one costs a step
-one read; every change is a compare-and-swap, so two pods never probe at once. It is advice: if the ConfigMap is
-missing, unreadable or not to be written, the step carries on, because a broken breaker must not stop cancellations.
+Guarantees: a closed circuit costs no request, because the ConfigMap is mounted as a file; an open one costs a step one
+read; every change is a compare-and-swap, so two pods never probe at once; the result of a request that was sent before
+the circuit opened neither closes nor extends it. If the ConfigMap is missing, unreadable or read-only, the step
+continues without it, because a broken breaker must not stop cancellations.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,53 +16,37 @@ from steps.breaker.circuit import (
     after_failure,
     after_limit,
     after_success,
-    dump_circuit,
     is_closed,
     may_retry,
     open_seconds,
-    parse_circuit,
+    opened_since,
     rate_limited_seconds,
     reserved,
+    without_probe,
 )
-from steps.core import BreakerOpenError, ConflictError, RateLimitedError, StepError, backoff, retry
-from steps.kube import CONFIG_MAPS
-from steps.telemetry import WriteCause, WriteReason
+from steps.breaker.store import CircuitStore
+from steps.core import BreakerOpenError, RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from steps.breaker.circuit import Circuit
     from steps.core import Clock
-    from steps.kube import Json, Kube
+    from steps.kube import Kube
     from steps.settings import BreakerSettings
     from steps.telemetry import Log
-
-_ATTEMPTS, _FIRST_S = 5, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breakers:
-    """The breakers of a step."""
+    """The circuit breakers of a step."""
 
     github: Breaker
     agents: Breaker
 
 
-def mounted_circuits(folder: Path) -> Callable[[str], str]:
-    """Read the circuits from the folder where the ConfigMap is mounted; nothing if it is not there."""
-
-    def read(dependency: str) -> str:
-        try:
-            return (folder / dependency).read_text()
-        except (OSError, UnicodeDecodeError):
-            return ""
-
-    return read
-
-
 class Breaker:
-    """One dependency's circuit, as one step sees it."""
+    """The circuit of one dependency, as one step sees it. Threads may share it."""
 
     def __init__(
         self,
@@ -74,141 +60,138 @@ class Breaker:
         mounted: Callable[[str], str],
         log: Log,
     ) -> None:
-        """Know of a circuit.
+        """Keep what a circuit needs.
 
         Args:
             dependency: Key in the ConfigMap.
             kube: The API server.
             clock: Wall-clock time.
             random: Uniform in [0, 1), for jitter.
-            settings: When it opens, and for how long.
-            namespace: Where the ConfigMap is.
+            settings: Conditions and times of the circuit.
+            namespace: Namespace of the ConfigMap.
             mounted: Reads the ConfigMap's key as it was when the pod started.
-            log: Where a change is told.
+            log: Receives a line when the circuit opens or closes.
         """
         self._dependency = dependency
-        self._kube = kube
         self._clock = clock
-        self._random = random
         self._settings = settings
-        self._namespace = namespace
-        self._mounted = mounted
         self._log = log
-        self._known: Circuit | None = None
+        self._store = CircuitStore(
+            dependency,
+            kube=kube,
+            clock=clock,
+            random=random,
+            namespace=namespace,
+            config_map=settings.config_map,
+            mounted=mounted,
+            log=log,
+        )
+        # The circuit when a request was sent: of each thread that entered, or else of the last check.
+        self._entered = threading.local()
+        self._checked: Circuit | None = None
 
     @property
     def is_closed(self) -> bool:
-        """Whether everybody may ask, as far as this process knows; asks nobody."""
-        return is_closed(self._last_known())
+        """Whether the circuit is closed, as far as this process knows. Sends no request."""
+        return is_closed(self._store.known)
 
     def enter(self) -> float:
-        """Ask for permission to ask the dependency.
+        """Get permission to send a request, and remember the circuit for its result.
+
+        While a rate limit is left, the caller waits and enters again. Only then a half-open circuit reserves a probe.
 
         Returns:
-            Seconds to wait first, because the dependency has told some pod so.
+            Seconds to wait, because the dependency limits the rate of requests.
 
         Raises:
-            BreakerOpenError: It has failed too often; try again later.
+            BreakerOpenError: The dependency failed too often; try again later.
         """
-        if self._all_is_well():
-            return 0.0
-        fresh = self._change(self._probing)
+        fresh = self._store.known if self._all_is_well() else self._store.change(self._probing)
+        self._entered.circuit = fresh
         return rate_limited_seconds(fresh, now=self._clock.now(), settings=self._settings) if fresh else 0.0
 
     def check(self, *, patience_s: float) -> None:
-        """Fail now rather than later: like `enter`, but long before anything is asked, and without reserving a probe.
+        """Fail early: like `enter`, but long before the first request, and without a probe.
 
         Args:
-            patience_s: How long the caller would wait for a rate limit.
+            patience_s: The longest rate limit that the caller would wait for.
 
         Raises:
-            BreakerOpenError: It has failed too often; try again later.
-            RateLimitedError: It has told some pod to wait for longer than that.
+            BreakerOpenError: The dependency failed too often; try again later.
+            RateLimitedError: A rate limit lasts longer than that.
         """
-        if self._all_is_well():
-            return
-        fresh = self._change(self._permitted)
+        fresh = self._store.known if self._all_is_well() else self._store.change(self._permitted)
+        self._checked = fresh
         wait_s = rate_limited_seconds(fresh, now=self._clock.now(), settings=self._settings) if fresh else 0.0
         if wait_s > patience_s:
-            raise RateLimitedError(f"{self._dependency} has told another pod to wait", retry_after_s=wait_s)
+            raise RateLimitedError(f"{self._dependency} limits the rate of requests of all pods", retry_after_s=wait_s)
 
     def _all_is_well(self) -> bool:
-        known = self._last_known()
+        known = self._store.known
         limited_s = rate_limited_seconds(known, now=self._clock.now(), settings=self._settings)
         return is_closed(known) and not limited_s
 
     def failed(self) -> bool:
-        """The dependency failed; whether this pod may try again by itself."""
+        """Report a failure; whether this pod may repeat the request.
+
+        A request that was sent before the circuit opened does not extend it.
+        """
         now = self._clock.now()
-        after = self._change(lambda found: after_failure(found, now=now, settings=self._settings))
+
+        def change(found: Circuit) -> Circuit:
+            return found if self._is_late(found) else after_failure(found, now=now, settings=self._settings)
+
+        after = self._store.change(change)
         if after is None:
             return True
         if not is_closed(after):
-            self._log.warning("breaker open", dependency=self._dependency, failures=after.failures)
+            self._log.warning("circuit breaker open", dependency=self._dependency, failures=after.failures)
         return may_retry(after, now=now, settings=self._settings)
 
     def limited(self, wait_s: float) -> None:
-        """The dependency asks everybody to wait so many seconds."""
+        """Report that the dependency asks all pods to wait so many seconds. The probe of this pod ends."""
         now = self._clock.now()
-        self._change(lambda found: after_limit(found, wait_s=wait_s, now=now, settings=self._settings))
+
+        def change(found: Circuit) -> Circuit:
+            after = after_limit(found, wait_s=wait_s, now=now, settings=self._settings)
+            return after if self._is_late(found) else without_probe(after)
+
+        self._store.change(change)
 
     def succeeded(self) -> None:
-        """The dependency works."""
-        if self._last_known().failures:
-            self._change(after_success)
-            self._log.info("breaker closed", dependency=self._dependency)
+        """Report an answer. A request that was sent before the circuit opened does not close it."""
+        if not self._store.known.failures:
+            return
+        was_open = False
+
+        def change(found: Circuit) -> Circuit:
+            nonlocal was_open
+            was_open = not is_closed(found)
+            return found if self._is_late(found) else after_success(found)
+
+        after = self._store.change(change)
+        if after and was_open and is_closed(after):
+            self._log.info("circuit breaker closed", dependency=self._dependency)
+
+    def _is_late(self, found: Circuit) -> bool:
+        """Whether the request of this thread was sent before the circuit opened."""
+        seen: Circuit | None = getattr(self._entered, "circuit", self._checked)
+        return seen is not None and opened_since(seen, found)
 
     def _permitted(self, found: Circuit) -> Circuit:
-        """The circuit as it is, unless it is open."""
+        """Return the circuit as it is, unless it is open."""
         if left_s := open_seconds(found, now=self._clock.now(), settings=self._settings):
             raise BreakerOpenError(
-                f"{self._dependency} failed {found.failures} times in a row: not asked for {left_s:.0f} s more",
+                f"{self._dependency} failed {found.failures} times in a row: the circuit breaker stays open for "
+                f"{left_s:.0f} s more",
                 retry_after_s=left_s,
             )
         return found
 
     def _probing(self, found: Circuit) -> Circuit:
-        """The circuit with our probe reserved, if one is due."""
-        permitted = self._permitted(found)
-        if is_closed(permitted):
+        """Return the circuit with a probe of this pod reserved, if one is due."""
+        permitted, now = self._permitted(found), self._clock.now()
+        limited = rate_limited_seconds(permitted, now=now, settings=self._settings)
+        if is_closed(permitted) or limited:
             return permitted
-        return reserved(permitted, now=self._clock.now(), settings=self._settings)
-
-    def _last_known(self) -> Circuit:
-        if self._known is None:
-            self._known = parse_circuit(self._mounted(self._dependency))
-        return self._known
-
-    def _change(self, change: Callable[[Circuit], Circuit]) -> Circuit | None:
-        """Change the shared circuit; the new one, or None if there is none to be had.
-
-        Raises:
-            BreakerOpenError: `change` said so.
-        """
-        try:
-            return retry(
-                lambda: self._change_once(change),
-                on=ConflictError,
-                pauses=backoff(attempts=_ATTEMPTS, first_s=_FIRST_S, random=self._random),
-                clock=self._clock,
-            )
-        except BreakerOpenError:
-            raise
-        except StepError as error:
-            self._log.warning("breaker not readable: carrying on without", error=type(error).__name__)
-            return None
-
-    def _change_once(self, change: Callable[[Circuit], Circuit]) -> Circuit:
-        stored = self._kube.get(CONFIG_MAPS, namespace=self._namespace, name=self._settings.config_map)
-        found = parse_circuit((stored.get("data") or {}).get(self._dependency, ""))
-        self._known = found
-        wanted = change(found)
-        if wanted != found:
-            reason = WriteReason(cause=WriteCause.BREAKER, detail=self._dependency)
-            body = self._body(stored, wanted)
-            self._kube.replace(CONFIG_MAPS, namespace=self._namespace, body=body, reason=reason)
-        self._known = wanted
-        return wanted
-
-    def _body(self, stored: Json, wanted: Circuit) -> Json:
-        return stored | {"data": (stored.get("data") or {}) | {self._dependency: dump_circuit(wanted)}}
+        return reserved(permitted, now=now, settings=self._settings)

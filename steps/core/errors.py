@@ -1,7 +1,8 @@
-"""The errors of a step, and their exit codes.
+"""The errors of a step, by what the caller can do about them.
 
-Guarantees that every error has one of the exit codes in the workflow's `retryStrategy` (docs/guarantees.md). A message
-names the fix, and never quotes a request body, a header or a credential. The library's error is chained as the cause.
+Every error ends a step with one of the exit codes that the workflow's `retryStrategy` knows (docs/guarantees.md).
+A message names the problem and the fix. It never carries a request body, a header or a credential. The library's error
+is chained as the cause.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of a step; the values follow sysexits.h.
+    """Exit codes of a step, after sysexits.h where one fits.
 
-    `retryStrategy.expression` in the rendered WorkflowTemplate uses them, so they are a contract.
+    `retryStrategy.expression` in the rendered WorkflowTemplate is built from these, so they are a contract.
     """
 
     DONE = 0
@@ -23,33 +24,37 @@ class Exit(IntEnum):
 
 
 class StepError(Exception):
-    """Base class of the errors that a step explains."""
+    """An error that a step can explain."""
 
     exit = Exit.BUG
 
 
 class BadInputError(StepError):
-    """A parameter, a setting or an object is wrong. A retry does not help."""
+    """A parameter, a setting or an object is wrong. A retry changes nothing."""
 
     exit = Exit.BAD_INPUT
 
 
 class CertificateError(BadInputError):
-    """A server's certificate cannot be verified. Nothing was sent; a person must fix it."""
+    """A server's certificate cannot be verified. Nothing was sent; a person has to correct the certificate."""
+
+
+class RepositoryMovedError(BadInputError):
+    """GitHub knows the repository by another name: it was renamed or transferred. Nothing was written."""
 
 
 class ForbiddenError(StepError):
-    """The API server or GitHub refused a request: a role or a credential is missing."""
+    """The API server or GitHub refuses a request: a right is missing, or a rule of theirs forbids it."""
 
     exit = Exit.FORBIDDEN
 
 
 class ProxyRefusedError(ForbiddenError):
-    """A proxy refused to connect to the server. Nothing was sent."""
+    """A proxy refuses to connect to a server. Nothing was sent."""
 
 
 class TryAgainError(StepError):
-    """A dependency is busy, slow or down. A retry may succeed."""
+    """Another system is busy, slow or down. The same step may succeed later."""
 
     exit = Exit.TRY_AGAIN
 
@@ -59,19 +64,19 @@ class LockBusyError(TryAgainError):
 
 
 class LockLostError(TryAgainError):
-    """This holder has lost the Lease. It must write nothing more, not even the record."""
+    """This process no longer holds the Lease. It must not write anything, not even the record."""
 
 
 class FencedError(LockLostError):
-    """A later fencing epoch has already written. This holder has lost the Lease."""
+    """A later fencing epoch has written already. The Lease belongs to another holder."""
 
 
 class UnavailableError(TryAgainError):
-    """The server did not answer, or asked to retry later.
+    """A request got no usable answer, or an answer that says "later".
 
     Args:
-        message: The request, and its server.
-        retry_after_s: The server's Retry-After in seconds, if it sent one.
+        message: The request, the problem and the fix.
+        retry_after_s: Seconds that the server asked to wait; None if it did not.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
@@ -80,34 +85,42 @@ class UnavailableError(TryAgainError):
 
 
 class RateLimitedError(UnavailableError):
-    """The server limits the rate of requests; `retry_after_s` says until when."""
+    """The server limits the rate of requests; `retry_after_s` says for how long."""
+
+
+class QuotaExceededError(UnavailableError):
+    """The API server refuses an object while a quota is used up. Nothing was written."""
+
+
+class ListExpiredError(UnavailableError):
+    """The API server no longer has the list whose next page was requested. The list has to start again."""
 
 
 class BreakerOpenError(UnavailableError):
-    """The circuit breaker is open: no request was sent, because the server failed too often."""
+    """The circuit breaker is open: the server failed too often, and no request was sent."""
 
 
 class StillRunningError(TryAgainError):
-    """An agent could not be proven gone in time."""
+    """An agent was not proven gone in time."""
 
 
 class TerminatedError(TryAgainError):
-    """SIGTERM: the pod is being stopped. A retry finishes the work."""
+    """SIGTERM stops the pod. A retry continues the work."""
 
 
 class NotFoundError(StepError):
-    """The object or its resource does not exist."""
+    """The object, or the whole resource, does not exist."""
 
     exit = Exit.BAD_INPUT
 
 
 class ConflictError(StepError):
-    """A precondition failed: the object has changed since it was read, or already exists."""
+    """A precondition failed: the object changed since it was read, or exists already."""
 
     exit = Exit.TRY_AGAIN
 
 
 class TooLargeError(StepError):
-    """The API server refused an object because of its size or content."""
+    """The API server refused an object because of its size or its content."""
 
     exit = Exit.BAD_INPUT

@@ -1,10 +1,11 @@
 """GitHub's REST API: connection, credentials, retries, operations.
 
-Guarantees that rate limits and deadlines are respected, and that no error quotes a request or a credential. The import
-loads PyGithub, which a superseded push never needs, so import this package only where it is used.
+Guarantees that rate limits and deadlines are honoured, that only GitHub's own JSON counts as an answer, that no
+redirect is followed, and that no error quotes a request or a credential. Importing this package loads PyGithub, which
+a superseded push never needs: import it on first use.
 """
 
-from steps.github.client import Activity, GitHub
+from steps.github.client import GitHub
 from steps.github.connection import (
     Connection,
     certificate_problem,
@@ -13,6 +14,7 @@ from steps.github.connection import (
     pod_connection,
 )
 from steps.github.credentials import TokenHandoff, app_id, build_credentials, mounted_credentials
+from steps.github.shapes import Activity
 
 __all__ = [
     "Activity",

@@ -5,12 +5,27 @@ Guarantees that an error quotes at most GitHub's own message, cut to a length.
 
 from __future__ import annotations
 
-from github import BadCredentialsException, GithubException
+from typing import TYPE_CHECKING
 
-from steps.core import BadInputError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError
+from github import GithubException
+
+from steps.core import (
+    BadInputError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitedError,
+    RepositoryMovedError,
+    UnavailableError,
+)
 from steps.github.connection import certificate_problem
+from steps.github.refusals import SECONDARY_LIMIT_S, advice, is_rate_limit
 
-# What is asked of GitHub; anything else is one name, so that there are few.
+if TYPE_CHECKING:
+    from steps.github.reply import ForeignReplyError
+
+# A record keeps the first 300 characters of an error: the advice has to be among them.
+_MAX_MESSAGE = 120
+# The parts of GitHub's API that the steps use; every other part shares one name, so that span names stay few.
 _GITHUB = ("access_tokens", "labels", "comments", "pulls", "activity", "user")
 
 
@@ -21,37 +36,75 @@ def span_name(verb: str, path: str) -> str:
     return f"github {verb} {next((each for each in _GITHUB if each in asked), 'other')}"
 
 
-SECONDARY_LIMIT_S = 60.0
+def message_of(error: GithubException) -> str:
+    """Return GitHub's own message; empty if there is none."""
+    return str(error.data.get("message", "")) if isinstance(error.data, dict) else ""
 
 
 def is_refused(error: BaseException) -> bool:
     """Whether an error says that nothing was written."""
-    answered = isinstance(error, GithubException) and error.status < 500  # noqa: PLR2004 - HTTP
-    return answered or certificate_problem(error) is not None
+    refused = isinstance(error, GithubException) and 300 <= error.status < 500  # noqa: PLR2004 - HTTP
+    return refused or certificate_problem(error) is not None
+
+
+def is_answer(error: BaseException) -> bool:
+    """Whether an error shows that GitHub works: it refused the request, and did not ask for patience."""
+    cause = error.__cause__
+    refused = isinstance(cause, GithubException) and 400 <= cause.status < 500  # noqa: PLR2004 - HTTP
+    return isinstance(error, RepositoryMovedError) or (refused and not isinstance(error, UnavailableError))
 
 
 def error_of(
     asked: str, error: GithubException, *, now: float
 ) -> UnavailableError | ForbiddenError | NotFoundError | BadInputError:
-    """Our own error for GitHub's answer, by meaning; 403 and 429 are told apart by headers, not by number."""
-    message = str(error.data.get("message", "")) if isinstance(error.data, dict) else ""
-    text = f"GitHub: {asked}: {error.status} {message[:200]}".strip()
+    """Return the error for a refusal of GitHub. Headers and words tell a rate limit from a missing right.
+
+    Args:
+        asked: Verb and path.
+        error: The refusal.
+        now: Seconds since the epoch, for headers that name a time.
+    """
+    status, message = error.status, message_of(error)
+    text = f"GitHub: {asked}: {status} {message[:_MAX_MESSAGE]}".strip()
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    if error.status in (403, 429):
-        if (wait := _limited_s(headers, message=message, now=now)) is not None or error.status == 429:  # noqa: PLR2004
-            return RateLimitedError(text, retry_after_s=wait)
-        return ForbiddenError(f"{text}: give the App or token read and write access to pull requests and issues")
-    if isinstance(error, BadCredentialsException) or error.status == 401:  # noqa: PLR2004 - HTTP
-        return ForbiddenError(f"{text}: the credentials are wrong or have expired, renew the Secret")
-    if error.status in (404, 410):
+    if status in (403, 429):
+        wait_s = _limited_s(headers, message=message, now=now)
+        if wait_s is not None or status == 429:  # noqa: PLR2004 - HTTP
+            return RateLimitedError(text, retry_after_s=wait_s)
+    if status >= 500:  # noqa: PLR2004 - HTTP
+        return UnavailableError(text, retry_after_s=_seconds(headers.get("retry-after")))
+    fix = advice(status, message)
+    if status in (401, 403, 451):
+        return ForbiddenError(f"{text}: {fix}" if fix else text)
+    if status in (404, 410):
         return NotFoundError(text)
-    return UnavailableError(text) if error.status >= 500 else BadInputError(text)  # noqa: PLR2004 - HTTP
+    return BadInputError(f"{text}: {fix}" if fix else text)
+
+
+def error_of_foreign_reply(asked: str, error: ForeignReplyError, *, host: str) -> UnavailableError:
+    """Return the error for an answer that GitHub's API does not give.
+
+    Args:
+        asked: Verb and path.
+        error: What came.
+        host: The server that should have answered.
+    """
+    return UnavailableError(
+        f"GitHub: {asked}: {host}: {error.what} came with status {error.status} where JSON belongs: check "
+        "github.api_url (GitHub Enterprise: it ends with /api/v3) and github.proxy; a login page or a proxy may have "
+        "answered"
+    )
 
 
 def _limited_s(headers: dict[str, str], *, message: str, now: float) -> float | None:
-    """Seconds that a rate limit asks to wait; None if there is none. In the order GitHub documents."""
-    if headers.get("retry-after", "").isdigit():
-        return float(headers["retry-after"])
-    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
-        return max(1.0, float(headers["x-ratelimit-reset"]) - now + 1)
-    return SECONDARY_LIMIT_S if "rate limit" in message.lower() else None
+    """Return the seconds that a rate limit asks to wait, in the order that GitHub documents; None if there is none."""
+    if (after_s := _seconds(headers.get("retry-after"))) is not None:
+        return after_s
+    reset = _seconds(headers.get("x-ratelimit-reset"))
+    if headers.get("x-ratelimit-remaining") == "0" and reset is not None:
+        return max(1.0, reset - now + 1)
+    return SECONDARY_LIMIT_S if is_rate_limit(message) else None
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None

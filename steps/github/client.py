@@ -1,75 +1,84 @@
-"""GitHub: one pull request read, two label writes, one comment, and what was pushed lately.
+"""The operations on GitHub: read a pull request, write its labels, keep one comment, list the latest pushes.
 
-Guarantees that nothing but a single label is ever added or removed (the whole set is never written, so nobody else's
-label can be lost), and that every operation but the making of a comment may be repeated. GitHub has no preconditions on
-labels: the caller checks its hold right before and the head right after.
+Guarantees that a write adds or removes a single label and never replaces the whole set, so no label of others is lost,
+and that every operation except `add_comment` may be repeated. GitHub has no preconditions on labels: the caller checks
+the Lease right before a write, and the head right after it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from steps.core import BadInputError, ForbiddenError, NotFoundError, UnavailableError, parse_time
-from steps.domain import PullRequest
+from steps.core import BadInputError, ForbiddenError, NotFoundError
+from steps.github.redirects import moved
 from steps.github.rest import RestClient
+from steps.github.shapes import (
+    UnexpectedShapeError,
+    read_activity,
+    read_comment,
+    read_items,
+    read_number,
+    read_object,
+    read_pull_request,
+    read_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
+    from steps.domain import PullRequest
+    from steps.github.shapes import Activity, IssueComment
     from steps.telemetry import WriteReason
 
 _LABEL_GONE = "Label does not exist"
 _PAGE, _PAGES = 100, 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssueComment:
-    """A comment on a pull request.
-
-    Attributes:
-        app: Id and client id of the App that wrote it in its own name; empty if a person did.
-    """
-
-    id: int
-    body: str
-    author: str
-    app: tuple[str, ...]
-
-
 class GitHub(RestClient):
-    """A repository's pull requests, their labels and our comment."""
+    """A repository's pull requests, their labels, and the comment of the steps."""
 
     def open_pull_requests(self, *, repository: str, branch: str) -> list[PullRequest]:
-        """Open pull requests from this branch of this very repository: forks' branches of the same name are others.
+        """List the open pull requests from a branch of this repository. Branches of forks do not count.
 
         Raises:
             BadInputError: The repository does not exist, or the credentials may not see it.
+            RepositoryMovedError: The repository has another name now.
+            UnavailableError: GitHub did not answer, or with something else than these pull requests.
         """
         owner = repository.partition("/")[0]
         query = {"state": "open", "head": f"{owner}:{branch}"}
+
+        def read(document: object) -> list[PullRequest]:
+            pulls = read_items(document)
+            for pull in pulls:
+                ref = read_text(pull, "head", "ref")
+                if ref.casefold() != branch.casefold():
+                    raise UnexpectedShapeError("the list has pull requests of other branches")
+                _check_name(pull, repository=repository)
+            return [read_pull_request(pull) for pull in pulls if _is_from(pull, branch=branch)]
+
         try:
-            found = self._ask("GET", f"/repos/{repository}/pulls", parameters=query)
+            found: list[PullRequest] = self._ask("GET", f"/repos/{repository}/pulls", parameters=query, read=read)
         except NotFoundError as error:
             raise BadInputError(f"GitHub has no repository {repository}, or the credentials may not see it") from error
-        return [
-            _pull_request(pull)
-            for pull in found
-            if ((pull["head"]["repo"] or {}).get("full_name") or "").casefold() == repository.casefold()
-        ]
+        return found
 
     def activity(self, *, repository: str) -> list[Activity]:
-        """The latest changes of a repository's branches within a day, newest first: one page of a hundred.
+        """List the latest changes of a repository's branches within a day, newest first: one page of a hundred.
 
         Raises:
             BadInputError: The repository does not exist, or the credentials may not see it.
+            RepositoryMovedError: The repository has another name now.
             ForbiddenError: The credentials may not read contents.
         """
         query = {"time_period": "day", "per_page": "100"}
+
+        def read(document: object) -> list[Activity]:
+            return [read_activity(entry) for entry in read_items(document)]
+
         try:
-            found = self._ask("GET", f"/repos/{repository}/activity", parameters=query)
+            found: list[Activity] = self._ask("GET", f"/repos/{repository}/activity", parameters=query, read=read)
         except NotFoundError as error:
             raise BadInputError(
                 f"GitHub has no repository {repository}, or the credentials may not see it: was it renamed?"
@@ -77,114 +86,123 @@ class GitHub(RestClient):
         except ForbiddenError as error:
             raise ForbiddenError(
                 f"GitHub refuses the activity of {repository}: give the App or token read access to contents, or set "
-                "reconcile.ask_github to false"
+                f"reconcile.ask_github to false ({error})"
             ) from error
-        try:
-            return [_activity(entry) for entry in found]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnavailableError(f"GitHub's activity of {repository} is not as documented") from error
+        return found
 
     def pull_request(self, *, repository: str, number: int) -> PullRequest:
-        """A pull request now."""
-        return _pull_request(self._ask("GET", f"/repos/{repository}/pulls/{number}"))
+        """Read a pull request.
+
+        Raises:
+            RepositoryMovedError: The repository has another name now.
+        """
+
+        def read(document: object) -> PullRequest:
+            _check_name(document, repository=repository)
+            return read_pull_request(document)
+
+        found: PullRequest = self._ask("GET", f"/repos/{repository}/pulls/{number}", read=read)
+        return found
 
     def add_label(self, *, repository: str, number: int, label: str, reason: WriteReason) -> None:
-        """Add one label; there already is fine."""
-        path, name = f"/repos/{repository}/issues/{number}/labels", f"{number}/{label}"
-        body = {"labels": [label]}
-        self._write("POST", path, resource="labels", repository=repository, name=name, reason=reason, body=body)
+        """Add one label. A label that is there already stays."""
+        self._write(
+            "POST",
+            f"/repos/{repository}/issues/{number}/labels",
+            resource="labels",
+            repository=repository,
+            name=f"{number}/{label}",
+            reason=reason,
+            body={"labels": [label]},
+            read=read_items,
+        )
 
     def remove_label(self, *, repository: str, number: int, label: str, reason: WriteReason) -> None:
-        """Remove one label; absent is fine."""
+        """Remove one label. A label that is absent stays absent."""
         try:
             path, name = f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}", f"{number}/{label}"
-            self._write("DELETE", path, resource="labels", repository=repository, name=name, reason=reason)
+            self._write(
+                "DELETE", path, resource="labels", repository=repository, name=name, reason=reason, read=read_items
+            )
         except NotFoundError as error:
             if _LABEL_GONE not in str(error):
                 raise
 
     def comments(self, *, repository: str, number: int) -> Iterator[IssueComment]:
-        """The comments of a pull request, the oldest first; of a long conversation only the first five hundred."""
+        """List the comments of a pull request, the oldest first; of a long conversation only the first five hundred."""
+
+        def read(document: object) -> list[IssueComment]:
+            return [read_comment(each) for each in read_items(document)]
+
         for page in range(1, _PAGES + 1):
             query = {"per_page": str(_PAGE), "page": str(page)}
-            found = self._ask("GET", f"/repos/{repository}/issues/{number}/comments", parameters=query)
-            yield from map(_comment, found)
+            path = f"/repos/{repository}/issues/{number}/comments"
+            found: list[IssueComment] = self._ask("GET", path, parameters=query, read=read)
+            yield from found
             if len(found) < _PAGE:
                 return
 
     def is_ours(self, comment: IssueComment) -> bool:
-        """Whether it was written by whoever is signed in here.
+        """Whether the credentials of this connection wrote the comment.
 
         Raises:
-            ForbiddenError: The token may not even say whose it is.
+            ForbiddenError: The token may not read its own account.
         """
         if self._app:
             return self._app in comment.app
-        return bool(comment.author) and comment.author == self._ask("GET", "/user")["login"]
+        if not comment.author:
+            return False
+        login: str = self._ask("GET", "/user", read=lambda document: read_text(document, "login"))
+        return comment.author.casefold() == login.casefold()
 
     def add_comment(self, *, repository: str, number: int, body: str, reason: WriteReason) -> int:
-        """Write a comment and give its id. Without an answer it may be there all the same: look before a repetition."""
+        """Write a comment and return its id. Without an answer it may exist all the same: look before a repetition."""
         path, sent = f"/repos/{repository}/issues/{number}/comments", {"body": body}
-        made = self._write(
-            "POST", path, resource="comments", repository=repository, name=f"{number}", reason=reason, body=sent
+        made: int = self._write(
+            "POST",
+            path,
+            resource="comments",
+            repository=repository,
+            name=f"{number}",
+            reason=reason,
+            body=sent,
+            read=lambda document: read_number(document, "id"),
         )
-        return int(made["id"])
+        return made
 
     def edit_comment(self, *, repository: str, comment: int, body: str, reason: WriteReason) -> None:
-        """Write something else in a comment's place.
+        """Replace the text of a comment.
 
         Raises:
-            NotFoundError: It was deleted.
+            NotFoundError: The comment was deleted.
         """
         path, sent = f"/repos/{repository}/issues/comments/{comment}", {"body": body}
         self._write(
-            "PATCH", path, resource="comments", repository=repository, name=f"{comment}", reason=reason, body=sent
+            "PATCH",
+            path,
+            resource="comments",
+            repository=repository,
+            name=f"{comment}",
+            reason=reason,
+            body=sent,
+            read=lambda document: read_number(document, "id"),
         )
 
 
-def _comment(comment: dict[str, Any]) -> IssueComment:
-    app, author = comment.get("performed_via_github_app") or {}, comment["user"] or {}
-    # A person may act through an App as well: then the comment is the person's.
-    ids = [app.get("id"), app.get("client_id")] if author.get("type") == "Bot" else []
-    return IssueComment(
-        id=comment["id"],
-        body=comment.get("body") or "",
-        author=author.get("login", ""),
-        app=tuple(str(each) for each in ids if each),
-    )
+def _check_name(pull: object, *, repository: str) -> None:
+    """Check that a pull request is of the repository in the request.
 
-
-def _pull_request(pull: dict[str, Any]) -> PullRequest:
-    return PullRequest(
-        number=pull["number"],
-        head_sha=pull["head"]["sha"],
-        labels=tuple(label["name"] for label in pull["labels"]),
-    )
-
-
-def _activity(entry: dict[str, Any]) -> Activity:
-    return Activity(
-        ref=entry["ref"],
-        before=entry["before"],
-        sha=entry["after"],
-        at=parse_time(entry["timestamp"]),
-        by=(entry.get("actor") or {}).get("login", ""),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
-    """One change of a ref.
-
-    Attributes:
-        before: Commit that the ref pointed at until then; zeros if it was created.
-        sha: What the ref points at since then; zeros if it was deleted.
-        at: When GitHub took it, in whole seconds.
-        by: Login; empty if the account is gone.
+    Raises:
+        RepositoryMovedError: It is of another one: a server or a proxy on the way followed a redirect.
     """
+    now = read_text(pull, "base", "repo", "full_name")
+    if now.casefold() != repository.casefold():
+        raise moved(repository, now=now)
 
-    ref: str
-    before: str
-    sha: str
-    at: datetime
-    by: str
+
+def _is_from(pull: object, *, branch: str) -> bool:
+    """Whether a pull request's branch is in its own repository, and not in a fork."""
+    head, base = read_object(pull, "head", "repo"), read_object(pull, "base", "repo")
+    same_id = head.get("id") is not None and head.get("id") == base.get("id")
+    same_name = str(head.get("full_name") or "").casefold() == str(base.get("full_name")).casefold()
+    return read_text(pull, "head", "ref") == branch and (same_id or same_name)

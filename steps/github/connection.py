@@ -1,8 +1,8 @@
-"""The way to GitHub: whose certificates count, and through which proxy; and what is said when it is barred.
+"""The connection to GitHub: its certificates, its proxy, and the errors of both.
 
-Guarantees that GitHub's certificate is always verified, that a pod goes the way that its settings name and no other
-(what a cluster puts into every pod's environment changes nothing), and that no text of ours shows a proxy's password.
-Nothing but GitHub is reached this way: the API server keeps its own certificates, and is never behind the proxy.
+Guarantees that GitHub's certificate is always verified, that a pod uses only the proxy and certificates of its settings
+(variables in its environment change nothing), and that no error shows a proxy's password. The connection applies to
+GitHub alone: the API server has its own certificates, and is never behind the proxy.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _NAME = (62, 64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """How GitHub is reached.
+    """The certificates and the proxy for GitHub.
 
     Attributes:
-        bundle: File of the certificates that count; empty for the public ones.
-        proxy: Its URL, with its password if it asks for one; empty for none.
-        environment: A laptop's: as HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE say.
+        bundle: File of the trusted certificates; empty for the public ones.
+        proxy: URL of the proxy, with its credentials; empty for none.
+        environment: Whether HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE apply, as on a laptop.
     """
 
     bundle: str = ""
@@ -45,21 +45,21 @@ class Connection:
 
     @property
     def proxy_shown(self) -> str:
-        """The proxy, as it may be told."""
+        """The proxy without its credentials, for errors."""
         return f"the proxy {urlsplit(self.proxy).netloc.rpartition('@')[2]}" if self.proxy else "the proxy"
 
     def untrusted(self, whose: str, error: ssl.SSLCertVerificationError) -> str:
-        """What is wrong with a certificate, and what to do about it.
+        """Return the text for a certificate that cannot be verified: the problem and the fix.
 
         Args:
-            whose: Who showed it.
-            error: What OpenSSL says; its message names neither keys nor bodies.
+            whose: The server that sent the certificate.
+            error: OpenSSL's error; its message names neither keys nor bodies.
         """
         return f"the certificate of {whose} cannot be verified ({error.verify_message}): {self._fix(error.verify_code)}"
 
     def _fix(self, code: int) -> str:
         if code in _TIME:
-            return "renew it, or set the clock of this machine right"
+            return "renew it, or correct the clock of this machine"
         if code in _NAME:
             return "correct the address, or give the server a certificate for it"
         if self.environment:
@@ -69,34 +69,34 @@ class Connection:
         return "put the certificates of its CA, in PEM, into a ConfigMap, and set github.ca_config_map to its name"
 
     def refused(self, code: int) -> str:
-        """What is wrong if the proxy refuses to connect to GitHub, and what to do about it."""
-        fix = f"allow this way at the proxy, or correct {'HTTPS_PROXY' if self.environment else 'github.proxy'}"
+        """Return the text for a proxy that refuses to connect to GitHub: the problem and the fix."""
+        fix = f"allow this connection at the proxy, or correct {'HTTPS_PROXY' if self.environment else 'github.proxy'}"
         if code == 407:  # noqa: PLR2004 - HTTP
             own = "put them into HTTPS_PROXY"
             secret = f"put {PROXY_USERNAME} and {PROXY_PASSWORD} into the Secret of GitHub's credentials"
             fix = f"it asks for credentials: {own if self.environment else secret}"
-        return f"{self.proxy_shown} refuses the way to GitHub ({code}): {fix}"
+        return f"{self.proxy_shown} refuses to connect to GitHub ({code}): {fix}"
 
 
 def pod_connection(settings: GitHubSettings) -> Connection:
-    """The way that the settings name.
+    """Return the connection that the settings name.
 
     Raises:
-        BadInputError: The bundle is not there, or holds no certificate.
-        ForbiddenError: Of the proxy's credentials only one is there.
+        BadInputError: The bundle is missing, or holds no certificate.
+        ForbiddenError: The proxy's user name or password is missing.
     """
     return Connection(bundle=_bundle(settings), proxy=_proxy(settings))
 
 
 def environment_connection(env: Mapping[str, str]) -> Connection:
-    """The way that a laptop's environment names.
+    """Return the connection that a laptop's environment names.
 
     Raises:
-        BadInputError: It names a bundle that is not there.
+        BadInputError: The environment names a bundle that does not exist.
     """
     for name in CA_BUNDLE_VARIABLES:
         if (path := env.get(name)) and not Path(path).exists():
-            raise BadInputError(f"{name} names {path}, which is not there: correct it, or unset it")
+            raise BadInputError(f"{name} names {path}, which does not exist: correct it, or unset it")
     return Connection(environment=True)
 
 
@@ -107,17 +107,17 @@ def _bundle(settings: GitHubSettings) -> str:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise BadInputError(f"github.ca_config_map: {what} is not there: create it, or correct the setting") from error
+        raise BadInputError(f"github.ca_config_map: {what} is missing: create it, or correct the setting") from error
     if not is_ca_bundle(text):
-        raise BadInputError(f"github.ca_config_map: {what} is no bundle of certificates in PEM: correct it")
+        raise BadInputError(f"github.ca_config_map: {what} is not a bundle of certificates in PEM: correct it")
     return str(path)
 
 
 def is_ca_bundle(text: str) -> bool:
-    """Whether there is a certificate in it, in PEM, and nothing that keeps OpenSSL from reading it."""
+    """Whether a text holds certificates in PEM that OpenSSL can read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        # Comments between certificates are names of CAs, in any language.
+        # Bundles have comments between the certificates: the names of CAs, in any language.
         context.load_verify_locations(cadata=text.encode("ascii", "replace").decode())
     except (ssl.SSLError, ValueError):
         return False
@@ -125,7 +125,7 @@ def is_ca_bundle(text: str) -> bool:
 
 
 def _proxy(settings: GitHubSettings) -> str:
-    """The proxy's URL, with what the Secret has for it."""
+    """Return the proxy's URL with the credentials of the Secret."""
     found = {name: _text(Path(settings.credentials_dir) / name) for name in (PROXY_USERNAME, PROXY_PASSWORD)}
     missing = [name for name, text in found.items() if not text]
     if not settings.proxy or len(missing) == len(found):
@@ -142,11 +142,11 @@ def _text(path: Path) -> str:
 
 
 def certificate_problem(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    """OpenSSL's word that a certificate is not to be trusted, if that is what is behind an error."""
+    """Return OpenSSL's error about a certificate, if it is in the chain of an error."""
     return next((each for each in error_chain(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
 
 
 def proxy_refusal(error: BaseException) -> int | None:
-    """The status with which a proxy refused to connect, if that is what is behind an error."""
+    """Return the status with which a proxy refused to connect, if it is in the chain of an error."""
     found = (_REFUSAL.search(str(each)) for each in error_chain(error) if type(each) is OSError)
     return next((int(match[1]) for match in found if match), None)

@@ -1,8 +1,8 @@
 """GitHub's credentials: a token or a GitHub App, from files that are mounted from a Secret.
 
-Guarantees that what they are is never shown, and that a wrong key is found before it is used. An App's installation
-token is handed from the pod's first container to its second through a file on a memory-backed volume, readable by their
-user alone, which saves the second one a sign-in; the App's private key, which is worth more, is mounted in both anyway.
+Guarantees that no error shows a credential, and that a wrong key is found before it is used. The pod's first container
+hands an App's installation token to the second through a file on a memory-backed volume that only their user can read.
+That saves the second container a sign-in. Both containers mount the App's private key, which is worth more.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# A token is good for an hour; the second container starts within minutes of the first.
+# A token is valid for an hour; the second container starts within minutes of the first.
 _FRESH_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenHandoff:
-    """The file in which an App's token waits for the pod's other container."""
+    """The file that hands an App's token to the pod's other container."""
 
     path: Path
 
     def leave(self, auth: Auth.Auth) -> None:
-        """Leave the token of an App, if none is there; a token of the Secret's own needs no second copy."""
+        """Write the token of an App, unless the file exists. The other container reads a token of the Secret itself."""
         if not isinstance(auth, Auth.AppInstallationAuth):
             return
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
@@ -41,10 +41,10 @@ class TokenHandoff:
             with os.fdopen(os.open(self.path, flags, 0o600), "w") as file:
                 file.write(auth.token)
         except OSError:
-            return  # the other container then signs in itself
+            return  # the other container signs in itself
 
     def take(self) -> Auth.Auth | None:
-        """The token that was left, if it is fresh and nobody else could have put it there."""
+        """Return the token, if the file is recent and only this user could have written it."""
         try:
             with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
                 found = os.fstat(file.fileno())
@@ -57,16 +57,16 @@ class TokenHandoff:
 
 
 def app_id(folder: Path) -> str:
-    """Id of the App whose credentials are mounted; empty if a token is, or nothing."""
+    """Return the id of the App whose credentials are mounted; empty for a token, or without credentials."""
     path = folder / "app-id"
     return "" if (folder / "token").is_file() or not path.is_file() else path.read_text().strip()
 
 
 def mounted_credentials(folder: Path, *, handover: TokenHandoff | None = None) -> Auth.Auth:
-    """The credentials mounted from the Secret, or the token that the pod's other container has left.
+    """Return the credentials of the mounted Secret, or the token from the pod's other container.
 
     Raises:
-        ForbiddenError: There are none, or only part of them. Never says what they are.
+        ForbiddenError: The credentials are missing or incomplete.
     """
     found = (
         {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()} if folder.is_dir() else {}
@@ -81,16 +81,16 @@ def build_credentials(
     handover: TokenHandoff | None = None,
     permissions: Mapping[str, str] | None = None,
 ) -> Auth.Auth:
-    """Credentials from the Secret's values, by their keys.
+    """Return the credentials that the values of a Secret hold.
 
     Args:
-        found: The values, without white space around them.
-        where: Where they are, for the error.
-        handover: Where another container may have left a token.
-        permissions: What an App's token shall be good for; all that it was given if none is named.
+        found: The values by key, without white space around them.
+        where: The place of the values, for the error.
+        handover: The file that may hold a token of the pod's other container.
+        permissions: Permissions of an App's token; None for all that the App has.
 
     Raises:
-        ForbiddenError: There are none, or only part of them. Never says what they are.
+        ForbiddenError: The credentials are missing or incomplete.
     """
     if token := found.get("token"):
         return Auth.Token(token)

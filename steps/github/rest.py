@@ -1,36 +1,31 @@
-"""Requests to GitHub: signed in, repeated within bounds, and their errors by meaning.
+"""Requests to GitHub: repeated within bounds, behind the circuit breaker, and each write with its line in the audit.
 
-Guarantees that rate limits are honoured up to a deadline, that nobody is asked whom the breaker guards, and that no
-error quotes a request. Uses PyGithub for authentication and transport with its own retries switched off, because they
-repeat writes and can sleep for hours.
+Guarantees that rate limits are honoured up to a deadline, and that no request is sent while the circuit breaker is
+open. `Exchange` sends a request once.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
-
-import requests
-from github import GithubException
 
 from steps.core import (
     ForbiddenError,
     NotFoundError,
     RateLimitedError,
-    ServerClock,
     StepError,
     UnavailableError,
     backoff,
     retry,
     wait,
 )
-from steps.github.answers import SECONDARY_LIMIT_S, error_of, is_refused, span_name
+from steps.github.answers import is_answer, is_refused
 from steps.github.connection import Connection
-from steps.github.session import build_requester, unanswered
-from steps.telemetry import TRACING_OFF, Measure, WriteAnswer
+from steps.github.exchange import Exchange
+from steps.github.refusals import SECONDARY_LIMIT_S
+from steps.telemetry import TRACING_OFF, WriteAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from github import Auth
@@ -41,6 +36,8 @@ if TYPE_CHECKING:
     from steps.settings import GitHubSettings
     from steps.telemetry import Audit, Measurements, Tracer, WriteReason
 
+# A new token: attempts for about ten seconds; `SignIn` says when they end.
+_TOKEN_ATTEMPTS, _TOKEN_S, _TOKEN_MAX_S = 10, 0.5, 2.0
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -63,36 +60,39 @@ class RestClient:
         app: str = "",
         route: Connection | None = None,
     ) -> None:
-        """Connect.
+        """Keep the connection.
 
         Args:
             auth: Credentials.
             settings: Address, time-outs and attempts.
             clock: Time.
             random: Uniform in [0, 1), for jitter.
-            while_waiting: Called about once a second while waiting, to renew a hold.
-            breaker: Shared by all pods: whether GitHub may be asked at all.
-            measurements: Where the number of requests and their time is left.
-            audit: Where each write is told.
-            tracer: Where each request's time is noted.
-            handover: Where an App's token is left for the pod's other container.
+            while_waiting: Called about once a second while waiting, to renew the Lease.
+            breaker: The circuit breaker that all pods share.
+            measurements: Counts requests and their time.
+            audit: Records each write.
+            tracer: Records the time of each request.
+            handover: Keeps an App's token for the pod's other container.
             app: Id of the App that signs in; empty for a token.
-            route: The way there; straight, and by public certificates, if none is given.
+            route: The way to GitHub; without one, direct and with the public certificates.
         """
-        self._route = route or Connection()
-        self._requester = build_requester(auth=auth, settings=settings, route=self._route)
+        self._exchange = Exchange(
+            auth=auth,
+            settings=settings,
+            route=route or Connection(),
+            clock=clock,
+            measurements=measurements,
+            tracer=tracer,
+            handover=handover,
+        )
         self._settings = settings
         self._clock = clock
         self._random = random
         self._while_waiting = while_waiting
         self._breaker = breaker
-        self._measurements = measurements
         self._audit = audit
-        self._tracer = tracer
-        self._handover = handover
         self._app = app
-        self._signed_in = False
-        self.server_clock = ServerClock()
+        self.server_clock = self._exchange.server_clock
 
     def _write(
         self,
@@ -104,8 +104,9 @@ class RestClient:
         name: str,
         reason: WriteReason,
         body: object = None,
-    ) -> Any:  # noqa: ANN401 - JSON
-        """The one way of a write; each attempt with its line in the audit."""
+        read: Callable[[Any], Any] = lambda document: document,
+    ) -> Any:  # noqa: ANN401 - JSON, or what `read` makes of it
+        """Send a write. Each attempt has its line in the audit."""
 
         def audited() -> AbstractContextManager[WriteAnswer]:
             return self._audit.write(
@@ -119,7 +120,7 @@ class RestClient:
                 refused=is_refused,
             )
 
-        return self._ask(verb, path, body=body, audited=audited)
+        return self._ask(verb, path, body=body, audited=audited, read=read)
 
     def _ask(
         self,
@@ -129,108 +130,77 @@ class RestClient:
         parameters: dict[str, str] | None = None,
         body: object = None,
         audited: Callable[[], AbstractContextManager[WriteAnswer]] | None = None,
-    ) -> Any:  # noqa: ANN401 - JSON
-        if verb != "GET" and audited is None:
-            raise AssertionError("what writes goes through _write")
-        deadline = self._clock.monotonic() + self._settings.deadline_s
+        read: Callable[[Any], Any] = lambda document: document,
+    ) -> Any:  # noqa: ANN401 - JSON, or what `read` makes of it
+        """Send a request, and repeat it within bounds while GitHub cannot answer.
 
-        not_asked: list[StepError] = []
+        Args:
+            verb: GET, POST, PATCH or DELETE.
+            path: API path.
+            parameters: Query.
+            body: Content, sent as JSON.
+            audited: Encloses each attempt of a write with its line in the audit.
+            read: Turns the answer into values; an answer that it cannot read counts as no answer.
+
+        Raises:
+            StepError: GitHub refused, or did not answer.
+        """
+        if verb != "GET" and audited is None:
+            raise AssertionError("a write goes through _write")
+        deadline = self._clock.monotonic() + self._settings.deadline_s
+        not_sent: list[StepError] = []
 
         def attempt() -> Any:  # noqa: ANN401 - JSON
             try:
                 self._wait_for_others(deadline=deadline)
             except UnavailableError as error:
-                not_asked.append(error)
+                not_sent.append(error)
                 raise
             self._while_waiting()  # a request may take as long as a renewal may wait
-            return self._ask_once(verb, path, parameters=parameters, body=body, audited=audited)
+            return self._ask_once(verb, path, parameters=parameters, body=body, audited=audited, read=read)
+
+        def despite_new_token() -> Any:  # noqa: ANN401 - JSON
+            return retry(
+                attempt,
+                on=(ForbiddenError, NotFoundError),
+                pauses=backoff(attempts=_TOKEN_ATTEMPTS, first_s=_TOKEN_S, random=self._random, longest_s=_TOKEN_MAX_S),
+                clock=self._clock,
+                deadline=deadline,
+                may_retry=self._exchange.may_end,
+                while_waiting=self._while_waiting,
+            )
 
         return retry(
-            attempt,
+            despite_new_token,
             on=UnavailableError,
             pauses=backoff(attempts=self._settings.attempts, first_s=self._settings.backoff_s, random=self._random),
             clock=self._clock,
             deadline=deadline,
-            may_retry=lambda error: error not in not_asked and self._may_retry(error),
+            may_retry=lambda error: error not in not_sent and self._may_retry(error),
             while_waiting=self._while_waiting,
         )
 
-    def _ask_once(
-        self,
-        verb: str,
-        path: str,
-        *,
-        parameters: dict[str, str] | None,
-        body: object,
-        audited: Callable[[], AbstractContextManager[WriteAnswer]] | None,
-    ) -> Any:  # noqa: ANN401 - JSON
-        signed_in = False
+    def _ask_once(self, verb: str, path: str, **sent: Any) -> Any:  # noqa: ANN401 - JSON, or what `read` makes of it
         try:
-            with self._measured():
-                self._sign_in()
-                signed_in = True
-                enclosed = audited() if audited else nullcontext(WriteAnswer())
-                with self._traced(verb, path), enclosed as answer:
-                    headers, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
-                    answer.body = data
-                    self.server_clock.observe(headers.get("date"), monotonic=self._clock.monotonic())
-        except GithubException as error:
-            problem = error_of(f"{verb} {path}", error, now=self._clock.now().timestamp())
-            if isinstance(problem, NotFoundError) and not signed_in:
-                problem = ForbiddenError(
-                    "the GitHub App has no such installation: correct installation-id in the Secret"
-                )
-            if not isinstance(problem, UnavailableError):
-                self._breaker.succeeded()  # GitHub works; it is the request that is wrong
-            raise problem from error
-        except requests.RequestException as error:
-            # An error that says nothing about GitHub is not reported to the breaker.
-            raise unanswered(f"{verb} {path}", error, host=self._settings.host, route=self._route) from error
+            found = self._exchange.send(verb, path, **sent)
+        except StepError as error:
+            if is_answer(error):
+                self._breaker.succeeded()
+            raise
         self._breaker.succeeded()
-        return data
+        return found
 
     def _wait_for_others(self, *, deadline: float) -> None:
-        """Wait as long as GitHub has told any pod to, but not beyond our own deadline."""
-        seconds = self._breaker.enter()
-        if seconds and self._clock.monotonic() + seconds >= deadline:
-            raise RateLimitedError("GitHub has told another pod to wait", retry_after_s=seconds)
-        wait(seconds, clock=self._clock, while_waiting=self._while_waiting)
+        """Wait while the breaker asks to, but not beyond the deadline of the request."""
+        while seconds := self._breaker.enter():
+            if self._clock.monotonic() + seconds >= deadline:
+                raise RateLimitedError("GitHub limits the rate of requests of all pods", retry_after_s=seconds)
+            wait(seconds, clock=self._clock, while_waiting=self._while_waiting)
 
     def _may_retry(self, problem: StepError) -> bool:
-        """Let the other pods know of the problem; whether this one may try again by itself."""
+        """Report a problem to the other pods; whether this pod may try again by itself."""
         if isinstance(problem, RateLimitedError):
-            self._breaker.limited(problem.retry_after_s or SECONDARY_LIMIT_S)
+            seconds = problem.retry_after_s
+            self._breaker.limited(SECONDARY_LIMIT_S if seconds is None else seconds)
             return True
         return self._breaker.failed()
-
-    @contextmanager
-    def _traced(self, verb: str, path: str) -> Iterator[None]:
-        with self._tracer.request(span_name(verb, path), **{"http.request.method": verb}) as span:
-            try:
-                yield
-            except GithubException as error:
-                if span:
-                    span.attributes["http.response.status_code"] = error.status
-                raise
-
-    @contextmanager
-    def _measured(self) -> Iterator[None]:
-        """Count a request and its time; a refusal is an answer, an outage is none."""
-        began, result = self._clock.monotonic(), Measure.GITHUB_FAILED
-        try:
-            yield
-            result = Measure.GITHUB_ANSWERED
-        except GithubException as error:
-            result = Measure.GITHUB_FAILED if error.status >= 500 else Measure.GITHUB_ANSWERED  # noqa: PLR2004 - HTTP
-            raise
-        finally:
-            self._measurements.add(result, 1)
-            self._measurements.add(Measure.GITHUB_S, self._clock.monotonic() - began)
-
-    def _sign_in(self) -> None:
-        """Fetch an App's token (once), apart from any request, so that its refusal isn't taken for the repository's."""
-        auth = self._requester.auth
-        first, self._signed_in = bool(self._app) and not self._signed_in, True
-        with self._traced("POST", "/access_tokens") if first else nullcontext():
-            if auth and auth.token and self._handover:
-                self._handover.leave(auth)

@@ -1,8 +1,9 @@
-"""PyGithub's requester on a given way to GitHub, and its failures to get there by meaning.
+"""PyGithub's requester on a given connection, and the errors of requests without an answer.
 
-Guarantees that an App's sign-in goes the same way as everything else, and that one connection serves all requests.
-PyGithub takes a CA bundle, but no proxy, and reads the environment: both are a session's, and a session is made by
-classes that are set for the whole library. So ours are set for as long as a requester is made, which remembers them.
+Guarantees that an App's sign-in uses the same connection as every other request, that each answer is checked before
+PyGithub reads it, and that one connection serves all requests. PyGithub accepts a CA bundle, but no proxy, and reads
+the environment. Both belong to a session, and classes that are set for the whole library make the sessions. This module
+sets its own classes while it makes a requester, which keeps them.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from requests.exceptions import ProxyError
 
 from steps.core import CertificateError, ProxyRefusedError, UnavailableError, describe_network_error
 from steps.github.connection import certificate_problem, proxy_refusal
+from steps.github.reply import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import requests
     from github import Auth
+    from github.Requester import RequestsResponse
 
     from steps.github.connection import Connection
     from steps.settings import GitHubSettings
@@ -31,12 +34,12 @@ _LIBRARY = threading.Lock()
 
 
 def build_requester(*, auth: Auth.Auth, settings: GitHubSettings, route: Connection) -> Requester:
-    """A requester without retries of its own.
+    """Return a requester without retries of its own.
 
     Args:
         auth: Credentials.
         settings: Address and time-out.
-        route: The way there.
+        route: Certificates and proxy.
     """
     with _connections(route):
         return Github(
@@ -52,10 +55,12 @@ def build_requester(*, auth: Auth.Auth, settings: GitHubSettings, route: Connect
 
 @contextmanager
 def _connections(route: Connection) -> Iterator[None]:
-    """Let what is made meanwhile go this way."""
+    """Let requesters that are made meanwhile use this connection."""
 
     def led(session: requests.Session) -> None:
         session.trust_env = route.environment
+        # requests computes where a redirect leads even if it does not follow it, and fails on a bad address.
+        session.get_redirect_target = lambda resp: None  # type: ignore[method-assign] # noqa: ARG005 - its name is given
         session.proxies = {"http": route.proxy, "https": route.proxy} if route.proxy else {}
 
     class Plain(HTTPRequestsConnectionClass):
@@ -63,10 +68,16 @@ def _connections(route: Connection) -> Iterator[None]:
             super().__init__(*given, **more)
             led(self.session)
 
+        def getresponse(self) -> RequestsResponse:
+            return checked(super().getresponse())
+
     class Secure(HTTPSRequestsConnectionClass):
         def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - the library's
             super().__init__(*given, **more)
             led(self.session)
+
+        def getresponse(self) -> RequestsResponse:
+            return checked(super().getresponse())
 
     with _LIBRARY:
         Requester.injectConnectionClasses(Plain, Secure)
@@ -79,13 +90,13 @@ def _connections(route: Connection) -> Iterator[None]:
 def unanswered(
     asked: str, error: requests.RequestException, *, host: str, route: Connection
 ) -> UnavailableError | CertificateError | ProxyRefusedError:
-    """Our own error for a request that got no answer: what a person has to mend is not to be tried again.
+    """Return the error for a request without an answer. A certificate or a proxy's refusal is not tried again.
 
     Args:
         asked: Verb and path.
-        error: The library's; its text can quote the request, so it stays out of ours.
-        host: Whom the request was for.
-        route: The way that it took.
+        error: The library's error; its text can quote the request and is not used.
+        host: The server that the request was for.
+        route: Certificates and proxy of the request.
     """
     by_proxy = isinstance(error, ProxyError)
     if problem := certificate_problem(error):

@@ -1,7 +1,6 @@
 """The API server: transport, client, Events, field paths.
 
-Guarantees that every request returns the object or raises an error from steps.core, and that every write has an audit
-line.
+Guarantees that every answer is the requested object or an error by meaning, and that every write leaves an audit line.
 """
 
 from steps.kube.client import Kube

@@ -1,26 +1,30 @@
-"""The API server, spoken to in raw paths and plain dictionaries.
+"""A client of the API server that uses raw paths and plain dictionaries.
 
-Guarantees: every answer is either the object or one of our own errors; reads are repeated a few times, writes are only
-if they were refused (whether a write without an answer took effect is for the caller to find out by reading) and still
-may be written; and each says why it is sent, for the audit. Does not guarantee anything about the object's shape: the
-typed API classes of the client would, at the price of one second of start-up for CoreV1Api alone.
+Guarantees that an answer is the requested object, a whole page of a list, or an error by meaning; that reads are
+repeated a few times; that a write is repeated only if it was refused and the caller's guard allows it; and that each
+write names its reason for the audit. A write without an answer may have taken effect: the caller reads the object to
+find out. The client does not check the fields of an object. The typed API classes of the library would, but CoreV1Api
+alone costs one second at start-up.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from steps.core import (
     ForbiddenError,
+    ListExpiredError,
     ServerClock,
     UnavailableError,
     backoff,
     retry,
 )
 from steps.kube.answers import error_of, is_refused
+from steps.kube.paging import read_pages
+from steps.kube.shapes import check_list, check_object, parse_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,18 +38,19 @@ if TYPE_CHECKING:
 
 MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-# An API server that has just started refuses what it will allow in a moment: it does not know the Roles yet, and says
-# so in the words of a Role that is missing (measured: for 10 to 60 ms, in three of eight starts).
+# An API server that has just started does not know the Roles yet. It refuses requests as if a Role were missing
+# (measured: for 10 to 60 ms, in three of eight starts).
 _REFUSALS, _REFUSED_S = 3, 1.0
 _READ_AGAIN_S = 0.2
 _METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 
 Guard = Callable[[], object]
+Check = Callable[[str, "Json"], None]
 
 
 class Kube:
-    """The few verbs the steps use."""
+    """The verbs that the steps use."""
 
     def __init__(
         self,
@@ -67,9 +72,9 @@ class Kube:
         """Read one object.
 
         Raises:
-            NotFoundError: It is not there.
+            NotFoundError: The object does not exist.
         """
-        return self._read(resource.path(namespace=namespace, name=name))
+        return self._read(resource.path(namespace=namespace, name=name), check=partial(check_object, name=name))
 
     def list(
         self,
@@ -84,24 +89,25 @@ class Kube:
         """Read a collection, page by page.
 
         Args:
-            resource: What to list.
-            namespace: Where.
+            resource: The kind of object.
+            namespace: The namespace of the objects.
             labels: Label selector.
             fields: Field selector.
-            metadata_only: Ask for metadata alone, a fraction of the bytes where objects are large.
-            page: Objects in one page, where the usual number of them could be too large for memory; 0 for the usual.
+            metadata_only: Request metadata alone, a fraction of the bytes where objects are large.
+            page: Objects in one page, where the usual number could be too large for memory; 0 for the usual.
+
+        Raises:
+            UnavailableError: The list could not be read to its end, or its pages expired twice.
         """
-        path = resource.path(namespace=namespace)
         selectors = {"labelSelector": labels, "fieldSelector": fields}
         query = {"limit": str(page or self._settings.page)} | {name: text for name, text in selectors.items() if text}
-        accept = METADATA_ONLY if metadata_only else "application/json"
-        while True:
-            found = self._read(f"{path}?{urlencode(query)}", accept=accept)
-            yield from found.get("items") or ()
-            token = found.get("metadata", {}).get("continue")
-            if not token:
-                return
-            query["continue"] = token
+        path, accept = resource.path(namespace=namespace), METADATA_ONLY if metadata_only else "application/json"
+
+        def read(token: str) -> Json:
+            asked = query | ({"continue": token} if token else {})
+            return self._read(f"{path}?{urlencode(asked)}", accept=accept, check=check_list)
+
+        return read_pages(read)
 
     def create(
         self, resource: Resource, *, namespace: str, body: Json, reason: WriteReason, guard: Guard | None = None
@@ -109,7 +115,7 @@ class Kube:
         """Create an object.
 
         Raises:
-            ConflictError: There is one of that name.
+            ConflictError: An object of this name exists.
         """
         target = resource.path(namespace=namespace)
         name = (body.get("metadata") or {}).get("name", "")  # a review has none
@@ -123,7 +129,7 @@ class Kube:
         """Replace an object; `metadata.resourceVersion` in the body makes it a compare-and-swap.
 
         Raises:
-            ConflictError: It changed since it was read.
+            ConflictError: The object changed since it was read.
         """
         name = body["metadata"]["name"]
         target = resource.path(namespace=namespace, name=name)
@@ -141,7 +147,7 @@ class Kube:
         reason: WriteReason,
         guard: Guard | None = None,
     ) -> Json:
-        """Merge-patch an object; unknown fields are refused rather than pruned silently.
+        """Merge-patch an object. The API server refuses unknown fields instead of pruning them silently.
 
         Raises:
             ConflictError: `metadata.resourceVersion` in the patch is not the current one.
@@ -164,8 +170,8 @@ class Kube:
         """Delete an object under the preconditions in `options`.
 
         Raises:
-            NotFoundError: It is gone.
-            ConflictError: A precondition does not hold.
+            NotFoundError: The object does not exist.
+            ConflictError: A precondition failed.
         """
         target = resource.path(namespace=namespace, name=name)
         self._write(
@@ -188,13 +194,13 @@ class Kube:
 
         Args:
             verb: create, update, patch or delete.
-            resource: What kind of object.
+            resource: The kind of object.
             target: API path and query.
-            namespace: Of the object.
-            name: Of the object; empty for a review.
-            body: What to send.
-            reason: For the audit.
-            guard: Called before a write that was refused is sent again; fails if it must not be. None: sent once.
+            namespace: Namespace of the object.
+            name: Name of the object; empty for a review.
+            body: The content of the request.
+            reason: The reason, for the audit.
+            guard: Called before a refused write is sent again; raises if it must not be. None sends the write once.
         """
 
         def send() -> Json:
@@ -209,13 +215,15 @@ class Kube:
                 refused=is_refused,
             ) as answer:
                 content_type = MERGE_PATCH if verb == "patch" else "application/json"
-                answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type)
+                # The answer to a DELETE is the object, or a Status with its name elsewhere.
+                check = partial(check_object, name="" if verb == "delete" else name)
+                answer.body = self._send(_METHODS[verb], target, body=body, content_type=content_type, check=check)
             return cast("Json", answer.body)
 
         return self._despite_refusals(send, guard=guard) if guard else send()
 
     def _despite_refusals(self, send: Callable[[], Json], *, guard: Guard = lambda: None) -> Json:
-        """Send a request, and once or twice more if it is refused: by then the API server knows the Roles."""
+        """Send a request, and again if it is refused: by then the API server knows the Roles."""
         sent = False
 
         def guarded() -> Json:
@@ -232,13 +240,14 @@ class Kube:
             clock=self._clock,
         )
 
-    def _read(self, target: str, *, accept: str = "application/json") -> Json:
+    def _read(self, target: str, *, check: Check, accept: str = "application/json") -> Json:
         return retry(
-            lambda: self._despite_refusals(lambda: self._send("GET", target, accept=accept)),
+            lambda: self._despite_refusals(lambda: self._send("GET", target, accept=accept, check=check)),
             on=UnavailableError,
             pauses=backoff(attempts=self._settings.attempts, first_s=_READ_AGAIN_S, random=self._random),
             clock=self._clock,
             longest_s=self._settings.timeout_s,
+            may_retry=lambda error: not isinstance(error, ListExpiredError),
         )
 
     def _send(
@@ -249,6 +258,7 @@ class Kube:
         body: Json | None = None,
         accept: str = "application/json",
         content_type: str = "application/json",
+        check: Check,
     ) -> Json:
         response = self._transport.send(
             method=method,
@@ -257,12 +267,11 @@ class Kube:
             body=body,
             timeout_s=self._settings.timeout_s,
         )
-        self.server_clock.observe(response.headers.get("date"), monotonic=self._clock.monotonic())
+        arrived = self._clock.monotonic()
         asked = f"{method} {target.partition('?')[0]}"
         if response.status >= 300:  # noqa: PLR2004 - the success range ends here
             raise error_of(asked, response)
-        try:
-            answer: Json = json.loads(response.body)
-        except ValueError as error:
-            raise UnavailableError(f"{asked}: the answer is not JSON; is there a proxy in between?") from error
-        return answer
+        found = parse_document(asked, response.body)
+        check(asked, found)
+        self.server_clock.observe(response.headers.get("date"), monotonic=arrived)
+        return found

@@ -1,8 +1,8 @@
-"""The Kubernetes client as a Transport: its configuration, TLS and authentication; none of its typed API classes.
+"""The Kubernetes library as a Transport: its configuration, TLS and authentication, without its typed API classes.
 
-Guarantees a bound on every request and one attempt for each: the client's own three silent retries would make a
-one-second time-out four seconds and repeat writes. In a pod the way to the API server is straight: the client would
-take a proxy from the environment, which a cluster may put into every pod.
+Guarantees a time-out for every request and one attempt: the library's three silent retries would turn a time-out of one
+second into four, and repeat writes. A pod connects to the API server directly: the library would use a proxy from the
+environment, which a cluster may put into every pod.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class KubernetesTransport:
-    """Sends requests through the client's connection pool; safe to share between threads."""
+    """Sends requests through the library's connection pool. Threads may share it."""
 
     def __init__(self, *, configuration: Configuration, advice: str = "") -> None:
-        """Know the way.
+        """Keep the configuration.
 
         Args:
-            configuration: Of the client.
-            advice: What to do if nobody answers.
+            configuration: The library's configuration.
+            advice: The fix if there is no answer.
         """
         configuration.retries = False
         self._advice = advice
@@ -45,7 +45,7 @@ class KubernetesTransport:
         """Send one request.
 
         Raises:
-            UnavailableError: No connection, no answer in time, or a broken one.
+            UnavailableError: There was no connection, or no whole answer in time.
         """
         sent = dict(headers)
         self._client.update_params_for_auth(sent, [], ["BearerToken"], target, method, body)
@@ -54,7 +54,7 @@ class KubernetesTransport:
             answer = self._client.call_api(method, url, sent, body, _request_timeout=(timeout_s, timeout_s))
             content: bytes = answer.response.data
         except (urllib3.exceptions.HTTPError, ApiException) as error:
-            # The library's text can quote the request; what stood in the way says enough.
+            # The library's text can quote the request; the kind of the network error says enough.
             raise UnavailableError(
                 f"{method} {target.partition('?')[0]}: {describe_network_error(error)}{self._advice}"
             ) from error
@@ -69,12 +69,12 @@ def connect_kubernetes() -> KubernetesTransport:
     """Connect as the pod's service account, or as KUBECONFIG says outside a cluster.
 
     Raises:
-        BadInputError: Neither is there.
+        BadInputError: There is neither.
     """
     configuration, advice = Configuration(), ""
     try:
         if files := os.environ.get("KUBECONFIG"):
-            # Named, since the client remembers what the variable was when it was imported.
+            # The file is named because the library keeps the value that KUBECONFIG had at its import.
             config.load_kube_config(config_file=files, client_configuration=configuration)  # type: ignore[no-untyped-call]
             server = urlsplit(configuration.host).netloc.rpartition("@")[2]
             advice = f" ({server}: is that the cluster you mean, by KUBECONFIG and its context, and can it be reached?)"

@@ -1,8 +1,8 @@
-"""Kubernetes Events: so that `kubectl describe` of a task's Lease, or of an agent run, tells what was done and why.
+"""Kubernetes Events: `kubectl describe` of a task's Lease or of an agent run shows each action and its reason.
 
-Guarantees that an Event never fails or undoes what it tells of: it is sent after that, once, and given up at the first
-answer that is not good. One that is told twice is one, since its name is made of what it is about. Does not guarantee
-that anybody finds it: the API server keeps Events for an hour. What must last stands in the Lease's record.
+Guarantees that an Event never fails the action that it reports: it is sent once, after the action, and any error ends
+the attempt. The name of an Event derives from its content, so a repeated Event is the same Event. The API server keeps
+Events for an hour; the Lease's record keeps the facts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAX_NAME, _MAX_MESSAGE = 200, 1000
 
 
 class EventReason(StrEnum):
-    """What an Event tells of."""
+    """The reason of an Event, as one word."""
 
     CANCELLING = "Cancelling"
     COMPLETED = "CancellationCompleted"
@@ -41,7 +41,7 @@ _WARNINGS = (EventReason.FAILED, EventReason.NEEDS_ATTENTION)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectReference:
-    """The object that an Event is about; `kubectl describe` finds it by the uid."""
+    """The object of an Event; `kubectl describe` finds its Events by the uid."""
 
     api_version: str
     kind: str
@@ -51,24 +51,24 @@ class ObjectReference:
 
 
 def lease_reference(name: str, *, uid: str, namespace: str) -> ObjectReference:
-    """A task's Lease."""
+    """Return the reference to a task's Lease."""
     return ObjectReference(api_version="coordination.k8s.io/v1", kind="Lease", namespace=namespace, name=name, uid=uid)
 
 
 def build_event(
     about: ObjectReference, *, reason: EventReason, message: str, once: str, component: str, now: datetime
 ) -> Json:
-    """An Event.
+    """Return an Event.
 
     Args:
-        about: What it is about.
+        about: The object of the Event.
         reason: One word for programs.
         message: A sentence for people.
-        once: What makes it another Event than an earlier one of this reason: the epoch, for instance.
-        component: Who tells.
-        now: When.
+        once: Distinguishes the Event from an earlier one of this reason; the fencing epoch, for instance.
+        component: The program that reports.
+        now: The time.
     """
-    told = format_time(now)
+    stamp = format_time(now)
     digest = hashlib.sha256(f"{about.uid}/{reason}/{once}".encode()).hexdigest()[:10]
     return {
         "apiVersion": "v1",
@@ -85,17 +85,17 @@ def build_event(
         "reason": str(reason),
         "message": message[:_MAX_MESSAGE],
         "source": {"component": component},
-        "firstTimestamp": told,
-        "lastTimestamp": told,
+        "firstTimestamp": stamp,
+        "lastTimestamp": stamp,
         "count": 1,
     }
 
 
 def send_event(body: Json, *, kube: Kube) -> None:
-    """Send an Event; one that is there already is fine.
+    """Send an Event. An Event that exists already counts as sent.
 
     Raises:
-        StepError: It could not be sent.
+        StepError: The Event could not be sent.
     """
     try:
         reason = WriteReason(cause=WriteCause.TELL, detail=body["reason"])

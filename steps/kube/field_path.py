@@ -1,7 +1,7 @@
 r"""Field paths into plain objects, written as kubectl writes them: `metadata.labels.app\.kubernetes\.io/name`.
 
-A list is entered by naming the item: `status.conditions[status=True].type` is the type of the last condition that
-holds.
+A filter selects an item of a list: `status.conditions[status=True].type` is the type of the last condition that is
+true.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ITEM = re.compile(r"(.+)\[([^=\]]+)=([^\]]*)\]")
 
 
 def read_field(obj: Json, path: str) -> str:
-    """The text at a path; empty if there is none. Numbers are written out, anything nested counts as nothing."""
+    """Return the text or number at a path as text; empty for a missing or nested value."""
     value: object = obj
     for key in re.split(r"(?<!\\)\.", path) if path else ():
         value = _step(value, key.replace("\\.", "."))
@@ -25,7 +25,7 @@ def read_field(obj: Json, path: str) -> str:
 
 
 def _step(value: object, key: str) -> object:
-    """One field further; of a list, its last item that is as named."""
+    """Return the value of a field, or the last item of a list that matches the filter."""
     item = _ITEM.fullmatch(key)
     found = value.get(item[1] if item else key) if isinstance(value, dict) else None
     if item is None:
@@ -35,5 +35,5 @@ def _step(value: object, key: str) -> object:
 
 
 def label_key(path: str) -> str:
-    """The label that a path points at; empty if it points elsewhere."""
+    """Return the label that a path names; empty if it names another field."""
     return path.removeprefix(_LABELS).replace("\\.", ".") if path.startswith(_LABELS) else ""

@@ -15,7 +15,7 @@ class Resource:
     plural: str
 
     def path(self, *, namespace: str, name: str = "") -> str:
-        """The API path of an object, or of the collection."""
+        """Return the API path of an object, or of the collection."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         path = f"{root}/namespaces/{quote(namespace, safe='')}/{self.plural}"
         return f"{path}/{quote(name, safe='')}" if name else path

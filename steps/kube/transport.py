@@ -1,6 +1,6 @@
-"""What carries a request to the API server: the protocol, the answer, and a transport whose requests are spans.
+"""The transport to the API server: the protocol, the answer, and a transport that records spans.
 
-A span has the verb, the kind of object and the status; no address, no name of an object, no body.
+A span has the verb, the kind of object and the status. It has no address, no name of an object and no body.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedTransport:
-    """A transport to the API server whose requests are spans."""
+    """A transport that records a span for each request."""
 
     inner: Transport
     tracer: Tracer
@@ -34,12 +34,12 @@ class TracedTransport:
 
 
 def traced_transport(transport: Transport, tracer: Tracer) -> Transport:
-    """The transport, with spans if they are wanted."""
+    """Return the transport, with spans if tracing is on."""
     return TracedTransport(inner=transport, tracer=tracer) if tracer.is_on else transport
 
 
 def _plural(target: str) -> str:
-    """The kind of object in a path of the API server."""
+    """Return the kind of object in a path of the API server."""
     _, _, rest = target.partition("?")[0].partition("/namespaces/")
     return [*rest.split("/"), "", ""][1] or "other"
 
@@ -57,7 +57,7 @@ class Response:
 
 
 class Transport(Protocol):
-    """Carries one request to the API server. Raises UnavailableError when there is no answer."""
+    """Carries one request to the API server. Raises UnavailableError if there is no answer."""
 
     def send(
         self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float

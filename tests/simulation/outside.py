@@ -92,5 +92,5 @@ def by_turns(github: GitHub, *, double: github_double.GitHub, turns: Turns) -> G
             turns.give_up(f"GitHub {verb} {url} -> {answer.status}")
         return answer.status, dict(answer.headers), answer.body.decode()
 
-    github._requester.requestJson = ask  # type: ignore[method-assign,assignment]
+    github._exchange._requester.requestJson = ask  # type: ignore[method-assign,assignment]
     return github

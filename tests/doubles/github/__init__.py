@@ -14,7 +14,16 @@ What it guarantees is checked against GitHub's own published description, in tes
 
 from tests.doubles.github import webhooks
 from tests.doubles.github.double import GitHub
-from tests.doubles.github.faults import delay, fail, primary_limited, reply_lost, reset, secondary_limited
+from tests.doubles.github.faults import (
+    answered,
+    delay,
+    fail,
+    primary_limited,
+    refused,
+    reply_lost,
+    reset,
+    secondary_limited,
+)
 from tests.doubles.github.messages import Call, ConnectionDropped, Request, Response
 from tests.doubles.github.server import serve
 
@@ -24,9 +33,11 @@ __all__ = [
     "GitHub",
     "Request",
     "Response",
+    "answered",
     "delay",
     "fail",
     "primary_limited",
+    "refused",
     "reply_lost",
     "reset",
     "secondary_limited",

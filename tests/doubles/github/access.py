@@ -1,7 +1,8 @@
 """Who is asking: personal tokens, GitHub Apps, installations and their tokens.
 
 Guarantees: an expired, unknown or malformed credential is refused in GitHub's words; App JWTs are verified
-(RS256, issuer, times). Does not: model OAuth scopes, SSO, suspended installations or IP allow lists.
+(RS256, issuer, times); a new installation token may be unknown for a while, if a test wants that.
+Does not: model OAuth scopes, SSO, suspended installations or IP allow lists.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
     from jwt.types import Options
 
+_UNKNOWN = {
+    401: ApiError(status=401, message="Bad credentials"),
+    403: ApiError(status=403, message="Resource not accessible by integration"),
+    404: not_found(),
+}
 TOKEN_LIFETIME_S = 3600
 MAX_JWT_LIFETIME_S = 600
 
@@ -46,6 +52,9 @@ class Access:
         self._tokens: dict[str, Principal] = {}
         self._keys: dict[str, str] = {}
         self._installations: dict[int, Installation] = {}
+        self._known_from: dict[str, float] = {}
+        self._delay_s = 0.0
+        self._unknown = _UNKNOWN[401]
 
     def add_token(self, token: str, principal: Principal) -> None:
         """Accept the token for the principal from now on."""
@@ -63,15 +72,22 @@ class Access:
         """Forget a token."""
         self._tokens.pop(token, None)
 
+    def delay_new_tokens(self, seconds: float, *, status: int) -> None:
+        """Refuse each new installation token for so long, with this status."""
+        self._delay_s, self._unknown = seconds, _UNKNOWN[status]
+
     def identify(self, authorization: str | None) -> Principal | None:
         """Find the principal of an Authorization header; no header is anonymous.
 
         Raises:
-            ApiError: 401 for anything that is not a valid token.
+            ApiError: 401 for anything that is not a valid token; what `delay_new_tokens` says for a new one.
         """
         if authorization is None:
             return None
-        principal = self._tokens.get(_token_of(authorization))
+        token = _token_of(authorization)
+        if self._clock() < self._known_from.get(token, 0.0):
+            raise self._unknown
+        principal = self._tokens.get(token)
         if principal is None or (principal.expires_at is not None and self._clock() >= principal.expires_at):
             raise ApiError(status=401, message="Bad credentials")
         return principal
@@ -100,6 +116,7 @@ class Access:
                 )
             permissions = {**asked, "metadata": "read"}
         token = f"ghs_{secrets.token_hex(18)}"
+        self._known_from[token] = self._clock() + self._delay_s
         expires_at = self._clock() + TOKEN_LIFETIME_S
         self._tokens[token] = Principal(
             kind="installation",

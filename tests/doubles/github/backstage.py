@@ -194,6 +194,16 @@ class Backstage:
             target = self._repository(repository)
             target.pulls[number] = replace(target.pulls[number], locked=True)
 
+    def rename_repository(self, old: str, new: str) -> None:
+        """Rename a repository, or transfer it to another owner."""
+        with self._lock:
+            self.world.rename(old, new)
+
+    def delay_new_tokens(self, seconds: float, *, status: int = 401) -> None:
+        """Refuse the installation tokens that are made from now on, for so long: replicas learn of them late."""
+        with self._lock:
+            self.access.delay_new_tokens(seconds, status=status)
+
     def repository(self, full_name: str | None = None) -> Repository:
         """Look at a repository; without a name, at the only one that is no fork."""
         with self._lock:

@@ -7,20 +7,23 @@ Does not: know about faults, limits or call records.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tests.doubles.github import comments, labels
 from tests.doubles.github.answers import timestamp
-from tests.doubles.github.messages import ApiError, Response, invalid, json_response, not_found
+from tests.doubles.github.messages import DOCS, ApiError, Response, invalid, json_response, not_found
 from tests.doubles.github.operation import Operation, Parts, pull_of
 from tests.doubles.github.paging import cursor_page_of, page_of
+from tests.doubles.github.permissions import authorize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.doubles.github.world import PullRequest
 
+_REDIRECTS = "/guides/best-practices-for-using-the-rest-api#follow-redirects"
 _READ_PULLS = (("pull_requests", "read"),)
 _DAY_S = 86400
 _PERIODS_S = {"day": _DAY_S, "week": 7 * _DAY_S, "month": 30 * _DAY_S, "quarter": 90 * _DAY_S, "year": 365 * _DAY_S}
@@ -39,12 +42,39 @@ def route(operation: Operation) -> Response:
     Raises:
         ApiError: whatever GitHub would answer instead.
     """
+    operation = _by_name(operation)
+    if (moved := _redirect(operation)) is not None:
+        return moved
     request = operation.request
     for method, pattern, run in _ROUTES:
         match = pattern.fullmatch(request.path)
         if match and method == request.method:
             return run(operation, {key: unquote(value) for key, value in match.groupdict().items()})
     raise not_found()
+
+
+def _by_name(operation: Operation) -> Operation:
+    """Turn `/repositories/{id}`, which redirects point at, into the path by name."""
+    match = re.fullmatch(r"/repositories/(\d+)(/.*)?", operation.request.path)
+    known = (each for each in operation.world.repositories.values() if match and each.id == int(match[1]))
+    if match is None or (found := next(known, None)) is None:
+        return operation
+    return replace(operation, request=replace(operation.request, path=f"/repos/{found.full_name}{match[2] or ''}"))
+
+
+def _redirect(operation: Operation) -> Response | None:
+    """Redirect what asks for a repository by its former name: 301 for a read, 307 for a write."""
+    request = operation.request
+    match = re.fullmatch(r"/repos/([^/]+/[^/]+)(/.*)?", request.path)
+    moved = operation.world.former.get(unquote(match[1]).lower()) if match else None
+    if match is None or moved is None or operation.world.repository(unquote(match[1])):
+        return None
+    authorize(operation.principal, moved, needs=(("metadata", "read"),))
+    query = f"?{request.query}" if request.query else ""
+    where = f"{request.base_url}/repositories/{moved.id}{match[2] or ''}{query}"
+    status, message = (301, "Moved Permanently") if request.method == "GET" else (307, "Temporary Redirect")
+    content = {"message": message, "url": where, "documentation_url": f"{DOCS}{_REDIRECTS}"}
+    return json_response(status=status, content=content, headers={"location": where})
 
 
 def _get_repository(operation: Operation, parts: Parts) -> Response:

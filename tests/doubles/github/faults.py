@@ -15,7 +15,7 @@ from tests.doubles.github.limits import Standing, primary_refusal, secondary_ref
 from tests.doubles.github.messages import ApiError, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Moment = Literal["before", "after"]
 
@@ -51,6 +51,19 @@ def fail(status: int = 502, *, applied: bool = False) -> Fault:
     """Answer with a server error, before or after the operation took effect."""
     message = {500: "Server Error", 502: "Server Error", 503: "Service unavailable"}.get(status, "Server Error")
     return Fault(applied=applied, answer=lambda _: ApiError(status=status, message=message).response())
+
+
+def answered(
+    body: str, *, status: int = 200, kind: str = "text/html", headers: Mapping[str, str] | None = None
+) -> Fault:
+    """Let somebody else answer: a proxy, a portal, a login page; or cut an answer off."""
+    response = Response(status=status, headers={"content-type": kind, **(headers or {})}, body=body.encode())
+    return Fault(applied=False, answer=lambda _: response)
+
+
+def refused(status: int, message: str) -> Fault:
+    """Refuse in GitHub's shape, with this text."""
+    return Fault(applied=False, answer=lambda _: ApiError(status=status, message=message).response())
 
 
 def secondary_limited(*, status: int = 403, retry_after: int | None = None) -> Fault:

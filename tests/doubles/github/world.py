@@ -125,6 +125,8 @@ class World:
         self._last_id = 1000
         self.accounts: dict[str, Account] = {}
         self.repositories: dict[str, Repository] = {}
+        self.former: dict[str, Repository] = {}
+        """Repositories by the folded names that they had before."""
 
     def next_id(self) -> int:
         """Give a fresh id."""
@@ -143,6 +145,19 @@ class World:
     def repository(self, full_name: str) -> Repository | None:
         """Find a repository without regard to case."""
         return self.repositories.get(full_name.lower())
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a repository another name or owner; requests under the old name are redirected from now on."""
+        repository = self.repositories.pop(old.lower())
+        before = repository.full_name
+        owner, _, repository.name = new.partition("/")
+        repository.owner = self.account(owner, organisation=not repository.fork).login
+        self.repositories[new.lower()] = self.former[old.lower()] = repository
+        for target in self.repositories.values():
+            for pull in list(target.pulls.values()):
+                if pull.head_repository == before:
+                    moved = replace(pull, head_repository=repository.full_name, head_owner=repository.owner)
+                    target.pulls[pull.number] = moved
 
     def label(self, repository: Repository, name: str) -> Label:
         """Find or create a label of the repository."""

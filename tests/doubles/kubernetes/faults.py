@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from tests.doubles.kubernetes.errors import ApiError
-from tests.doubles.kubernetes.messages import Request
+from tests.doubles.kubernetes.messages import Request, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,9 @@ class Call:
 class Fault:
     """What happens to the `nth` request that matches, and to the next ones if `times` is above one (0: for ever).
 
-    `path` and `user_agent` are searched for as regular expressions; `path` sees `path?query`. `before` and `after` are
-    called around the effect, without the server's lock: they may write, wait or raise.
+    `body` is an answer in the server's place. `path` and `user_agent` are searched for as regular expressions; `path`
+    sees `path?query`. `before` and `after` are called around the effect, without the server's lock: they may write,
+    wait or raise.
     """
 
     method: str = ""
@@ -48,6 +49,7 @@ class Fault:
     reason: str = ""
     message: str = "injected"
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
     before: Callable[[Request], object] | None = None
     after: Callable[[Request], object] | None = None
 
@@ -60,9 +62,12 @@ class Fault:
             and re.search(self.user_agent, request.header("User-Agent")) is not None
         )
 
-    def error(self) -> ApiError:
-        """Return the refusal that answers the request."""
-        return ApiError(code=self.status, reason=self.reason, message=self.message, headers=self.headers)
+    def response(self) -> Response | None:
+        """Return the answer that takes the server's place, if the fault has one: these bytes, or a refusal."""
+        if self.body is not None:
+            return Response(status=self.status or 200, headers=self.headers, body=self.body)
+        error = ApiError(code=self.status, reason=self.reason, message=self.message, headers=self.headers)
+        return error.response() if self.status else None
 
 
 @dataclass(slots=True, kw_only=True)

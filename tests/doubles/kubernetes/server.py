@@ -99,7 +99,7 @@ class ApiServer(Convenience):
         if any(fault.lose == "request" for fault in struck):
             self._record(sequence, request, status=0)
             raise ConnectionLostError("connection reset by peer")
-        refusal = next((fault.error().response() for fault in struck if fault.status), None)
+        refusal = next((found for fault in struck if (found := fault.response())), None)
         response = refusal or self.respond(request)
         lost = any(fault.lose == "reply" for fault in struck)
         self._record(sequence, request, status=0 if lost else response.status)

@@ -22,6 +22,7 @@ from tests.doubles.github.messages import json_response
 from tests.support.harness import DEFAULTS, REPOSITORY, TOKEN, Scene
 from tests.support.keys import PRIVATE, PUBLIC, STRANGER
 
+FOREVER = 100
 WHY = WriteReason(cause=WriteCause.ADD_LABEL, epoch=1)
 
 
@@ -239,7 +240,9 @@ def test_an_account_that_is_gone_pushes_for_nobody(scene: Scene, tmp_path: Path)
 
 
 @pytest.mark.parametrize("answer", [[{}], [{"ref": 1, "after": 2, "timestamp": "yesterday"}], {"a": 1}, [None]])
-def test_an_activity_that_is_not_as_documented_is_no_bug_of_ours(scene: Scene, tmp_path: Path, answer: object) -> None:
-    scene.github.fault(answering(answer), method="GET", path="/activity$")
+def test_an_activity_that_is_not_as_documented_is_an_error_by_meaning(
+    scene: Scene, tmp_path: Path, answer: object
+) -> None:
+    scene.github.fault(answering(answer), method="GET", path="/activity$", times=FOREVER)
     with pytest.raises(UnavailableError, match="not as documented"):
         by_token(scene, tmp_path).activity(repository=REPOSITORY)

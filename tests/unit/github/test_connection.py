@@ -243,7 +243,7 @@ def test_a_certificate_for_another_name_asks_for_the_right_address(scene: Scene,
 
 
 @pytest.mark.parametrize(
-    ("bundle", "said"), [(None, "is not there"), ("not PEM", "no bundle of certificates"), ("", "no bundle")]
+    ("bundle", "said"), [(None, "is missing"), ("not PEM", "not a bundle of certificates"), ("", "not a bundle")]
 )
 def test_a_bundle_that_is_none_is_named_before_anything_is_asked(
     scene: Scene, site: Site, tmp_path: Path, bundle: str | None, said: str
@@ -349,7 +349,7 @@ def test_half_of_the_proxys_credentials_is_named(scene: Scene, site: Site, tmp_p
 
 def test_a_proxy_that_forbids_the_way_is_not_asked_again(scene: Scene, site: Site, way: proxy.Proxy) -> None:
     way.refuses = 403
-    with pytest.raises(ForbiddenError, match=r"allow this way at the proxy, or correct github\.proxy"):
+    with pytest.raises(ForbiddenError, match=r"allow this connection at the proxy, or correct github\.proxy"):
         ask(from_a_pod(scene, replace(site.rules, proxy=way.url)))
     assert way.refused == [site.host]
 

@@ -11,9 +11,11 @@ from github import GithubException
 from tests.doubles.github import (
     ConnectionDropped,
     Request,
+    answered,
     delay,
     fail,
     primary_limited,
+    refused,
     reply_lost,
     reset,
     secondary_limited,
@@ -53,6 +55,21 @@ def test_a_dropped_connection_says_nothing_about_the_effect(github: Recorded, fa
         send("POST", LABELS, body=["x"])
     assert ("x" in github.labels(1)) is labelled
     assert [(call.status, call.principal) for call in github.calls] == [(None, "user:automation")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "body"),
+    [
+        (answered("<html>", status=302, headers={"location": "/login"}), 302, b"<html>"),
+        (refused(403, "Repository was archived so is read-only."), 403, b'{"message":"Repository was archived'),
+    ],
+)
+def test_an_answer_of_somebody_else_has_no_effect(github: Recorded, fault: object, status: int, body: bytes) -> None:
+    github.fault(fault, method="POST")  # type: ignore[arg-type]
+    answer = github.handle(Request(method="POST", path=LABELS, body=b'["x"]'))
+    assert (answer.status, answer.body.startswith(body)) == (status, True)
+    assert [(call.status, call.effect_status) for call in github.calls] == [(status, None)]
+    assert "x" not in github.labels(1)
 
 
 def test_in_process_a_dropped_connection_is_an_exception(github: Recorded) -> None:

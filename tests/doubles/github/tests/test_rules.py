@@ -328,3 +328,35 @@ def test_the_library_does_not_take_an_absent_label_for_an_unknown_object(github:
             pull.remove_from_labels("absent")
     assert (type(caught.value), caught.value.status) == (GithubException, 404)
     assert caught.value.data["message"] == "Label does not exist"
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 301), ("POST", 307), ("DELETE", 307)])
+def test_a_former_name_is_redirected_to_the_repositorys_number(github: Recorded, method: str, status: int) -> None:
+    before = github.labels(1)
+    github.rename_repository(REPOSITORY, "5dlabs/renamed")
+    path = f"/repos/{REPOSITORY.upper()}/issues/1/labels"
+    number = github.repository("5dlabs/renamed").id
+    with http(github) as send:
+        answer = send(method, f"{path}?page=1", body=["x"] if method == "POST" else None)
+        assert answer.status == status
+        assert answer.headers["location"].endswith(f"/repositories/{number}/issues/1/labels?page=1")
+        assert send("GET", f"/repositories/{number}").json["full_name"] == "5dlabs/renamed"
+        assert send("GET", f"/repositories/{number}/issues/1/labels").status == 200
+    assert github.labels(1, repository="5dlabs/renamed") == before
+
+
+def test_a_new_repository_takes_the_former_name_back(github: Recorded) -> None:
+    github.rename_repository(REPOSITORY, "5dlabs/renamed")
+    github.add_repository(REPOSITORY)
+    with http(github) as send:
+        assert send("GET", f"/repos/{REPOSITORY}").status == 200
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_new_token_may_be_unknown_for_a_while(github: Recorded, clock: Clock, status: int) -> None:
+    github.delay_new_tokens(3, status=status)
+    with http(github) as send:
+        token = send("POST", ISSUE, token=_token(key_pair()[0])).json["token"]
+        assert send("GET", PULLS, token=token).status == status
+        clock.now += 3
+        assert send("GET", PULLS, token=token).status == 200

@@ -73,6 +73,14 @@ def test_a_lost_request_has_no_effect(api: ApiServer) -> None:
     assert api.calls[0].status == 0
 
 
+@pytest.mark.parametrize("status", [0, 302])
+def test_bytes_of_somebody_else_have_no_effect(api: ApiServer, status: int) -> None:
+    api.faults.add(Fault(method="POST", body=b"<html>", status=status))
+    answer = send(api, "POST", PATH, config_map("a"))
+    assert (answer.status, answer.body) == (status or 200, b"<html>")
+    assert api.find("configmaps", "a", namespace="default") is None
+
+
 def test_a_lost_reply_leaves_its_effect(api: ApiServer) -> None:
     api.faults.add(Fault(method="POST", lose="reply"))
     with pytest.raises(ConnectionLostError):

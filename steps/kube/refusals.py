@@ -1,0 +1,35 @@
+"""What to do about a refusal of the API server: one advice for each cause, found by the server's own words. Pure."""
+
+from __future__ import annotations
+
+# The server puts the name of the namespace in between.
+_TERMINATING = "because it is being terminated"
+_QUOTA = "exceeded quota"
+_QUOTA_CHANGED = "cannot be fulfilled on resourcequotas"
+_DENIED = ("denied the request", "denied request", "violates podsecurity", "denied by policy")
+
+_ROLE = "give the service account the rendered Role"
+_SIGN_IN = (
+    "the API server does not accept these credentials: on a laptop, sign in to the cluster again; in a pod, check that "
+    "its service account exists"
+)
+QUOTA_ADVICE = "raise the ResourceQuota, or remove finished objects; the next attempt may succeed"
+
+
+def is_quota(message: str) -> bool:
+    """Whether a refusal is a ResourceQuota's: it is used up, or another request changed it at the same moment."""
+    return _QUOTA in message or _QUOTA_CHANGED in message
+
+
+def is_denied(message: str) -> bool:
+    """Whether an admission webhook or policy denied a request; it may do so with any status."""
+    return any(words in message.casefold() for words in _DENIED)
+
+
+def advice(status: int, message: str) -> str:
+    """Return what to do about a refusal that no retry changes."""
+    if _TERMINATING in message:
+        return "wait until the namespace is gone, then create it again and apply the rendered manifests"
+    if is_denied(message):
+        return "change the admission webhook or policy that this message names, so that it allows the request"
+    return _SIGN_IN if status == 401 else _ROLE  # noqa: PLR2004 - HTTP

@@ -1,0 +1,155 @@
+"""Only the API server's own documents count: pages, empty bodies and other documents are never an empty list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from steps.core.errors import BadInputError, ConflictError, NotFoundError, StepError, UnavailableError
+from steps.kube.client import Kube
+from steps.kube.resources import CONFIG_MAPS, LEASES, PODS
+from steps.telemetry.audit import WriteCause, WriteReason
+from tests.doubles.kubernetes import Fault
+from tests.support.harness import DEFAULTS, Scene
+
+HOME = DEFAULTS.namespaces.workflows
+WHY = WriteReason(cause=WriteCause.BREAKER, detail="")
+PAGE = b"<html>Sign in</html>"
+NOT_THE_API_SERVERS = (
+    (PAGE, "an HTML page came"),
+    (b"", "an empty body came"),
+    (b"OK", "text came"),
+    (b'{"kind": "LeaseList", "items": [', "an incomplete JSON document came"),
+    (b"[]", "JSON that is not an object came"),
+    (b"null", "JSON that is not an object came"),
+    (b"{}", "an object without kind came"),
+    (b'{"kind": 1}', "an object without kind came"),
+)
+NOT_A_LIST = (
+    (b'{"kind": "Status", "status": "Success"}', "a Status where a list belongs"),
+    (b'{"kind": "Lease", "items": []}', "a Lease where a list belongs"),
+    (b'{"kind": "LeaseList"}', "a list without items"),
+    (b'{"kind": "PartialObjectMetadataList", "metadata": {}}', "a list without items"),
+    (b'{"kind": "LeaseList", "items": null}', "a list without items"),
+    (b'{"kind": "LeaseList", "items": {}}', "a list without items"),
+    (b'{"kind": "LeaseList", "metadata": null, "items": []}', "a list without items"),
+    (b'{"kind": "LeaseList", "items": [null]}', "a list of items without metadata"),
+    (b'{"kind": "LeaseList", "items": [{"metadata": []}]}', "a list of items without metadata"),
+)
+NOT_THE_OBJECT = (
+    (b'{"kind": "Status", "status": "Success"}', "a Status that is not agent-cancellation-breaker"),
+    (b'{"kind": "ConfigMap", "metadata": {"name": "other"}}', "a ConfigMap that is not agent-cancellation-breaker"),
+    (b'{"kind": "ConfigMapList", "items": []}', "a ConfigMapList that is not agent-cancellation-breaker"),
+)
+CONFIG_MAP = DEFAULTS.breaker.config_map
+
+
+SENT = {"metadata": {"name": CONFIG_MAP}}
+
+
+def create(kube: Kube) -> None:
+    kube.create(CONFIG_MAPS, namespace=HOME, body=SENT, reason=WHY)
+
+
+def replace(kube: Kube) -> None:
+    kube.replace(CONFIG_MAPS, namespace=HOME, body=SENT, reason=WHY)
+
+
+def merge(kube: Kube) -> None:
+    kube.merge(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP, body=SENT, reason=WHY)
+
+
+def answer(scene: Scene, method: str, body: bytes, *, status: int = 200) -> None:
+    scene.api.faults.add(Fault(method=method, body=body, status=status, times=0))
+
+
+def named(said: str) -> str:
+    return said.replace("agent-cancellation-breaker", CONFIG_MAP)
+
+
+@pytest.mark.parametrize(("body", "said"), NOT_THE_API_SERVERS + NOT_A_LIST)
+@pytest.mark.parametrize("metadata_only", [False, True])
+def test_a_list_that_is_not_one_is_never_an_empty_list(
+    scene: Scene, body: bytes, said: str, *, metadata_only: bool
+) -> None:
+    answer(scene, "GET", body)
+    with pytest.raises(UnavailableError) as caught:
+        list(scene.kube().list(LEASES, namespace=HOME, metadata_only=metadata_only))
+    assert said in str(caught.value)
+    assert "check the address of the API server; a proxy or a login page may have answered" in str(caught.value)
+    assert len(scene.api.calls) == DEFAULTS.kubernetes.attempts, "and it was tried again"
+
+
+@pytest.mark.parametrize(("body", "said"), NOT_THE_API_SERVERS + NOT_THE_OBJECT)
+def test_an_object_that_is_another_document_is_not_read(scene: Scene, body: bytes, said: str) -> None:
+    answer(scene, "GET", body)
+    with pytest.raises(UnavailableError, match=named(said)):
+        scene.kube().get(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP)
+
+
+@pytest.mark.parametrize(("body", "said"), NOT_THE_API_SERVERS + NOT_THE_OBJECT)
+@pytest.mark.parametrize("write", [create, replace, merge])
+def test_a_write_that_another_document_answers_is_not_known_to_be_done(
+    scene: Scene, write: Callable[[Kube], object], body: bytes, said: str
+) -> None:
+    answer(scene, "", body)
+    with pytest.raises(UnavailableError, match=named(said)):
+        write(scene.kube())
+    (audit,) = [line for line in scene.events() if line["event"] == "audit"]
+    assert audit["result"] not in ("done", "refused")
+    assert len(scene.api.calls) == 1, "a write is not repeated blindly"
+
+
+@pytest.mark.parametrize(("body", "said"), NOT_THE_API_SERVERS)
+def test_a_delete_that_another_document_answers_is_not_known_to_be_done(scene: Scene, body: bytes, said: str) -> None:
+    answer(scene, "DELETE", body)
+    with pytest.raises(UnavailableError, match=said):
+        scene.kube().delete(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP, options={}, reason=WHY)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_is_not_followed(scene: Scene, status: int) -> None:
+    answer(scene, "GET", PAGE, status=status)
+    with pytest.raises(UnavailableError, match=rf"a redirect \({status}\) came: check the address"):
+        list(scene.kube().list(PODS, namespace=HOME))
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (PAGE, UnavailableError),
+        (b"", UnavailableError),
+        (b"default backend - 404", UnavailableError),
+        (b"404 page not found\n", BadInputError),
+        (
+            json.dumps({"kind": "Status", "message": "the server could not find it", "code": 404}).encode(),
+            BadInputError,
+        ),
+        (json.dumps({"kind": "Status", "reason": "NotFound", "message": "x", "code": 404}).encode(), NotFoundError),
+    ],
+)
+def test_only_the_api_servers_own_404_says_that_something_is_not_there(
+    scene: Scene, body: bytes, error: type[StepError]
+) -> None:
+    answer(scene, "GET", body, status=404)
+    with pytest.raises(StepError) as caught:
+        scene.kube().get(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP)
+    assert type(caught.value) is error
+
+
+def test_a_conflict_stays_a_conflict(scene: Scene) -> None:
+    with pytest.raises(ConflictError):
+        create(scene.kube())
+
+
+def test_the_date_of_a_foreign_document_is_not_the_api_servers_clock(scene: Scene) -> None:
+    kube, other = scene.kube(), scene.kube()
+    for each in (kube, other):
+        each.get(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP)
+    wrong = {"date": "Sun, 01 Mar 2020 12:00:00 GMT"}
+    scene.api.faults.add(Fault(method="GET", body=PAGE, headers=wrong, times=0))
+    with pytest.raises(UnavailableError):
+        kube.get(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP)
+    assert kube.server_clock.ahead_of_s(other.server_clock) == 0
