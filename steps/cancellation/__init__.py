@@ -6,14 +6,12 @@ Guarantees that the state document is written only in the epoch of the held Leas
 from steps.cancellation.claim import claim_record, decide_push, measured_watermark
 from steps.cancellation.coalescing import SUPERSEDED_BY, terminate_superseded, waiting_head_push
 from steps.cancellation.report import completed_report, nothing_to_do_report, preview_report
-from steps.cancellation.state_document import (
+from steps.cancellation.state_document import StateDocument, read_state_document, state_document_task
+from steps.cancellation.state_update import (
     STATE_EPOCH,
     STATE_EPOCH_OF,
     StateChange,
-    StateDocument,
     changed_config_map,
-    read_state_document,
-    state_document_task,
     update_state_document,
 )
 from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLETED_LABEL, build_workflow

@@ -1,34 +1,13 @@
-"""A task's state document as reconcile reads it: which task it is of, and what it says of a cancellation."""
+"""A task's state document as it is read: which task it belongs to, and what it says of a cancellation.
+
+Guarantees: a document that is not a JSON object is reported as corrupt, and fails nothing.
+"""
 
 from __future__ import annotations
 
-import copy
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from steps.core import (
-    PREFIX,
-    FencedError,
-    LockLostError,
-    NotFoundError,
-    StepError,
-    TerminatedError,
-    TooLargeError,
-    format_time,
-    retry_on_conflict,
-)
-from steps.kube import CONFIG_MAPS
-from steps.telemetry import WriteCause
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from steps.kube import Json
-    from steps.lease import HeldLease
-    from steps.runtime import StepContext
-
 import re
+from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +16,12 @@ from steps.core import parse_optional_time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from steps.kube import Json
     from steps.settings import StateSettings
+
+IN_PROGRESS_FLAG = "cancellation_in_progress"
+# One key, so that copies are bounded: the latest corrupt document.
+QUARANTINE = ".quarantine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,45 +63,6 @@ def read_state_document(name: str, *, task: str, data: Mapping[str, str], key: s
     )
 
 
-STATE_EPOCH = f"{PREFIX}/epoch"
-# Name of the Lease that the epoch is of: two repositories may have a task of the same id, and one state document.
-STATE_EPOCH_OF = f"{PREFIX}/epoch-of"
-IN_PROGRESS_FLAG = "cancellation_in_progress"
-# One key, so that copies are bounded: the latest corrupt document.
-QUARANTINE = ".quarantine"
-_MAX_MESSAGES = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateChange:
-    """What to change in the document.
-
-    Attributes:
-        in_progress: The new value of the flag.
-        message: One more error message; empty for none.
-    """
-
-    in_progress: bool
-    message: str = ""
-
-    @property
-    def detail(self) -> str:
-        """What the audit says of it."""
-        return f"{IN_PROGRESS_FLAG}={str(self.in_progress).lower()}"
-
-    def apply(self, document: Json, *, now: str) -> Json:
-        """The document after the change; itself if the change says nothing new."""
-        if bool(document.get(IN_PROGRESS_FLAG)) == self.in_progress and not self.message:
-            return document
-        changed = document | {IN_PROGRESS_FLAG: self.in_progress, "last_update": now}
-        if self.message:
-            # A list that somebody made something else of is theirs; the message stands in our record as well.
-            messages = document.get("error_messages", [])
-            if isinstance(messages, list):
-                changed["error_messages"] = [*messages, self.message][-_MAX_MESSAGES:]
-        return changed
-
-
 def parse_json_object(text: str) -> Json | None:
     """A JSON object; None if the text is none, or is nested deeper than anybody could read."""
     try:
@@ -125,92 +70,3 @@ def parse_json_object(text: str) -> Json | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def update_state_document(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
-    """Change the task's state document, if there is one.
-
-    Args:
-        change: What to change.
-        context: The step.
-        held: Checked right before the write; its epoch is the fence.
-
-    Raises:
-        FencedError: A later epoch of the same Lease has written.
-        LockLostError: The Lease was lost.
-    """
-    try:
-        retry_on_conflict(
-            lambda: _update_once(change, context=context, held=held),
-            clock=context.clock,
-            random=context.random,
-            while_waiting=held.renew_if_due,
-        )
-    except (LockLostError, TerminatedError):
-        raise
-    except StepError as error:
-        context.log.warning("state document not written", problem=str(error))
-
-
-def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
-    """Read and write once; whatever became of an earlier write, reading again shows it."""
-    settings, namespace = context.settings.state, context.settings.namespaces.agents
-    name = settings.config_map.format(task=context.push.task)
-    try:
-        stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
-    except NotFoundError:
-        context.log.info("no state document", config_map=name)
-        return
-    _fence(stored, held=held)
-    now = format_time(context.clock.now())
-    wanted = changed_config_map(stored, key=settings.key, change=change, now=now, warn=context.log.warning)
-    if wanted == stored:
-        return
-    epoch = {STATE_EPOCH: str(held.epoch), STATE_EPOCH_OF: held.reference.name}
-    wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | epoch
-    held.ensure_held()
-    reason = held.write_reason(WriteCause.STATE, change.detail)
-    try:
-        context.clients.kube.replace(
-            CONFIG_MAPS, namespace=namespace, body=wanted, reason=reason, guard=held.ensure_held
-        )
-    except TooLargeError:
-        context.log.warning("state document not written: the ConfigMap is full", config_map=name)
-    except NotFoundError:
-        return
-
-
-def _fence(stored: Json, *, held: HeldLease) -> None:
-    """Refuse to write over a later epoch; epochs of another Lease, of another repository's task, do not compare."""
-    annotations = stored["metadata"].get("annotations") or {}
-    text, issuer = annotations.get(STATE_EPOCH, "0"), annotations.get(STATE_EPOCH_OF, held.reference.name)
-    if issuer == held.reference.name and text.isascii() and text.isdigit() and int(text) > held.epoch:
-        raise FencedError(f"the state document was written in epoch {text}, this holder has epoch {held.epoch}")
-
-
-def changed_config_map(
-    stored: Json, *, key: str, change: StateChange | None, now: str, warn: Callable[..., None]
-) -> Json:
-    """The ConfigMap to write; the stored one itself (or an equal one) if nothing is to be written.
-
-    Args:
-        stored: As it was read.
-        key: Of the document.
-        change: What to change in it; None to do no more than copy aside what cannot be read.
-        now: For its `last_update`.
-        warn: Called if the document cannot be read; it is then copied aside and left as it is.
-    """
-    text = (stored.get("data") or {}).get(key)
-    if text is None:
-        return stored
-    wanted = copy.deepcopy(stored)
-    document = parse_json_object(text)
-    if document is None:
-        aside = f"{key}{QUARANTINE}"
-        warn("state document is not a JSON object: copied aside, left as it is", key=key, copied_to=aside)
-        wanted["data"][aside] = text
-        return wanted
-    changed = change.apply(document, now=now) if change else document
-    if changed is not document:
-        wanted["data"][key] = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
-    return wanted

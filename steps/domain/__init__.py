@@ -3,26 +3,8 @@
 Guarantees that every rule is a pure function of plain values. docs/guarantees.md lists the guarantees of the product.
 """
 
-from steps.domain.decisions import (
-    FINISHED_REASON,
-    AgentPolicy,
-    ClaimDecision,
-    LabelPlan,
-    Resume,
-    RunAction,
-    RunDecision,
-    RunFacts,
-    Start,
-    Superseded,
-    decide_claim,
-    decide_labels,
-    decide_run,
-    is_known_older,
-    is_newer,
-    known_older,
-    push_watermark,
-    raised_watermark,
-)
+from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
+from steps.domain.label_decision import LabelPlan, decide_labels
 from steps.domain.push import (
     PARAMETERS,
     RECONCILE_REASON,
@@ -34,7 +16,10 @@ from steps.domain.push import (
     check_push_time,
     push_from_env,
 )
+from steps.domain.push_order import is_known_older, is_newer, known_older
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome, dump_record, parse_record
+from steps.domain.run_decision import FINISHED_REASON, AgentPolicy, RunAction, RunDecision, RunFacts, decide_run
+from steps.domain.watermark import push_watermark, raised_watermark
 from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
 __all__ = [

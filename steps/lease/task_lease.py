@@ -4,7 +4,7 @@ Guarantees at most one holder per epoch: every write is a compare-and-swap on re
 raises its epoch, `leaseTransitions`. A Lease expires if this process sees no change for its duration, by its own
 monotonic clock, so clock skew plays no part. Not guaranteed: that a paused holder notices at once that it lost the
 Lease. Compare-and-swap, preconditions and epochs refuse its writes (steps.lease.held_lease,
-steps.cancellation.state_document). This module never deletes a Lease, because that would lose the epoch.
+steps.cancellation.state_update). This module never deletes a Lease, because that would lose the epoch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is wrong, found in a survey: pure, one rule a kind, no clock but the survey's own.
 
 Guarantees: a task that somebody is working on (a Workflow that has not ended, a holder that is alive) is never a
-finding, nor is a run that the rules of steps.domain.decisions would keep, nor what a person's skip label stopped. At
+finding, nor is a run that the rules of steps.domain.run_decision would keep, nor what a person's skip label stopped. At
 most one finding of a task asks for a Workflow, the one that mends the most. Why each is safe to repair although it may
 be out of date by then: docs/decisions/0008-reconcile.md.
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.errors import StepError
 from steps.core.keys import RECORD
 from steps.domain.record import Phase, Record, parse_record

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH
 from steps.cancellation.workflow import build_workflow
 from steps.core.errors import Exit, ForbiddenError
 from steps.core.keys import RECORD

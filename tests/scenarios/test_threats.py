@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.errors import Exit
 from tests.doubles.platform.runs import REX
 from tests.support.broken_cluster import name_of

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from steps.cancellation.state_document import IN_PROGRESS_FLAG, STATE_EPOCH
+from steps.cancellation.state_document import IN_PROGRESS_FLAG
+from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.clock import parse_time
 from steps.core.keys import RECORD
-from steps.domain.decisions import RESOLUTION_S
 from steps.domain.record import LabelOutcome, Phase, parse_record
+from steps.domain.watermark import RESOLUTION_S
 from tests.doubles.kubernetes import Call
 from tests.doubles.platform.runs import REX
 from tests.simulation.world import AGENTS, STATE, Story

@@ -19,11 +19,13 @@ from steps.breaker import circuit
 from steps.breaker.circuit import Circuit
 from steps.cancellation import claim
 from steps.cancellation import coalescing as waiting
-from steps.cancellation import state_document as state
-from steps.domain import decisions
-from steps.domain.decisions import ClaimDecision, RunDecision, RunFacts, Superseded
+from steps.cancellation import state_update as state
+from steps.domain import claim_decision, run_decision
+from steps.domain import watermark as watermarks
+from steps.domain.claim_decision import ClaimDecision, Superseded
 from steps.domain.push import Push
 from steps.domain.record import Record, RunOutcome
+from steps.domain.run_decision import RunDecision, RunFacts
 from steps.github.client import GitHub
 from steps.kube.client import Kube
 from steps.kube.resources import Resource
@@ -76,12 +78,12 @@ def knows_no_exempt_agent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sees_into_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = decisions.push_watermark
+    real = watermarks.push_watermark
     monkeypatch.setattr(claim, "push_watermark", lambda **given: real(**given) + timedelta(minutes=10))
 
 
 def takes_new_for_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = decisions.decide_run
+    real = run_decision.decide_run
 
     def turned_round(run: RunFacts, *, watermark: datetime, **more: Any) -> RunDecision:  # noqa: ANN401 - passed on
         return real(replace(run, created_at=watermark + (watermark - run.created_at)), watermark=watermark, **more)
@@ -97,7 +99,7 @@ def lets_the_watermark_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def thinks_every_push_was_dealt_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = decisions.decide_claim
+    real = claim_decision.decide_claim
 
     def decide(record: Record | None, *, push: Push, watermark: datetime) -> ClaimDecision:
         done = record is not None and record.finished

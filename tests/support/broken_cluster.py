@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from steps.cancel import cancel
-from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.keys import PHASE, RECORD, TASK
 from steps.domain.push import Repository, TaskId
 from steps.domain.record import LabelOutcome, Phase, Record, dump_record

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from steps.domain.decisions import RESOLUTION_S
+from steps.domain.watermark import RESOLUTION_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable

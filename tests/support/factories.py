@@ -11,9 +11,9 @@ from typing import Any
 
 from steps.agents.runs import AgentRun
 from steps.cancellation.state_document import StateDocument
-from steps.domain.decisions import RunFacts
 from steps.domain.push import Push, Repository, Sha, TaskId
 from steps.domain.record import LabelOutcome, Phase, Record
+from steps.domain.run_decision import RunFacts
 from steps.lease.lease_object import lease_name
 from steps.reconciliation.attempts import RepairAttempts
 from steps.reconciliation.finding import (

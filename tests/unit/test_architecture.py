@@ -127,10 +127,10 @@ def test_no_module_borrows_from_a_test_module() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "from tests.unit.domain.test_decisions import record",
-        "from tests.unit.domain import test_decisions",
+        "from tests.unit.domain.test_watermark import record",
+        "from tests.unit.domain import test_watermark",
         "import tests.scenarios.test_kinds as kinds",
-        "def lazily():\n    from tests.unit.domain.test_decisions import record",
+        "def lazily():\n    from tests.unit.domain.test_watermark import record",
     ],
 )
 def test_an_import_of_a_test_module_is_found(line: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH
 from tests.e2e.support.history import Change
 
 

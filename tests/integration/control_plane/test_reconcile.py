@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipelines import names
-from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH
 from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLETED_LABEL
 from steps.core.keys import PHASE, RECORD, REPOSITORY, TASK
 from steps.domain.push import Repository, TaskId

@@ -16,7 +16,6 @@ _STOP = ("unit/agents/stop", "scenarios/kinds")
 # Module below steps/, and its tests below tests/, each without "test_" and ".py".
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "domain.decisions": ("unit/domain/decisions",),
         "core.keys": ("unit/lease/task_lease",),
         "lease.lease_object": ("unit/lease/task_lease", "unit/kube/refusals"),
         "lease.task_lease": ("unit/lease/task_lease", "unit/kube/refusals"),

@@ -9,9 +9,9 @@ import pytest
 
 from steps.agents.runs import decide_by_kind, list_runs, live_runs, parse_repository, parse_run
 from steps.core.errors import Exit
-from steps.domain.decisions import RunAction
 from steps.domain.push import TaskId
 from steps.domain.record import Agent, LabelOutcome, RunOutcome
+from steps.domain.run_decision import RunAction
 from steps.kube.transport import Json
 from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.controller import Cleanup

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from steps.cancellation.claim import claim_record, decide_push, first_watermark, measured_watermark
-from steps.domain.decisions import RESOLUTION_S, Resume, Start, Superseded
+from steps.domain.claim_decision import Resume, Start, Superseded
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome
+from steps.domain.watermark import RESOLUTION_S
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
 
 TOLERANCE_S = DEFAULTS.push.tolerance_s

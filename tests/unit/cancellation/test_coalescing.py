@@ -11,8 +11,8 @@ import pytest
 from steps.cancel import cancel
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.core.errors import Exit
-from steps.domain.decisions import RESOLUTION_S
 from steps.domain.record import LabelOutcome, Phase, RunOutcome
+from steps.domain.watermark import RESOLUTION_S
 from steps.settle import settle
 from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from steps.cancellation.claim import claim_record
-from steps.cancellation.state_document import STATE_EPOCH, STATE_EPOCH_OF, StateChange, update_state_document
+from steps.cancellation.state_update import STATE_EPOCH, STATE_EPOCH_OF, StateChange, update_state_document
 from steps.core.clock import format_time
 from steps.core.errors import Exit, FencedError, LockLostError
 from steps.lease.held_lease import HeldLease

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import pytest
 
-from steps.cancellation.state_document import StateChange, update_state_document
+from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core.clock import SystemClock, format_micro_time
 from steps.core.errors import Exit, FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
 from steps.core.keys import repository_label

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from steps.cancellation.state_document import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.errors import Exit
 from steps.domain.record import Phase
 from steps.reconciliation.finding import Finding, FindingKind

@@ -1,0 +1,70 @@
+"""Which pull request a push belongs to, and whether its labels move.
+
+Guarantees: labels move only on the one open pull request whose head is the push, and never if a person's skip label is
+on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from steps.domain.push_order import is_known_older
+from steps.domain.record import LabelOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from steps.domain.push import Push
+    from steps.domain.record import PullRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelPlan:
+    """Whether the labels move, and on which pull request.
+
+    Attributes:
+        left_to: Head that is newer than the push; empty if the push is the head.
+        lags: GitHub still showed a head that is older than the push.
+        clock_offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if that is not known.
+    """
+
+    labels: LabelOutcome
+    pull_request: PullRequest | None = None
+    left_to: str = ""
+    lags: bool = False
+    clock_offset_s: float | None = None
+
+
+def decide_labels(
+    candidates: Collection[PullRequest],
+    *,
+    push: Push,
+    skip: str,
+    task_label: str,
+    older: Collection[str] = (),
+) -> LabelPlan:
+    """Choose the pull request and decide about its labels.
+
+    Args:
+        candidates: Open pull requests whose head is the push's branch in the push's own repository.
+        push: The push.
+        skip: A person's stop sign, compared without case as GitHub does.
+        task_label: Label of the task's pull request; decides when two share the branch.
+        older: Commits that are known to be older than the push. Such a head is not believed: the push's own commit is
+            then taken for the head, and a run that works on it is kept.
+    """
+    stopped = [pr for pr in candidates if skip.casefold() in {label.casefold() for label in pr.labels}]
+    if stopped:
+        return LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=stopped[0])
+    if not candidates:
+        return LabelPlan(labels=LabelOutcome.NO_PULL_REQUEST)
+    named = [pr for pr in candidates if task_label.casefold() in {label.casefold() for label in pr.labels}]
+    chosen = named if len(candidates) > 1 else list(candidates)
+    if len(chosen) != 1:
+        return LabelPlan(labels=LabelOutcome.AMBIGUOUS)
+    if is_known_older(chosen[0].head_sha, push=push, older=older):
+        return LabelPlan(labels=LabelOutcome.PENDING, pull_request=replace(chosen[0], head_sha=push.sha), lags=True)
+    if chosen[0].head_sha != push.sha:
+        return LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=chosen[0], left_to=chosen[0].head_sha)
+    return LabelPlan(labels=LabelOutcome.PENDING, pull_request=chosen[0])

@@ -1,0 +1,117 @@
+"""Start, resume or superseded: a table of cases that other systems met, and properties."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steps.domain.claim_decision import Resume, Start, Superseded, decide_claim
+from steps.domain.record import LabelOutcome, Phase, Record
+from tests.support.pushes import T0, at, push, record
+
+
+def test_the_first_push_of_a_task_starts() -> None:
+    assert decide_claim(None, push=push(), watermark=T0) == Start(push=push(), watermark=T0)
+
+
+@pytest.mark.parametrize(
+    ("stored", "sha", "pushed", "expected"),
+    [
+        pytest.param(record(0), "b" * 40, 1, Start, id="a newer push starts"),
+        pytest.param(record(0), "a" * 40, 0, Superseded, id="the same event again is superseded"),
+        pytest.param(record(0), "b" * 40, -5, Superseded, id="Zuul: an older patchset that arrives late is superseded"),
+        pytest.param(record(0), "b" * 40, 0, Superseded, id="Prow: two starts in one second, the first settled both"),
+        pytest.param(record(0, phase=Phase.FAILED), "b" * 40, -5, Resume, id="an older event finishes what failed"),
+        pytest.param(
+            record(0, phase=Phase.IN_PROGRESS), "b" * 40, 5, Resume, id="a newer event takes over what crashed"
+        ),
+        pytest.param(record(0, labels=LabelOutcome.SKIPPED), "a" * 40, 0, Resume, id="a replay after the skip label"),
+        pytest.param(
+            record(0, labels=LabelOutcome.UNREADABLE), "a" * 40, 0, Resume, id="a replay after GitHub was down"
+        ),
+        pytest.param(
+            replace(record(0, labels=LabelOutcome.HEAD_MOVED), left_to="b" * 40),
+            "b" * 40,
+            0,
+            Resume,
+            id="the push of the same second that the labels were left to",
+        ),
+        pytest.param(
+            replace(record(0, labels=LabelOutcome.HEAD_MOVED), left_to="c" * 40),
+            "b" * 40,
+            0,
+            Superseded,
+            id="the labels were left to another push",
+        ),
+    ],
+)
+@pytest.mark.parametrize("late", [0, 20], ids=["at once", "with a Workflow made 20 s later"])
+def test_a_record_decides_what_an_event_means(
+    stored: Record, sha: str, pushed: float, expected: type, late: float
+) -> None:
+    claim = decide_claim(stored, push=push(sha, pushed=pushed), watermark=at(pushed + late))
+    assert isinstance(claim, expected)
+    if not isinstance(claim, Superseded) and pushed <= 0:
+        assert claim.watermark == stored.watermark, "only a newer push may raise the watermark"
+
+
+def test_resuming_works_for_the_newer_of_the_two_pushes() -> None:
+    crashed = record(0, phase=Phase.IN_PROGRESS)
+    older, newer = push("b" * 40, pushed=-9), push("c" * 40, pushed=9)
+    assert decide_claim(crashed, push=older, watermark=at(30)) == Resume(push=crashed.push, watermark=at(0))
+    assert decide_claim(crashed, push=newer, watermark=at(10)) == Resume(push=newer, watermark=at(10))
+
+
+def test_a_newer_push_whose_workflow_was_made_first_keeps_the_watermark() -> None:
+    newer = push(pushed=3)
+    assert decide_claim(record(6, pushed=0), push=newer, watermark=at(4)) == Start(push=newer, watermark=at(6))
+
+
+records = st.builds(
+    record,
+    st.integers(-100, 100),
+    phase=st.sampled_from(Phase),
+    labels=st.sampled_from(LabelOutcome),
+    sha=st.sampled_from(["a" * 40, "b" * 40]),
+    pushed=st.integers(-100, 100),
+)
+
+
+@given(stored=records, pushed=st.integers(-100, 100), late=st.integers(0, 30))
+def test_the_watermark_never_goes_back_and_only_a_newer_push_raises_it(stored: Record, pushed: int, late: int) -> None:
+    claim = decide_claim(stored, push=push(pushed=pushed), watermark=at(pushed + late))
+    if isinstance(claim, Superseded):
+        return
+    assert claim.watermark >= stored.watermark
+    if at(pushed) <= stored.push.pushed_at:
+        assert claim.watermark == stored.watermark
+
+
+@given(stored=st.none() | records, pushed=st.integers(-100, 100), late=st.integers(0, 30), again=st.integers(0, 30))
+def test_an_event_that_was_dealt_with_is_superseded_however_late_it_comes_again(
+    stored: Record | None, pushed: int, late: int, again: int
+) -> None:
+    claim = decide_claim(stored, push=push(pushed=pushed), watermark=at(pushed + late))
+    if isinstance(claim, Start):
+        done = replace(record(0), push=claim.push, watermark=claim.watermark)
+        assert isinstance(decide_claim(done, push=push(pushed=pushed), watermark=at(pushed + late + again)), Superseded)
+
+
+@given(
+    pushes=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 30)), min_size=1, max_size=4, unique_by=lambda p: p[0])
+)
+def test_whatever_the_order_of_events_the_newest_push_has_the_last_word(pushes: list[tuple[int, int]]) -> None:
+    newest = max(pushed for pushed, _ in pushes)
+    for order in permutations(pushes):
+        stored: Record | None = None
+        for pushed, late in order:
+            claim = decide_claim(stored, push=push(f"{pushed:040x}", pushed=pushed), watermark=at(pushed + late))
+            if not isinstance(claim, Superseded):
+                stored = replace(record(0), push=claim.push, watermark=claim.watermark)
+        assert stored is not None
+        assert stored.push.sha == f"{newest:040x}"
+        assert stored.watermark >= at(newest)

@@ -1,0 +1,111 @@
+"""Which runs a push cancels: a table of cases that other systems met, and properties."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steps.domain.run_decision import AgentPolicy, RunAction, RunFacts, decide_run
+from tests.support import factories
+from tests.support.pushes import T0, at
+
+POLICY = AgentPolicy(
+    cancellable=("5DLabs-Cleo", "5DLabs-Tess"), exempt=("5DLabs-Rex",), finished=("Succeeded", "Failed")
+)
+
+
+def run(created: float = -10, **changes: object) -> RunFacts:
+    _, found = factories.run(created_at=at(created))
+    return replace(found.facts, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "action", "reason"),
+    [
+        pytest.param(run(), RunAction.CANCEL, "stale", id="a run from before the push"),
+        pytest.param(run(0), RunAction.CANCEL, "stale", id="a run of the same second: created at the watermark"),
+        pytest.param(run(1), RunAction.KEEP, "newer than the push", id="a run from after the push"),
+        pytest.param(run(phase=""), RunAction.CANCEL, "stale", id="a run without status has not started"),
+        pytest.param(run(phase="Pending"), RunAction.CANCEL, "stale", id="a pending run"),
+        pytest.param(run(phase="Succeeded"), RunAction.KEEP, "finished", id="Prow: completed jobs are left alone"),
+        pytest.param(run(phase="Failed"), RunAction.KEEP, "finished", id="a failed run"),
+        pytest.param(run(agent="5DLabs-Rex"), RunAction.KEEP, "exempt agent", id="the agent that pushed"),
+        pytest.param(
+            run(agent="5DLabs-Nova"), RunAction.KEEP, "agent is not listed as cancellable", id="an agent nobody listed"
+        ),
+        pytest.param(run(agent=""), RunAction.KEEP, "names no agent", id="a run that names no agent"),
+        pytest.param(run(repository=""), RunAction.KEEP, "names no repository", id="a run that names no repository"),
+        pytest.param(
+            run(repository="o/other"),
+            RunAction.KEEP,
+            "belongs to another repository",
+            id="Pipelines-as-Code #1826: same task number elsewhere",
+        ),
+        pytest.param(
+            run(repository="O/R"), RunAction.CANCEL, "stale", id="GitHub does not tell repositories apart by case"
+        ),
+        pytest.param(run(deleting=True), RunAction.AWAIT, "being deleted already", id="no second delete"),
+        pytest.param(
+            run(sha="b" * 40),
+            RunAction.KEEP,
+            "works on the head",
+            id="GitLab !259960: force-pushed back to this commit",
+        ),
+        pytest.param(run(sha="e" * 40), RunAction.CANCEL, "stale", id="a run that names an older commit"),
+        pytest.param(
+            run(deleting=True, phase="Succeeded"), RunAction.KEEP, "finished", id="finished and being tidied away"
+        ),
+    ],
+)
+def test_a_run_is_judged_by_what_it_says_of_itself(facts: RunFacts, action: RunAction, reason: str) -> None:
+    verdict = decide_run(facts, policy=POLICY, repository="o/r", watermark=T0, head_sha="b" * 40)
+    assert (verdict.action, verdict.reason) == (action, reason)
+
+
+def test_a_star_makes_every_agent_cancellable_but_the_exempt() -> None:
+    policy = replace(POLICY, cancellable=("*",))
+    verdicts = {
+        agent: decide_run(run(agent=agent), policy=policy, repository="o/r", watermark=T0, head_sha="").action
+        for agent in ("5DLabs-Nova", "5DLabs-Rex", "")
+    }
+    assert verdicts == {"5DLabs-Nova": RunAction.CANCEL, "5DLabs-Rex": RunAction.KEEP, "": RunAction.KEEP}
+
+
+@given(
+    created=st.integers(-1000, 1000),
+    watermark=st.integers(-1000, 1000),
+    agent=st.sampled_from(["5DLabs-Rex", "5DLabs-Tess", "5DLabs-Nova", ""]),
+    phase=st.sampled_from(["", "Pending", "Running", "Succeeded"]),
+    sha=st.sampled_from(["", "b" * 40, "c" * 40]),
+    deleting=st.booleans(),
+)
+def test_nothing_newer_exempt_or_on_the_head_is_ever_cancelled(
+    created: int, watermark: int, agent: str, phase: str, sha: str, *, deleting: bool
+) -> None:
+    facts = run(created, agent=agent, phase=phase, sha=sha, deleting=deleting)
+    verdict = decide_run(facts, policy=POLICY, repository="o/r", watermark=at(watermark), head_sha="b" * 40)
+    if created > watermark or agent != "5DLabs-Tess" or sha == "b" * 40:
+        assert verdict.action is RunAction.KEEP
+    elif phase != "Succeeded":
+        assert verdict.stale
+
+
+@pytest.mark.parametrize(
+    ("sha", "action", "reason"),
+    [
+        ("b" * 7, RunAction.KEEP, "works on the head"),
+        ("B" * 40, RunAction.KEEP, "works on the head"),
+        ("b" * 6, RunAction.KEEP, "newer than the push"),
+        ("a" * 7, RunAction.CANCEL, "stale"),
+        ("a" * 6, RunAction.KEEP, "newer than the push"),
+        ("d" * 40, RunAction.CANCEL, "stale"),
+        ("c" * 40, RunAction.KEEP, "newer than the push"),
+    ],
+)
+def test_a_run_that_names_its_commit_is_judged_by_it_before_its_age(sha: str, action: RunAction, reason: str) -> None:
+    older = ("d" * 40, "a" * 40)
+    found = decide_run(run(60, sha=sha), policy=POLICY, repository="o/r", watermark=T0, head_sha="b" * 40, older=older)
+    assert (found.action, found.reason) == (action, reason)
