@@ -68,10 +68,10 @@ def test_a_push_that_is_replayed_under_another_delivery_id_reaches_no_newer_agen
 
 
 def test_an_older_push_that_comes_after_the_newer_one_reaches_no_newer_agent(stage: Stage) -> None:
+    stage.agent()
     older = stage.push(1)
     next_second()
     newer = stage.push(2)
-    stage.agent()
     assert stage.deliver(newer) == 200
     assert stage.finished(newer)["status"]["phase"] == "Succeeded"
     record, later = stage.record(), stage.agent()

@@ -316,3 +316,12 @@ def test_a_copy_that_was_set_aside_is_said_with_its_key(scene: Scene) -> None:
     update_state_document(UP, context=context, held=held)
     (told,) = [line for line in scene.events() if line["event"].startswith("state document is not a JSON object")]
     assert (told["key"], told["copied_to"]) == ("state.json", "state.json.quarantine")
+
+
+def test_the_lease_is_renewed_while_a_change_waits_for_its_next_try(scene: Scene) -> None:
+    put(scene, "{}")
+    context, held = acquired(scene)
+    scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - 1)
+    scene.api.faults.add(Fault(method="PUT", path="/task-7-state", status=409, reason="Conflict"))
+    update_state_document(UP, context=context, held=held)
+    assert [call.method for call in scene.api.calls if "/leases/" in call.path] == ["PUT"]
