@@ -18,17 +18,34 @@ from pipelines.names import APP, DELIVERY_LABEL, SENSOR, SENSOR_ACCOUNT, TASK_LA
 from steps.domain import PARAMETERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipelines.settings import Settings
 
 _DEPENDENCY = "push"
 _PATTERNS = {parameter.name: parameter.pattern for parameter in PARAMETERS}
 _DELIVERY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# Ten digits, as the parameter says, and at most a priority of Argo: 32 bits.
+_PUSHED_AT = 10**9, 2**31 - 1
 _USER = 9731  # the user in Argo Events' own manifests
 
 
 def _text(path: str, *patterns: str) -> dict[str, Any]:
     """Build a filter on text, with alternative patterns; anchored, so that it does not match inside another value."""
     return {"path": path, "type": "string", "value": [f"^(?:{pattern})$" for pattern in patterns]}
+
+
+def _names(path: str, names: Iterable[str]) -> dict[str, Any]:
+    """Build a filter on GitHub's names. GitHub ignores their case, and settings may spell them differently."""
+    return {"path": path, "type": "string", "value": [f"^(?i:{_literal(name)})$" for name in names]}
+
+
+def _numbers(path: str) -> list[dict[str, Any]]:
+    """Build filters that drop text, too: a filter on data reads a number from text, an expression does not."""
+    fields = [{"name": "pushed_at", "path": path}]
+    return [
+        {"expr": f"pushed_at {bound}", "fields": fields} for bound in (f">= {_PUSHED_AT[0]}", f"<= {_PUSHED_AT[1]}")
+    ]
 
 
 def _literal(text: str) -> str:
@@ -41,10 +58,11 @@ def _filters(settings: Settings) -> list[dict[str, Any]]:
     return [
         _text("headers.X-Github-Event.0", "push"),
         _text("body.X-GitHub-Delivery", _DELIVERY),
-        _text("body.repository.full_name", *map(_literal, rules.repositories)),
-        _text("body.sender.login", *map(_literal, rules.senders)),
+        _names("body.repository.full_name", rules.repositories),
+        _names("body.sender.login", rules.senders),
         _text("body.sender.type", "Bot" if all(login.endswith("[bot]") for login in rules.senders) else "Bot|User"),
         _text("body.ref", settings.push.branch),
+        _text("body.before", _PATTERNS["before"]),
         _text("body.after", _PATTERNS["sha"]),
         {"path": "body.deleted", "type": "bool", "value": ["false"]},
     ]
@@ -156,7 +174,8 @@ def sensor_manifest(settings: Settings) -> dict[str, Any]:
                     "name": _DEPENDENCY,
                     "eventSourceName": settings.events.event_source,
                     "eventName": settings.events.event_name,
-                    "filters": {"data": _filters(settings)},
+                    # The API server refuses any other priority. The Sensor would retry, and other pushes would wait.
+                    "filters": {"data": _filters(settings), "exprs": _numbers("body.repository.pushed_at")},
                 }
             ],
             "triggers": [

@@ -44,7 +44,7 @@ class StateDocument:
 def state_document_task(name: str, *, settings: StateSettings) -> str:
     """The task of a state ConfigMap by its name; empty if it is none."""
     before, _, after = settings.config_map.partition("{task}")
-    match = re.fullmatch(f"{re.escape(before)}([1-9][0-9]{{0,8}}){re.escape(after)}", name, re.ASCII)
+    match = re.fullmatch(f"{re.escape(before)}([1-9][0-9]{{0,8}}){re.escape(after)}", name)
     return match.group(1) if match else ""
 
 

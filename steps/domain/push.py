@@ -56,7 +56,12 @@ PARAMETERS = (
         expects="owner/name",
     ),
     Parameter(name="task-id", pattern=r"[1-9][0-9]{0,8}", expects="a number from 1 to 999999999"),
-    Parameter(name="ref", pattern=r"refs/heads/[A-Za-z0-9._/-]{1,200}", expects="refs/heads/ and the branch"),
+    # What git allows in a branch, but for characters that mean something to a shell, to Argo or to Markdown.
+    Parameter(
+        name="ref",
+        pattern=r"refs/heads/[A-Za-z0-9._/@#+=,%-]{1,244}",
+        expects="refs/heads/ and the branch: at most 244 letters, digits and ._/@#+=,%-",
+    ),
     Parameter(
         name="before",
         pattern=r"[0-9a-f]{40}",

@@ -153,5 +153,5 @@ class StateSettings:
     key: Annotated[DataKey, Field(description="key of the JSON document in the ConfigMap")]
 
     def __post_init__(self) -> None:
-        if "{task}" not in self.config_map:
-            raise ValueError("config_map must contain {task}, so that each task has its own")
+        if self.config_map.count("{task}") != 1:
+            raise ValueError("config_map must contain {task} once, so that each task has its own")

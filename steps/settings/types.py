@@ -79,5 +79,6 @@ Address = Annotated[str, AfterValidator(_checked_address)]
 ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 
 # A repository (owner/name) and a login. Every user anchors them. RE2 and Python read them alike.
-REPOSITORY_PATTERN = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,98}"
-SENDER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9-]{0,99}(\[bot\])?"
+# An Enterprise Managed User's login has an underscore before the enterprise's short code.
+REPOSITORY_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}"
+SENDER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?"

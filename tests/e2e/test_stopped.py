@@ -90,5 +90,8 @@ def test_workflows_that_are_ended_while_they_wait_hold_nobody_up(stages: dict[st
         stage.reaches(running[how], "Succeeded")
     ended(stages, waiting)
     for stage in stages.values():
-        settled(stage)
+        assert stage.runs() == set()
+        record = stage.record()
+        assert (record["phase"], record["labels"]) == ("completed", "left-to-newer-push")
+        assert stage.labels() == {"ready-for-qa"}, "the newer push moves them, and its Workflow was ended"
     the_next_pushes_finish_it(stages, number=3)

@@ -183,7 +183,7 @@ def test_a_dry_run_leaves_an_agent_alone_that_works_on_the_head(scene: Scene) ->
 def test_a_dry_run_of_an_older_push_looks_at_the_head_of_the_pull_request(scene: Scene) -> None:
     on_commits(scene, NEWER)
     scene.github.push("task-7-work", NEWER)
-    head, kept = previewed(scene, scene.workflow(sha=NEW, pushed_at=ago(scene.clock, 1), dry_run=True))
+    head, kept = previewed(scene, scene.workflow(sha=NEW, before=OLD, pushed_at=ago(scene.clock, 1), dry_run=True))
     assert "0 would be stopped, 1 kept" in head
     assert "coderuns/on-c " in kept
 

@@ -37,7 +37,7 @@ def test_whoever_finishes_anothers_work_and_is_the_head_itself_moves_its_own_lab
 
 def test_whoever_finishes_anothers_work_and_is_not_the_head_leaves_it_as_that_of_the_other(scene: Scene) -> None:
     first = crashed(scene)
-    between = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at)
+    between = scene.workflow(sha=NEWER, before=OLD, pushed_at=first.push.pushed_at)
     pushed(scene, "d" * 40)
     assert scene.play(between) is Exit.DONE
     assert (scene.record().push, scene.record().labels) == (first.push, LabelOutcome.HEAD_MOVED)

@@ -12,7 +12,7 @@ from steps.settle import settle
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import CLEO, REX, TESS
-from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, ago
 from tests.support.scenarios import AGENTS, MOVED, pushed
 
 
@@ -136,7 +136,7 @@ def test_an_older_push_that_arrives_late_is_superseded(scene: Scene) -> None:
     older = ago(scene.clock, 300)
     assert scene.play(scene.workflow(sha=NEWER)) is Exit.DONE
     before = world(scene)
-    assert scene.play(scene.workflow(sha=NEW, pushed_at=older)) is Exit.DONE
+    assert scene.play(scene.workflow(sha=NEW, before=OLD, pushed_at=older)) is Exit.DONE
     assert world(scene) == before
     assert any("superseded" in event.get("event", "") for event in scene.events())
 

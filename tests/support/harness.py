@@ -213,7 +213,7 @@ class Scene:
             repository=Repository(repository),
             task=TaskId(str(task)),
             ref=f"refs/heads/task-{task}-work",
-            before=Sha(before or self.replaced_by(sha, repository=repository)),
+            before=Sha(before or self.replaced_by(sha, branch=f"task-{task}-work", repository=repository)),
             sha=Sha(sha),
             pushed_at=(pushed_at or self.clock.now()).replace(microsecond=0),
             correlation_id=f"delivery-{next(self._serial)}",
@@ -230,11 +230,17 @@ class Scene:
             push=push,
         )
 
-    def replaced_by(self, sha: str, *, repository: str = REPOSITORY) -> str:
-        """The commit that GitHub's webhook of this push names as `before`; zeros if nobody pushed it."""
+    def replaced_by(self, sha: str, *, branch: str = "task-7-work", repository: str = REPOSITORY) -> str:
+        """The commit that GitHub's webhook of this push names as `before`; zeros if the branch is new.
+
+        GitHub's REST API may show a push later than its webhook: the branch is then still at the replaced commit.
+        """
         known = self.github.world.repositories.get(repository)
-        pushes = [each for each in known.activities if each.after == sha] if known else []
-        return pushes[0].before if pushes else ZERO_SHA
+        if known is None:
+            return ZERO_SHA
+        pushes = [each.before for each in known.activities if each.after == sha]
+        at_branch = known.branches.get(branch, ZERO_SHA)
+        return pushes[0] if pushes else at_branch if at_branch != sha else ZERO_SHA
 
     # What the steps do.
 

@@ -131,9 +131,9 @@ def _expression(filter_: dict[str, Any], data: Any) -> bool:  # noqa: ANN401 - a
     if isinstance(wanted, str) and any(character.isdigit() for character in wanted):
         raise NotModelled("a string literal that may be read as a date")
     found = values[name]
-    if isinstance(found, (dict, list)):
-        raise NotModelled("an expression about a list or an object")
     if operator in {"==", "!="}:
+        if isinstance(found, (dict, list)):
+            raise NotModelled("an expression about a list or an object")
         equal = type(found) is not bool and found == wanted
         return equal if operator == "==" else not equal
     if isinstance(found, bool) or not isinstance(found, (int, float) if isinstance(wanted, float) else str):

@@ -16,6 +16,11 @@ _STOP = ("unit/agents/stop", "scenarios/kinds")
 # Module below steps/, and its tests below tests/, each without "test_" and ".py".
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "domain.push_order": ("unit/domain/push_order",),
+        "domain.watermark": ("unit/domain/watermark",),
+        "domain.claim_decision": ("unit/domain/claim_decision",),
+        "domain.run_decision": ("unit/domain/run_decision",),
+        "domain.label_decision": ("unit/domain/label_decision",),
         "core.keys": ("unit/lease/task_lease",),
         "lease.lease_object": ("unit/lease/task_lease", "unit/kube/refusals"),
         "lease.task_lease": ("unit/lease/task_lease", "unit/kube/refusals"),
@@ -38,6 +43,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "reconcile": ("unit/reconciliation/reconcile_pass",),
         "breaker.shared": ("unit/breaker/breaker",),
         "breaker.circuit": ("unit/breaker/breaker",),
+        "cancellation.state_update": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
         "cancellation.state_document": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
         "agents.runs": ("unit/agents/runs", "scenarios/kinds", *_PUSH),
         "agents.graceful_stop": _STOP,

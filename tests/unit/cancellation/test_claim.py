@@ -11,7 +11,7 @@ from steps.cancellation.claim import claim_record, decide_push, first_watermark,
 from steps.domain.claim_decision import Resume, Start, Superseded
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome
 from steps.domain.watermark import RESOLUTION_S
-from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, ago
 
 TOLERANCE_S = DEFAULTS.push.tolerance_s
 
@@ -92,7 +92,7 @@ def test_who_resumes_looks_at_everything_again_but_keeps_what_was_done_and_since
     assert claim_record(stored, context=context) == replace(
         stored,
         push=newer.push,
-        older=(NEW,),
+        older=(OLD, NEW),
         watermark=watermark,
         phase=Phase.IN_PROGRESS,
         attempts=4,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
 
 from steps.cancellation.claim import claim_record
+from steps.cancellation.state_document import StateDocument, read_state_document
 from steps.cancellation.state_update import STATE_EPOCH, STATE_EPOCH_OF, StateChange, update_state_document
 from steps.core.clock import format_time
 from steps.core.errors import Exit, FencedError, LockLostError
@@ -20,6 +23,7 @@ from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, NEW, Scene
 
 AGENTS = DEFAULTS.namespaces.agents
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DOCUMENT: dict[str, Any] = {
     "task_id": "7",
     "iteration": 3,
@@ -325,3 +329,43 @@ def test_the_lease_is_renewed_while_a_change_waits_for_its_next_try(scene: Scene
     scene.api.faults.add(Fault(method="PUT", path="/task-7-state", status=409, reason="Conflict"))
     update_state_document(UP, context=context, held=held)
     assert [call.method for call in scene.api.calls if "/leases/" in call.path] == ["PUT"]
+
+
+@pytest.mark.parametrize(("slow", "written"), [(0.0, True), (DEFAULTS.lease.renew_deadline_s, False)])
+def test_a_write_that_is_refused_for_a_moment_is_sent_again_only_under_the_lease(
+    scene: Scene,
+    slow: float,
+    written: bool,  # noqa: FBT001 - from the table
+) -> None:
+    put(scene, "{}")
+    context, held = acquired(scene)
+    refused = Fault(
+        method="PUT",
+        path="/task-7-state",
+        status=403,
+        reason="Forbidden",
+        before=lambda _: scene.clock.sleep(slow),
+    )
+    scene.api.faults.add(refused)
+    with nullcontext() if written else pytest.raises(LockLostError):
+        update_state_document(UP, context=context, held=held)
+    assert sent(scene) == ["GET", "PUT", "PUT"][: 3 if written else 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "flag", "updated_at"),
+    [
+        ('{"cancellation_in_progress": true, "last_update": "2026-03-01T12:00:00Z"}', True, NOON),
+        ('{"cancellation_in_progress": false}', False, None),
+        ("{}", False, None),
+    ],
+)
+def test_a_document_says_whether_a_cancellation_is_in_progress_and_since_when(
+    text: str,
+    flag: bool,  # noqa: FBT001 - from the table
+    updated_at: datetime | None,
+) -> None:
+    found = read_state_document("task-7-state", task="7", data={"state.json": text}, key="state.json")
+    assert found == StateDocument(
+        name="task-7-state", task="7", flag=flag, corrupt=False, aside=False, updated_at=updated_at
+    )

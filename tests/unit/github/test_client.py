@@ -19,7 +19,7 @@ from tests.doubles import github as double
 from tests.doubles.github import delay, fail, primary_limited, reset, secondary_limited
 from tests.doubles.github.faults import Fault
 from tests.doubles.github.messages import json_response
-from tests.support.harness import DEFAULTS, REPOSITORY, TOKEN, Scene
+from tests.support.harness import DEFAULTS, OLD, REPOSITORY, TOKEN, Scene
 from tests.support.keys import PRIVATE, PUBLIC, STRANGER
 
 FOREVER = 100
@@ -136,6 +136,13 @@ def test_any_label_can_be_added_and_removed(scene: Scene, tmp_path: Path, label:
 def test_removing_a_label_of_an_unknown_pull_request_is_not_taken_for_done(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(StepError):
         by_token(scene, tmp_path).remove_label(repository=REPOSITORY, number=99, label="ready-for-qa", reason=WHY)
+
+
+@pytest.mark.parametrize("branch", ["task-8-a+b", "task-8-#12", "renovate/task-8-@types/node", "task-8-50%25=x,y"])
+def test_a_branch_with_characters_that_an_address_encodes_is_found(scene: Scene, tmp_path: Path, branch: str) -> None:
+    made = scene.github.add_pull_request(head=branch, sha=OLD, labels=[])
+    (found,) = by_token(scene, tmp_path).open_pull_requests(repository=REPOSITORY, branch=branch)
+    assert found.number == made.number
 
 
 def test_a_repository_that_cannot_be_seen_is_named(scene: Scene, tmp_path: Path) -> None:

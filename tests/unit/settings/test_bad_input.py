@@ -31,6 +31,25 @@ GOOD = {
 HOSTILE = ["", "{{workflow.name}}", "{{=1+1}}", "$(id)", "a\nb", "x" * 10_000, "\u0667", "a b", "\x00", "../../etc"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("REF", "refs/heads/task-7-retry+backoff"),
+        ("REF", "refs/heads/renovate/task-7-@types/node"),
+        ("REF", "refs/heads/task-7-fix-#12"),
+        ("REF", "refs/heads/task-7-" + "x" * 237),
+        ("REPOSITORY", "octo-dev_acme/cto"),
+        ("REPOSITORY", "o" * 39 + "/" + "r" * 100),
+        ("REPOSITORY", "5dlabs/.github"),
+        ("REQUESTED_BY", "octo-dev_acme"),
+        ("REQUESTED_BY", "a" * 34 + "[bot]"),
+    ],
+)
+def test_every_name_that_people_use_is_taken(field: str, value: str) -> None:
+    settings = replace(DEFAULTS.push, branch=r"refs/heads/(?:renovate/)?task-([1-9][0-9]{0,8})-.+")
+    push_from_env(GOOD | {field: value}, settings=settings)
+
+
 @pytest.mark.parametrize("field", [*GOOD, "REASON", "REQUESTED_BY", "DRY_RUN"])
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
 def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> None:
@@ -241,6 +260,7 @@ SETTINGS = Path("settings.toml").read_text()
         ('unreadable = "wait"', 'unreadable = "maybe"', "github.unreadable"),
         ('api_url = "https://api.github.com"', 'api_url = "api.github.com"', "github.api_url"),
         ('config_map = "task-{task}-state"', 'config_map = "state"', "{task}"),
+        ('config_map = "task-{task}-state"', 'config_map = "task-{task}-{task}"', "{task} once"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories"),
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories"),
         ('name = "agent-cancellation:0.1.0"', 'name = "agent-cancellation"', "image.name"),
