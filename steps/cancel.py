@@ -1,10 +1,10 @@
-"""First container: take the Lease, decide, write down the intent, stop the stale agents, prove that they are gone.
+"""First container: takes the Lease, decides, records the intent, stops the stale agents, verifies that they are gone.
 
     python -m steps.cancel
 
-Leaves the Lease held and the record in progress, with `proven_gone_at` set, for the second container (steps.settle) of
-the same pod; or ends early, with nothing written at all (superseded, dry run) or only the record (a person's skip
-label).
+Guarantees that after success the Lease is still held, the record is in progress and its `proven_gone_at` is set. The
+second container of the pod (steps.settle) continues from there. If the push is superseded or a dry run, nothing is
+written. If a person's skip label is set, only the record is written.
 """
 
 from __future__ import annotations
@@ -38,28 +38,31 @@ if TYPE_CHECKING:
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
-_ANSWERED = "this push, or a newer one, has been answered"
+_SUPERSEDED = "this push or a newer one is finished"
 
 
 def cancel(context: StepContext) -> None:
     """Stop the agents that still work on the code from before the push.
 
+    Args:
+        context: The step.
+
     Raises:
-        StepError: Its `exit` says what the workflow does next.
+        StepError: The step failed. Its `exit` decides whether the Workflow retries it.
     """
     check_push_time(context.push, created_at=context.created_at, settings=context.settings.push)
     if context.push.dry_run:
         preview(context)
-        context.measurements.tell(Measure.OUTCOME, CancellationResult.DRY_RUN)
+        context.measurements.set_label(Measure.OUTCOME, CancellationResult.DRY_RUN)
         return
     started_s, began = (context.clock.now() - context.created_at).total_seconds(), context.clock.monotonic()
-    held = context.lease().acquire(partial(_promising, context=context))
+    held = context.lease().acquire(partial(_checked_claim, context=context))
     context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
-    if held is None or held.record.attempts == 1:  # a later attempt would count the earlier ones as waiting
+    if held is None or held.record.attempts == 1:  # a later attempt would count the earlier ones as start time
         context.measurements.set(Measure.START_S, started_s)
     if held is None:
-        context.measurements.tell(Measure.OUTCOME, CancellationResult.SUPERSEDED)
-        context.measurements.report(nothing_to_do_report(_ANSWERED))
+        context.measurements.set_label(Measure.OUTCOME, CancellationResult.SUPERSEDED)
+        context.measurements.report(nothing_to_do_report(_SUPERSEDED))
         return
     context = replace(context, log=context.log.bind(epoch=held.epoch))
     context.log.info("lease acquired", watermark=held.record.watermark.isoformat(), attempt=held.record.attempts)
@@ -67,8 +70,13 @@ def cancel(context: StepContext) -> None:
         _cancel(context, held=held)
 
 
-def _promising(stored: Record | None, *, context: StepContext) -> Record | None:
-    """The record to take the Lease with, unless there is nothing to do, or what it takes is known not to work."""
+def _checked_claim(stored: Record | None, *, context: StepContext) -> Record | None:
+    """Return the record to take the Lease with; None if the push is superseded.
+
+    Raises:
+        BreakerOpenError: A dependency failed too often.
+        RateLimitedError: A rate limit lasts longer than the step may wait.
+    """
     record = claim_record(stored, context=context)
     if record is None and stored is not None and stored.labels is LabelOutcome.HEAD_MOVED:
         waiting = waiting_head_push(stored.left_to, ref=stored.push.ref, context=context)
@@ -82,15 +90,15 @@ def _promising(stored: Record | None, *, context: StepContext) -> Record | None:
 
 
 def _cancel(context: StepContext, *, held: HeldLease) -> None:
-    (push, plan), runs = _look(context, held=held)
+    (push, plan), runs = _read_state(context, held=held)
     record = replace(held.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
     if record.labels is LabelOutcome.HEAD_MOVED:
-        record, runs = _for_the_head(record, runs, context=context, held=held)
+        record, runs = _for_head_push(record, runs, context=context, held=held)
     record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
     if record.labels is LabelOutcome.SKIPPED:
-        context.log.info("skip label is set: nothing is cancelled", label=context.settings.labels.skip)
+        context.log.info("skip label is set, agents not stopped", label=context.settings.labels.skip)
         held.release(replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now()))
-        context.measurements.tell(Measure.OUTCOME, CancellationResult.SKIPPED)
+        context.measurements.set_label(Measure.OUTCOME, CancellationResult.SKIPPED)
         context.measurements.report(completed_report(record))
         return
     judged = decide_all(runs, record=record)
@@ -108,10 +116,10 @@ def _cancel(context: StepContext, *, held: HeldLease) -> None:
     context.log.info("agents proven gone", count=len(stopped), agents=stopped)
 
 
-def _for_the_head(
+def _for_head_push(
     record: Record, runs: tuple[AgentRun, ...], *, context: StepContext, held: HeldLease
 ) -> tuple[Record, tuple[AgentRun, ...]]:
-    """The record of the push that is the pull request's head, if its Workflow waits behind this one; and the runs."""
+    """Return the record for the head's push if its Workflow waits behind this one, and the runs read after that."""
     waiting = waiting_head_push(record.left_to, ref=record.push.ref, context=context)
     if waiting is None:
         return record, runs
@@ -121,8 +129,8 @@ def _for_the_head(
     return record, task_runs(context)
 
 
-def _look(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:
-    """The pull request and the task's runs, read side by side, both under the lock."""
+def _read_state(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:
+    """Read the pull request and the task's runs in parallel, both under the Lease."""
     plans: list[tuple[Push, LabelPlan]] = []
     runs: list[AgentRun] = []
     run_parallel(
@@ -144,13 +152,13 @@ def _look(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPl
 
 
 def preview(context: StepContext) -> None:
-    """Dry run: say what would be done, write nothing anywhere."""
+    """Dry run: log and report the planned actions, and write nothing."""
     snapshot = context.lease().read()
     stored = snapshot.record() if snapshot else None
     context.log.info("dry run: decision", decision=type(decide_push(stored, context=context)).__name__.lower())
     record = claim_record(stored, context=context)
     if record is None:
-        context.measurements.report(nothing_to_do_report(_ANSWERED))
+        context.measurements.report(nothing_to_do_report(_SUPERSEDED))
         return
     push, plan = read_label_plan(context=context, push=record.push, older=record.older, while_waiting=lambda: None)
     record = replace(record, pull_request=plan.pull_request)

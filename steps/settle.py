@@ -58,7 +58,7 @@ def settle(context: StepContext) -> None:
         record = replace(record, phase=Phase.COMPLETED, finished_at=finished_at)
         update_comment(record, context=context, held=held)
         held.release(record)
-        context.measurements.tell(Measure.OUTCOME, CancellationResult.COMPLETED)
+        context.measurements.set_label(Measure.OUTCOME, CancellationResult.COMPLETED)
         context.measurements.report(completed_report(record))
         context.measurements.set(Measure.FINISHED_S, (finished_at - record.push.pushed_at).total_seconds())
         context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))

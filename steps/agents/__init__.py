@@ -1,7 +1,7 @@
 """Agent runs: find, decide, stop, verify.
 
-Guarantees that only the object that was found stale is deleted, and that a run counts as gone only if lists show that
-the object, its Jobs and their pods no longer exist.
+Guarantees that the steps delete only the object that they found stale. A run counts as gone only if lists show that the
+object, its Jobs and their pods no longer exist.
 """
 
 from steps.agents.runs import (

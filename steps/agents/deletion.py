@@ -1,8 +1,8 @@
-"""Deleting stale runs, each under preconditions, and after it was asked to stop if it can be.
+"""Deletes stale runs under preconditions. Runs whose kind has a `stop_patch` are asked to stop first.
 
-Guarantees that only the very object that was judged stale is deleted: uid and resourceVersion are preconditions, and a
-run that changed since is read and judged again. No request is sent once the hold is lost. A run that is gone, or is
-being deleted already, counts as told to stop; whether it really ended is for steps.agents.verification to show.
+Guarantees that exactly the object that was judged stale is deleted: its uid and resourceVersion are preconditions. A
+run that changed since is read and judged again. No request is sent after the Lease is lost. A run that is gone, or is
+being deleted already, counts as stopping. Not guaranteed: that a run has ended. steps.agents.verification shows that.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     from steps.runtime import StepContext
 
 
-# Why a run that was asked ended.
-STOPPED_ON_REQUEST = "asked to stop, and did"
+# The reason in the record for a run that ended after it was asked to stop.
+STOPPED_ON_REQUEST = "asked to stop, then ended"
 
 
 def delete_runs(
     runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record
 ) -> tuple[list[Agent], dict[str, float]]:
-    """Tell runs to stop: ask those whose kind has a way to be asked, then delete whatever has not ended, if it may be.
+    """Stop runs: ask those with a `stop_patch` to stop, then delete each run that has not ended and may be deleted.
 
     Args:
         runs: The runs judged stale.
         context: The step.
-        held: The right to do so.
-        record: What they were judged by.
+        held: The task's Lease.
+        record: The record that the runs were judged by.
 
     Returns:
-        Each run's line for the record; and when each DELETE was accepted, in monotonic seconds, by uid.
+        Each run's entry for the record; and the time when each DELETE was accepted, in monotonic seconds, by uid.
 
     Raises:
-        LockLostError: The hold was lost; no further delete was sent.
+        LockLostError: The Lease was lost. No further delete was sent.
         ForbiddenError: The Role lacks a verb.
     """
     asked = [run for run in runs if run.kind.stop_patch]
@@ -123,7 +123,7 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
 
 
 def _judge_again(run: AgentRun, *, context: StepContext, record: Record) -> AgentRun | Agent:
-    """A run that changed since it was judged: the run to delete now, or what became of it."""
+    """Read and judge a run that changed: return the run to delete, or its final entry for the record."""
     try:
         obj = context.clients.kube.get(
             kind_resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name

@@ -1,8 +1,8 @@
-"""Asking stale runs to stop, where their kind has a way to be asked, and waiting for them to do so.
+"""Asks stale runs to stop if their kind has a `stop_patch`, and waits until they end.
 
-Guarantees that only the very object that was judged is asked, as its resourceVersion is a precondition, and that a run
-which changed meanwhile is judged again, and asked again if it is still stale: Argo writes to a Workflow whenever one of
-its pods moves. No request is sent once the hold is lost. Not guaranteed: that a run does as it is asked.
+Guarantees that exactly the object that was judged is asked: its resourceVersion is a precondition. A run that changed
+is judged again, and asked again if it is still stale, because Argo writes to a Workflow whenever one of its pods
+changes. No request is sent after the Lease is lost. Not guaranteed: that a run stops.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record) -> list[AgentRun]:
-    """Send each run its kind's "please stop", and give them all the grace period.
+    """Send each run the `stop_patch` of its kind, and wait for at most the grace period.
 
     Args:
         runs: The runs judged stale, of kinds with a `stop_patch`.
         context: The step.
-        held: The right to do so.
-        record: What they were judged by.
+        held: The task's Lease.
+        record: The record that the runs were judged by.
 
     Returns:
-        Those that are there when none is stale any more or the grace is over, as they are then.
+        The runs that still exist when none of them is stale or the grace period is over, as last read.
 
     Raises:
-        LockLostError: The hold was lost; no further request was sent.
+        LockLostError: The Lease was lost. No further request was sent.
         ForbiddenError: The Role lacks a verb.
     """
     uids = {run.uid for run in runs}
@@ -45,7 +45,7 @@ def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLe
     deadline = context.clock.monotonic() + settings.grace_s
     to_ask = list(runs)
     while uids:
-        unasked = {run.uid for run in to_ask if not _told(run, context=context, held=held)}
+        refused = {run.uid for run in to_ask if not _send_stop_patch(run, context=context, held=held)}
         held.renew_if_due()
         found = list_runs(
             kinds, kube=context.clients.kube, namespace=context.settings.namespaces.agents, task=record.push.task
@@ -55,12 +55,12 @@ def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLe
         if not stale or context.clock.monotonic() >= deadline:
             return left
         context.clock.sleep(settings.poll_s)
-        to_ask = [run for run in stale if run.uid in unasked]
+        to_ask = [run for run in stale if run.uid in refused]
     return []
 
 
-def _told(run: AgentRun, *, context: StepContext, held: HeldLease) -> bool:
-    """Ask one run; whether there is no use in asking it again."""
+def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> bool:
+    """Ask one run to stop. Return False if the request has to be sent again."""
     held.ensure_held()
     metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}
     patch = run.kind.stop_patch | {"metadata": metadata}
@@ -75,6 +75,6 @@ def _told(run: AgentRun, *, context: StepContext, held: HeldLease) -> bool:
             guard=held.ensure_held,
         )
     except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
-        context.log.warning("could not ask a run to stop", run=run.name, error=type(error).__name__)
+        context.log.warning("run could not be asked to stop", run=run.name, error=type(error).__name__)
         return not isinstance(error, (ConflictError, UnavailableError))
     return True

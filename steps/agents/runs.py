@@ -1,7 +1,7 @@
-"""Agent runs of a task: found, read and judged. Writes nothing.
+"""Finds, reads and judges the agent runs of a task.
 
-What counts as a run is data (`settings.agents`). A kind whose task is a label is selected by the API server; any other
-is listed whole and filtered here.
+Guarantees that it writes nothing. The settings define the kinds of runs (`agents`). If the task of a kind is a label,
+the API server selects the runs. Otherwise, all objects of the kind are listed and filtered here.
 """
 
 from __future__ import annotations
@@ -23,25 +23,30 @@ if TYPE_CHECKING:
     from steps.runtime import StepContext
     from steps.settings import RunKind
 
-# What a run says of itself goes into the record, which has to fit into an annotation.
+# Texts of a run go into the record, and the record has to fit into an annotation.
 _MAX_TEXT = 256
 _REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
 def kind_resource(kind: RunKind) -> Resource:
-    """The API resource of a kind."""
+    """Return the API resource of a kind."""
     return Resource(group=kind.group, version=kind.version, plural=kind.plural)
 
 
 def parse_repository(text: str) -> str:
-    """owner/name of a repository given as URL, as git address or as owner/name; empty if it is none of them."""
+    """Return owner/name of a URL, a git address or owner/name; an empty text for anything else."""
     match = _REPOSITORY.search(text)
     return match.group(1) if match else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRun:
-    """An agent run as it was read; `object_kind` is what its manifest calls the kind, such as CodeRun."""
+    """An agent run as it was read.
+
+    Attributes:
+        object_kind: The kind in its manifest, such as CodeRun.
+        job: Name of its Job; empty if the run does not name it.
+    """
 
     kind: RunKind
     object_kind: str
@@ -53,18 +58,18 @@ class AgentRun:
 
     @property
     def ended(self) -> bool:
-        """Its phase is one of those in which its kind has finished."""
+        """Whether its phase is one of the finished phases of its kind."""
         return self.facts.phase in self.kind.finished
 
     def about(self, *, namespace: str) -> ObjectReference:
-        """The run, as an Event names it."""
+        """Return the reference to the run for an Event."""
         version = f"{self.kind.group}/{self.kind.version}" if self.kind.group else self.kind.version
         return ObjectReference(
             api_version=version, kind=self.object_kind, namespace=namespace, name=self.name, uid=self.uid
         )
 
     def as_agent(self, *, outcome: RunOutcome, reason: str) -> Agent:
-        """The run's line in the record."""
+        """Return the run's entry for the record."""
         return Agent(
             kind=self.kind.plural,
             name=self.name,
@@ -77,12 +82,12 @@ class AgentRun:
         )
 
     def as_stopping(self) -> Agent:
-        """The run's line in the record once it is told to stop, for being stale."""
+        """Return the entry for the record of a stale run that is being stopped."""
         return self.as_agent(outcome=RunOutcome.STOPPING, reason="stale")
 
 
 def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
-    """Read the fields that decisions need; what the object does not say is empty."""
+    """Read the fields that the decisions need. A field that the object does not have is empty."""
     metadata = obj["metadata"]
 
     def text(path: str) -> str:
@@ -90,7 +95,7 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
 
     return AgentRun(
         kind=kind,
-        # Items of a list of Kubernetes' own kinds do not repeat what they are; those kinds are called like Job and Pod.
+        # Items of a list of built-in kinds have no `kind`. The names of these kinds follow the pattern of Job and Pod.
         object_kind=obj.get("kind") or kind.plural.removesuffix("s").capitalize(),
         name=metadata["name"],
         uid=metadata["uid"],
@@ -108,10 +113,10 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
 
 
 def list_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: TaskId) -> Iterator[AgentRun]:
-    """Every run of a task, of every kind, whoever it belongs to.
+    """List all runs of a task, of all kinds and repositories.
 
     Raises:
-        BadInputError: A kind is not served: its CRD is not installed.
+        BadInputError: The API server does not serve a kind: its CRD is not installed.
     """
     for kind in kinds:
         key = label_key(kind.task)
@@ -128,16 +133,17 @@ def live_runs(
     namespace: str,
     unreadable: Callable[[Json, Exception], None],
 ) -> Iterator[tuple[str, AgentRun]]:
-    """Every run of every task that has not finished, with the task; one list a kind.
+    """List the unfinished runs of all tasks, with the task of each. It sends one list request for each kind.
 
     Args:
-        kinds: What counts as a run.
+        kinds: The kinds of runs.
         kube: The API server.
-        namespace: Where agents run.
-        unreadable: Called with each object that cannot be read as a run, and why; the others are read all the same.
+        namespace: The namespace of the agents.
+        unreadable: Called with each object that cannot be read as a run, and the error. The other objects are still
+            read.
 
     Raises:
-        BadInputError: A kind is not served: its CRD is not installed.
+        BadInputError: The API server does not serve a kind: its CRD is not installed.
     """
     for kind in kinds:
         key = label_key(kind.task)
@@ -158,7 +164,7 @@ def _selector(wanted: Mapping[str, str]) -> str:
 
 
 def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
-    """Every run of the step's task, now."""
+    """List all runs of the step's task."""
     settings = context.settings
     return tuple(
         list_runs(
@@ -170,7 +176,7 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
 def decide_by_kind(
     run: AgentRun, *, repository: str, watermark: datetime, head_sha: str, older: Collection[str] = ()
 ) -> RunDecision:
-    """Decide about a run by its kind's policy; `decide_run` has the rules."""
+    """Judge a run by the policy of its kind. `decide_run` has the rules."""
     policy = AgentPolicy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
     return decide_run(
         run.facts, policy=policy, repository=repository, watermark=watermark, head_sha=head_sha, older=older
@@ -178,7 +184,7 @@ def decide_by_kind(
 
 
 def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
-    """Decide about a run by a record: its repository, its watermark, its head, and the commits that it replaced."""
+    """Judge a run by the repository, the watermark, the head and the older commits of a record."""
     head = record.pull_request.head_sha if record.pull_request else record.push.sha
     older = {*record.older, str(record.push.before)} - {ZERO_SHA, head}
     repository = record.push.repository
@@ -187,7 +193,7 @@ def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDecisions:
-    """The runs of a task, judged."""
+    """The decisions about all runs of a task."""
 
     to_cancel: tuple[AgentRun, ...]
     to_await: tuple[AgentRun, ...]
@@ -195,12 +201,12 @@ class RunDecisions:
 
     @property
     def stale(self) -> tuple[AgentRun, ...]:
-        """Runs that have to be gone."""
+        """All stale runs: to cancel and to await."""
         return self.to_cancel + self.to_await
 
 
 def decide_all(runs: Iterable[AgentRun], *, record: Record) -> RunDecisions:
-    """Judge runs for a record."""
+    """Judge all runs by a record."""
     found: dict[RunAction, list[tuple[AgentRun, RunDecision]]] = {action: [] for action in RunAction}
     for run in runs:
         verdict = decide_by_record(record, run)

@@ -1,8 +1,8 @@
-"""Stopping the stale agents of a task: intent, delete, proof, and a last look.
+"""Stops the stale agents of a task: records the intent, deletes, verifies, and lists once more.
 
-Guarantees that what is about to happen stands in the record before it does, and that the last look, taken after
-everything known was gone, found no further stale run. Of more runs than a record holds, the rest is stopped in the next
-round. Doing it twice is harmless.
+Guarantees that the intent is in the record before the first delete, and that the last list found no further stale run
+after all known runs were gone. If there are more runs than a record can hold, the next round stops the rest. Repeating
+it does no harm.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _ROUNDS = 3
 
 
 def record_intent(record: Record, judged: RunDecisions) -> Record:
-    """The record with what is about to happen to each run, to be written before it does."""
+    """Add the intent for each run to the record. Write the record before the first delete."""
     again = {agent.uid: replace(agent, outcome=RunOutcome.STOPPING) for agent in record.agents if agent.unproven}
-    # One that was told to stop, and has ended since, may have left a pod that works on.
+    # The pod of a run may still work after the run was asked to stop and has ended.
     kept = [agent for agent in judged.kept if agent.reason != FINISHED_REASON or agent.uid not in again]
     return _merged(record, (*again.values(), *kept, *(run.as_stopping() for run in judged.stale)))
 
 
 def _merged(record: Record, agents: Iterable[Agent]) -> Record:
-    """The record with agents added, or replaced where the uid is known."""
+    """Add agents to the record. An agent with a known uid is replaced."""
     known = {agent.uid: agent for agent in record.agents}
     return record.with_agents(tuple((known | {agent.uid: agent for agent in agents}).values()))
 
@@ -47,21 +47,21 @@ def _merged(record: Record, agents: Iterable[Agent]) -> Record:
 def stop_runs(
     record: Record, *, judged: RunDecisions, context: StepContext, held: HeldLease, before: Callable[[], None]
 ) -> Record:
-    """Stop the runs judged stale, and those that an earlier attempt had begun to stop.
+    """Stop the stale runs, and the runs that an earlier attempt began to stop.
 
     Args:
-        record: The ledger; must name the pull request if there is one.
-        judged: The runs.
+        record: The record. It must name the pull request if there is one.
+        judged: The decisions about the runs.
         context: The step.
-        held: The right to do so.
-        before: Called once between the written intent and the first delete, if there is anything to stop.
+        held: The task's Lease.
+        before: Called once after the intent is written and before the first delete, if there is a run to stop.
 
     Returns:
-        The record with every agent's outcome, none of them unproven.
+        The record with the outcome of each agent. None of them is unproven.
 
     Raises:
-        StillRunningError: Time was up, or stale runs kept appearing; the outcomes so far are in `held.record`.
-        LockLostError: The hold was lost.
+        StillRunningError: The time is over, or stale runs kept appearing. `held.record` has the outcomes so far.
+        LockLostError: The Lease was lost.
     """
     record = record_intent(record, judged)
     announced = False
@@ -87,16 +87,18 @@ def stop_runs(
         judged = decide_all(runs, record=record)
         record = record_intent(record, judged)
     held.write(record)
-    raise StillRunningError(f"new stale runs kept appearing through {_ROUNDS} rounds: is something recreating them?")
+    raise StillRunningError(
+        f"agents: new stale runs appeared in each of {_ROUNDS} rounds: find the controller that creates them again"
+    )
 
 
 def _emit_stopping_events(runs: Sequence[AgentRun], *, record: Record, context: StepContext, held: HeldLease) -> None:
-    """Tell of the runs that were told to stop, as the record says: an Event on each, and one on the Lease.
+    """Create an Event on each run that is being stopped, and one on the Lease.
 
-    Called while they end, when there is nothing else to do. Never fails, but for the hold that is lost meanwhile.
+    Called while the runs end, because Events must not delay the deletes.
 
     Raises:
-        LockLostError: The hold was lost.
+        LockLostError: The Lease was lost.
     """
     stopping = {agent.uid for agent in record.agents if agent.outcome is RunOutcome.STOPPING}
     runs = [run for run in runs if run.uid in stopping]
@@ -106,12 +108,14 @@ def _emit_stopping_events(runs: Sequence[AgentRun], *, record: Record, context: 
     reason = f"by push {push.sha[:12]} to {push.branch} by {push.requested_by}, workflow {context.workflow}"
     names = ", ".join(f"{run.facts.agent} {run.name}" for run in runs)
     namespace = context.settings.namespaces.agents
-    told = [(held.reference, EventReason.CANCELLING, f"{len(runs)} stale, {reason}: {names}", f"{held.epoch} {names}")]
-    told += [(run.about(namespace=namespace), EventReason.CANCELLED, f"Cancelled {reason}", push.sha) for run in runs]
+    events = [
+        (held.reference, EventReason.CANCELLING, f"{len(runs)} stale, {reason}: {names}", f"{held.epoch} {names}")
+    ]
+    events += [(run.about(namespace=namespace), EventReason.CANCELLED, f"Cancelled {reason}", push.sha) for run in runs]
     run_parallel(
         [
             partial(emit_event, about, reason, message, once=once, context=context)
-            for about, reason, message, once in told
+            for about, reason, message, once in events
         ],
         parallel=context.settings.stop.parallel,
         while_waiting=held.renew_if_due,

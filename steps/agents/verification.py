@@ -1,10 +1,10 @@
-"""Verifying that agents are gone, each by itself.
+"""Verifies that agents are gone, each one separately.
 
-Guarantees that a run is called gone only by a look that listed its object, the Jobs, and their pods, and found none of
-them at work. The grace period of a run begins when its own DELETE or stop request was accepted; after that its pods are
-deleted without grace, unless its kind may not be deleted. Pods of a run whose DELETE was refused keep their grace. A
-run that outlasts its time is reported as stuck, with what was left of it. Not guaranteed: anything about a pod that a
-run owns in ways other than Jobs and owner references.
+Guarantees that a run is called gone only after its object, the Jobs and their pods were listed and none of them was
+active. The grace period of a run begins when its DELETE or stop request is accepted. After the grace period, its pods
+are deleted without grace, unless the kind may not be deleted. Pods of a run whose DELETE was refused keep their grace
+period. A run that does not end in time is reported as stuck, with the remaining objects. Not covered: pods that belong
+to a run other than by Job or owner reference.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What one look found.
+    """The objects that were found at one moment.
 
     Attributes:
-        complete: The Jobs and pods were listed, too: without that nothing is known to be gone.
+        complete: Whether Jobs and pods were listed as well. Otherwise, no run is known to be gone.
     """
 
     runs: tuple[AgentRun, ...]
@@ -41,25 +41,25 @@ class Observation:
     jobs: tuple[Json, ...] = ()
     pods: tuple[Json, ...] = ()
 
-    def left_of(self, agent: Agent) -> str:
-        """What is left of one run, in words; empty if nothing is. Only a complete look can tell."""
+    def remains_of(self, agent: Agent) -> str:
+        """Describe the remaining objects of one run; an empty text if it is gone. Needs a complete observation."""
         run = next((run for run in self.runs if run.uid == agent.uid), None)
         if run and not run.ended:
-            return f"its object is still there in phase {run.facts.phase or 'none'}"
+            return f"its object still exists in phase {run.facts.phase or 'none'}"
         own = self.owned.only({agent.uid}, names={agent.job})
         jobs = [job for job in self.jobs if agent.uid in owner_uids(job)]
         if jobs and not run:
-            return f"its Job {jobs[0]['metadata']['name']} is still there"
+            return f"its Job {jobs[0]['metadata']['name']} still exists"
         pods = [pod for pod in self.pods if own.has_pod(pod)]
-        return f"pods still work: {_names(pods)}" if pods else ""
+        return f"pods still run: {_names(pods)}" if pods else ""
 
 
 def owned_by_stopping_runs(record: Record, *, others: Collection[str], context: StepContext) -> OwnedResources:
-    """The runs that are being stopped and their Jobs; also of a run that vanished before a crash was resumed.
+    """Find the Jobs of the runs that are being stopped, including runs that an earlier attempt deleted before a crash.
 
     Args:
-        record: The ledger.
-        others: Uids of the task's other runs, so that no Job of theirs is taken for one that is to end.
+        record: The record.
+        others: Uids of the task's other runs. Their Jobs are not matched.
         context: The step.
     """
     unproven = [agent for agent in record.agents if agent.unproven]
@@ -79,25 +79,25 @@ def verify_gone(
     context: StepContext,
     held: HeldLease,
 ) -> tuple[Record, tuple[AgentRun, ...]]:
-    """Wait until each agent that is being stopped is gone, or its time is up.
+    """Wait until each agent that is being stopped is gone, or its time is over.
 
     Args:
-        record: Its agents that are being stopped are waited for.
-        owned: Their Jobs, as known before they were deleted.
-        accepted: When each run's DELETE or stop request was accepted, in monotonic seconds, by uid. A run that is not
-            named was asked in an earlier attempt: its grace begins now.
+        record: The record with the agents that are being stopped.
+        owned: Their Jobs, as known before the deletes.
+        accepted: The time when the DELETE or stop request of each run was accepted, in monotonic seconds, by uid. A run
+            that is missing was asked in an earlier attempt. Its grace period begins now.
         context: The step.
-        held: Renewed while waiting.
+        held: The task's Lease, renewed while waiting.
 
     Returns:
-        The record with every agent's outcome (`STUCK` if its time was up), and all runs of the task as last seen.
+        The record with the outcome of each agent (`STUCK` if its time is over), and all runs of the task as last seen.
 
     Raises:
         LockLostError: The Lease was lost.
     """
     settings, clock = context.settings.stop, context.clock
     stopping = [agent for agent in record.agents if agent.outcome is RunOutcome.STOPPING]
-    # A run that turned out to be kept goes on with its work, and one whose DELETE was refused was not asked at all.
+    # A run that is kept after all goes on with its work. A run whose DELETE was refused was never asked to stop.
     spared = [agent for agent in record.agents if agent.uid in owned.run_uids and agent not in stopping]
     spared_uids = {agent.uid for agent in spared}
     owned = owned.without(spared_uids, names={agent.job for agent in spared}).with_others(spared_uids)
@@ -107,12 +107,12 @@ def verify_gone(
         held.renew_if_due()
         waited = {agent.uid: clock.monotonic() - accepted.get(agent.uid, started) for agent in stopping}
         due = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s}
-        observation = _look(owned=owned, context=context, complete=bool(due))
+        observation = _observe(owned=owned, context=context, complete=bool(due))
         owned = observation.owned
-        left = {agent.uid: observation.left_of(agent) for agent in stopping} if observation.complete else None
+        left = {agent.uid: observation.remains_of(agent) for agent in stopping} if observation.complete else None
         overdue = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s + settings.verify_s}
         if left is not None and all(not text or uid in overdue for uid, text in left.items()):
-            return _concluded(record, left=left, observation=observation), observation.runs
+            return _with_conclusions(record, left=left, observation=observation), observation.runs
         forcible = [
             pod
             for pod in _forcible(observation, due=[agent for agent in stopping if agent.uid in due])
@@ -126,8 +126,8 @@ def verify_gone(
         clock.sleep(settings.poll_s)
 
 
-def _look(*, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:
-    """List the runs; and, once they are gone or a grace period is over, the Jobs and the pods as well."""
+def _observe(*, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:
+    """List the runs. Once they are gone or a grace period is over, list the Jobs and pods as well."""
     namespace = context.settings.namespaces.agents
     runs = task_runs(context)
     owned = owned.with_others({run.uid for run in runs})
@@ -141,7 +141,7 @@ def _look(*, owned: OwnedResources, context: StepContext, complete: bool) -> Obs
 
 
 def _forcible(observation: Observation, *, due: Collection[Agent]) -> list[Json]:
-    """Pods to delete without grace: of runs whose grace is over, unless their kind has to end by itself."""
+    """Return the pods of runs whose grace period is over, unless the kind has to end by itself."""
     spared = {run.uid for run in observation.runs if not run.kind.delete and not run.ended}
     asked = [agent for agent in due if agent.uid not in spared]
     own = observation.owned.only({agent.uid for agent in asked}, names={agent.job for agent in asked})
@@ -152,8 +152,8 @@ def _names(pods: Collection[Json]) -> str:
     return ", ".join(pod["metadata"]["name"] for pod in pods)
 
 
-def _concluded(record: Record, *, left: Mapping[str, str], observation: Observation) -> Record:
-    """The record with what became of each agent that was being stopped."""
+def _with_conclusions(record: Record, *, left: Mapping[str, str], observation: Observation) -> Record:
+    """Set the outcome of each agent that was being stopped."""
     ended = {run.uid for run in observation.runs if run.ended}
     outcomes: dict[str, tuple[RunOutcome, str]] = {}
     for agent in record.agents:
@@ -170,14 +170,14 @@ def _concluded(record: Record, *, left: Mapping[str, str], observation: Observat
 
 
 def _with_outcomes(record: Record, outcomes: dict[str, tuple[RunOutcome, str]]) -> Record:
-    def told(agent: Agent) -> Agent:
+    def with_outcome(agent: Agent) -> Agent:
         outcome, reason = outcomes.get(agent.uid, (agent.outcome, agent.reason))
         return replace(agent, outcome=outcome, reason=reason)
 
-    return record.with_agents(tuple(told(agent) for agent in record.agents))
+    return record.with_agents(tuple(with_outcome(agent) for agent in record.agents))
 
 
 def has_new_stale_run(record: Record, runs: tuple[AgentRun, ...]) -> bool:
-    """Whether a run appeared meanwhile that is stale too."""
+    """Whether the runs include a stale run that the record does not know."""
     known = {agent.uid for agent in record.agents}
     return any(run.uid not in known and decide_by_record(record, run).stale for run in runs)

@@ -1,4 +1,7 @@
-"""From a decision to the record that the Lease is taken with: one write takes the lock and states the intent."""
+"""Builds the record that a step takes the task's Lease with.
+
+Guarantees that the decision is made on the stored record. One write takes the Lease and stores the new record.
+"""
 
 from __future__ import annotations
 
@@ -28,27 +31,27 @@ if TYPE_CHECKING:
 
 
 def first_watermark(push: Push, *, created_at: datetime, settings: PushSettings) -> datetime:
-    """The watermark to take the Lease with, before GitHub's clock has been compared with the API server's.
+    """Return the watermark to take the Lease with, before the two clocks are compared.
 
-    It is as low as the tolerated difference of the clocks can make it; `measured_watermark` raises it, before anything
-    is stopped.
+    It assumes the largest tolerated difference of the clocks, so it is the lowest possible one. `measured_watermark`
+    raises it before a run is stopped.
 
     Args:
         push: The push.
         created_at: creationTimestamp of its Workflow.
-        settings: How far the two clocks may be apart.
+        settings: The tolerance between GitHub's clock and the API server's, in seconds.
     """
     return push_watermark(created_at=created_at, pushed_at=push.pushed_at, offset_s=-settings.tolerance_s)
 
 
 def measured_watermark(record: Record, *, context: StepContext, offset_s: float | None) -> datetime:
-    """The watermark of the record's push by the API server's clock; never lower than the recorded one.
+    """Return the watermark of the record's push by the API server's clock. It is never lower than the recorded one.
 
     Args:
-        record: Its push is the one that is being worked on.
+        record: The record with the push that is being processed.
         context: The step.
-        offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if that could not be measured, and
-            the clocks are then taken for equal.
+        offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if it could not be measured. Then
+            the clocks are assumed to be equal.
     """
     tolerance_s = context.settings.push.tolerance_s
     if offset_s is not None and abs(offset_s) > tolerance_s:
@@ -63,18 +66,18 @@ def measured_watermark(record: Record, *, context: StepContext, offset_s: float 
 
 
 def decide_push(stored: Record | None, *, context: StepContext) -> ClaimDecision:
-    """What this step's push means, given the record as it stands."""
+    """Decide about this step's push by the stored record."""
     watermark = first_watermark(context.push, created_at=context.created_at, settings=context.settings.push)
     return decide_claim(stored, push=context.push, watermark=watermark)
 
 
 def claim_record(stored: Record | None, *, context: StepContext) -> Record | None:
-    """The record to take the Lease with; None if the push is superseded."""
-    decided = decide_push(stored, context=context)
+    """Return the record to take the Lease with; None if the push is superseded."""
+    decision = decide_push(stored, context=context)
     now = context.clock.now()
-    match decided:
+    match decision:
         case Superseded(by=sha):
-            context.log.info("superseded: this push or a newer one has been dealt with", by=sha)
+            context.log.info("superseded: this push or a newer one is finished", by=sha)
             return None
         case Start(push=push, watermark=watermark):
             return Record(

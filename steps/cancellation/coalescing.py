@@ -1,11 +1,10 @@
-"""Workflows that wait for the task's lock, and would find nothing left to do.
+"""Ends waiting Workflows of the task whose pushes are superseded, and finds the one whose push is the head.
 
-Guarantees that a waiting Workflow is ended only if its own steps would have called it superseded: it is of the same
-repository and task, has not begun, is no dry run, and the task's *finished* record already answers its push. Since that
-takes nothing away that is still to be done, a crash in between loses nothing. Each end is a compare-and-swap, so one
-that has begun meanwhile goes on. Does not guarantee that all are ended: those left find out for themselves, at the
-price of a pod each. One of them may be the push of the pull request's head: whoever works on an older one works for it
-at once (docs/decisions/0006).
+Guarantees that a waiting Workflow is ended only if its own steps would find it superseded: it belongs to the same
+repository and task, has not started, is not a dry run, and the task's *finished* record supersedes its push. So a crash
+loses nothing. Each end is a compare-and-swap, so a Workflow that has started meanwhile continues. Not guaranteed: that
+all of them are ended. The others start a pod and find that they are superseded. If a waiting push is the pull request's
+head, the holder of the Lease works for it at once (docs/decisions/0006).
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     from steps.runtime import StepContext
 
 SUPERSEDED_BY = f"{PREFIX}/superseded-by"
-# Argo's own label. A Workflow in one of these phases has begun, may hold a lock, and is never touched. One that waits
-# is Pending, or has no such label yet: under load Argo takes seconds to look at a new one.
-_NOT_BEGUN = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
+# Argo's own label. A Workflow in one of these phases has started and may hold a lock, so it is never touched. A waiting
+# Workflow is Pending, or has no such label yet: under load, Argo needs seconds to process a new one.
+_NOT_STARTED = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
 _ROUNDS = 3
 
 
@@ -42,7 +41,7 @@ class WaitingWorkflow:
     Attributes:
         version: Its resourceVersion.
         created_at: Its creationTimestamp.
-        watermark: The watermark that its own steps would begin with.
+        watermark: The watermark that its own steps would start with.
     """
 
     name: str
@@ -53,68 +52,68 @@ class WaitingWorkflow:
 
 
 def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWorkflow | None:
-    """The waiting Workflow of the push that made this commit the head, if there is one.
+    """Return the waiting Workflow of the push that made this commit the head; None if there is none.
 
-    Never fails: without it, that Workflow does its own work a little later.
+    It never fails. If the list cannot be read, the waiting Workflow does its own work a little later.
 
     Args:
-        sha: The pull request's head.
-        ref: Its branch.
+        sha: SHA of the pull request's head.
+        ref: Ref of its branch.
         context: The step.
     """
     try:
-        found = [each for each in _waiters(context) if each.push.sha == sha and each.push.ref == ref]
+        found = [each for each in _waiting_workflows(context) if each.push.sha == sha and each.push.ref == ref]
     except StepError as error:
         context.log.warning("waiting workflows could not be listed", error=type(error).__name__, problem=str(error))
         return None
     if not found:
         return None
-    # Of a push that came twice, the one that reaches fewer runs.
+    # If the push came twice, the lower watermark reaches fewer runs.
     waiting = min(found, key=lambda each: each.watermark)
-    context.log.info("working for a push that waits: it is the head", sha=sha, waits=waiting.name)
+    context.log.info("working for a waiting push: it is the head", sha=sha, waits=waiting.name)
     return waiting
 
 
 def terminate_superseded(record: Record, *, context: StepContext) -> list[str]:
-    """End the waiting Workflows whose pushes the record answers.
+    """End the waiting Workflows whose pushes are superseded by the record.
 
-    Never fails: the cancellation itself is finished by now.
+    It never fails, because the cancellation itself is already finished.
 
     Args:
-        record: The task's record, as it was written last.
+        record: The task's record, as last written.
         context: The step.
 
     Returns:
-        Names of those that were ended.
+        Names of the ended Workflows.
     """
     if not record.finished:
         return []
     ended: list[str] = []
     try:
         for _ in range(_ROUNDS):
-            answered = [each for each in _waiters(context) if _answers(record, each)]
-            done = [each.name for each in answered if _end(each, context=context)]
+            superseded = [each for each in _waiting_workflows(context) if _is_superseded(record, each)]
+            done = [each.name for each in superseded if _end(each, context=context)]
             ended += done
-            if len(done) == len(answered):
+            if len(done) == len(superseded):
                 break
     except StepError as error:
-        context.log.warning("waiting workflows were left to themselves", error=type(error).__name__, problem=str(error))
+        context.log.warning("waiting workflows could not be ended", error=type(error).__name__, problem=str(error))
     if ended:
-        context.log.info("ended waiting workflows: superseded", workflows=ended, by=record.push.sha)
+        context.log.info("superseded waiting workflows ended", workflows=ended, by=record.push.sha)
     return ended
 
 
-def _answers(record: Record, waiting: WaitingWorkflow) -> bool:
-    """Whether a waiting Workflow's own steps would find it superseded."""
+def _is_superseded(record: Record, waiting: WaitingWorkflow) -> bool:
+    """Whether the steps of a waiting Workflow would find it superseded."""
     return isinstance(decide_claim(record, push=waiting.push, watermark=waiting.watermark), Superseded)
 
 
-def _waiters(context: StepContext) -> Iterator[WaitingWorkflow]:
-    """The Workflows that wait for the lock of the step's task, but for dry runs, whose answers somebody waits for."""
+def _waiting_workflows(context: StepContext) -> Iterator[WaitingWorkflow]:
+    """List the Workflows that wait for the task's lock. Dry runs are left out: a person needs their output."""
     home, settings = context.settings.namespaces.workflows, context.settings.push
-    mine = lease_name(repository=context.push.repository, task=context.push.task)
+    own_lease = lease_name(repository=context.push.repository, task=context.push.task)
     for found in context.clients.kube.list(
-        WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_BEGUN}"
+        WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_STARTED}"
     ):
         metadata = found["metadata"]
         created_at = parse_time(metadata["creationTimestamp"])
@@ -122,11 +121,11 @@ def _waiters(context: StepContext) -> Iterator[WaitingWorkflow]:
             push = _push(found, context=context)
             check_push_time(push, created_at=created_at, settings=settings)
         except BadInputError:
-            continue  # its own step says what is wrong with it
-        told = bool(found["spec"].get("shutdown"))
-        if metadata["name"] == context.workflow or told or push.dry_run:
+            continue  # its own step reports the error
+        is_ending = bool(found["spec"].get("shutdown"))
+        if metadata["name"] == context.workflow or is_ending or push.dry_run:
             continue
-        if lease_name(repository=push.repository, task=push.task) == mine:
+        if lease_name(repository=push.repository, task=push.task) == own_lease:
             yield WaitingWorkflow(
                 name=metadata["name"],
                 version=metadata["resourceVersion"],
@@ -144,7 +143,7 @@ def _push(workflow: Json, *, context: StepContext) -> Push:
 
 
 def _end(waiting: WaitingWorkflow, *, context: StepContext) -> bool:
-    """End one; False if it was left alone after all: it may have begun, or Argo has just written its position."""
+    """End a Workflow. Return False if it has changed: it may have started, or Argo has just written its status."""
     patch = {
         "metadata": {"resourceVersion": waiting.version, "labels": {SUPERSEDED_BY: context.workflow}},
         "spec": {"shutdown": "Terminate"},

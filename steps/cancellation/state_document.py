@@ -1,6 +1,6 @@
-"""A task's state document as it is read: which task it belongs to, and what it says of a cancellation.
+"""Reads a task's state document: the task that it belongs to, and the fields about a cancellation.
 
-Guarantees: a document that is not a JSON object is reported as corrupt, and fails nothing.
+Guarantees that a document that is not a JSON object is reported as corrupt and causes no error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from steps.settings import StateSettings
 
 IN_PROGRESS_FLAG = "cancellation_in_progress"
-# One key, so that copies are bounded: the latest corrupt document.
+# A single key bounds the copies: it has the latest corrupt document.
 QUARANTINE = ".quarantine"
 
 
@@ -29,27 +29,29 @@ class StateDocument:
     """A task's state document.
 
     Attributes:
-        corrupt: It is not a JSON object.
-        aside: What stands in it was copied aside already.
+        flag: Whether it says that a cancellation is in progress.
+        corrupt: Whether it is not a JSON object.
+        quarantined: Whether its text is already in the quarantine key.
+        updated_at: Time of its last update; None if it does not have a valid one.
     """
 
     name: str
     task: str
     flag: bool
     corrupt: bool
-    aside: bool
+    quarantined: bool
     updated_at: datetime | None
 
 
 def state_document_task(name: str, *, settings: StateSettings) -> str:
-    """The task of a state ConfigMap by its name; empty if it is none."""
+    """Return the task of a state ConfigMap by its name; an empty text for another ConfigMap."""
     before, _, after = settings.config_map.partition("{task}")
     match = re.fullmatch(f"{re.escape(before)}([1-9][0-9]{{0,8}}){re.escape(after)}", name)
     return match.group(1) if match else ""
 
 
 def read_state_document(name: str, *, task: str, data: Mapping[str, str], key: str) -> StateDocument:
-    """Read what a state ConfigMap says of a cancellation."""
+    """Read the fields about a cancellation from the data of a state ConfigMap."""
     text = data[key]
     found = parse_json_object(text)
     values = found or {}
@@ -58,13 +60,13 @@ def read_state_document(name: str, *, task: str, data: Mapping[str, str], key: s
         task=task,
         flag=bool(values.get(IN_PROGRESS_FLAG)),
         corrupt=found is None,
-        aside=data.get(f"{key}{QUARANTINE}") == text,
+        quarantined=data.get(f"{key}{QUARANTINE}") == text,
         updated_at=parse_optional_time(values.get("last_update")),
     )
 
 
 def parse_json_object(text: str) -> Json | None:
-    """A JSON object; None if the text is none, or is nested deeper than anybody could read."""
+    """Parse a JSON object; None if the text is not one, or is nested too deeply."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

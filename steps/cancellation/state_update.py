@@ -1,7 +1,8 @@
-"""Changes of a task's state document, under the epoch of its Lease.
+"""Changes a task's state document under the fencing epoch of its Lease.
 
-Guarantees: all fields but the changed ones survive; a corrupt document is copied aside and left as it is; a later epoch
-of the same Lease is never written over. The document is optional: no refusal but a lost Lease ends a cancellation.
+Guarantees that all other fields survive, that a corrupt document is copied to the quarantine key and left as it is, and
+that a later epoch of the same Lease is never overwritten. The document is optional: a refused write does not fail a
+cancellation, unless the Lease is lost.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
     from steps.runtime import StepContext
 
 STATE_EPOCH = f"{PREFIX}/epoch"
-# Name of the Lease that the epoch is of: two repositories may have a task of the same id, and one state document.
+# Name of the Lease of the epoch. Two repositories may have a task with the same id, and share one state document.
 STATE_EPOCH_OF = f"{PREFIX}/epoch-of"
 _MAX_MESSAGES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChange:
-    """What to change in the document.
+    """A change of the document.
 
     Attributes:
         in_progress: The new value of the flag.
@@ -53,16 +54,16 @@ class StateChange:
 
     @property
     def detail(self) -> str:
-        """What the audit says of it."""
+        """Detail for the audit line."""
         return f"{IN_PROGRESS_FLAG}={str(self.in_progress).lower()}"
 
     def apply(self, document: Json, *, now: str) -> Json:
-        """The document after the change; itself if the change says nothing new."""
+        """Return the changed document; the document itself if nothing changes."""
         if bool(document.get(IN_PROGRESS_FLAG)) == self.in_progress and not self.message:
             return document
         changed = document | {IN_PROGRESS_FLAG: self.in_progress, "last_update": now}
         if self.message:
-            # A list that somebody made something else of is theirs; the message stands in our record as well.
+            # If another client changed the type of the field, it is left alone. The record has the message as well.
             messages = document.get("error_messages", [])
             if isinstance(messages, list):
                 changed["error_messages"] = [*messages, self.message][-_MAX_MESSAGES:]
@@ -75,10 +76,10 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
     Args:
         change: What to change.
         context: The step.
-        held: Checked right before the write; its epoch is the fence.
+        held: The task's Lease, checked right before the write. Its epoch is the fencing epoch.
 
     Raises:
-        FencedError: A later epoch of the same Lease has written.
+        FencedError: A holder with a later epoch of the same Lease has written the document.
         LockLostError: The Lease was lost.
     """
     try:
@@ -95,7 +96,7 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
 
 
 def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
-    """Read and write once; whatever became of an earlier write, reading again shows it."""
+    """Read and write once. Reading again shows whether an earlier write was applied."""
     settings, namespace = context.settings.state, context.settings.namespaces.agents
     name = settings.config_map.format(task=context.push.task)
     try:
@@ -123,7 +124,7 @@ def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) 
 
 
 def _fence(stored: Json, *, held: HeldLease) -> None:
-    """Refuse to write over a later epoch; epochs of another Lease, of another repository's task, do not compare."""
+    """Refuse to overwrite a later epoch of the same Lease. Epochs of different Leases cannot be compared."""
     annotations = stored["metadata"].get("annotations") or {}
     text, issuer = annotations.get(STATE_EPOCH, "0"), annotations.get(STATE_EPOCH_OF, held.reference.name)
     if issuer == held.reference.name and text.isascii() and text.isdigit() and int(text) > held.epoch:
@@ -133,14 +134,14 @@ def _fence(stored: Json, *, held: HeldLease) -> None:
 def changed_config_map(
     stored: Json, *, key: str, change: StateChange | None, now: str, warn: Callable[..., None]
 ) -> Json:
-    """The ConfigMap to write; the stored one itself (or an equal one) if nothing is to be written.
+    """Return the ConfigMap to write. It equals the stored one if nothing has to be written.
 
     Args:
-        stored: As it was read.
-        key: Of the document.
-        change: What to change in it; None to do no more than copy aside what cannot be read.
-        now: For its `last_update`.
-        warn: Called if the document cannot be read; it is then copied aside and left as it is.
+        stored: The ConfigMap as it was read.
+        key: Key of the document.
+        change: The change; None only copies a corrupt document to the quarantine key.
+        now: Time for `last_update`, in RFC 3339.
+        warn: Called if the document is corrupt. It is then copied to the quarantine key and left as it is.
     """
     text = (stored.get("data") or {}).get(key)
     if text is None:
@@ -148,9 +149,9 @@ def changed_config_map(
     wanted = copy.deepcopy(stored)
     document = parse_json_object(text)
     if document is None:
-        aside = f"{key}{QUARANTINE}"
-        warn("state document is not a JSON object: copied aside, left as it is", key=key, copied_to=aside)
-        wanted["data"][aside] = text
+        quarantine = f"{key}{QUARANTINE}"
+        warn("state document is not a JSON object: copied to the quarantine key", key=key, copied_to=quarantine)
+        wanted["data"][quarantine] = text
         return wanted
     changed = change.apply(document, now=now) if change else document
     if changed is not document:

@@ -1,6 +1,7 @@
-"""Push, record, the decision rules and the texts of outcomes. No I/O, no clock.
+"""The push, the record, the decision rules and the texts of outcomes.
 
-Guarantees that every rule is a pure function of plain values. docs/guarantees.md lists the guarantees of the product.
+Guarantees that each rule is a pure function of plain values: it does no I/O and reads no clock. docs/guarantees.md
+lists the guarantees of the product.
 """
 
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim

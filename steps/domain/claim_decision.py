@@ -1,7 +1,7 @@
-"""What the holder of a task's Lease does with a push: start, resume, or nothing because it is superseded.
+"""Decides what the holder of a task's Lease does with a push: start, resume, or nothing because it is superseded.
 
-Guarantees: the newest push has the last word in any order of events, and an unfinished record is always finished.
-Reasons: docs/decisions/0001-watermark.md and 0005-a-delivery-may-come-twice.md.
+Guarantees that the newest push decides in any order of events, and that an unfinished record is always finished. The
+reasons are in docs/decisions/0001-watermark.md and 0005-a-delivery-may-come-twice.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A new cancellation for this push."""
+    """Start a new cancellation for this push."""
 
     push: Push
     watermark: datetime
@@ -29,7 +29,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
-    """Finish what the record says, for the newer of the two pushes."""
+    """Finish the recorded cancellation, for the newer of the two pushes."""
 
     push: Push
     watermark: datetime
@@ -37,7 +37,11 @@ class Resume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Superseded:
-    """Nothing to do: this push, or a newer one, has been dealt with."""
+    """Do nothing: this push or a newer one is finished.
+
+    Attributes:
+        by: SHA of the recorded push.
+    """
 
     by: str
 
@@ -46,13 +50,18 @@ ClaimDecision = Start | Resume | Superseded
 
 
 def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> ClaimDecision:
-    """What the holder of the lock does with this push.
+    """Decide what the holder of the Lease does with this push.
 
-    `is_newer` orders pushes; when a Workflow was created does not, since an event can be repeated or come late while
-    agents of a newer push are at work already. A push that is not newer than a finished record's is superseded,
-    with exceptions that keep the labels right: the record left the labels to exactly this SHA, a person's skip label
-    stopped it, or GitHub could not be read. An unfinished record is always finished; only a newer push takes it over
-    and may raise the watermark, which never goes back.
+    `is_newer` orders the pushes. The creation time of a Workflow does not, because an event can be repeated or late
+    while agents of a newer push already work. If the record is finished and the push is not newer, the push is
+    superseded. Three exceptions keep the labels right: the record left the labels to this SHA, a person's skip label
+    stopped the push, or GitHub could not be read. An unfinished record is always finished. Only a newer push takes it
+    over and may raise the watermark. The watermark never goes back.
+
+    Args:
+        record: The task's record; None if the task has none.
+        push: The push of this Workflow.
+        watermark: The watermark of this push.
     """
     if record is None:
         return Start(push=push, watermark=watermark)

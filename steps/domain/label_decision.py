@@ -1,7 +1,7 @@
-"""Which pull request a push belongs to, and whether its labels move.
+"""Decides which pull request a push belongs to, and whether its labels move.
 
-Guarantees: labels move only on the one open pull request whose head is the push, and never if a person's skip label is
-on it.
+Guarantees that labels move only on the one open pull request whose head is the push, and never if it has a person's
+skip label.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class LabelPlan:
     """Whether the labels move, and on which pull request.
 
     Attributes:
-        left_to: Head that is newer than the push; empty if the push is the head.
-        lags: GitHub still showed a head that is older than the push.
-        clock_offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if that is not known.
+        left_to: SHA of the head if it is newer than the push; empty if the push is the head.
+        lags: Whether GitHub still showed a head that is older than the push.
+        clock_offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if this is not known.
     """
 
     labels: LabelOutcome
@@ -44,15 +44,15 @@ def decide_labels(
     task_label: str,
     older: Collection[str] = (),
 ) -> LabelPlan:
-    """Choose the pull request and decide about its labels.
+    """Choose the pull request and decide whether its labels move.
 
     Args:
-        candidates: Open pull requests whose head is the push's branch in the push's own repository.
+        candidates: Open pull requests whose head is the push's branch in the push's repository.
         push: The push.
-        skip: A person's stop sign, compared without case as GitHub does.
-        task_label: Label of the task's pull request; decides when two share the branch.
-        older: Commits that are known to be older than the push. Such a head is not believed: the push's own commit is
-            then taken for the head, and a run that works on it is kept.
+        skip: The skip label. Case is ignored, as GitHub does.
+        task_label: Label of the task's pull request. It decides if two pull requests share the branch.
+        older: Commits that are known to be older than the push. If the head is one of them, GitHub's answer is out of
+            date. Then the push's commit counts as the head, and a run that works on it is kept.
     """
     stopped = [pr for pr in candidates if skip.casefold() in {label.casefold() for label in pr.labels}]
     if stopped:

@@ -1,7 +1,7 @@
-"""The push that a workflow was created for: its parameters, checked once more.
+"""The push that a Workflow was created for: reads and checks its parameters.
 
-The Sensor filters by the same patterns. They are checked again here because a Workflow can also be made by hand, and
-because nothing below this module may meet a value that Argo, Kubernetes or GitHub could read as more than a value.
+Guarantees that each value matches its pattern, so that Argo, Kubernetes and GitHub read it as a plain value. The Sensor
+filters by the same patterns, but a person can also create a Workflow by hand.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TaskId = NewType("TaskId", str)
 Sha = NewType("Sha", str)
 
 ZERO_SHA = "0" * 40
-# Reason and requester of what reconcile submits.
+# Reason and requester of the Workflows that reconcile submits.
 RECONCILE_REASON = "reconcile"
 
 
@@ -34,8 +34,10 @@ RECONCILE_REASON = "reconcile"
 class Parameter:
     """One parameter of the WorkflowTemplate.
 
-    `pattern` is anchored at both ends wherever it is used, and means the same to Go (RE2) and to Python with re.ASCII.
-    `default` is None where the submitter has to say.
+    Attributes:
+        pattern: Always anchored at both ends. It means the same in Go (RE2) and in Python with re.ASCII.
+        expects: The expected value, for error messages.
+        default: None if the submitter has to give the value.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Parameter:
 
     @property
     def env(self) -> str:
-        """Name of the environment variable that carries it into a step."""
+        """Name of the step's environment variable for this parameter."""
         return self.name.upper().replace("-", "_")
 
 
@@ -83,10 +85,10 @@ PARAMETERS = (
 
 
 def _in_utc(moment: datetime) -> datetime:
-    """A moment that a record names, as UTC; a person may have edited it.
+    """Convert a time of a record to UTC. A person may have edited it.
 
     Raises:
-        ValueError: It has no UTC offset, or lies outside the calendar.
+        ValueError: The time has no UTC offset, or is outside the calendar.
     """
     if moment.tzinfo is None:
         raise ValueError("give a time with its UTC offset")
@@ -101,11 +103,11 @@ Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """A push to a task's branch, every field checked.
+    """A push to a task's branch. All fields are checked.
 
     Attributes:
-        before: Commit that the ref pointed at before; zeros if it is not known, or if the push created the branch.
-        pushed_at: When GitHub took the push, by GitHub's clock.
+        before: Commit of the ref before the push; zeros if it is not known, or if the push created the branch.
+        pushed_at: Time when GitHub received the push, by GitHub's clock.
     """
 
     repository: Repository
@@ -131,7 +133,7 @@ class Push:
 
 
 def _shown(value: str) -> str:
-    """A value as an error may show it: short, and with nothing a terminal or a log would act on."""
+    """Make a value safe for an error message: short, and without control characters."""
     return ascii(value if len(value) <= 60 else value[:57] + "...")  # noqa: PLR2004 - one line of an error
 
 
@@ -143,7 +145,7 @@ def push_from_env(env: Mapping[str, str], *, settings: PushSettings) -> Push:
         settings: Which refs are task branches.
 
     Raises:
-        BadInputError: Names every parameter that is missing or malformed, and what it should be.
+        BadInputError: A parameter is missing or malformed. The message names each one and the expected value.
     """
     values: dict[str, str] = {}
     problems = []
@@ -174,7 +176,7 @@ def push_from_env(env: Mapping[str, str], *, settings: PushSettings) -> Push:
 
 
 def _check_names(values: Mapping[str, str]) -> None:
-    """What a pattern without look-ahead cannot say."""
+    """Check the rules that a pattern without look-ahead cannot express."""
     if ".." in values["ref"] or "//" in values["ref"]:
         raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: no branch contains '..' or '//'")
     if values["sha"] == ZERO_SHA:
@@ -196,11 +198,11 @@ def check_push_time(push: Push, *, created_at: datetime, settings: PushSettings)
 
     Args:
         push: The push.
-        created_at: The Workflow's own creationTimestamp, stamped by the API server.
-        settings: The tolerance between the two clocks.
+        created_at: The Workflow's creationTimestamp, by the API server's clock.
+        settings: The tolerance between the two clocks, in seconds.
 
     Raises:
-        BadInputError: The push claims to be later than the Workflow by more than the tolerance.
+        BadInputError: The push is later than the Workflow by more than the tolerance.
     """
     if push.pushed_at > created_at + timedelta(seconds=settings.tolerance_s):
         raise BadInputError(

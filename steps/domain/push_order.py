@@ -1,7 +1,7 @@
-"""Which of two pushes to a task is the newer one.
+"""Decides which of two pushes to a task is newer.
 
-Guarantees: the order is that of the commits where the pushes name them; GitHub's times decide the rest. No clock of the
-cluster takes part. Reasons: docs/decisions/0001-watermark.md.
+Guarantees that the commits decide if the pushes name them, and that otherwise GitHub's times decide. No clock of the
+cluster is used. The reasons are in docs/decisions/0001-watermark.md.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from steps.domain.push import Push
     from steps.domain.record import Record
 
-# More pushes than this within the seconds by which GitHub lags are not to be expected.
+# GitHub's answers lag by seconds. More pushes than this are not expected within that time.
 MAX_OLDER = 10
 
 
 def is_newer(push: Push, *, than: Push) -> bool:
-    """Whether a push came after another one of the same ref.
+    """Whether a push came after another one to the same ref.
 
-    The chain of commits tells first: the other's commit is the one that this push replaced, or the other way round. The
-    same commit is the same push, whatever its time says, unless both pushes are known to have replaced different
-    commits. Where the chain is silent GitHub's own times decide; no other clock does.
+    The chain of commits decides first: one push replaced the commit of the other. Two pushes of the same commit are the
+    same push at any time, unless both are known to have replaced different commits. If the chain does not decide,
+    GitHub's times do.
+
+    Args:
+        push: The push in question.
+        than: The push to compare it with.
     """
     known = ZERO_SHA not in (push.before, than.before)
     if push.sha == than.sha and not (known and push.before != than.before):
@@ -36,7 +40,10 @@ def is_newer(push: Push, *, than: Push) -> bool:
 
 
 def known_older(record: Record, *, push: Push) -> tuple[str, ...]:
-    """Commits that the recorded push had replaced, with its own, once this push has taken over; the newest last."""
+    """Return the commits that are older than a push that takes over the record, the newest last.
+
+    These are the commit of the recorded push and the commits that it replaced.
+    """
     replaced = (*record.older, str(record.push.before), str(record.push.sha))
     return tuple(dict.fromkeys(sha for sha in replaced if sha not in (ZERO_SHA, push.sha)))[-MAX_OLDER:]
 
@@ -44,11 +51,11 @@ def known_older(record: Record, *, push: Push) -> tuple[str, ...]:
 def is_known_older(sha: str, *, push: Push, older: Collection[str] = ()) -> bool:
     """Whether a commit is known to be older than the push.
 
-    GitHub's answers lag its webhooks by seconds: a pull request may still show a commit that was replaced.
+    GitHub's answers lag its webhooks by seconds. A pull request may still show a commit that was replaced.
 
     Args:
         sha: The commit.
-        push: The push; it names the commit that it replaced.
-        older: Commits that earlier pushes had replaced, as the record knows them.
+        push: The push. It names the commit that it replaced.
+        older: Commits that earlier pushes replaced, from the record.
     """
     return sha in {str(push.before), *older} - {ZERO_SHA, str(push.sha)}

@@ -1,8 +1,9 @@
-"""The ledger of a task: who cancelled what, why, and how far it came.
+"""The record of a task: the latest cancellation, with its push, phase, agents, outcomes and errors.
 
-One record per (repository, task), kept as a JSON annotation of the task's Lease, so that whoever may write the lock may
-write the record and nobody else. It holds the latest cancellation, not a history. It never holds a payload or a
-credential, and it is bounded: an annotation that grows without end would one day make the Lease unwritable.
+There is one record for each repository and task. It is a JSON annotation of the task's Lease, so the right to write the
+Lease and the right to write the record are the same. Guarantees that a record has a bounded size, because a Lease with
+a larger annotation could not be written, and that it contains neither a payload nor a credential. Not covered: a
+history.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MAX_TEXT = 300
 
 
 class Phase(StrEnum):
-    """How far a cancellation came."""
+    """The progress of a cancellation."""
 
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
@@ -31,7 +32,7 @@ class Phase(StrEnum):
 
 
 class LabelOutcome(StrEnum):
-    """What became of the pull request's labels."""
+    """The outcome of the pull request's labels."""
 
     PENDING = "pending"
     MOVED = "moved"
@@ -43,7 +44,7 @@ class LabelOutcome(StrEnum):
 
 
 class RunOutcome(StrEnum):
-    """What became of one agent run."""
+    """The outcome of one agent run."""
 
     STOPPING = "stopping"
     GONE = "gone"
@@ -54,7 +55,7 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """One agent run, and what was decided about it."""
+    """One agent run and its outcome."""
 
     kind: str
     name: str
@@ -67,13 +68,13 @@ class Agent:
 
     @property
     def unproven(self) -> bool:
-        """It was told to stop and has not been seen gone."""
+        """Whether it is being stopped and is not verified gone."""
         return self.outcome in (RunOutcome.STOPPING, RunOutcome.STUCK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequest:
-    """The pull request as it was read under the lock."""
+    """The pull request as it was read under the Lease."""
 
     number: int
     head_sha: str
@@ -85,11 +86,11 @@ class Record:
     """One cancellation.
 
     Attributes:
-        watermark: Runs created at or before it are stale. Never goes back.
-        proven_gone_at: When the last stale run and its pods were seen to be gone; labels move only after that.
-        left_to: Head SHA of the newer push that the labels were left to.
+        watermark: Runs created at or before it are stale. It never goes back.
+        proven_gone_at: Time when the last stale run and its pods were verified gone. Labels move only after that.
+        left_to: Head SHA of the newer push that the labels were left to; empty if there is none.
         older: Commits that are known to be older than the push, the newest last.
-        attempts: How many times a holder started or resumed it.
+        attempts: Number of times that a holder started or resumed the cancellation.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -113,15 +114,15 @@ class Record:
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to do for this push."""
+        """Whether nothing is left to do for this push."""
         return self.phase is Phase.COMPLETED
 
     def with_error(self, text: str) -> Record:
-        """The record with one more error, the oldest dropped once there are too many."""
+        """Add an error. If there are too many, the oldest is dropped."""
         return replace(self, errors=(*self.errors, text[:MAX_TEXT])[-MAX_ERRORS:])
 
     def with_agents(self, agents: tuple[Agent, ...]) -> Record:
-        """The record with these agents; if there are too many, those to be proven gone come first, kept ones last."""
+        """Replace the agents. If there are too many, the kept ones are dropped first and the unproven ones last."""
         ranked = sorted(agents, key=lambda agent: (not agent.unproven, agent.outcome is RunOutcome.KEPT))
         return replace(self, agents=tuple(ranked[:MAX_AGENTS]))
 
@@ -130,22 +131,22 @@ _ADAPTER = TypeAdapter(Record)
 
 
 def dump_record(record: Record) -> str:
-    """Write a record as the annotation's text."""
+    """Return the annotation's text for a record."""
     return _ADAPTER.dump_json(record, exclude_none=True).decode()
 
 
 def parse_record(text: str) -> Record:
-    """Read a record.
+    """Read a record from the annotation's text.
 
     Raises:
-        BadInputError: Not a record, or one written by a newer version; it is left as it is.
+        BadInputError: The text is not a record, or a newer version wrote it. The annotation is left as it is.
     """
     try:
         return _ADAPTER.validate_json(text)
     except ValidationError as error:
         fields = sorted({".".join(str(part) for part in problem["loc"]) or "document" for problem in error.errors()})
         raise BadInputError(
-            f"the Lease's record is not one of version {RECORD_VERSION} (wrong: {', '.join(fields[:5])}): "
+            f"the Lease's record is not valid in version {RECORD_VERSION} (wrong: {', '.join(fields[:5])}): "
             "it was edited, or written by a newer version. Upgrade, or delete its annotation "
             "agent-cancellation/record to start afresh"
         ) from error

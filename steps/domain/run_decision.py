@@ -1,7 +1,7 @@
-"""What to do with one agent run: cancel it, wait for it, or keep it.
+"""Decides about one agent run: cancel it, await its end, or keep it.
 
-Guarantees: doubt keeps. No run is cancelled that is exempt, works on the head, is newer than the push, or does not say
-its repository or agent.
+Guarantees that a run in doubt is kept. A run is never cancelled if it is exempt, works on the head, is newer than the
+push, or does not name its repository or agent.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 _ABBREVIATED = 7
 
-# Why a run is kept that needs no cancellation.
+# The reason for a kept run that has already ended.
 FINISHED_REASON = "finished"
 
 
 class RunAction(StrEnum):
-    """What to do with a run."""
+    """The action for a run."""
 
     CANCEL = "cancel"
     AWAIT = "await"
@@ -30,20 +30,20 @@ class RunAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDecision:
-    """What to do with a run, and why."""
+    """The action for a run, and the reason."""
 
     action: RunAction
     reason: str
 
     @property
     def stale(self) -> bool:
-        """The run has to be gone."""
+        """Whether the run is stale."""
         return self.action is not RunAction.KEEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What a decision needs to know of a run; an empty text stands for "the run does not say"."""
+    """The fields of a run that a decision needs. A text is empty if the run does not have the field."""
 
     created_at: datetime
     deleting: bool
@@ -55,7 +55,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPolicy:
-    """Which agents may be cancelled."""
+    """The agents that may be cancelled, those that are exempt, and the phases of finished runs."""
 
     cancellable: Collection[str]
     exempt: Collection[str]
@@ -63,7 +63,7 @@ class AgentPolicy:
 
 
 def _is_commit(text: str, sha: str) -> bool:
-    """Whether a run's text names this commit, in full or abbreviated as git does (at least seven digits)."""
+    """Whether a run's text names this commit, in full or abbreviated (at least seven digits, as in git)."""
     return len(text) >= _ABBREVIATED and sha.startswith(text.lower())
 
 
@@ -76,18 +76,18 @@ def decide_run(
     head_sha: str,
     older: Collection[str] = (),
 ) -> RunDecision:
-    """Cancel a run, wait for it, or keep it.
+    """Decide to cancel a run, to await its end, or to keep it.
 
-    Doubt keeps: a run that does not say its agent or repository is kept and reported, since a wrong delete costs hours.
-    A run that names its commit is judged by it first; its age decides where the commit does not. A run without a phase
-    has not started and is cancelled like any other.
+    A run that does not name its agent or repository is kept and reported, because a wrong delete costs hours. The
+    commit of a run decides first. If it does not decide, the age does. A run without a phase has not started and is
+    cancelled like any other.
 
     Args:
-        run: What is known of the run.
-        policy: Which agents may be cancelled.
+        run: The fields of the run.
+        policy: The agents that may be cancelled.
         repository: Repository of the push.
         watermark: Runs that were created at or before it are stale.
-        head_sha: Commit that a run may work on.
+        head_sha: Commit of the head. Runs that work on it are kept.
         older: Commits that are known to be older than the head.
     """
     is_older = any(_is_commit(run.sha, sha) for sha in older)

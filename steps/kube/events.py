@@ -98,7 +98,7 @@ def send_event(body: Json, *, kube: Kube) -> None:
         StepError: The Event could not be sent.
     """
     try:
-        reason = WriteReason(cause=WriteCause.TELL, detail=body["reason"])
+        reason = WriteReason(cause=WriteCause.EVENT, detail=body["reason"])
         kube.create(EVENTS, namespace=body["metadata"]["namespace"], body=body, reason=reason)
     except ConflictError:
         return

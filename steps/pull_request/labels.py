@@ -1,10 +1,11 @@
-"""The pull request of a push: read under the lock, its labels moved once the agents are proven gone.
+"""Reads the pull request of a push under the Lease, and moves its labels after the agents are proven gone.
 
-Guarantees the order that a crash survives: the new label first, the old one second, so that a pull request has both for
-a moment but never neither. Only single labels are written. GitHub cannot make a write conditional, so the hold is
-checked right before each and the pull request is read once before and once after: a skip label that was set meanwhile
-keeps the labels as they are, a head that is newer gets them from its own push, and what somebody else changed at the
-same moment is reported, not undone. A head that is known to be older than the push is GitHub's delay, not a newer push.
+Guarantees that the new label is added before the old one is removed, so a crash never leaves a pull request without
+either. Single labels are written, never the whole list. GitHub has no preconditions for labels, so the Lease is checked
+right before each write, and the pull request is read before and after. If a skip label was added meanwhile, the labels
+do not change. If the head is newer, its own push moves the labels. A head that is known to be older than the push is a
+delay of GitHub, not a newer push. Not guaranteed: labels that another client changes at the same time. The change is
+reported, not undone.
 """
 
 from __future__ import annotations
@@ -26,28 +27,28 @@ if TYPE_CHECKING:
     from steps.runtime import StepContext
 
 # GitHub shows a new head seconds after its webhook (tanium/octobot#75).
-_LAG_S, _LAG_LOOK_S = 10.0, 1.0
+_LAG_S, _LAG_POLL_S = 10.0, 1.0
 
 
 def read_label_plan(
     *, context: StepContext, push: Push, while_waiting: Callable[[], None], older: Collection[str] = ()
 ) -> tuple[Push, LabelPlan]:
-    """Read the push's pull request and decide about its labels.
+    """Read the push's pull request and decide whether its labels move.
 
     Args:
         context: The step.
-        push: The push that is being worked on, usually the step's own.
+        push: The push that is being processed, usually the step's own.
         while_waiting: Called while waiting.
         older: Commits that are known to be older than the push.
 
     Returns:
-        The push to settle, and the plan. If the pull request's head is the step's own push rather than the one that is
-        being finished for somebody else, it is the step's own.
+        The push to settle, and the plan. If the step finishes the push of another Workflow and its own push is the
+        pull request's head, the push to settle is the step's own.
 
     Raises:
-        UnavailableError: GitHub can't be read and the settings say to wait.
+        UnavailableError: GitHub cannot be read, and the settings say to wait.
         BadInputError: The repository does not exist.
-        ForbiddenError: No credentials, or not enough of them.
+        ForbiddenError: The credentials are missing or insufficient.
     """
     settings = context.settings.labels
     github = context.clients.github(while_waiting)
@@ -56,7 +57,7 @@ def read_label_plan(
     except UnavailableError as error:
         if context.settings.github.unreadable == "wait":
             raise
-        context.log.warning("GitHub is unreadable: cancelling anyway, labels stay", problem=str(error))
+        context.log.warning("GitHub cannot be read: agents are cancelled, labels do not move", problem=str(error))
         return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
     task_label = settings.task.format(task=push.task)
     decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
@@ -65,32 +66,32 @@ def read_label_plan(
         push = context.push
         plan = decide(push=push, older=older)
     if plan.lags:
-        context.log.info("GitHub still shows an older head: the push is taken for the head", push=push.sha)
+        context.log.info("GitHub still shows an older head: the push counts as the head", push=push.sha)
     plan = replace(plan, clock_offset_s=context.clients.kube.server_clock.ahead_of_s(github.server_clock))
     if plan.labels is LabelOutcome.AMBIGUOUS:
         numbers = [f"#{pull.number}" for pull in found]
         context.log.warning(
-            f"several open pull requests have this head: labels stay; label the right one {task_label}",
+            f"several open pull requests have this head: add label {task_label} to the right one",
             pulls=numbers,
         )
     return push, plan
 
 
 def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Record:
-    """Move the labels of the record's pull request, if they are to be moved at all.
+    """Move the labels of the record's pull request, if the record's label outcome is pending.
 
     Args:
-        record: The ledger; its agents are proven gone.
+        record: The record. Its agents are proven gone.
         context: The step.
-        held: Checked right before each write.
+        held: The task's Lease, checked right before each write.
 
     Returns:
-        The record with what became of the labels.
+        The record with the outcome of the labels.
 
     Raises:
-        UnavailableError: GitHub does not answer or limits us for longer than the deadline.
-        ForbiddenError: The credentials may not write labels.
-        LockLostError: The hold was lost.
+        UnavailableError: GitHub does not answer, or limits requests for longer than the deadline.
+        ForbiddenError: The credentials do not permit to write labels.
+        LockLostError: The Lease was lost.
     """
     pull = record.pull_request
     if record.labels is not LabelOutcome.PENDING or pull is None:
@@ -99,10 +100,10 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     github = context.clients.github(held.renew_if_due)
     now = _read_again(record, github=github, number=pull.number, context=context, held=held)
     if settings.skip.casefold() in {label.casefold() for label in now.labels}:
-        context.log.info("skip label was set meanwhile: labels stay", label=settings.skip)
+        context.log.info("skip label was added meanwhile, labels not moved", label=settings.skip)
         return replace(record, labels=LabelOutcome.SKIPPED)
     if now.head_sha != record.push.sha and not _is_older(now.head_sha, record):
-        context.log.info("the head moved meanwhile: its own push moves the labels", head=now.head_sha)
+        context.log.info("pull request head moved, waiting for its push", head=now.head_sha)
         return replace(record, labels=LabelOutcome.HEAD_MOVED, left_to=now.head_sha)
     held.ensure_held()
     github.add_label(
@@ -115,9 +116,9 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     record = replace(record, labels=LabelOutcome.MOVED)
     labels = {label.casefold() for label in after.labels}
     if after.head_sha != record.push.sha and not _is_older(after.head_sha, record):
-        context.log.info("the head moved while the labels did: its own push settles them", head=after.head_sha)
+        context.log.info("pull request head moved with the labels, waiting for its push", head=after.head_sha)
     if settings.add.casefold() not in labels or settings.remove.casefold() in labels:
-        text = f"somebody changed the labels of #{pull.number} at the same moment; they are {sorted(after.labels)}"
+        text = f"another client changed the labels of #{pull.number} at the same time: now {sorted(after.labels)}"
         context.log.warning(text)
         record = record.with_error(text)
     return record
@@ -128,11 +129,11 @@ def _is_older(sha: str, record: Record) -> bool:
 
 
 def _read_again(record: Record, *, github: GitHub, number: int, context: StepContext, held: HeldLease) -> PullRequest:
-    """The pull request now; one whose head lags the push is read again for some seconds."""
+    """Read the pull request. If its head is older than the push, read it again for some seconds."""
     deadline = context.clock.monotonic() + _LAG_S
     while True:
         held.ensure_held()
         found = github.pull_request(repository=record.push.repository, number=number)
         if not _is_older(found.head_sha, record) or context.clock.monotonic() >= deadline:
             return found
-        wait(_LAG_LOOK_S, clock=context.clock, while_waiting=held.renew_if_due)
+        wait(_LAG_POLL_S, clock=context.clock, while_waiting=held.renew_if_due)

@@ -89,7 +89,7 @@ def plan_repairs(
 def _intent(finding: Finding, *, snapshot: ClusterSnapshot, settings: ReconcileSettings) -> PlannedRepair:
     task_state, action = finding.task_state, _ACTIONS[finding.kind]
     tries = task_state.tries if task_state else RepairAttempts()
-    if isinstance(finding, CorruptState) and finding.document.aside:
+    if isinstance(finding, CorruptState) and finding.document.quarantined:
         return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="copied aside")
     if isinstance(finding, DocumentFinding | WrongClock):
         return PlannedRepair(finding=finding, action=action)

@@ -36,7 +36,7 @@ class WriteCause(StrEnum):
     REMOVE_LABEL = "remove-label"
     COMMENT = "comment"
     ANSWERED = "answered-waiter"
-    TELL = "event"
+    EVENT = "event"
     BREAKER = "breaker"
     REPAIR = "repair"
     ORPHANED = "orphaned-lock"

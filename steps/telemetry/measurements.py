@@ -65,8 +65,8 @@ class Measurements:
         self._lock = Lock()
         self.values: dict[str, str] = {}
 
-    def tell(self, what: str, value: StrEnum) -> None:
-        """Write a word from a fixed set."""
+    def set_label(self, what: str, value: StrEnum) -> None:
+        """Write a word from a fixed set. It becomes a metric's label."""
         with self._lock:
             self._write(what, value)
 

@@ -90,7 +90,7 @@ def test_an_agent_that_cannot_be_proven_gone_leaves_the_labels_until_it_is(
 
     stage.until(failed, what="it says that it failed", deadline_s=120)
     record = stage.record()
-    assert "its object is still there" in record["errors"][-1]
+    assert "its object still exists" in record["errors"][-1]
     assert outcomes(record) == {run["metadata"]["uid"]: "not-proven-gone"}
     assert stage.labels() == {"ready-for-qa"}
     assert stage.lease()["spec"].get("holderIdentity", "") == ""

@@ -153,7 +153,7 @@ def test_a_dry_run_of_a_push_that_was_answered_says_so(scene: Scene) -> None:
     first = stale_push(scene)
     assert scene.play(first) is Exit.DONE
     again = scene.workflow(pushed_at=first.push.pushed_at, dry_run=True)
-    assert previewed(scene, again) == ["nothing to do: this push, or a newer one, has been answered"]
+    assert previewed(scene, again) == ["nothing to do: this push or a newer one is finished"]
 
 
 def test_a_dry_run_that_would_stop_at_the_skip_label_says_so(scene: Scene) -> None:

@@ -76,7 +76,7 @@ def test_each_kind_is_stopped_in_its_own_way(scene: Scene) -> None:
     told = {(agent.kind, agent.name): (agent.outcome, agent.reason) for agent in scene.record().agents}
     assert told["coderuns", run][0] is RunOutcome.GONE
     assert told["jobs", "stale"][0] is RunOutcome.GONE
-    assert told["workflows", "stale"] == (RunOutcome.FINISHED, "asked to stop, and did")
+    assert told["workflows", "stale"] == (RunOutcome.FINISHED, "asked to stop, then ended")
     assert told["workflows", "newer"] == (RunOutcome.KEPT, "newer than the push")
 
 

@@ -15,7 +15,7 @@ THIRD = "d" * 40
 
 
 def lags(scene: Scene, sha: str, *, shown: str, for_s: float) -> None:
-    """Somebody pushes; for some seconds the pull request still shows another commit as its head."""
+    """A push. For some seconds the pull request still shows another commit as its head."""
     scene.github.push("task-7-work", sha)
     pulls = scene.github.repository().pulls
     pulls[1] = replace(pulls[1], head_sha=shown)
@@ -40,7 +40,7 @@ def test_the_labels_are_moved_by_the_pushs_own_workflow(scene: Scene, for_s: flo
     assert set(scene.github.labels(1)) == MOVED
 
 
-def test_an_agent_that_names_the_old_commit_is_stopped_all_the_same(scene: Scene) -> None:
+def test_an_agent_that_names_the_old_commit_is_still_stopped(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
     scene.agent(name="old", annotations={"sha": OLD})
     scene.agent(name="abbreviated", annotations={"sha": OLD[:7]})

@@ -1,4 +1,4 @@
-"""What a push has to do with the pull request: head, labels, forks, and a GitHub that fails meanwhile."""
+"""A push and its pull request: head, labels, forks, and failures of GitHub."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.scenarios import MOVED, UNTOUCHED, pushed
 
 
 def crashed(scene: Scene, sha: str = NEW, **more: Any) -> Workflow:  # noqa: ANN401 - passed on
-    """A push whose Workflow's pod was lost under way."""
+    """A push whose Workflow lost its pod before the end."""
     pushed(scene, sha)
     workflow = scene.workflow(sha=sha, **more)
     scene.argo.mark(workflow.name, FAILED)
@@ -27,7 +27,7 @@ def crashed(scene: Scene, sha: str = NEW, **more: Any) -> Workflow:  # noqa: ANN
     return workflow
 
 
-def test_whoever_finishes_anothers_work_and_is_the_head_itself_moves_its_own_labels(scene: Scene) -> None:
+def test_a_push_that_resumes_an_older_one_and_is_the_head_moves_its_own_labels(scene: Scene) -> None:
     first = crashed(scene)
     pushed(scene, NEWER)
     same_second = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at)
@@ -35,7 +35,7 @@ def test_whoever_finishes_anothers_work_and_is_the_head_itself_moves_its_own_lab
     assert (scene.record().push, scene.record().labels) == (same_second.push, LabelOutcome.MOVED)
 
 
-def test_whoever_finishes_anothers_work_and_is_not_the_head_leaves_it_as_that_of_the_other(scene: Scene) -> None:
+def test_a_push_that_resumes_a_newer_one_and_is_not_the_head_keeps_the_recorded_push(scene: Scene) -> None:
     first = crashed(scene)
     between = scene.workflow(sha=NEWER, before=OLD, pushed_at=first.push.pushed_at)
     pushed(scene, "d" * 40)
@@ -44,20 +44,20 @@ def test_whoever_finishes_anothers_work_and_is_not_the_head_leaves_it_as_that_of
     assert scene.record().left_to == "d" * 40
 
 
-def test_an_older_push_finishes_the_work_of_the_head_in_the_heads_name(scene: Scene) -> None:
+def test_an_older_push_that_resumes_the_head_records_the_head(scene: Scene) -> None:
     older = scene.workflow(sha=OLD, pushed_at=ago(scene.clock, 5))
     newer = crashed(scene)
     assert scene.play(older) is Exit.DONE
     assert (scene.record().push, scene.record().labels) == (newer.push, LabelOutcome.MOVED)
 
 
-def test_a_head_that_moves_while_the_labels_do_is_said(scene: Scene) -> None:
+def test_a_head_that_moves_at_the_same_time_as_the_labels_is_logged(scene: Scene) -> None:
     pushed(scene)
     workflow = scene.workflow()
     scene.github.before(lambda: pushed(scene, NEWER), method="POST", path="/labels$")
     assert scene.play(workflow) is Exit.DONE
-    (told,) = [line for line in scene.events() if line["event"].startswith("the head moved while the labels did")]
-    assert told["head"] == NEWER
+    (line,) = [line for line in scene.events() if line["event"].startswith("pull request head moved with the labels")]
+    assert line["head"] == NEWER
     assert scene.record().errors == ()
 
 
@@ -88,7 +88,7 @@ def test_once_the_skip_label_is_gone_the_same_push_can_be_played_again(scene: Sc
 
 
 @pytest.mark.parametrize("how", ["closed", "merged"])
-def test_without_an_open_pull_request_the_agents_are_stopped_all_the_same(scene: Scene, how: str) -> None:
+def test_without_an_open_pull_request_the_agents_are_still_stopped(scene: Scene, how: str) -> None:
     scene.agent()
     scene.later(5)
     pushed(scene)
@@ -121,7 +121,7 @@ def test_a_fork_of_the_same_owner_is_another_repository(scene: Scene) -> None:
     assert scene.github.labels(2) == ()
 
 
-def test_two_pull_requests_are_told_apart_by_the_tasks_label(scene: Scene) -> None:
+def test_the_tasks_label_decides_between_two_pull_requests(scene: Scene) -> None:
     scene.github.add_pull_request(head="task-7-work", sha=OLD, base="release", labels=["ready-for-qa"])
     pushed(scene)
     assert scene.play(scene.workflow()) is Exit.DONE
@@ -129,7 +129,7 @@ def test_two_pull_requests_are_told_apart_by_the_tasks_label(scene: Scene) -> No
     assert set(scene.github.labels(2)) == {"ready-for-qa"}
 
 
-def test_two_pull_requests_that_nothing_tells_apart_keep_their_labels(scene: Scene) -> None:
+def test_two_pull_requests_without_the_tasks_label_keep_their_labels(scene: Scene) -> None:
     scene.agent()
     scene.later(5)
     scene.github.add_pull_request(head="task-7-work", sha=OLD, base="release", labels=["ready-for-qa", "task-7"])
@@ -138,24 +138,24 @@ def test_two_pull_requests_that_nothing_tells_apart_keep_their_labels(scene: Sce
     assert scene.runs() == set()
     assert set(scene.github.labels(1)) == UNTOUCHED
     assert scene.record().labels is LabelOutcome.AMBIGUOUS
-    (told,) = [line for line in scene.events() if line["event"].startswith("several open pull requests")]
-    assert told["event"].endswith("label the right one task-7")
-    assert set(told["pulls"]) == {"#1", "#2"}
+    (line,) = [line for line in scene.events() if line["event"].startswith("several open pull requests")]
+    assert line["event"].endswith("add label task-7 to the right one")
+    assert set(line["pulls"]) == {"#1", "#2"}
 
 
-def test_a_label_that_the_repository_does_not_have_is_made(scene: Scene) -> None:
+def test_a_label_that_the_repository_does_not_have_is_created(scene: Scene) -> None:
     scene.github.add_repository("5dlabs/bare")
     scene.github.add_pull_request(repository="5dlabs/bare", head="task-7-work", sha=NEW)
     assert scene.play(scene.workflow(repository="5dlabs/bare")) is Exit.DONE
     assert scene.github.labels(1, repository="5dlabs/bare") == ("remediation-in-progress",)
 
 
-def test_what_a_person_changes_at_the_same_moment_is_reported_and_left(scene: Scene) -> None:
+def test_a_label_change_of_another_client_at_the_same_time_is_reported_and_kept(scene: Scene) -> None:
     pushed(scene)
     scene.github.after(lambda: scene.github.edit_labels(1, add=["ready-for-qa", "urgent"]), method="DELETE")
     assert scene.play(scene.workflow()) is Exit.DONE
     assert {"ready-for-qa", "urgent"} <= set(scene.github.labels(1))
-    assert "at the same moment" in scene.record().errors[-1]
+    assert "at the same time" in scene.record().errors[-1]
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_what_a_person_changes_at_the_same_moment_is_reported_and_left(scene: Sc
     ],
 )
 @pytest.mark.parametrize("call", ["GET", "POST", "DELETE"])
-def test_a_passing_fault_of_github_costs_time_and_nothing_else(scene: Scene, fault: object, call: str) -> None:
+def test_a_transient_error_of_github_costs_only_time(scene: Scene, fault: object, call: str) -> None:
     pushed(scene)
     scene.github.fault(fault, method=call)  # type: ignore[arg-type]
     assert scene.attempt(scene.workflow()) is Exit.DONE
     assert set(scene.github.labels(1)) == MOVED
 
 
-def test_a_rate_limit_beyond_the_deadline_is_tried_again_later_without_a_delete(scene: Scene) -> None:
+def test_a_rate_limit_beyond_the_deadline_is_retried_later_without_a_delete(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     scene.later(5)
     pushed(scene)
@@ -194,7 +194,7 @@ def test_a_rate_limit_beyond_the_deadline_is_tried_again_later_without_a_delete(
     assert scene.runs() == set()
 
 
-def test_settings_may_choose_to_cancel_though_github_is_down(scene: Scene) -> None:
+def test_the_settings_can_choose_to_cancel_while_github_is_down(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, github=replace(DEFAULTS.github, unreadable="cancel"))
     scene.agent()
     scene.later(5)

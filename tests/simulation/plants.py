@@ -157,7 +157,7 @@ def proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ends_every_waiter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_answers", lambda *_: True)
+    monkeypatch.setattr(waiting, "_is_superseded", lambda *_: True)
 
 
 def lets_nobody_probe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def run(
 def document(task: str = "7", **changes: Any) -> StateDocument:  # noqa: ANN401 - passed on
     """The task's state document, with nothing flagged."""
     values: dict[str, Any] = {"name": f"task-{task}-state", "task": task, "flag": False, "corrupt": False}
-    return StateDocument(**(values | {"aside": False, "updated_at": ago(900)} | changes))
+    return StateDocument(**(values | {"quarantined": False, "updated_at": ago(900)} | changes))
 
 
 DONE = record(push())

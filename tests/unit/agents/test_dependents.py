@@ -1,4 +1,4 @@
-"""Whose a Job or a pod is: by owner, by name, and when a name is somebody else's."""
+"""The run that a Job or a pod belongs to: by owner, by name, and if another run has the same name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def job(uid: str, *owners: str, name: str = "") -> dict[str, Any]:
 
 
 def pod(*owners: str, of: str = "") -> dict[str, Any]:
-    """A pod, labelled with its Job's name."""
+    """A pod with the label of its Job's name."""
     return {"metadata": job("pod", *owners)["metadata"] | {"labels": {JOB_NAME: of} if of else None}}
 
 
@@ -32,22 +32,22 @@ FAMILY = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"called"})).
     ("found", "ours"),
     [
         pytest.param(job("j", RUN), True, id="the run owns it"),
-        pytest.param(job("j", name="called"), True, id="it is called as the run says, and nobody owns it"),
+        pytest.param(job("j", name="called"), True, id="the run names it, and it has no owner"),
         pytest.param(job("j", "unknown", name="called"), True, id="something in between owns it"),
         pytest.param(job("j", OTHER, name="called"), False, id="another run has inherited the name"),
         pytest.param(job(OTHER, name="called"), False, id="it is another run itself"),
         pytest.param(job("j", OTHER, RUN), True, id="both own it"),
         pytest.param(job("j", OTHER), False, id="another run's"),
-        pytest.param(job("j"), False, id="nobody's"),
+        pytest.param(job("j"), False, id="no owner"),
     ],
 )
-def test_whose_a_job_is(found: dict[str, Any], *, ours: bool) -> None:
+def test_a_job_belongs_to_its_owner_or_to_the_run_that_names_it(found: dict[str, Any], *, ours: bool) -> None:
     assert FAMILY.has_job(found) is ours
     assert set(FAMILY.with_jobs([found]).jobs) == ({found["metadata"]["uid"]} if ours else set())
 
 
 def with_jobs() -> OwnedResources:
-    """The family, once its Job and a namesake of it were seen."""
+    """The runs' resources, after their Job and a namesake of it were seen."""
     return FAMILY.with_jobs([job("ours", RUN), job("theirs", OTHER, name="called")])
 
 
@@ -56,27 +56,27 @@ def with_jobs() -> OwnedResources:
     [
         pytest.param(pod(RUN), True, id="the run owns it"),
         pytest.param(pod("ours"), True, id="its Job owns it"),
-        pytest.param(pod(of="called"), True, id="its Job is called as the run says, and nobody owns it"),
+        pytest.param(pod(of="called"), True, id="the run names its Job, and it has no owner"),
         pytest.param(pod(of="name-of-ours"), True, id="it has outlived the Job that was seen"),
         pytest.param(pod("gone", of="called"), True, id="a Job owns it that was never seen"),
         pytest.param(pod("theirs", of="called"), False, id="a namesake of the Job owns it"),
         pytest.param(pod(OTHER, of="called"), False, id="another run owns it"),
-        pytest.param(pod("elsewhere"), False, id="somebody else owns it"),
-        pytest.param(pod(), False, id="nobody's"),
+        pytest.param(pod("elsewhere"), False, id="another object owns it"),
+        pytest.param(pod(), False, id="no owner"),
     ],
 )
-def test_whose_a_pod_is(found: dict[str, Any], *, ours: bool) -> None:
+def test_a_pod_belongs_to_its_owner_or_to_the_run_that_names_its_job(found: dict[str, Any], *, ours: bool) -> None:
     assert with_jobs().has_pod(found) is ours
 
 
-def test_what_was_seen_stays_known_when_the_family_grows() -> None:
+def test_known_jobs_stay_known_when_more_are_added() -> None:
     again = with_jobs().with_jobs([job("second", RUN)]).with_others({"third"}).with_jobs([])
     assert set(again.jobs) == {"ours", "second"}
     assert again.others == {OTHER, "theirs", "third"}
     assert again.job_names == {"called", "name-of-ours", "name-of-second"}
 
 
-def test_without_a_run_the_family_is_without_its_jobs_too() -> None:
+def test_removing_a_run_removes_its_jobs() -> None:
     owned = OwnedResources(run_uids=frozenset({RUN, OTHER}), names=frozenset({"called", "other"}))
     owned = owned.with_jobs([job("a", RUN), job("b", OTHER), job("c", name="other"), job("d", name="called")])
     left = owned.without({OTHER}, names={"other"})
@@ -84,14 +84,14 @@ def test_without_a_run_the_family_is_without_its_jobs_too() -> None:
 
 
 def put_job(scene: Scene, name: str) -> None:
-    """A Job that nobody owns."""
+    """A Job without owners."""
     pod_spec = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "agent:1"}]}
     metadata = {"name": name, "namespace": AGENTS}
     body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": {"spec": pod_spec}}}
     scene.api.create(body)
 
 
-def test_jobs_and_pods_at_work_are_found_by_owner_and_by_name_and_of_each_the_metadata_alone(scene: Scene) -> None:
+def test_active_jobs_and_pods_are_found_by_owner_and_by_name_as_metadata(scene: Scene) -> None:
     run = scene.agent()["metadata"]
     scene.agent()
     for name in ("called", "not-called"):
@@ -110,7 +110,7 @@ def test_jobs_and_pods_at_work_are_found_by_owner_and_by_name_and_of_each_the_me
     assert find_active_pods(owned, kube=scene.kube(), namespace=AGENTS) == []
 
 
-def test_a_pod_that_is_gone_keeps_no_other_from_being_forced(scene: Scene) -> None:
+def test_a_pod_that_is_gone_does_not_block_the_forced_delete_of_others(scene: Scene) -> None:
     put_job(scene, "one")
     put_job(scene, "two")
     scene.later(5)

@@ -1,4 +1,4 @@
-"""How runs are found and read: what the API server is asked for, which are of the task, what each says of itself."""
+"""How runs are found and read: the requests, the filter by task, and the fields of each run."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, 
 AGENTS = DEFAULTS.namespaces.agents
 CODE_RUN = DEFAULTS.agents[0]
 PLAY = {"agent-type": "tess"}
-# The task stands in a field that no selector reaches.
+# The task is in a field that a label selector cannot match.
 BY_FIELD = replace(CODE_RUN, task="spec.taskId")
-# An object that says no more of itself than each has to.
+# An object with only the required fields.
 BARE: dict[str, Any] = {
     "metadata": {"name": "j", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
 }
 
 
 def selectors(scene: Scene) -> list[str]:
-    """What the API server was asked to select by."""
+    """The label selectors of the list requests."""
     return [call.query.get("labelSelector", "") for call in scene.api.calls if call.path.endswith("/coderuns")]
 
 
@@ -54,12 +54,12 @@ def unexpected(obj: Json, error: Exception) -> None:
         "ssh://git@github.com/o/r.git",
     ],
 )
-def test_a_repository_is_known_however_it_is_written(text: str) -> None:
+def test_a_repository_is_parsed_from_each_notation(text: str) -> None:
     assert parse_repository(text) == "o/r"
 
 
 @pytest.mark.parametrize("text", ["", "r", "github.com:r", "/"])
-def test_what_is_no_repository_names_none(text: str) -> None:
+def test_other_text_names_no_repository(text: str) -> None:
     assert parse_repository(text) == ""
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_repository_names_none(text: str) -> None:
         pytest.param(PLAY, BY_FIELD, "agent-type=tess", id="by the kind's own alone"),
     ],
 )
-def test_the_api_server_selects_a_tasks_runs_as_far_as_it_can_and_no_other_is_taken(
+def test_the_api_server_selects_a_tasks_runs_by_label_and_the_rest_is_filtered(
     scene: Scene, selector: dict[str, str], kind: RunKind, asked: str
 ) -> None:
     name = scene.agent()["metadata"]["name"]
@@ -99,7 +99,7 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
     assert selectors(scene) == [asked]
 
 
-def test_a_run_that_names_no_task_is_none_of_a_task(scene: Scene) -> None:
+def test_a_run_that_names_no_task_belongs_to_no_task(scene: Scene) -> None:
     kind = replace(CODE_RUN, task="metadata.annotations.task")
     scene.agent()
     assert not list(live_runs([kind], kube=scene.kube(), namespace=AGENTS, unreadable=unexpected))
@@ -114,20 +114,22 @@ def test_a_run_that_names_no_task_is_none_of_a_task(scene: Scene) -> None:
         pytest.param({}, "", "pods", ("v1", "Pod"), id="nor does a pod, which has no group"),
     ],
 )
-def test_a_run_is_called_by_its_kind(obj: dict[str, str], group: str, plural: str, expected: tuple[str, str]) -> None:
+def test_the_reference_to_a_run_has_its_kind(
+    obj: dict[str, str], group: str, plural: str, expected: tuple[str, str]
+) -> None:
     kind = replace(CODE_RUN, group=group, plural=plural)
     about = parse_run(BARE | obj, kind=kind).about(namespace=AGENTS)
     assert (about.api_version, about.kind) == expected
     assert (about.namespace, about.name, about.uid) == (AGENTS, "j", "u")
 
 
-def test_a_run_that_says_nothing_of_itself_is_kept() -> None:
+def test_a_run_with_empty_fields_is_kept() -> None:
     run = parse_run(BARE, kind=CODE_RUN)
     verdict = decide_by_kind(run, repository=REPOSITORY, watermark=run.facts.created_at, head_sha=NEW)
     assert (verdict.action, verdict.reason) == (RunAction.KEEP, "names no repository")
 
 
-def test_a_runs_line_in_the_record_says_who_it_was(scene: Scene) -> None:
+def test_the_recorded_entry_identifies_the_run(scene: Scene) -> None:
     obj = scene.agent()
     scene.later(5)
     (run,) = list_runs([CODE_RUN], kube=scene.kube(), namespace=AGENTS, task=TaskId("7"))
@@ -143,7 +145,7 @@ def test_a_runs_line_in_the_record_says_who_it_was(scene: Scene) -> None:
     )
 
 
-def test_a_run_that_somebody_else_is_deleting_is_waited_for_and_not_deleted_again(scene: Scene) -> None:
+def test_a_run_that_another_client_is_deleting_is_awaited_and_not_deleted_again(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     scene.later(5)
     scene.controller.cleanup, scene.controller.slow_s = Cleanup.SLOW, 10
@@ -155,7 +157,7 @@ def test_a_run_that_somebody_else_is_deleting_is_waited_for_and_not_deleted_agai
     assert (agent.name, agent.outcome) == (name, RunOutcome.GONE)
 
 
-def test_a_run_on_the_head_is_kept_though_the_push_is_not_the_head_any_more(scene: Scene) -> None:
+def test_a_run_on_the_head_is_kept_even_if_the_push_is_no_longer_the_head(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, sha="metadata.annotations.sha"),))
     on_head = scene.agent(annotations={"sha": NEWER})["metadata"]["name"]
     for sha in (OLD, NEW):
@@ -169,13 +171,13 @@ def test_a_run_on_the_head_is_kept_though_the_push_is_not_the_head_any_more(scen
     assert scene.runs() == {on_head}
 
 
-def test_what_a_run_says_of_itself_is_cut_to_a_length() -> None:
+def test_long_texts_of_a_run_are_cut() -> None:
     metadata = {"name": "run", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-03-01T12:00:00Z"}
     obj = {"kind": "CodeRun", "metadata": metadata, "spec": {"githubApp": "x" * 300_000}}
     assert len(parse_run(obj, kind=DEFAULTS.agents[0]).facts.agent) == 256
 
 
-def test_a_run_that_cannot_be_read_keeps_no_other_from_being_read(scene: Scene) -> None:
+def test_an_unreadable_run_does_not_block_the_others(scene: Scene) -> None:
     scene.agent(name="odd")
     scene.agent(name="fine")
     stored = scene.api.get("coderuns", "odd", namespace=AGENTS)

@@ -1,4 +1,4 @@
-"""What happens seldom while agents are stopped: more of them than a record holds, refusals, and time that runs out."""
+"""Rare cases while agents are stopped: more agents than a record can hold, refusals, and time that runs out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLEASE = {"metadata": {"annotations": {"stop": "please"}}}
 
 
 def put_job(scene: Scene, name: str) -> None:
-    """A Job that is itself an agent's run."""
+    """A Job that is itself an agent run."""
     metadata = {
         "name": name,
         "namespace": AGENTS,
@@ -44,7 +44,7 @@ def put_job(scene: Scene, name: str) -> None:
 
 
 def working(scene: Scene) -> list[str]:
-    """Names of the pods at work."""
+    """Names of the active pods."""
     return [pod["metadata"]["name"] for pod in scene.api.list("pods", namespace=AGENTS)]
 
 
@@ -55,7 +55,7 @@ def forced(scene: Scene) -> list[str]:
 
 
 def orphan(scene: Scene, run: str) -> None:
-    """Let an agent's pod be nobody's: it goes on when the run and its Job are gone, and has only the Job's label."""
+    """Remove the owners of an agent's pod. It outlives the run and its Job, and has only the Job's label."""
     job = scene.api.get("coderuns", run, namespace=AGENTS)["status"]["jobName"]
     (pod,) = scene.api.list("pods", namespace=AGENTS, labels=f"batch.kubernetes.io/job-name={job}")
     scene.api.patch("pods", pod["metadata"]["name"], {"metadata": {"ownerReferences": None}}, namespace=AGENTS)
@@ -68,7 +68,7 @@ def pushed(scene: Scene) -> None:
 
 @pytest.fixture
 def many(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """More stale agents than a record holds."""
+    """More stale agents than a record can hold."""
     monkeypatch.setattr(records, "MAX_AGENTS", 2)
     for _ in range(5):
         scene.agent()
@@ -76,7 +76,7 @@ def many(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return scene
 
 
-def test_of_more_agents_than_a_record_holds_none_is_deleted_before_it_is_written_down(many: Scene) -> None:
+def test_with_more_agents_than_a_record_can_hold_none_is_deleted_before_it_is_recorded(many: Scene) -> None:
     unwritten: list[str] = []
 
     def look(request: Request) -> None:
@@ -89,7 +89,7 @@ def test_of_more_agents_than_a_record_holds_none_is_deleted_before_it_is_written
     assert (unwritten, many.runs()) == ([], set())
 
 
-def test_of_more_agents_than_a_record_holds_each_is_proven_gone_before_the_labels_move(many: Scene) -> None:
+def test_with_more_agents_than_a_record_can_hold_all_are_proven_gone_before_the_labels_move(many: Scene) -> None:
     for run in many.runs():
         orphan(many, run)
     at_label: list[object] = []
@@ -117,8 +117,11 @@ def test_an_agent_that_becomes_exempt_before_it_is_deleted_goes_on_with_its_work
     assert scene.play(scene.workflow()) is Exit.DONE
     assert scene.runs() == {kept}
     assert [name.partition("-")[0] for name in forced(scene)] == [stale]
-    told = {agent.name: (agent.outcome, agent.reason) for agent in scene.record().agents}
-    assert told == {kept: (RunOutcome.KEPT, "exempt agent"), stale: (RunOutcome.GONE, "object, Job and pods are gone")}
+    outcomes = {agent.name: (agent.outcome, agent.reason) for agent in scene.record().agents}
+    assert outcomes == {
+        kept: (RunOutcome.KEPT, "exempt agent"),
+        stale: (RunOutcome.GONE, "object, Job and pods are gone"),
+    }
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -139,7 +142,7 @@ def test_an_agent_that_becomes_exempt_while_it_is_asked_to_stop_goes_on_with_its
 
 @pytest.mark.parametrize("changes", [1, 3])
 def test_an_agent_that_changes_while_it_is_asked_to_stop_is_asked_again(scene: Scene, changes: int) -> None:
-    """Of a kind that may not be deleted: nothing else would end it."""
+    """The kind may not be deleted, so only the stop request can end the run."""
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE, delete=False),))
     name = scene.agent()["metadata"]["name"]
     pushed(scene)
@@ -159,7 +162,7 @@ def test_an_agent_that_changes_while_it_is_asked_to_stop_is_asked_again(scene: S
     asked = [call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]
     assert len(asked) == changes + 1
     (agent,) = scene.record().agents
-    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "asked to stop, and did")
+    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "asked to stop, then ended")
 
 
 def test_an_agent_of_a_kind_that_may_not_be_deleted_keeps_its_pod_until_it_has_ended(scene: Scene) -> None:
@@ -170,15 +173,15 @@ def test_an_agent_of_a_kind_that_may_not_be_deleted_keeps_its_pod_until_it_has_e
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
     assert (len(working(scene)), forced(scene)) == (1, [])
     (agent,) = scene.record().agents
-    assert (agent.outcome, agent.reason) == (RunOutcome.STUCK, "its object is still there in phase Running")
+    assert (agent.outcome, agent.reason) == (RunOutcome.STUCK, "its object still exists in phase Running")
 
-    # In the second attempt it does as it was asked, though not within the grace period.
+    # In the second attempt it stops, but not within the grace period.
     deadline = scene.clock.monotonic() + DEFAULTS.stop.grace_s + 5
     scene.clock.every(lambda: scene.kubelet.finish(working(scene)[0]) if scene.clock.monotonic() == deadline else None)
     assert scene.attempt(workflow) is Exit.DONE
     assert (scene.runs(), forced(scene)) == ({name}, [])
     (agent,) = scene.record().agents
-    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "asked to stop, and did")
+    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "asked to stop, then ended")
 
 
 def test_an_agent_that_is_exempt_by_the_next_attempt_goes_on_with_its_work(scene: Scene) -> None:
@@ -195,7 +198,7 @@ def test_an_agent_that_is_exempt_by_the_next_attempt_goes_on_with_its_work(scene
     assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.KEPT]
 
 
-def test_two_kinds_of_one_resource_are_both_deleted_if_they_do_not_do_as_they_are_asked(scene: Scene) -> None:
+def test_runs_of_two_kinds_of_one_resource_are_deleted_if_they_ignore_the_stop_request(scene: Scene) -> None:
     kinds = (replace(CODE_RUN, stop_patch=PLEASE, selector={"agent-type": who}) for who in ("tess", "cleo"))
     scene.settings = replace(DEFAULTS, agents=tuple(kinds))
     for agent in (TESS, CLEO):
@@ -215,7 +218,7 @@ def test_an_agent_that_becomes_exempt_does_not_keep_the_others_from_being_proven
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["at once", "when another attempt goes on"])
-def test_the_pods_of_a_namesake_are_not_forced_though_its_job_is_called_the_same(scene: Scene, *, again: bool) -> None:
+def test_the_pods_of_a_namesake_are_not_forced_if_its_job_has_the_same_name(scene: Scene, *, again: bool) -> None:
     scene.settings = replace(DEFAULTS, agents=(JOB,))
     put_job(scene, "tess")
     pushed(scene)
@@ -238,7 +241,7 @@ def test_the_pods_of_a_namesake_are_not_forced_though_its_job_is_called_the_same
 # Each write.
 
 
-def test_a_delete_names_the_very_object_and_has_its_children_go_first(scene: Scene) -> None:
+def test_a_delete_has_preconditions_and_foreground_propagation(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     pushed(scene)
     metadata = scene.api.get("coderuns", name, namespace=AGENTS)["metadata"]
@@ -250,13 +253,13 @@ def test_a_delete_names_the_very_object_and_has_its_children_go_first(scene: Sce
     }
 
 
-def test_the_audit_says_which_agent_was_asked_and_which_deleted(scene: Scene) -> None:
+def test_the_audit_names_the_agent_that_was_asked_to_stop_and_the_deleted_one(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
     scene.agent()
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
-    told = [(line["cause"], line["detail"]) for line in scene.events() if line.get("resource") == str(CODE_RUNS)]
-    assert told == [(WriteCause.ASK, TESS), (WriteCause.STALE, TESS)]
+    causes = [(line["cause"], line["detail"]) for line in scene.events() if line.get("resource") == str(CODE_RUNS)]
+    assert causes == [(WriteCause.ASK, TESS), (WriteCause.STALE, TESS)]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +270,7 @@ def test_the_audit_says_which_agent_was_asked_and_which_deleted(scene: Scene) ->
         pytest.param({"Retry-After": "700"}, DEFAULTS.stop.grace_s, id="but within the grace period"),
     ],
 )
-def test_a_delete_that_the_api_server_has_no_time_for_is_sent_again(
+def test_a_delete_that_the_api_server_is_too_busy_for_is_sent_again(
     scene: Scene, headers: dict[str, str], pause_s: float
 ) -> None:
     scene.settings = replace(DEFAULTS, lease=replace(DEFAULTS.lease, duration_s=90, renew_deadline_s=60))
@@ -283,7 +286,7 @@ def test_a_delete_that_the_api_server_has_no_time_for_is_sent_again(
 
 
 def acquired(scene: Scene) -> tuple[StepContext, HeldLease, Record]:
-    """What stopping works with, under the Lease."""
+    """The arguments of stop_runs, under the Lease."""
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda stored: claim_record(stored, context=context))
     assert held is not None
@@ -291,7 +294,7 @@ def acquired(scene: Scene) -> tuple[StepContext, HeldLease, Record]:
     return context, held, replace(held.record, watermark=watermark)
 
 
-def test_what_has_to_be_done_before_the_first_delete_is_done_once(many: Scene) -> None:
+def test_the_before_callback_is_called_once(many: Scene) -> None:
     context, held, record = acquired(many)
     deleted: list[int] = []
 
@@ -302,14 +305,14 @@ def test_what_has_to_be_done_before_the_first_delete_is_done_once(many: Scene) -
     assert deleted == [0]
 
 
-def test_stale_agents_that_keep_appearing_are_given_up_on_and_it_is_said(scene: Scene) -> None:
+def test_if_stale_agents_keep_appearing_the_step_gives_up_with_an_error(scene: Scene) -> None:
     scene.agent()
     pushed(scene)
     workflow = replace(scene.workflow(), created_at=ago(scene.clock, -20))
     workflow = replace(workflow, push=replace(workflow.push, pushed_at=workflow.created_at))
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=lambda _: scene.agent(), times=0))
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
-    assert "new stale runs kept appearing through 3 rounds" in scene.record().errors[-1]
+    assert "new stale runs appeared in each of 3 rounds" in scene.record().errors[-1]
 
 
 def test_an_agent_that_was_stuck_and_is_gone_at_the_next_attempt_is_proven_gone(scene: Scene) -> None:
@@ -323,7 +326,7 @@ def test_an_agent_that_was_stuck_and_is_gone_at_the_next_attempt_is_proven_gone(
     assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.GONE]
 
 
-def test_what_is_left_of_each_agent_is_said(scene: Scene) -> None:
+def test_the_remaining_objects_of_each_agent_are_reported(scene: Scene) -> None:
     hanging, gone = (scene.agent(name=name)["metadata"]["name"] for name in ("hanging", "gone"))
     pushed(scene)
     scene.controller.cleanup = Cleanup.HANGING
@@ -333,16 +336,16 @@ def test_what_is_left_of_each_agent_is_said(scene: Scene) -> None:
 
     scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{gone}", after=let_go))
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
-    there, proven = "its object is still there in phase Running", "object, Job and pods are gone"
+    there, proven = "its object still exists in phase Running", "object, Job and pods are gone"
     assert {agent.name: agent.reason for agent in scene.record().agents} == {hanging: there, gone: proven}
     assert scene.record().errors[-1] == f"StillRunningError: {hanging}: {there}"
 
 
-def test_an_agent_is_not_gone_before_its_job_is(scene: Scene) -> None:
+def test_an_agent_is_not_gone_before_its_job_is_gone(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     pushed(scene)
     job = scene.api.get("coderuns", name, namespace=AGENTS)["status"]["jobName"]
-    scene.api.patch("jobs", job, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    scene.api.patch("jobs", job, {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
 
     def let_go(_: object) -> None:
         scene.api.patch("coderuns", name, {"metadata": {"finalizers": None}}, namespace=AGENTS)
@@ -350,7 +353,7 @@ def test_an_agent_is_not_gone_before_its_job_is(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{name}", after=let_go))
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
     assert (scene.runs(), working(scene)) == (set(), [])
-    assert [agent.reason for agent in scene.record().agents] == [f"its Job {job} is still there"]
+    assert [agent.reason for agent in scene.record().agents] == [f"its Job {job} still exists"]
 
 
 def test_pods_that_cannot_be_deleted_are_forced_once_and_named(scene: Scene) -> None:
@@ -361,22 +364,22 @@ def test_pods_that_cannot_be_deleted_are_forced_once_and_named(scene: Scene) -> 
     scene.kubelet.ending = Ending.DEAD_NODE
     pods = working(scene)
     for pod in pods:
-        scene.api.patch("pods", pod, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+        scene.api.patch("pods", pod, {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
     assert forced(scene) == pods
-    assert sorted(agent.reason for agent in scene.record().agents) == [f"pods still work: {pod}" for pod in pods]
+    assert sorted(agent.reason for agent in scene.record().agents) == [f"pods still run: {pod}" for pod in pods]
 
 
-def test_a_job_that_is_an_agent_and_hangs_is_in_no_phase(scene: Scene) -> None:
+def test_a_job_that_is_an_agent_and_hangs_has_no_phase(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(JOB,))
     put_job(scene, "tess")
-    scene.api.patch("jobs", "tess", {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    scene.api.patch("jobs", "tess", {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
-    assert [agent.reason for agent in scene.record().agents] == ["its object is still there in phase none"]
+    assert [agent.reason for agent in scene.record().agents] == ["its object still exists in phase none"]
 
 
-def test_an_agent_that_ends_by_itself_though_it_was_to_be_deleted_is_said_to_have(scene: Scene) -> None:
+def test_an_agent_that_ends_by_itself_before_its_delete_is_reported_as_finished(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     pushed(scene)
     scene.controller.cleanup = Cleanup.HANGING
@@ -392,7 +395,7 @@ def test_an_agent_that_ends_by_itself_though_it_was_to_be_deleted_is_said_to_hav
 
 @pytest.fixture
 def obedient(scene: Scene) -> str:
-    """An agent that is in a finished phase as soon as it is asked to stop, though its pod works on."""
+    """An agent that is in a finished phase as soon as it is asked to stop, while its pod still runs."""
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
     name = str(scene.agent()["metadata"]["name"])
     pushed(scene)
@@ -404,7 +407,7 @@ def obedient(scene: Scene) -> str:
     return name
 
 
-def test_the_pod_of_an_agent_that_did_as_it_was_asked_is_waited_for_as_well(scene: Scene, obedient: str) -> None:
+def test_the_step_waits_for_the_pod_of_an_agent_that_stopped_on_request(scene: Scene, obedient: str) -> None:
     (pod,) = working(scene)
     ends_at = scene.clock.monotonic() + 10
     scene.clock.every(lambda: scene.kubelet.finish(pod) if scene.clock.monotonic() == ends_at else None)
@@ -418,15 +421,15 @@ def test_the_pod_of_an_agent_that_did_as_it_was_asked_is_waited_for_as_well(scen
 def test_a_further_attempt_does_not_forget_the_pod_of_an_agent_that_has_ended(scene: Scene, obedient: str) -> None:
     scene.kubelet.ending = Ending.DEAD_NODE
     (pod,) = working(scene)
-    scene.api.patch("pods", pod, {"metadata": {"finalizers": ["somebody/else"]}}, namespace=AGENTS)
+    scene.api.patch("pods", pod, {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
     workflow = scene.workflow()
     assert [scene.attempt(workflow) for _ in range(2)] == [Exit.TRY_AGAIN, Exit.TRY_AGAIN]
     assert "remediation-in-progress" not in scene.github.labels(1)
     (agent,) = scene.record().agents
-    assert (agent.name, agent.outcome, agent.reason) == (obedient, RunOutcome.STUCK, f"pods still work: {pod}")
+    assert (agent.name, agent.outcome, agent.reason) == (obedient, RunOutcome.STUCK, f"pods still run: {pod}")
 
 
-def test_a_newer_agent_that_starts_while_others_end_is_none_of_our_business(scene: Scene) -> None:
+def test_a_newer_agent_that_starts_while_others_end_is_not_touched(scene: Scene) -> None:
     stale = scene.agent()["metadata"]["name"]
     pushed(scene)
     workflow = scene.workflow()

@@ -1,4 +1,4 @@
-"""The record that a Lease is taken with: which one, for which push, and what of an earlier attempt it forgets."""
+"""The record that a Lease is taken with: its push, its watermark, and what it keeps of an earlier attempt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, ago
 TOLERANCE_S = DEFAULTS.push.tolerance_s
 
 
-def test_a_lease_is_taken_with_the_lowest_watermark_that_the_clocks_may_make_it(scene: Scene) -> None:
+def test_a_lease_is_taken_with_the_lowest_watermark_that_the_clocks_permit(scene: Scene) -> None:
     push = scene.workflow().push
     watermark = first_watermark(push, created_at=push.pushed_at + timedelta(hours=1), settings=DEFAULTS.push)
     assert watermark == push.pushed_at - timedelta(seconds=TOLERANCE_S + RESOLUTION_S)
@@ -36,7 +36,7 @@ def test_the_measured_offset_of_the_clocks_raises_the_watermark(
     assert bool(warned) == (offset_s == -60)
 
 
-def test_a_first_push_starts_with_a_record_of_its_own(scene: Scene) -> None:
+def test_a_first_push_starts_with_a_new_record(scene: Scene) -> None:
     workflow = scene.workflow()
     scene.later(3)
     context = scene.context(workflow, pod="pod")
@@ -54,7 +54,7 @@ def test_a_first_push_starts_with_a_record_of_its_own(scene: Scene) -> None:
 
 
 def unfinished(scene: Scene) -> Record:
-    """A record that failed after everything had been written down in it."""
+    """A failed record with all fields set."""
     workflow = scene.workflow(pushed_at=ago(scene.clock, 100))
     record = claim_record(None, context=scene.context(workflow, pod="first"))
     assert record is not None
@@ -82,7 +82,7 @@ def unfinished(scene: Scene) -> Record:
     )
 
 
-def test_who_resumes_looks_at_everything_again_but_keeps_what_was_done_and_since_when(scene: Scene) -> None:
+def test_resuming_keeps_the_agents_and_the_start_time_and_resets_the_rest(scene: Scene) -> None:
     stored = unfinished(scene)
     scene.later(20)
     newer = scene.workflow(sha=NEWER, before=NEW)
@@ -106,7 +106,7 @@ def test_who_resumes_looks_at_everything_again_but_keeps_what_was_done_and_since
     )
 
 
-def test_what_was_dealt_with_is_superseded_and_the_log_says_by_what(scene: Scene) -> None:
+def test_a_finished_push_is_superseded_and_the_log_names_the_commit(scene: Scene) -> None:
     stored = replace(unfinished(scene), phase=Phase.COMPLETED, labels=LabelOutcome.MOVED)
     context = scene.context(scene.workflow(sha=NEWER, pushed_at=stored.push.pushed_at), pod="second")
     assert decide_push(stored, context=context) == Superseded(by=stored.push.sha)

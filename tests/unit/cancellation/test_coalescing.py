@@ -1,4 +1,4 @@
-"""Workflows that wait for a task's lock: which are ended by whoever finished, and which never."""
+"""Workflows that wait for a task's lock: which ones the finished step ends, and which it never ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def superseded_by(scene: Scene, workflow: Workflow) -> str:
 
 
 def reach_of(workflow: Workflow) -> datetime:
-    """The watermark of a push while the clocks are equal."""
+    """The watermark of a push with equal clocks."""
     return workflow.push.pushed_at - timedelta(seconds=RESOLUTION_S)
 
 
@@ -45,14 +45,14 @@ def play_newest(scene: Scene) -> Workflow:
     return newest
 
 
-def test_those_with_nothing_left_to_do_are_ended_and_say_by_whom(scene: Scene) -> None:
+def test_superseded_waiting_workflows_are_ended_and_labelled(scene: Scene) -> None:
     older = [scene.workflow(pushed_at=ago(scene.clock, seconds)) for seconds in (9, 5, 1)]
     newest = play_newest(scene)
     assert [phase(scene, each) for each in older] == ["Failed"] * 3
     assert {superseded_by(scene, each) for each in older} == {newest.name}
 
 
-def test_the_log_tells_of_all_that_were_ended_also_of_one_that_took_two_attempts(scene: Scene) -> None:
+def test_the_log_names_all_ended_workflows_including_one_that_took_two_attempts(scene: Scene) -> None:
     older = [scene.workflow(pushed_at=ago(scene.clock, seconds)).name for seconds in (9, 5)]
     waits = Fault(
         method="PATCH",
@@ -61,20 +61,20 @@ def test_the_log_tells_of_all_that_were_ended_also_of_one_that_took_two_attempts
     )
     scene.api.faults.add(waits)
     newest = play_newest(scene)
-    (told,) = [line for line in scene.events() if line["event"].startswith("ended waiting workflows")]
-    assert (told["workflows"], told["by"]) == (older, NEWER)
+    (line,) = [line for line in scene.events() if line["event"].startswith("superseded waiting workflows ended")]
+    assert (line["workflows"], line["by"]) == (older, NEWER)
     writes = [line for line in scene.events() if line.get("cause") == WriteCause.ANSWERED]
     assert {line["detail"] for line in writes} == {f"by {newest.name}"}
 
 
-def test_one_that_is_being_ended_already_is_not_ended_again(scene: Scene) -> None:
+def test_a_workflow_that_is_already_ending_is_not_ended_again(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
-    told = Fault(
+    ending = Fault(
         method="GET",
         path="/workflows",
         before=lambda _: scene.api.patch("workflows", older.name, {"spec": {"shutdown": "Stop"}}, namespace=HOME),
     )
-    scene.api.faults.add(told)
+    scene.api.faults.add(ending)
     play_newest(scene)
     assert superseded_by(scene, older) == ""
 
@@ -102,7 +102,7 @@ def test_n_pushes_to_one_task_take_two_executions(scene: Scene) -> None:
     assert scene.record().push.sha == rest[-1].push.sha
 
 
-def test_a_superseded_push_ends_its_fellows_as_well(scene: Scene) -> None:
+def test_a_superseded_push_ends_the_others_as_well(scene: Scene) -> None:
     pushed_at = ago(scene.clock, 5)
     play_newest(scene)
     late = [scene.workflow(pushed_at=pushed_at) for _ in range(3)]
@@ -124,14 +124,14 @@ def test_a_newer_push_another_task_and_a_dry_run_go_on(scene: Scene) -> None:
     assert {phase(scene, each) for each in others} == {"Pending"}
 
 
-def test_one_that_has_begun_goes_on(scene: Scene) -> None:
+def test_a_workflow_that_has_started_continues(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     scene.argo.mark(older.name, argo_controller.RUNNING)
     play_newest(scene)
     assert phase(scene, older) == "Running"
 
 
-def test_one_that_begins_at_that_very_moment_goes_on(scene: Scene) -> None:
+def test_a_workflow_that_starts_at_the_same_moment_continues(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     begin = Fault(
         method="PATCH", path="/workflows/", before=lambda _: scene.argo.mark(older.name, argo_controller.RUNNING)
@@ -142,9 +142,9 @@ def test_one_that_begins_at_that_very_moment_goes_on(scene: Scene) -> None:
     assert superseded_by(scene, older) == ""
 
 
-def test_one_that_argo_has_not_looked_at_yet_is_ended_as_well(scene: Scene) -> None:
+def test_a_workflow_without_a_phase_is_ended_as_well(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
-    # As a controller that is seconds behind leaves it.
+    # The state of a new Workflow while the controller is seconds behind.
     change = {"metadata": {"labels": {argo_controller.PHASE: None}}, "status": None}
     unseen = Fault(
         method="GET",
@@ -156,7 +156,7 @@ def test_one_that_argo_has_not_looked_at_yet_is_ended_as_well(scene: Scene) -> N
     assert superseded_by(scene, older) == newest.name
 
 
-def test_one_of_which_argo_has_just_written_that_it_waits_is_ended_all_the_same(scene: Scene) -> None:
+def test_a_workflow_whose_status_changes_meanwhile_is_ended_in_a_later_round(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     scene.later(1)
     waits = Fault(
@@ -169,7 +169,7 @@ def test_one_of_which_argo_has_just_written_that_it_waits_is_ended_all_the_same(
     assert phase(scene, older) == "Failed"
 
 
-def test_one_that_is_malformed_is_left_to_say_so_itself(scene: Scene) -> None:
+def test_a_malformed_workflow_is_left_to_report_its_own_error(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     arguments = {"parameters": [{"name": "task-id", "value": "7"}, {"name": "sha", "value": "main"}]}
     scene.api.patch("workflows", older.name, {"spec": {"arguments": arguments}}, namespace=HOME)
@@ -178,14 +178,14 @@ def test_one_that_is_malformed_is_left_to_say_so_itself(scene: Scene) -> None:
     assert (phase(scene, older), phase(scene, another)) == ("Pending", "Failed")
 
 
-def test_one_that_comes_after_a_dry_run_is_ended_all_the_same(scene: Scene) -> None:
+def test_a_workflow_after_a_dry_run_is_ended(scene: Scene) -> None:
     scene.workflow(dry_run=True, pushed_at=ago(scene.clock, 9))
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     play_newest(scene)
     assert phase(scene, older) == "Failed"
 
 
-def test_one_of_which_not_all_is_said_is_left_to_itself(scene: Scene) -> None:
+def test_a_workflow_with_missing_parameters_is_left_alone(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     said = [{"name": name, "value": value} for name, value in parameters(older.push).items() if name != "requested-by"]
     elsewhere = {"name": "requested-by", "valueFrom": {"configMapKeyRef": {"name": "any", "key": "any"}}}
@@ -195,7 +195,7 @@ def test_one_of_which_not_all_is_said_is_left_to_itself(scene: Scene) -> None:
     assert phase(scene, older) == "Pending"
 
 
-def test_nobody_ends_itself_even_if_argos_label_lags(scene: Scene) -> None:
+def test_a_workflow_never_ends_itself_even_if_argos_label_lags(scene: Scene) -> None:
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow()
     assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
@@ -203,7 +203,7 @@ def test_nobody_ends_itself_even_if_argos_label_lags(scene: Scene) -> None:
     assert phase(scene, workflow) == "Pending"
 
 
-def test_a_cancellation_that_fails_ends_nobody(scene: Scene) -> None:
+def test_a_failed_cancellation_ends_no_workflow(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     scene.github.fault(github_fails(401), method="GET", path="/pulls$")
     assert scene.play(scene.workflow()) is Exit.FORBIDDEN
@@ -211,11 +211,11 @@ def test_a_cancellation_that_fails_ends_nobody(scene: Scene) -> None:
     assert phase(scene, older) == "Pending"
 
 
-# Webhooks tell the second of a push and no more: of several that wait, Argo may let any be next.
+# Webhooks have the time of a push in whole seconds, so Argo may choose any of the waiting Workflows next.
 
 
 def in_one_second(scene: Scene, count: int) -> list[Workflow]:
-    """Workflows of pushes of one second; the last is the head."""
+    """Workflows of pushes in the same second. The last push is the head."""
     pushed_at = scene.clock.now()
     found = []
     for number in range(count):
@@ -224,7 +224,7 @@ def in_one_second(scene: Scene, count: int) -> list[Workflow]:
     return found
 
 
-def test_whoever_is_next_works_for_the_head_that_waits(scene: Scene) -> None:
+def test_the_next_workflow_works_for_the_waiting_head(scene: Scene) -> None:
     scene.agent()
     *others, head = in_one_second(scene, 4)
     scene.later(2)
@@ -235,7 +235,7 @@ def test_whoever_is_next_works_for_the_head_that_waits(scene: Scene) -> None:
     assert [phase(scene, each) for each in (others[0], others[2], head)] == ["Failed"] * 3
 
 
-def test_one_that_is_superseded_works_for_the_head_that_waits(scene: Scene) -> None:
+def test_a_superseded_workflow_works_for_the_waiting_head(scene: Scene) -> None:
     first, late, head = in_one_second(scene, 3)
     for each in (late, head):  # their webhooks have not come yet
         scene.api.delete("workflows", each.name, namespace=HOME)
@@ -251,7 +251,7 @@ def test_one_that_is_superseded_works_for_the_head_that_waits(scene: Scene) -> N
     assert phase(scene, head) == "Failed"
 
 
-def test_one_that_is_superseded_works_for_a_later_head_by_the_watermark_of_that_one(scene: Scene) -> None:
+def test_a_superseded_workflow_uses_the_watermark_of_the_waiting_head(scene: Scene) -> None:
     first, late = in_one_second(scene, 2)
     scene.api.delete("workflows", late.name, namespace=HOME)
     scene.later(2)
@@ -267,7 +267,7 @@ def test_one_that_is_superseded_works_for_a_later_head_by_the_watermark_of_that_
     assert phase(scene, head) == "Failed"
 
 
-def test_what_the_head_that_waits_makes_stale_is_stopped_as_well(scene: Scene) -> None:
+def test_runs_that_only_the_waiting_head_makes_stale_are_stopped_as_well(scene: Scene) -> None:
     scene.github.push("task-7-work", NEW)
     older = scene.workflow()
     scene.later(3)
@@ -275,7 +275,7 @@ def test_what_the_head_that_waits_makes_stale_is_stopped_as_well(scene: Scene) -
     scene.later(3)
     scene.github.push("task-7-work", NEWER)
     head = scene.workflow(sha=NEWER)
-    # In the very second of the head's Workflow, and not there yet when the runs are listed.
+    # Created in the same second as the head's Workflow, after the runs are listed.
     just_then: list[str] = []
     appear = Fault(
         method="GET",
@@ -314,7 +314,7 @@ def test_a_head_of_the_same_second_whose_webhook_came_late_reaches_no_newer_agen
     assert scene.runs() == {of_the_new_code}
 
 
-def test_nobody_works_for_a_dry_run_or_another_branch(scene: Scene) -> None:
+def test_no_workflow_works_for_a_dry_run_or_another_branch(scene: Scene) -> None:
     scene.github.push("task-7-work", NEW)
     older = scene.workflow()
     scene.later(2)
@@ -329,7 +329,7 @@ def test_nobody_works_for_a_dry_run_or_another_branch(scene: Scene) -> None:
     assert scene.record().labels is LabelOutcome.HEAD_MOVED
 
 
-def test_if_nobody_can_say_who_waits_each_works_for_itself(scene: Scene) -> None:
+def test_if_waiting_workflows_cannot_be_listed_each_works_for_itself(scene: Scene) -> None:
     older, head = in_one_second(scene, 2)
     scene.api.faults.add(Fault(method="GET", path="/workflows", status=403, reason="Forbidden", times=99))
     assert scene.play(older) is Exit.DONE
@@ -340,7 +340,9 @@ def test_if_nobody_can_say_who_waits_each_works_for_itself(scene: Scene) -> None
 
 @pytest.mark.parametrize("status", [403, 500])
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_waiters_that_cannot_be_ended_never_fail_a_cancellation(scene: Scene, method: str, status: int) -> None:
+def test_waiting_workflows_that_cannot_be_ended_never_fail_a_cancellation(
+    scene: Scene, method: str, status: int
+) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     scene.api.faults.add(Fault(method=method, path="/workflows", status=status, reason="Forbidden", times=99))
     play_newest(scene)

@@ -51,7 +51,7 @@ def test_a_push_that_was_answered_already_says_so(pushed: Scene) -> None:
     pushed.github.push("task-7-work", NEWER)
     reported(pushed, sha=NEWER)
     assert pushed.attempt(first, pod="late") == 0
-    assert pushed.measured["late"].values[REPORT] == ("nothing to do: this push, or a newer one, has been answered")
+    assert pushed.measured["late"].values[REPORT] == ("nothing to do: this push or a newer one is finished")
 
 
 def test_it_stays_small_and_has_nothing_in_it_that_acts(pushed: Scene) -> None:

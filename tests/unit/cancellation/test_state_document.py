@@ -1,4 +1,4 @@
-"""The platform's state document: changed where it must be, kept where it is not ours."""
+"""The platform's state document: the changed fields, and the fields that are left alone."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_flag_is_set_before_the_delete_and_cleared_at_the_end_and_all_else_s
     assert stored(scene)["metadata"]["labels"] == {"app": "remediation-state"}
 
 
-def test_without_a_state_document_none_is_made_up(scene: Scene) -> None:
+def test_a_missing_state_document_is_not_created(scene: Scene) -> None:
     assert play(scene) is Exit.DONE
     assert scene.api.list("configmaps", namespace=AGENTS) == []
 
@@ -93,7 +93,7 @@ def test_a_corrupt_document_is_copied_aside_and_left_as_it_is(scene: Scene, text
     assert any("not a JSON object" in event.get("event", "") for event in scene.events())
 
 
-def test_a_document_too_large_to_write_again_is_reported_and_stops_nothing(scene: Scene) -> None:
+def test_a_document_that_is_too_large_is_reported_and_fails_nothing(scene: Scene) -> None:
     text = json.dumps(DOCUMENT, separators=(",", ":"))
     put(scene, text, filler="x" * (1024 * 1024 - len(text) - 20))
     assert play(scene) is Exit.DONE
@@ -108,14 +108,14 @@ def test_error_messages_of_an_unknown_shape_are_left_alone(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("lose", ["request", "reply"])
-def test_a_write_whose_answer_is_lost_is_settled_by_reading_again(scene: Scene, lose: str) -> None:
+def test_a_write_without_an_answer_is_checked_by_reading_again(scene: Scene, lose: str) -> None:
     put(scene, json.dumps(DOCUMENT))
     scene.api.faults.add(Fault(method="PUT", path="/configmaps/", lose=lose))  # type: ignore[arg-type]
     assert play(scene) is Exit.DONE
     assert document(scene)["cancellation_in_progress"] is False
 
 
-def test_a_write_of_somebody_else_in_between_is_kept(scene: Scene) -> None:
+def test_a_write_of_another_client_in_between_is_kept(scene: Scene) -> None:
     put(scene, json.dumps(DOCUMENT))
 
     def other(_: object) -> None:
@@ -139,7 +139,7 @@ def test_a_cancellation_without_stale_agents_leaves_the_document_untouched(scene
     assert stored(scene) == before
 
 
-# One change, without the rest of a cancellation.
+# A single change, without a whole cancellation.
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_cancellation_without_stale_agents_leaves_the_document_untouched(scene
         ),
     ],
 )
-def test_what_a_change_makes_of_a_document(
+def test_a_change_sets_the_flag_the_time_and_the_messages(
     document: dict[str, Any], change: StateChange, expected: dict[str, Any]
 ) -> None:
     before = copy.deepcopy(document)
@@ -181,7 +181,7 @@ def test_what_a_change_makes_of_a_document(
     assert (after is document) == (expected == before), "what says nothing new is not written"
 
 
-def test_of_many_messages_the_last_fifty_are_kept() -> None:
+def test_the_last_fifty_messages_are_kept() -> None:
     many = [str(number) for number in range(50)]
     after = StateChange(in_progress=True, message="50").apply({"error_messages": many}, now="now")
     assert after["error_messages"] == [*many[1:], "50"]
@@ -203,7 +203,7 @@ def sent(scene: Scene) -> list[str]:
 UP = StateChange(in_progress=True)
 
 
-def test_a_change_is_written_under_its_epoch_and_beside_what_others_noted(scene: Scene) -> None:
+def test_a_change_is_written_with_its_epoch_and_keeps_other_annotations(scene: Scene) -> None:
     put(scene, '{"text": "ä"}')
     scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": {"note": "theirs"}}}, namespace=AGENTS)
     context, held = acquired(scene)
@@ -217,8 +217,8 @@ def test_a_change_is_written_under_its_epoch_and_beside_what_others_noted(scene:
     assert stored(scene)["data"]["state.json"] == (
         f'{{"text":"ä","cancellation_in_progress":true,"last_update":"{now}"}}'
     )
-    (told,) = [line for line in scene.events() if line.get("cause") == WriteCause.STATE]
-    assert (told["epoch"], told["detail"]) == (1, "cancellation_in_progress=true")
+    (line,) = [line for line in scene.events() if line.get("cause") == WriteCause.STATE]
+    assert (line["epoch"], line["detail"]) == (1, "cancellation_in_progress=true")
     scene.api.calls.clear()
     update_state_document(UP, context=context, held=held)
     assert sent(scene) == ["GET"]
@@ -237,9 +237,7 @@ def test_a_change_is_written_under_its_epoch_and_beside_what_others_noted(scene:
         ("²", False),
     ],
 )
-def test_a_later_epoch_than_ours_refuses_us_and_what_is_none_does_not(
-    scene: Scene, epoch: str, *, fenced: bool
-) -> None:
+def test_a_later_epoch_refuses_the_write_and_an_invalid_one_does_not(scene: Scene, epoch: str, *, fenced: bool) -> None:
     put(scene, "{}")
     scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": {STATE_EPOCH: epoch}}}, namespace=AGENTS)
     context, held = acquired(scene)
@@ -268,7 +266,7 @@ def test_a_document_under_another_key_is_left(scene: Scene) -> None:
     assert sent(scene) == ["GET", "GET"]
 
 
-def test_one_that_goes_away_before_it_is_written_is_not_missed(scene: Scene) -> None:
+def test_a_document_that_is_deleted_before_the_write_causes_no_error(scene: Scene) -> None:
     put(scene, "{}")
     context, held = acquired(scene)
     gone = Fault(method="PUT", path="/task-7-state", status=404, reason="NotFound")
@@ -295,7 +293,7 @@ def test_a_change_is_tried_eight_times_with_pauses_and_then_left_with_a_warning(
     assert warned["event"] == "state document not written"
 
 
-def test_an_epoch_of_another_lease_does_not_compare(scene: Scene) -> None:
+def test_an_epoch_of_another_lease_is_not_compared(scene: Scene) -> None:
     put(scene, "{}")
     notes = {STATE_EPOCH: "99", STATE_EPOCH_OF: "cancel-of-another-repository"}
     scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": notes}}, namespace=AGENTS)
@@ -305,7 +303,7 @@ def test_an_epoch_of_another_lease_does_not_compare(scene: Scene) -> None:
     assert stored(scene)["metadata"]["annotations"] == {STATE_EPOCH: "1", STATE_EPOCH_OF: held.reference.name}
 
 
-def test_nothing_is_written_once_the_hold_is_over(scene: Scene) -> None:
+def test_nothing_is_written_after_the_lease_is_lost(scene: Scene) -> None:
     put(scene, "{}")
     context, held = acquired(scene)
     scene.clock.sleep(DEFAULTS.lease.renew_deadline_s)
@@ -314,12 +312,12 @@ def test_nothing_is_written_once_the_hold_is_over(scene: Scene) -> None:
     assert sent(scene) == ["GET"]
 
 
-def test_a_copy_that_was_set_aside_is_said_with_its_key(scene: Scene) -> None:
+def test_the_log_names_the_quarantine_key_of_a_copy(scene: Scene) -> None:
     put(scene, "{half")
     context, held = acquired(scene)
     update_state_document(UP, context=context, held=held)
-    (told,) = [line for line in scene.events() if line["event"].startswith("state document is not a JSON object")]
-    assert (told["key"], told["copied_to"]) == ("state.json", "state.json.quarantine")
+    (line,) = [line for line in scene.events() if line["event"].startswith("state document is not a JSON object")]
+    assert (line["key"], line["copied_to"]) == ("state.json", "state.json.quarantine")
 
 
 def test_the_lease_is_renewed_while_a_change_waits_for_its_next_try(scene: Scene) -> None:
@@ -367,5 +365,5 @@ def test_a_document_says_whether_a_cancellation_is_in_progress_and_since_when(
 ) -> None:
     found = read_state_document("task-7-state", task="7", data={"state.json": text}, key="state.json")
     assert found == StateDocument(
-        name="task-7-state", task="7", flag=flag, corrupt=False, aside=False, updated_at=updated_at
+        name="task-7-state", task="7", flag=flag, corrupt=False, quarantined=False, updated_at=updated_at
     )

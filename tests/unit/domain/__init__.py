@@ -1,1 +1,1 @@
-"""Tests of `steps.domain`, a file a module."""
+"""Tests of `steps.domain`, one file for each module."""

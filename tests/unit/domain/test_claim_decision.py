@@ -1,4 +1,4 @@
-"""Start, resume or superseded: a table of cases that other systems met, and properties."""
+"""Start, resume or superseded: a table of cases that other systems had, and properties."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_first_push_of_a_task_starts() -> None:
     ],
 )
 @pytest.mark.parametrize("late", [0, 20], ids=["at once", "with a Workflow made 20 s later"])
-def test_a_record_decides_what_an_event_means(
+def test_the_record_decides_between_start_resume_and_superseded(
     stored: Record, sha: str, pushed: float, expected: type, late: float
 ) -> None:
     claim = decide_claim(stored, push=push(sha, pushed=pushed), watermark=at(pushed + late))
@@ -59,14 +59,14 @@ def test_a_record_decides_what_an_event_means(
         assert claim.watermark == stored.watermark, "only a newer push may raise the watermark"
 
 
-def test_resuming_works_for_the_newer_of_the_two_pushes() -> None:
+def test_resume_is_for_the_newer_of_the_two_pushes() -> None:
     crashed = record(0, phase=Phase.IN_PROGRESS)
     older, newer = push("b" * 40, pushed=-9), push("c" * 40, pushed=9)
     assert decide_claim(crashed, push=older, watermark=at(30)) == Resume(push=crashed.push, watermark=at(0))
     assert decide_claim(crashed, push=newer, watermark=at(10)) == Resume(push=newer, watermark=at(10))
 
 
-def test_a_newer_push_whose_workflow_was_made_first_keeps_the_watermark() -> None:
+def test_a_newer_push_whose_workflow_was_created_first_keeps_the_watermark() -> None:
     newer = push(pushed=3)
     assert decide_claim(record(6, pushed=0), push=newer, watermark=at(4)) == Start(push=newer, watermark=at(6))
 
@@ -92,7 +92,7 @@ def test_the_watermark_never_goes_back_and_only_a_newer_push_raises_it(stored: R
 
 
 @given(stored=st.none() | records, pushed=st.integers(-100, 100), late=st.integers(0, 30), again=st.integers(0, 30))
-def test_an_event_that_was_dealt_with_is_superseded_however_late_it_comes_again(
+def test_a_repeated_event_of_a_finished_push_is_superseded_at_any_time(
     stored: Record | None, pushed: int, late: int, again: int
 ) -> None:
     claim = decide_claim(stored, push=push(pushed=pushed), watermark=at(pushed + late))
@@ -104,7 +104,7 @@ def test_an_event_that_was_dealt_with_is_superseded_however_late_it_comes_again(
 @given(
     pushes=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 30)), min_size=1, max_size=4, unique_by=lambda p: p[0])
 )
-def test_whatever_the_order_of_events_the_newest_push_has_the_last_word(pushes: list[tuple[int, int]]) -> None:
+def test_in_any_order_of_events_the_newest_push_decides(pushes: list[tuple[int, int]]) -> None:
     newest = max(pushed for pushed, _ in pushes)
     for order in permutations(pushes):
         stored: Record | None = None

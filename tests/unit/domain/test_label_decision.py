@@ -1,4 +1,4 @@
-"""Which pull request a push belongs to, and whether its labels move."""
+"""The pull request of a push, and whether its labels move."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ def pull(number: int, sha: str = "b" * 40, *labels: str) -> PullRequest:
         pytest.param([], LabelOutcome.NO_PULL_REQUEST, None, id="no open pull request"),
         pytest.param([pull(1)], LabelOutcome.PENDING, 1, id="one, and the push is its head"),
         pytest.param([pull(1, "c" * 40)], LabelOutcome.HEAD_MOVED, 1, id="one, but a newer push is its head"),
-        pytest.param(
-            [pull(1, "b" * 40, "Skip-Automation")], LabelOutcome.SKIPPED, 1, id="a person's stop sign, in any case"
-        ),
-        pytest.param([pull(1), pull(2)], LabelOutcome.AMBIGUOUS, None, id="two, and nothing tells them apart"),
+        pytest.param([pull(1, "b" * 40, "Skip-Automation")], LabelOutcome.SKIPPED, 1, id="the skip label, in any case"),
+        pytest.param([pull(1), pull(2)], LabelOutcome.AMBIGUOUS, None, id="two, and no label decides"),
         pytest.param(
             [pull(1), pull(2, "b" * 40, "task-7")], LabelOutcome.PENDING, 2, id="two, one of them is the task's"
         ),
@@ -33,11 +31,11 @@ def pull(number: int, sha: str = "b" * 40, *labels: str) -> PullRequest:
             [pull(1, "b" * 40, "skip-automation"), pull(2, "b" * 40, "task-7")],
             LabelOutcome.SKIPPED,
             1,
-            id="two, and a stop sign on either",
+            id="two, and one has the skip label",
         ),
     ],
 )
-def test_the_pull_request_decides_about_its_labels(
+def test_labels_move_only_on_the_pull_request_whose_head_is_the_push(
     candidates: list[PullRequest], expected: LabelOutcome, number: int | None
 ) -> None:
     plan = decide_labels(candidates, push=push(), skip="skip-automation", task_label="task-7")
@@ -51,13 +49,13 @@ def test_the_pull_request_decides_about_its_labels(
 @pytest.mark.parametrize(
     ("head", "older"), [("a" * 40, ()), ("e" * 40, ("d" * 40, "e" * 40))], ids=["just replaced", "replaced before"]
 )
-def test_a_head_that_github_still_shows_is_not_believed(head: str, older: tuple[str, ...]) -> None:
+def test_a_head_that_is_known_to_be_older_is_ignored(head: str, older: tuple[str, ...]) -> None:
     of = replace(push(), before=Sha("a" * 40))
     plan = decide_labels([pull(1, head)], push=of, skip="skip-automation", task_label="task-7", older=older)
     assert plan == LabelPlan(labels=LabelOutcome.PENDING, pull_request=pull(1), lags=True)
 
 
-def test_a_head_that_is_not_known_to_be_older_is_newer() -> None:
+def test_an_unknown_head_counts_as_newer() -> None:
     of = replace(push(), before=Sha("a" * 40))
     plan = decide_labels([pull(1, "c" * 40)], push=of, skip="skip-automation", task_label="task-7", older=("e" * 40,))
     expected = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=pull(1, "c" * 40), left_to="c" * 40)
@@ -65,6 +63,6 @@ def test_a_head_that_is_not_known_to_be_older_is_newer() -> None:
 
 
 @pytest.mark.parametrize("labels", [LabelOutcome.PENDING, LabelOutcome.NO_PULL_REQUEST])
-def test_a_plan_says_nothing_of_a_lag_or_of_clocks_unless_it_knows(labels: LabelOutcome) -> None:
+def test_a_plan_has_no_lag_and_no_clock_offset_by_default(labels: LabelOutcome) -> None:
     plan = LabelPlan(labels=labels)
     assert (plan.lags, plan.clock_offset_s, plan.left_to) == (False, None, "")

@@ -1,4 +1,4 @@
-"""Which of two pushes of one ref is the newer one."""
+"""Which of two pushes to one ref is newer."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ A, B, C, D = (letter * 40 for letter in "abcd")
     ("one", "other", "newer"),
     [
         pytest.param((B, A, 0), (A, ZERO_SHA, 0), True, id="it replaced the other's commit, in the same second"),
-        pytest.param((B, A, -60), (A, ZERO_SHA, 0), True, id="it replaced the other's commit: the time is not asked"),
-        pytest.param((A, ZERO_SHA, 60), (B, A, 0), False, id="the other one replaced it, whatever the time says"),
+        pytest.param((B, A, -60), (A, ZERO_SHA, 0), True, id="it replaced the other's commit, at any time"),
+        pytest.param((A, ZERO_SHA, 60), (B, A, 0), False, id="the other one replaced it, at any time"),
         pytest.param((A, ZERO_SHA, 60), (A, ZERO_SHA, 0), False, id="the same commit is the same push"),
         pytest.param((A, D, 1), (A, D, 0), False, id="GitHub's two times of one push differ by a second"),
         pytest.param((A, ZERO_SHA, 60), (A, D, 0), False, id="a person submits the recorded commit again"),
         pytest.param((A, B, 60), (B, A, 0), True, id="a branch is forced back to the commit before"),
         pytest.param((A, B, 60), (A, D, 0), True, id="a branch is forced back, and the push in between was lost"),
         pytest.param((A, D, 0), (A, B, 60), False, id="the first of two pushes of one commit comes again"),
-        pytest.param((C, B, 5), (A, ZERO_SHA, 0), True, id="the chain is silent: GitHub's time decides"),
-        pytest.param((C, B, -5), (A, ZERO_SHA, 0), False, id="the chain is silent: GitHub's time decides against it"),
-        pytest.param((C, B, 0), (A, ZERO_SHA, 0), False, id="the chain is silent, and the time as well"),
+        pytest.param((C, B, 5), (A, ZERO_SHA, 0), True, id="no common commit: GitHub's time decides"),
+        pytest.param((C, B, -5), (A, ZERO_SHA, 0), False, id="no common commit: GitHub's time decides against it"),
+        pytest.param((C, B, 0), (A, ZERO_SHA, 0), False, id="no common commit, and the same time"),
     ],
 )
 def test_the_chain_of_commits_orders_pushes_and_then_githubs_time(
@@ -47,7 +47,7 @@ def test_the_chain_of_commits_orders_pushes_and_then_githubs_time(
     befores=st.lists(st.sampled_from([ZERO_SHA, A, B, C, D]), min_size=2, max_size=2),
     seconds=st.lists(st.integers(-5, 5), min_size=2, max_size=2),
 )
-def test_of_two_pushes_at_most_one_is_newer_unless_each_replaced_the_other(
+def test_at_most_one_of_two_pushes_is_newer_unless_each_replaced_the_other(
     shas: list[str], befores: list[str], seconds: list[int]
 ) -> None:
     one, other = (
@@ -59,7 +59,7 @@ def test_of_two_pushes_at_most_one_is_newer_unless_each_replaced_the_other(
     assert not is_newer(one, than=one)
 
 
-def test_a_record_knows_the_last_commits_that_were_replaced() -> None:
+def test_a_record_keeps_the_last_commits_that_were_replaced() -> None:
     stored = replace(record(0), older=tuple(f"{number:040x}" for number in range(10)))
     stored = replace(stored, push=replace(stored.push, sha=Sha(A), before=Sha(D)))
     newer = replace(push(), sha=Sha(B), before=Sha(A))

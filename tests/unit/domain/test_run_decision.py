@@ -1,4 +1,4 @@
-"""Which runs a push cancels: a table of cases that other systems met, and properties."""
+"""The runs that a push cancels: a table of cases that other systems had, and properties."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def run(created: float = -10, **changes: object) -> RunFacts:
         pytest.param(run(phase="Failed"), RunAction.KEEP, "finished", id="a failed run"),
         pytest.param(run(agent="5DLabs-Rex"), RunAction.KEEP, "exempt agent", id="the agent that pushed"),
         pytest.param(
-            run(agent="5DLabs-Nova"), RunAction.KEEP, "agent is not listed as cancellable", id="an agent nobody listed"
+            run(agent="5DLabs-Nova"),
+            RunAction.KEEP,
+            "agent is not listed as cancellable",
+            id="an unlisted agent",
         ),
         pytest.param(run(agent=""), RunAction.KEEP, "names no agent", id="a run that names no agent"),
         pytest.param(run(repository=""), RunAction.KEEP, "names no repository", id="a run that names no repository"),
@@ -44,9 +47,7 @@ def run(created: float = -10, **changes: object) -> RunFacts:
             "belongs to another repository",
             id="Pipelines-as-Code #1826: same task number elsewhere",
         ),
-        pytest.param(
-            run(repository="O/R"), RunAction.CANCEL, "stale", id="GitHub does not tell repositories apart by case"
-        ),
+        pytest.param(run(repository="O/R"), RunAction.CANCEL, "stale", id="GitHub ignores the case of repositories"),
         pytest.param(run(deleting=True), RunAction.AWAIT, "being deleted already", id="no second delete"),
         pytest.param(
             run(sha="b" * 40),
@@ -56,16 +57,16 @@ def run(created: float = -10, **changes: object) -> RunFacts:
         ),
         pytest.param(run(sha="e" * 40), RunAction.CANCEL, "stale", id="a run that names an older commit"),
         pytest.param(
-            run(deleting=True, phase="Succeeded"), RunAction.KEEP, "finished", id="finished and being tidied away"
+            run(deleting=True, phase="Succeeded"), RunAction.KEEP, "finished", id="finished and being deleted"
         ),
     ],
 )
-def test_a_run_is_judged_by_what_it_says_of_itself(facts: RunFacts, action: RunAction, reason: str) -> None:
+def test_a_run_is_judged_by_its_fields(facts: RunFacts, action: RunAction, reason: str) -> None:
     verdict = decide_run(facts, policy=POLICY, repository="o/r", watermark=T0, head_sha="b" * 40)
     assert (verdict.action, verdict.reason) == (action, reason)
 
 
-def test_a_star_makes_every_agent_cancellable_but_the_exempt() -> None:
+def test_a_star_makes_all_agents_cancellable_except_the_exempt() -> None:
     policy = replace(POLICY, cancellable=("*",))
     verdicts = {
         agent: decide_run(run(agent=agent), policy=policy, repository="o/r", watermark=T0, head_sha="").action

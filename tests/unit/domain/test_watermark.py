@@ -14,25 +14,23 @@ from tests.support.pushes import T0, at, push, record
     ("created", "pushed", "offset", "expected"),
     [
         pytest.param(5, 0, 0, -2, id="equal clocks: a run of the same two seconds may be on either side of the push"),
-        pytest.param(3600, 0, 0, -2, id="a redelivery an hour late reaches no further than the push"),
+        pytest.param(3600, 0, 0, -2, id="a redelivery an hour late has the watermark of the push"),
         pytest.param(3600, 0, 20, 18, id="the API server's clock is ahead of GitHub's"),
         pytest.param(3600, 0, -20, -22, id="the API server's clock is behind GitHub's"),
         pytest.param(0, 30, 0, 0, id="never later than the Workflow itself"),
     ],
 )
-def test_the_watermark_is_the_push_carried_over_to_the_api_servers_clock(
+def test_the_watermark_is_the_time_of_the_push_by_the_api_servers_clock(
     created: float, pushed: float, offset: float, expected: float
 ) -> None:
     assert push_watermark(created_at=at(created), pushed_at=at(pushed), offset_s=offset) == at(expected)
 
 
-def test_a_watermark_is_in_utc_wherever_the_push_was_stamped() -> None:
+def test_a_watermark_is_in_utc_for_any_time_zone_of_the_push() -> None:
     pushed_at = T0.astimezone(timezone(timedelta(hours=9)))
     assert push_watermark(created_at=at(5), pushed_at=pushed_at, offset_s=0).tzinfo is UTC
 
 
 @pytest.mark.parametrize(("pushed", "expected"), [(1, 20), (0, 6), (-1, 6)], ids=["newer", "the same second", "older"])
-def test_a_push_that_takes_a_record_over_raises_its_watermark_only_if_it_is_newer(
-    pushed: float, expected: float
-) -> None:
+def test_only_a_newer_push_raises_the_watermark_of_a_record(pushed: float, expected: float) -> None:
     assert raised_watermark(record(6, pushed=0), push=push(pushed=pushed), watermark=at(20)) == at(expected)

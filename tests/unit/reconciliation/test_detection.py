@@ -371,7 +371,7 @@ def test_a_state_document_is_known_by_its_name(name: str, task: str) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"text"', "[" * 100_000, '{"a":' * 100_000])
 def test_a_document_that_is_no_object_is_corrupt(text: str) -> None:
     found = read_state_document("task-7-state", task="7", data={"state.json": text}, key="state.json")
-    assert (found.corrupt, found.flag, found.aside) == (True, False, False)
+    assert (found.corrupt, found.flag, found.quarantined) == (True, False, False)
 
 
 # Properties.
@@ -416,7 +416,9 @@ SURVEYS = st.builds(
     pods=st.sampled_from([frozenset(), frozenset({POD})]),
     runs=st.lists(RUNS, max_size=5).map(tuple),
     documents=st.lists(
-        st.builds(document, TASKS, flag=st.booleans(), corrupt=st.booleans(), aside=st.booleans(), updated_at=WHEN),
+        st.builds(
+            document, TASKS, flag=st.booleans(), corrupt=st.booleans(), quarantined=st.booleans(), updated_at=WHEN
+        ),
         max_size=3,
         unique_by=lambda each: each.task,
     ).map(tuple),

@@ -50,8 +50,8 @@ def test_a_task_without_a_lease_was_never_tried() -> None:
 
 
 def test_a_copy_that_was_made_is_not_made_again() -> None:
-    aside = document(corrupt=True, aside=True)
-    assert planned(finding(FindingKind.CORRUPT_STATE, document=aside)) == [(RepairAction.REPORT, "copied aside")]
+    copied = document(corrupt=True, quarantined=True)
+    assert planned(finding(FindingKind.CORRUPT_STATE, document=copied)) == [(RepairAction.REPORT, "copied aside")]
 
 
 @pytest.mark.parametrize("kind", [FindingKind.CORRUPT_STATE, FindingKind.STRAY_FLAG])

@@ -160,7 +160,7 @@ def called(scene: Scene) -> tuple[str, dict[str, Any]]:
 
 def test_a_person_is_told_what_was_tried_and_where_to_look(scene: Scene) -> None:
     failed(scene)
-    put_record(scene, errors=("StillRunningError: its object is still there",))
+    put_record(scene, errors=("StillRunningError: its object still exists",))
     count = json.dumps({"count": DEFAULTS.reconcile.tries, "total": 9, "at": "2026-03-01T00:00:00Z"})
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {ATTEMPTS_ANNOTATION: count}}}, namespace=HOME)
     ((finding, action),) = ((intent.finding, intent.action) for intent in scene.reconcile())

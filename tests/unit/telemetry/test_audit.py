@@ -95,7 +95,7 @@ def test_every_write_of_a_push_has_its_line_and_every_line_its_write(scene: Scen
         WriteCause.RECORD,
         WriteCause.STATE,
         WriteCause.STALE,
-        WriteCause.TELL,
+        WriteCause.EVENT,
         WriteCause.ADD_LABEL,
         WriteCause.REMOVE_LABEL,
         WriteCause.COMMENT,

@@ -104,7 +104,7 @@ def test_clocks_that_disagree_make_no_negative_number() -> None:
 def test_a_folder_that_cannot_be_written_fails_nothing(folder: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     measurements = Measurements(folder=tmp_path / folder)
-    measurements.tell(Measure.OUTCOME, CancellationResult.COMPLETED)
+    measurements.set_label(Measure.OUTCOME, CancellationResult.COMPLETED)
     measurements.add(Measure.GITHUB_S, 1)
     assert (tmp_path / "file").read_text() == ""
 
