@@ -55,6 +55,7 @@ class AgentRun:
     resource_version: str
     job: str
     facts: RunFacts
+    finalizers: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -109,6 +110,7 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
             phase=text(kind.phase),
             sha=text(kind.sha),
         ),
+        finalizers=tuple(str(name)[:_MAX_TEXT] for name in metadata.get("finalizers") or ()),
     )
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
+# A hundred agents, each with its reason, have to fit into one annotation.
+_MAX_REASON = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -45,7 +48,9 @@ class Observation:
         """Describe the remaining objects of one run; an empty text if it is gone. Needs a complete observation."""
         run = next((run for run in self.runs if run.uid == agent.uid), None)
         if run and not run.ended:
-            return f"its object still exists in phase {run.facts.phase or 'none'}"
+            blocked = run.facts.deleting and run.finalizers
+            waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if blocked else ""
+            return f"its object still exists in phase {run.facts.phase or 'none'}{waits_for}"[:_MAX_REASON]
         own = self.owned.only({agent.uid}, names={agent.job})
         jobs = [job for job in self.jobs if agent.uid in owner_uids(job)]
         if jobs and not run:

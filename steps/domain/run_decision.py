@@ -91,12 +91,15 @@ def decide_run(
         older: Commits that are known to be older than the head.
     """
     is_older = any(_is_commit(run.sha, sha) for sha in older)
+    # An agent's name is the login of its GitHub App, and GitHub ignores the case of logins.
+    agent = run.agent.casefold()
+    exempt, cancellable = ({name.casefold() for name in names} for names in (policy.exempt, policy.cancellable))
     for kept, reason in (
         (not run.repository, "names no repository"),
         (run.repository.casefold() != repository.casefold(), "belongs to another repository"),
         (not run.agent, "names no agent"),
-        (run.agent in policy.exempt, "exempt agent"),
-        ("*" not in policy.cancellable and run.agent not in policy.cancellable, "agent is not listed as cancellable"),
+        (agent in exempt, "exempt agent"),
+        ("*" not in cancellable and agent not in cancellable, "agent is not listed as cancellable"),
         (_is_commit(run.sha, head_sha), "works on the head"),
         (run.created_at > watermark and not is_older, "newer than the push"),
         (run.phase in policy.finished, FINISHED_REASON),

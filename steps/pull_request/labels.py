@@ -94,7 +94,8 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
         LockLostError: The Lease was lost.
     """
     pull = record.pull_request
-    if record.labels is not LabelOutcome.PENDING or pull is None:
+    # A head that looked newer may have been GitHub's delay, so it is read again.
+    if record.labels not in (LabelOutcome.PENDING, LabelOutcome.HEAD_MOVED) or pull is None:
         return record
     settings, repository = context.settings.labels, record.push.repository
     github = context.clients.github(held.renew_if_due)
@@ -113,7 +114,8 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     reason = held.write_reason(WriteCause.REMOVE_LABEL)
     github.remove_label(repository=repository, number=pull.number, label=settings.remove, reason=reason)
     after = github.pull_request(repository=repository, number=pull.number)
-    record = replace(record, labels=LabelOutcome.MOVED)
+    pull = replace(pull, head_sha=record.push.sha)
+    record = replace(record, labels=LabelOutcome.MOVED, left_to="", pull_request=pull)
     labels = {label.casefold() for label in after.labels}
     if after.head_sha != record.push.sha and not _is_older(after.head_sha, record):
         context.log.info("pull request head moved with the labels, waiting for its push", head=after.head_sha)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from steps.core.errors import Exit
+from steps.domain.push import ZERO_SHA
 from steps.domain.record import LabelOutcome
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene
 from tests.support.scenarios import MOVED
@@ -92,3 +93,16 @@ def test_a_skip_label_that_is_set_while_agents_are_stopped_keeps_the_labels(scen
     assert set(scene.github.labels(1)) == before | {"skip-automation"}
     assert scene.record().labels is LabelOutcome.SKIPPED
     assert scene.runs() == set()
+
+
+def test_a_head_is_read_again_if_nobody_knows_which_commit_the_push_replaced(scene: Scene) -> None:
+    """A laptop's `submit` does not name it."""
+    scene.agent()
+    scene.later(5)
+    lags(scene, NEW, shown=OLD, for_s=1)
+    assert scene.play(scene.workflow(before=ZERO_SHA)) is Exit.DONE
+    record = scene.record()
+    assert (record.labels, record.left_to) == (LabelOutcome.MOVED, "")
+    assert record.pull_request is not None
+    assert record.pull_request.head_sha == NEW
+    assert set(scene.github.labels(1)) == MOVED

@@ -28,6 +28,8 @@ CODE_RUN = DEFAULTS.agents[0]
 CODE_RUNS = kind_resource(CODE_RUN)
 PLEASE = {"metadata": {"annotations": {"stop": "please"}}}
 
+THERE = "its object still exists in phase"
+
 
 def put_job(scene: Scene, name: str) -> None:
     """A Job that is itself an agent run."""
@@ -173,7 +175,10 @@ def test_an_agent_of_a_kind_that_may_not_be_deleted_keeps_its_pod_until_it_has_e
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
     assert (len(working(scene)), forced(scene)) == (1, [])
     (agent,) = scene.record().agents
-    assert (agent.outcome, agent.reason) == (RunOutcome.STUCK, "its object still exists in phase Running")
+    assert (agent.outcome, agent.reason) == (
+        RunOutcome.STUCK,
+        "its object still exists in phase Running",
+    )
 
     # In the second attempt it stops, but not within the grace period.
     deadline = scene.clock.monotonic() + DEFAULTS.stop.grace_s + 5
@@ -336,7 +341,10 @@ def test_the_remaining_objects_of_each_agent_are_reported(scene: Scene) -> None:
 
     scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{gone}", after=let_go))
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
-    there, proven = "its object still exists in phase Running", "object, Job and pods are gone"
+    there, proven = (
+        f"{THERE} Running; its finalizers are agents.platform/cleanup",
+        "object, Job and pods are gone",
+    )
     assert {agent.name: agent.reason for agent in scene.record().agents} == {hanging: there, gone: proven}
     assert scene.record().errors[-1] == f"StillRunningError: {hanging}: {there}"
 
@@ -376,7 +384,7 @@ def test_a_job_that_is_an_agent_and_hangs_has_no_phase(scene: Scene) -> None:
     scene.api.patch("jobs", "tess", {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
-    assert [agent.reason for agent in scene.record().agents] == ["its object still exists in phase none"]
+    assert [agent.reason for agent in scene.record().agents] == [f"{THERE} none; its finalizers are example.com/other"]
 
 
 def test_an_agent_that_ends_by_itself_before_its_delete_is_reported_as_finished(scene: Scene) -> None:

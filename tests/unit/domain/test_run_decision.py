@@ -39,6 +39,8 @@ def run(created: float = -10, **changes: object) -> RunFacts:
             "agent is not listed as cancellable",
             id="an unlisted agent",
         ),
+        pytest.param(run(agent="5dlabs-rex"), RunAction.KEEP, "exempt agent", id="an exempt agent in another case"),
+        pytest.param(run(agent="5DLABS-TESS"), RunAction.CANCEL, "stale", id="a listed agent in another case"),
         pytest.param(run(agent=""), RunAction.KEEP, "names no agent", id="a run that names no agent"),
         pytest.param(run(repository=""), RunAction.KEEP, "names no repository", id="a run that names no repository"),
         pytest.param(
