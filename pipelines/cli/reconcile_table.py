@@ -26,16 +26,16 @@ def print_pass(result: PassResult, *, as_json: bool, dry_run: bool) -> None:
 
 def _rows(result: PassResult) -> list[dict[str, str]]:
     """List the findings, one row each."""
-    intents = [
+    repairs = [
         {
-            "finding": str(intent.finding.kind),
-            "repository": intent.finding.repository,
-            "task": intent.finding.task,
-            "action": str(intent.action) + (f" ({intent.reason})" if intent.reason else ""),
-            "detail": intent.finding.detail,
-            "advice": intent.finding.advice,
+            "finding": str(repair.finding.kind),
+            "repository": repair.finding.repository,
+            "task": repair.finding.task,
+            "action": str(repair.action) + (f" ({repair.reason})" if repair.reason else ""),
+            "detail": repair.finding.detail,
+            "advice": repair.finding.advice,
         }
-        for intent in result.intents
+        for repair in result.repairs
     ]
     idle = [
         {
@@ -48,7 +48,7 @@ def _rows(result: PassResult) -> list[dict[str, str]]:
         }
         for task_state in result.idle
     ]
-    return intents + idle
+    return repairs + idle
 
 
 def _table(rows: list[dict[str, str]], *, dry_run: bool) -> Table:

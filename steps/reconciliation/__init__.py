@@ -1,4 +1,4 @@
-"""Reconcile: finds cancellations that did not finish, plans repairs within limits, and applies them.
+"""Reconcile: finds unfinished cancellations, plans repairs within limits, and applies them.
 
 Guarantees that a task that cannot be read or repaired does not block other tasks, and that repairs respect the task's
 Lease.

@@ -1,9 +1,9 @@
-"""How often a task was repaired, and whether it waits for a person: on its Lease, for whoever looks.
+"""Counts the repair attempts of a task and labels a task that is escalated. Both are stored on the task's Lease.
 
-Guarantees that a count is never lost and never taken back by somebody else's write: each change is a compare-and-swap
-on what was just read. The count starts again once the task is healthy, and when the task is handed over: whoever
-removes the label gives it as many tries again. The total never does, so that no two tries are called the same. A task
-whose push was lost may have no Lease yet: it gets one to count on.
+Guarantees that a count is never lost or overwritten by another client: each change is a compare-and-swap. The count
+starts again when the task is healthy and when it is escalated, so a person who removes the label gives the task new
+attempts. The total never starts again, so each attempt has a unique name. A task with a lost push may have no Lease
+yet. Then a Lease is created for the count.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
 ATTEMPTS_ANNOTATION = f"{PREFIX}/repairs"
 ATTENTION_LABEL = f"{PREFIX}/needs-attention"
-# A count beyond this was not counted but written by hand.
-_MOST = 1_000_000
+# A larger count was written by hand.
+_MAX_COUNT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairAttempts:
-    """Repairs of one task.
+    """The repair attempts of one task.
 
     Attributes:
-        count: Since it was last healthy, or left to a person.
-        total: Ever.
-        last_at: When the last one was counted.
+        count: Attempts since the task was last healthy or escalated.
+        total: All attempts.
+        last_at: Time when the last attempt was counted; None if there was none.
     """
 
     count: int = 0
@@ -55,44 +55,44 @@ class RepairAttempts:
     last_at: datetime | None = None
 
     def ready_at(self, now: datetime, *, backoff_s: float, longest: int) -> bool:
-        """Whether the pause after the last one is over.
+        """Whether the pause after the last attempt is over.
 
         Args:
-            now: The moment that is asked about.
-            backoff_s: Seconds after the first try; doubled with each further one.
-            longest: The try from which on it is no longer doubled.
+            now: The current time.
+            backoff_s: Pause after the first attempt, in seconds. It doubles with each further attempt.
+            longest: Number of the attempt after which the pause no longer doubles.
         """
         if self.last_at is None or not self.count:
             return True
-        # A time in the future was written by a clock that is wrong: it must not hold the task up.
+        # A time in the future comes from a wrong clock. It must not delay the task.
         return not 0 <= (now - self.last_at).total_seconds() < backoff_s * 2 ** (min(self.count, longest) - 1)
 
 
 def read_attempts(metadata: Json) -> RepairAttempts:
-    """The tries that a Lease's metadata tells of; none if that can't be read."""
+    """Read the attempts from the metadata of a Lease. If they cannot be read, there are none."""
     try:
         found = json.loads((metadata.get("annotations") or {})[ATTEMPTS_ANNOTATION])
-        counted = min(max(0, int(found["count"])), _MOST)
-        total = min(max(counted, int(found.get("total", 0))), _MOST)
+        counted = min(max(0, int(found["count"])), _MAX_COUNT)
+        total = min(max(counted, int(found.get("total", 0))), _MAX_COUNT)
         return RepairAttempts(count=counted, total=total, last_at=parse_time(found["at"]))
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return RepairAttempts()
 
 
 def is_escalated(metadata: Json) -> bool:
-    """Whether the task waits for a person."""
+    """Whether the task is escalated to a person."""
     return ATTENTION_LABEL in (metadata.get("labels") or {})
 
 
 def count_attempt(lease: str, *, of: Push | None, after: RepairAttempts, what: str, context: ReconcileContext) -> None:
-    """Write down that one more try was made, now; twice is once, if an answer was lost.
+    """Count one more attempt at the current time. A repeated call counts once, because an answer can be lost.
 
     Args:
         lease: Name of the task's Lease.
-        of: The push that it was about; with it, a Lease that is not there is made.
-        after: The tries that were known when this one was made.
-        what: What it was to mend.
-        context: The pass.
+        of: The push of the repair. With a push, a missing Lease is created.
+        after: The attempts before this one.
+        what: The kind of the finding.
+        context: The process.
     """
 
     def counted(metadata: Json) -> None:
@@ -115,10 +115,15 @@ def count_attempt(lease: str, *, of: Push | None, after: RepairAttempts, what: s
 
 
 def reset_attempts(lease: str, *, context: ReconcileContext) -> None:
-    """The task is healthy: the next repair is a first one, and nobody has to look any more."""
+    """Reset the count and remove the needs-attention label, because the task is healthy.
+
+    Args:
+        lease: Name of the task's Lease.
+        context: The process.
+    """
 
     def recovered(metadata: Json) -> None:
-        _start_again(metadata)
+        _reset_count(metadata)
         if is_escalated(metadata):
             del metadata["labels"][ATTENTION_LABEL]
 
@@ -126,29 +131,34 @@ def reset_attempts(lease: str, *, context: ReconcileContext) -> None:
 
 
 def escalate(lease: str, *, context: ReconcileContext) -> None:
-    """Leave the task to a person: label its Lease."""
+    """Label the task's Lease for a person, and reset the count.
+
+    Args:
+        lease: Name of the task's Lease.
+        context: The process.
+    """
 
     def labelled(metadata: Json) -> None:
         metadata["labels"] = (metadata.get("labels") or {}) | {ATTENTION_LABEL: "true"}
-        _start_again(metadata)
+        _reset_count(metadata)
 
     _change(lease, labelled, reason=WriteReason(cause=WriteCause.ATTENTION), context=context)
 
 
-def _start_again(metadata: Json) -> None:
+def _reset_count(metadata: Json) -> None:
     known = read_attempts(metadata)
     if known.count:
         _write(metadata, replace(known, count=0), what="")
 
 
-def _write(metadata: Json, tries: RepairAttempts, *, what: str) -> None:
-    at = format_time(tries.last_at) if tries.last_at else ""
-    text = json.dumps({"count": tries.count, "total": tries.total, "at": at, "what": what})
+def _write(metadata: Json, attempts: RepairAttempts, *, what: str) -> None:
+    at = format_time(attempts.last_at) if attempts.last_at else ""
+    text = json.dumps({"count": attempts.count, "total": attempts.total, "at": at, "what": what})
     metadata["annotations"] = (metadata.get("annotations") or {}) | {ATTEMPTS_ANNOTATION: text}
 
 
 def _change(lease: str, edit: Callable[[Json], object], *, reason: WriteReason, context: ReconcileContext) -> bool:
-    """Change a Lease's metadata; whether there is such a Lease."""
+    """Change the metadata of a Lease. Return False if the Lease does not exist."""
     namespace = context.settings.namespaces.workflows
 
     def change_once() -> bool:

@@ -1,4 +1,7 @@
-"""What reconcile works with: the settings, and everything outside that a test has to be able to replace."""
+"""The context of reconcile: its settings, and its clients, clock and log.
+
+Guarantees that ages are judged by the API server's clock.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from steps.settings import ReconcileStepSettings
     from steps.telemetry import Log, Measurements
 
-# A holder is working on the task: reconcile does not wait for it.
+# Reconcile does not wait for a Lease: its holder is working on the task.
 _NO_WAIT_S = 0.1
 
 
@@ -28,12 +31,12 @@ class ReconcileContext:
 
     Attributes:
         workflow: Name of its Workflow.
-        started_at: Its Workflow's creationTimestamp: the API server's clock, by which ages are judged. A node's clock
-            may be wrong, and this pod's own would make every task look stuck or none.
-        started: The monotonic clock then, in seconds.
+        started_at: creationTimestamp of its Workflow, by the API server's clock. Ages are judged by it, because the
+            clock of a node may be wrong.
+        started: The monotonic clock at that time, in seconds.
         random: Uniform in [0, 1), for jitter.
-        measurements: Where what was measured is left, for the metrics.
-        dry_run: Only say what would be done.
+        measurements: The numbers for the metrics.
+        dry_run: Whether repairs are only reported.
     """
 
     settings: ReconcileStepSettings
@@ -49,11 +52,11 @@ class ReconcileContext:
     dry_run: bool
 
     def now(self) -> datetime:
-        """The API server's time."""
+        """Return the current time by the API server's clock."""
         return self.started_at + timedelta(seconds=self.clock.monotonic() - self.started)
 
     def step_context(self, push: Push) -> StepContext:
-        """What a step of this push would work with, held by this pod; it waits for nobody's Lease."""
+        """Return the context of a step for this push. The step does not wait for a Lease."""
         return StepContext(
             push=push,
             settings=replace(self.settings, lease=replace(self.settings.lease, acquire_timeout_s=_NO_WAIT_S)),

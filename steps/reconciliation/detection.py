@@ -1,9 +1,9 @@
-"""What is wrong, found in a survey: pure, one rule a kind, no clock but the survey's own.
+"""Finds problems in a snapshot: pure functions, with one rule for each kind of finding.
 
-Guarantees: a task that somebody is working on (a Workflow that has not ended, a holder that is alive) is never a
-finding, nor is a run that the rules of steps.domain.run_decision would keep, nor what a person's skip label stopped. At
-most one finding of a task asks for a Workflow, the one that mends the most. Why each is safe to repair although it may
-be out of date by then: docs/decisions/0008-reconcile.md.
+Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding. The same holds
+for a run that steps.domain.run_decision keeps, and for a push that a person's skip label stopped. At most one finding
+of a task needs a Workflow, the gravest one. Not guaranteed: that a finding is still true when it is repaired.
+docs/decisions/0008-reconcile.md says why each repair is safe.
 """
 
 from __future__ import annotations
@@ -43,25 +43,30 @@ if TYPE_CHECKING:
 
 
 def find_problems(snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings) -> tuple[Finding, ...]:
-    """Everything that is wrong, gravest first."""
-    index = TaskIndex.at(snapshot, settings=settings)
+    """Return all findings, the gravest first.
+
+    Args:
+        snapshot: The state of all tasks.
+        settings: Times after which a task counts as stuck or a push as lost, in seconds.
+    """
+    index = TaskIndex.from_snapshot(snapshot, settings=settings)
     found: list[Finding] = [*_lost_pushes(index)]
     lost = {task_key(finding.repository, finding.task) for finding in found}
     for task_state in snapshot.task_states:
         found += [
             each
-            for each in _at(task_state, index=index)
+            for each in _lease_findings(task_state, index=index)
             if not isinstance(each, PushFinding) or task_key(each.repository, each.task) not in lost
         ]
     repaired = {finding.task for finding in found if isinstance(finding, PushFinding)}
     for document in snapshot.documents:
-        found += _at_document(document, index=index, repaired=repaired)
+        found += _document_findings(document, index=index, repaired=repaired)
     order = {kind: number for number, kind in enumerate(FindingKind)}
     return tuple(sorted(found, key=lambda each: (order[each.kind], each.repository, each.task.zfill(9))))
 
 
 def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
-    """Pushes that GitHub knows of, that no Workflow came for, and that agents still work against."""
+    """Find pushes that GitHub knows, that have no Workflow, and that make active agents stale."""
     before = index.ago(index.settings.reconcile.lost_after_s)
     for push in index.snapshot.pushes:
         now, runs = index.snapshot.now, index.runs.get(task_key(push.repository, push.task), ())
@@ -73,17 +78,17 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
             continue
         name = lease_name(repository=push.repository, task=push.task)
         own = next((each for each in task_states if each.name == name), None)
-        if own is None or (_is_unknown_to(own.record, push) and not index.is_held(own)):
+        if own is None or (_is_newer_than_record(own.record, push) and not index.is_held(own)):
             yield LostPush(
                 task_state=own,
                 push=push,
-                detail=f"no Workflow came for {push.sha[:12]}, pushed {push.pushed_at.isoformat()}; still at work: "
+                detail=f"no Workflow for {push.sha[:12]}, pushed {push.pushed_at.isoformat()}; stale runs are active: "
                 + _names(stale),
             )
 
 
-def _at(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
-    """What is wrong with a task, going by its Lease."""
+def _lease_findings(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
+    """Find the problems of a task by its Lease."""
     if task_state.problem:
         advice = task_state.problem.rpartition(": ")[2]
         yield UnreadableRecord(task_state=task_state, detail=task_state.problem, advice=advice)
@@ -94,41 +99,41 @@ def _at(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
     if index.is_busy(task_state.task, task_state.repository) or index.is_held(task_state):
         return
     if record and not record.finished:
-        yield from _unfinished(task_state, record, index=index)
+        yield from _unfinished_findings(task_state, record, index=index)
     elif task_state.holder and index.is_silent(task_state, 2 * index.settings.lease.duration_s):
-        yield OrphanedLock(task_state=task_state, detail=f"held by {task_state.holder}, which is gone")
+        yield OrphanedLock(task_state=task_state, detail=f"held by {task_state.holder}, which no longer exists")
     elif record and not task_state.holder and record.labels is not LabelOutcome.SKIPPED:
-        yield from _badly_finished(task_state, record, index=index)
+        yield from _finished_findings(task_state, record, index=index)
 
 
-def _unfinished(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[UnfinishedPush]:
+def _unfinished_findings(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[UnfinishedPush]:
     if record.phase is Phase.FAILED:
         last = record.errors[-1] if record.errors else "no reason given"
-        detail = f"failed, and no Workflow goes on: {last}"
+        detail = f"failed, and no Workflow continues: {last}"
         yield UnfinishedPush(kind=FindingKind.FAILED, task_state=task_state, push=record.push, detail=detail)
     elif index.is_silent(task_state, index.settings.reconcile.stuck_after_s):
-        detail = f"in progress since {record.started_at.isoformat()}, and nobody is at work"
+        detail = f"in progress since {record.started_at.isoformat()}, and no Workflow or holder is active"
         yield UnfinishedPush(kind=FindingKind.STUCK, task_state=task_state, push=record.push, detail=detail)
 
 
-def _badly_finished(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[PushFinding]:
+def _finished_findings(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[PushFinding]:
     runs = index.runs.get(task_key(record.push.repository, record.push.task), ())
     if stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
-        detail = f"completed, but still at work: {_names(stale)}"
+        detail = f"completed, but stale runs are active: {_names(stale)}"
         yield LiveStaleRuns(task_state=task_state, record=record, detail=detail)
     elif record.labels is LabelOutcome.UNREADABLE:
-        detail = "GitHub could not be read: labels stayed"
+        detail = "GitHub could not be read, labels not moved"
         yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=record.push, detail=detail)
     elif record.labels is LabelOutcome.HEAD_MOVED and index.is_silent(
         task_state, index.settings.reconcile.lost_after_s
     ):
         left = replace(record.push, sha=Sha(record.left_to))
-        detail = f"labels were left to {record.left_to[:12]}, whose push never came"
+        detail = f"labels were left to {record.left_to[:12]}, but its push never arrived"
         yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=left, detail=detail)
 
 
-def _at_document(document: StateDocument, *, index: TaskIndex, repaired: set[str]) -> Iterator[DocumentFinding]:
-    """What is wrong with a state document; `repaired` are tasks for which a Workflow will come anyway."""
+def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: set[str]) -> Iterator[DocumentFinding]:
+    """Find the problems of a state document. `repaired` has the tasks that get a Workflow, which clears the flag."""
     task_states = index.task_states.get(document.task, ())
     newest = max(task_states, key=lambda each: each.epoch, default=None)
     if document.corrupt:
@@ -136,10 +141,10 @@ def _at_document(document: StateDocument, *, index: TaskIndex, repaired: set[str
         yield CorruptState(document=document, task_state=newest, detail=detail)
     if not document.flag or document.task in repaired or any(task == document.task for task, _ in index.snapshot.busy):
         return
-    at_work = [each for each in task_states if each.problem or index.is_held(each) or not _is_finished(each)]
+    active = [each for each in task_states if each.problem or index.is_held(each) or not _is_finished(each)]
     quiet = document.updated_at is None or document.updated_at <= index.ago(index.settings.reconcile.stuck_after_s)
-    if quiet and not at_work:
-        detail = f"ConfigMap {document.name} says that a cancellation is in progress, and none is"
+    if quiet and not active:
+        detail = f"ConfigMap {document.name} says that a cancellation is in progress, but none is"
         yield StrayFlag(document=document, task_state=newest, detail=detail)
 
 
@@ -153,8 +158,8 @@ def _is_stale_for(push: Push, run: AgentRun, *, now: datetime) -> bool:
     return decision.action is RunAction.CANCEL
 
 
-def _is_unknown_to(record: Record | None, push: Push) -> bool:
-    """Whether a record is of an earlier push."""
+def _is_newer_than_record(record: Record | None, push: Push) -> bool:
+    """Whether a push is newer than the push of the record."""
     return record is None or is_newer(push, than=record.push)
 
 

@@ -1,4 +1,4 @@
-"""What reconcile can find wrong, one type for each way of repairing it. Plain values."""
+"""The findings of reconcile: one type of plain values for each way to repair them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FindingKind(StrEnum):
-    """What is wrong, gravest first. A Workflow repairs those before ORPHANED_LOCK."""
+    """The kinds of findings, gravest first. A Workflow repairs the kinds before ORPHANED_LOCK."""
 
     LOST_PUSH = "lost-push"
     STUCK = "stuck"
@@ -29,7 +29,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostPush:
-    """GitHub knows a push, agents still work on older code, and no Workflow came for it.
+    """GitHub knows a push that has no Workflow, and agents still work on older code.
 
     Attributes:
         task_state: The task's Lease; None if the task never had one.
@@ -54,11 +54,11 @@ class LostPush:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OfLease:
-    """Something wrong with a task that has a Lease.
+class _LeaseFinding:
+    """A problem of a task that has a Lease.
 
     Attributes:
-        detail: What was seen.
+        detail: Description of the problem.
     """
 
     task_state: TaskState
@@ -76,11 +76,11 @@ class _OfLease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedPush(_OfLease):
-    """A cancellation that is stuck, that failed, or whose labels were left.
+class UnfinishedPush(_LeaseFinding):
+    """A cancellation that is stuck, that failed, or whose labels did not move.
 
     Attributes:
-        push: What to submit a Workflow for.
+        push: The push to submit a Workflow for.
     """
 
     advice: ClassVar = ""
@@ -90,8 +90,8 @@ class UnfinishedPush(_OfLease):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveStaleRuns(_OfLease):
-    """The record says completed, and stale runs are alive."""
+class LiveStaleRuns(_LeaseFinding):
+    """The record is completed, but stale runs are active."""
 
     kind: ClassVar = FindingKind.LIVE_STALE
     advice: ClassVar = ""
@@ -100,16 +100,16 @@ class LiveStaleRuns(_OfLease):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrphanedLock(_OfLease):
-    """A finished task whose Lease is held by a holder that is gone."""
+class OrphanedLock(_LeaseFinding):
+    """A finished task whose Lease has a holder that no longer exists."""
 
     kind: ClassVar = FindingKind.ORPHANED_LOCK
     advice: ClassVar = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableRecord(_OfLease):
-    """A record that cannot be read: a person has to look."""
+class UnreadableRecord(_LeaseFinding):
+    """A record that cannot be read. A person has to correct it."""
 
     kind: ClassVar = FindingKind.UNREADABLE_RECORD
 
@@ -117,19 +117,20 @@ class UnreadableRecord(_OfLease):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrongClock(_OfLease):
+class WrongClock(_LeaseFinding):
     """A holder whose clock is ahead of the API server's."""
 
     kind: ClassVar = FindingKind.WRONG_CLOCK
-    advice: ClassVar = "set the clock of the node that ran the task's last pod"
+    advice: ClassVar = "correct the clock of the node that ran the task's last pod"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OfDocument:
-    """Something wrong with a task's state document.
+class _DocumentFinding:
+    """A problem of a task's state document.
 
     Attributes:
-        task_state: The task's Lease, the newest if several repositories have a task of that id; None if there is none.
+        task_state: The task's Lease; None if it has none. If several repositories have a task of that id, the newest.
+        detail: Description of the problem.
     """
 
     document: StateDocument
@@ -143,24 +144,24 @@ class _OfDocument:
 
     @property
     def repository(self) -> str:
-        """Repository of the task, as far as a Lease says."""
+        """Repository of the task; empty without a Lease."""
         return self.task_state.repository if self.task_state else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StrayFlag(_OfDocument):
-    """The document says that a cancellation is in progress, and none is."""
+class StrayFlag(_DocumentFinding):
+    """The document says that a cancellation is in progress, but none is."""
 
     kind: ClassVar = FindingKind.STRAY_FLAG
     advice: ClassVar = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CorruptState(_OfDocument):
+class CorruptState(_DocumentFinding):
     """The document is not a JSON object."""
 
     kind: ClassVar = FindingKind.CORRUPT_STATE
-    advice: ClassVar = "correct it by hand; a copy is in the quarantine key beside it"
+    advice: ClassVar = "correct it by hand; its quarantine key has a copy"
 
 
 PushFinding = LostPush | UnfinishedPush | LiveStaleRuns

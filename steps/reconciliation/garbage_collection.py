@@ -1,9 +1,9 @@
-"""Leases of tasks that are long over: found and deleted, so that they do not pile up for ever.
+"""Finds and deletes the Leases of tasks that have been idle for long.
 
-Guarantees that only a Lease is deleted that is free, finished, untouched for `keep_idle_days`, waits for nobody and has
-no live run, and only the very version that was judged so. A new Lease starts at epoch 1, which the task's state
-document would refuse for ever: so the epoch that stands there is removed first. Workflows are bounded by their
-`ttlStrategy`, copies of corrupt documents by their one key.
+Guarantees that a Lease is deleted only if it is free, finished, unchanged for `keep_idle_days`, not escalated and
+without live runs. Exactly the version that was judged is deleted. A new Lease starts at epoch 1, and the task's state
+document would always refuse it. So the epoch is first removed from the document. Not covered: Workflows, which their
+`ttlStrategy` bounds, and copies of corrupt documents, which a single key bounds.
 """
 
 from __future__ import annotations
@@ -27,38 +27,47 @@ _DAY_S = 86400.0
 
 
 def idle_leases(index: TaskIndex, findings: Collection[Finding]) -> Iterator[TaskState]:
-    """Leases that nobody needs any more; none if it is not known which runs are alive."""
+    """Find the Leases of idle tasks. If the live runs are not known, none is returned.
+
+    Args:
+        index: The snapshot by task.
+        findings: The findings of the pass. Leases of their tasks are kept.
+    """
     if not index.snapshot.runs_known:
         return
     idle_s = index.settings.reconcile.keep_idle_days * _DAY_S
     concerned = {finding.task for finding in findings} | {task for task, _ in index.snapshot.busy}
     concerned |= {task for _, task in index.runs}
     for task_state in index.snapshot.task_states:
-        over = task_state.is_idle and not task_state.escalated
-        if over and task_state.task not in concerned and index.is_silent(task_state, idle_s):
+        is_done = task_state.is_idle and not task_state.escalated
+        if is_done and task_state.task not in concerned and index.is_silent(task_state, idle_s):
             yield task_state
 
 
 def delete_idle_lease(task_state: TaskState, *, context: ReconcileContext) -> None:
-    """Delete a Lease, if it is still the one that was judged.
+    """Delete a Lease if it has not changed since the snapshot.
+
+    Args:
+        task_state: The Lease as it was judged.
+        context: The process.
 
     Raises:
-        StepError: The API server refuses or does not answer; the next pass tries again.
+        StepError: The API server refuses or does not answer. The next pass tries again.
     """
     home = context.settings.namespaces.workflows
-    _unfence(task_state, context=context)
+    _remove_epoch(task_state, context=context)
     options = {"preconditions": {"uid": task_state.uid, "resourceVersion": task_state.resource_version}}
     try:
         context.clients.kube.delete(
-            LEASES, namespace=home, name=task_state.name, options=options, reason=_why(task_state)
+            LEASES, namespace=home, name=task_state.name, options=options, reason=_write_reason(task_state)
         )
     except (NotFoundError, ConflictError):
         return
     context.log.info("idle Lease deleted", lease=task_state.name, task=task_state.task, epoch=task_state.epoch)
 
 
-def _unfence(task_state: TaskState, *, context: ReconcileContext) -> None:
-    """Remove the epoch from the task's state document."""
+def _remove_epoch(task_state: TaskState, *, context: ReconcileContext) -> None:
+    """Remove the Lease's epoch from the task's state document."""
     namespace = context.settings.namespaces.agents
     name = context.settings.state.config_map.format(task=task_state.task)
     try:
@@ -70,8 +79,8 @@ def _unfence(task_state: TaskState, *, context: ReconcileContext) -> None:
         return
     for key in (STATE_EPOCH, STATE_EPOCH_OF):
         annotations.pop(key, None)
-    context.clients.kube.replace(CONFIG_MAPS, namespace=namespace, body=stored, reason=_why(task_state))
+    context.clients.kube.replace(CONFIG_MAPS, namespace=namespace, body=stored, reason=_write_reason(task_state))
 
 
-def _why(task_state: TaskState) -> WriteReason:
+def _write_reason(task_state: TaskState) -> WriteReason:
     return WriteReason(cause=WriteCause.IDLE, epoch=task_state.epoch, detail=f"task {task_state.task}")

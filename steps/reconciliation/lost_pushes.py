@@ -1,4 +1,4 @@
-"""The pushes that GitHub knows and no Workflow came for: the newest push of each task. Pure."""
+"""Finds the newest push of each task in the activity that GitHub lists. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def newest_pushes(
     activities: Iterable[Activity], *, repository: Repository, senders: Collection[str], settings: PushSettings
 ) -> Iterator[Push]:
-    """The newest push of each task by one of the senders; what others push makes no agent stale.
+    """Return the newest push of each task by one of the senders. Pushes of others make no agent stale.
 
     Args:
-        activities: As GitHub lists them, newest first.
-        repository: Whose they are.
+        activities: The activities that GitHub lists, newest first.
+        repository: Repository of the activities.
         senders: Logins whose pushes count.
         settings: Which refs are task branches.
     """

@@ -1,7 +1,6 @@
-"""What one pass of reconcile measured: how much is wrong, what was done about it, and that it looked at all.
+"""The measurements of one pass of reconcile: findings, repairs, duration and time of the pass.
 
-Guarantees that each number is left by every pass, zero included: the last pass's word is what an alert goes by. Pure
-but for leaving them (steps.telemetry.measurements).
+Guarantees that each pass writes each number, zero included, because an alert uses the numbers of the last pass.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ReconcileMetric(StrEnum):
-    """What is measured, besides the findings of each kind; also the file's name and the output's."""
+    """The measurements besides the findings of each kind. The value names the file and the output."""
 
     PASSED_AT = "passed-at"
     SECONDS = "pass-seconds"
@@ -37,7 +36,7 @@ class ReconcileMetric(StrEnum):
     REPAIRS_FAILED = "repairs-failed"
 
 
-# What an intent counts as; one that only waits or reports is no repair.
+# The metric of each action. Waiting and reporting do not count as repairs.
 _REPAIRS = {
     RepairAction.SUBMIT: ReconcileMetric.SUBMITTED,
     RepairAction.REOPEN: ReconcileMetric.SUBMITTED,
@@ -49,47 +48,49 @@ _REPAIRS = {
 
 
 def finding_metric(kind: FindingKind) -> str:
-    """Name of the number of findings of a kind."""
+    """Return the name of the measurement for findings of a kind."""
     return f"found-{kind}"
 
 
 def measure_pass(
     snapshot: ClusterSnapshot,
     *,
-    intents: Collection[PlannedRepair],
+    repairs: Collection[PlannedRepair],
     repaired: Collection[PlannedRepair],
     seconds: float,
     context: ReconcileContext,
 ) -> None:
-    """Leave what a pass measured.
+    """Write the measurements of a pass.
 
     Args:
-        snapshot: What it saw.
-        intents: What it found, and wanted to do.
-        repaired: What of it was done.
-        seconds: How long it took.
+        snapshot: The snapshot of the pass.
+        repairs: All planned repairs.
+        repaired: The planned repairs that were applied.
+        seconds: Duration of the pass in seconds.
         context: The process.
     """
     numbers = context.measurements
-    kinds = Counter(intent.finding.kind for intent in intents)
+    kinds = Counter(repair.finding.kind for repair in repairs)
     for kind in FindingKind:
         numbers.set(finding_metric(kind), kinds[kind])
-    called = {intent.finding.task_state.name for intent in repaired if _is_call(intent) and intent.finding.task_state}
+    escalated = {
+        repair.finding.task_state.name for repair in repaired if _is_escalation(repair) and repair.finding.task_state
+    }
     numbers.set(
         ReconcileMetric.ATTENTION,
-        len(called | {task_state.name for task_state in snapshot.task_states if task_state.escalated}),
+        len(escalated | {task_state.name for task_state in snapshot.task_states if task_state.escalated}),
     )
     numbers.set(ReconcileMetric.TASKS, len(snapshot.task_states))
     numbers.set(ReconcileMetric.UNREAD, len(snapshot.unread))
     numbers.set(ReconcileMetric.BREAKER_GITHUB, not context.clients.breakers.github.is_closed)
     numbers.set(ReconcileMetric.BREAKER_AGENTS, not context.clients.breakers.agents.is_closed)
-    for repair in dict.fromkeys(_REPAIRS.values()):
-        numbers.add(repair, sum(_REPAIRS.get(intent.action) is repair for intent in repaired))
-    undone = 0 if context.dry_run else len(intents) - len(repaired)
+    for metric in dict.fromkeys(_REPAIRS.values()):
+        numbers.add(metric, sum(_REPAIRS.get(repair.action) is metric for repair in repaired))
+    undone = 0 if context.dry_run else len(repairs) - len(repaired)
     numbers.add(ReconcileMetric.REPAIRS_FAILED, undone)
     numbers.set(ReconcileMetric.SECONDS, seconds)
     numbers.set(ReconcileMetric.PASSED_AT, context.clock.now().timestamp())
 
 
-def _is_call(intent: PlannedRepair) -> bool:
-    return intent.action is RepairAction.ESCALATE
+def _is_escalation(repair: PlannedRepair) -> bool:
+    return repair.action is RepairAction.ESCALATE

@@ -1,9 +1,9 @@
-"""What to do about findings, within limits: pure.
+"""Plans a repair for each finding, within limits. Pure functions.
 
-Guarantees: no more repairs are under way than `in_flight`; a task is tried again only after its pause, and not at all
-once it was tried `tries` times or a person has been called. A task that fails because GitHub or the API server is away
-is tried for as long as that lasts, with the longest pause. What needs no Workflow is not limited: it costs a few
-requests and ends at once.
+Guarantees that at most `in_flight` repairs run at once, that a task is repaired again only after its pause, and that it
+is not repaired after `tries` attempts or after it was escalated. If a task fails because GitHub or the API server is
+not available, attempts continue with the longest pause for as long as that lasts. Not covered: repairs without a
+Workflow are not limited in number. They cost a few requests and end at once.
 """
 
 from __future__ import annotations
@@ -26,21 +26,25 @@ if TYPE_CHECKING:
 
 
 class RepairAction(StrEnum):
-    """What to do about a finding."""
+    """The action for a finding."""
 
     SUBMIT = "submit a Workflow"
     REOPEN = "reopen the record and submit a Workflow"
-    FREE = "free the Lease"
+    FREE = "release the Lease"
     CLEAR = "clear the flag"
-    QUARANTINE_DOCUMENT = "copy the document aside"
-    ESCALATE = "call a person"
+    QUARANTINE_DOCUMENT = "copy the document to its quarantine key"
+    ESCALATE = "escalate to a person"
     WAIT = "wait"
     REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRepair:
-    """One finding and what to do about it; `reason` says why not more."""
+    """A finding and the action for it.
+
+    Attributes:
+        reason: Why the action is to wait, report or escalate; otherwise empty.
+    """
 
     finding: Finding
     action: RepairAction
@@ -51,9 +55,9 @@ _ACTIONS = {
     FindingKind.LOST_PUSH: RepairAction.SUBMIT,
     FindingKind.STUCK: RepairAction.SUBMIT,
     FindingKind.FAILED: RepairAction.SUBMIT,
-    # A finished record would supersede its own push: it has to be unfinished first.
+    # A finished record would supersede its own push, so it has to be reopened first.
     FindingKind.LIVE_STALE: RepairAction.REOPEN,
-    # decide_claim lets these two in: GitHub could not be read, and the labels were left to this very push.
+    # decide_claim resumes both cases: GitHub could not be read, and the labels were left to this push.
     FindingKind.HALF_MOVED: RepairAction.SUBMIT,
     FindingKind.ORPHANED_LOCK: RepairAction.FREE,
     FindingKind.STRAY_FLAG: RepairAction.CLEAR,
@@ -61,64 +65,75 @@ _ACTIONS = {
     FindingKind.UNREADABLE_RECORD: RepairAction.ESCALATE,
     FindingKind.WRONG_CLOCK: RepairAction.REPORT,
 }
-# What is done to a task's own lock, and therefore counted. A state document is a courtesy to the platform: if it can't
-# be written, that is said each time, and never keeps a cancellation from being finished.
+# Actions on the task's Lease are counted. Actions on a state document are not: the document is optional, so a refused
+# write is reported each time and must never block a cancellation.
 _COUNTED = (RepairAction.SUBMIT, RepairAction.REOPEN, RepairAction.FREE, RepairAction.ESCALATE)
-# How the errors of a dependency that does not answer begin in a record.
-_AWAY = tuple(error.__name__ for error in (UnavailableError, RateLimitedError, BreakerOpenError))
+# Names of the recorded errors of a dependency that is not available.
+_DEPENDENCY_ERRORS = tuple(error.__name__ for error in (UnavailableError, RateLimitedError, BreakerOpenError))
 
 
 def plan_repairs(
     findings: Iterable[Finding], *, snapshot: ClusterSnapshot, settings: ReconcileSettings
 ) -> tuple[PlannedRepair, ...]:
-    """What to do about each finding, in their order."""
+    """Plan an action for each finding, in the same order.
+
+    Args:
+        findings: The findings, gravest first.
+        snapshot: The snapshot of the pass.
+        settings: The limits and pauses.
+    """
     free = settings.in_flight - snapshot.repairs
-    intents = []
+    repairs = []
     for finding in findings:
-        intent = _intent(finding, snapshot=snapshot, settings=settings)
-        if intent.action in (RepairAction.SUBMIT, RepairAction.REOPEN):
+        repair = _plan_repair(finding, snapshot=snapshot, settings=settings)
+        if repair.action in (RepairAction.SUBMIT, RepairAction.REOPEN):
             if free <= 0:
-                intent = PlannedRepair(
-                    finding=finding, action=RepairAction.WAIT, reason=f"{settings.in_flight} repairs are under way"
+                repair = PlannedRepair(
+                    finding=finding, action=RepairAction.WAIT, reason=f"{settings.in_flight} repairs are running"
                 )
             free -= 1
-        intents.append(intent)
-    return tuple(intents)
+        repairs.append(repair)
+    return tuple(repairs)
 
 
-def _intent(finding: Finding, *, snapshot: ClusterSnapshot, settings: ReconcileSettings) -> PlannedRepair:
+def _plan_repair(finding: Finding, *, snapshot: ClusterSnapshot, settings: ReconcileSettings) -> PlannedRepair:
     task_state, action = finding.task_state, _ACTIONS[finding.kind]
-    tries = task_state.tries if task_state else RepairAttempts()
+    attempts = task_state.attempts if task_state else RepairAttempts()
     if isinstance(finding, CorruptState) and finding.document.quarantined:
-        return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="copied aside")
+        return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="already in quarantine")
     if isinstance(finding, DocumentFinding | WrongClock):
         return PlannedRepair(finding=finding, action=action)
     if task_state and task_state.escalated:
-        return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="waits for a person")
-    if tries.count >= settings.tries and not _is_dependency_away(finding):
-        return PlannedRepair(finding=finding, action=RepairAction.ESCALATE, reason=f"tried {tries.count} times")
-    if not tries.ready_at(snapshot.now, backoff_s=settings.backoff_s, longest=settings.tries):
+        return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="already escalated")
+    if attempts.count >= settings.tries and not _failed_by_dependency(finding):
+        return PlannedRepair(finding=finding, action=RepairAction.ESCALATE, reason=f"tried {attempts.count} times")
+    if not attempts.ready_at(snapshot.now, backoff_s=settings.backoff_s, longest=settings.tries):
         return PlannedRepair(
-            finding=finding, action=RepairAction.WAIT, reason=f"tried {tries.count} times, the last a moment ago"
+            finding=finding, action=RepairAction.WAIT, reason=f"tried {attempts.count} times, pause not over"
         )
     return PlannedRepair(finding=finding, action=action)
 
 
-def _is_dependency_away(finding: Finding) -> bool:
-    """Whether a task failed for want of something that will come back: nobody could mend it, and nobody has to."""
+def _failed_by_dependency(finding: Finding) -> bool:
+    """Whether a task failed because a dependency was not available. A person does not have to correct it."""
     record = finding.task_state.record if finding.task_state else None
     last = record.errors[-1] if record and record.errors and finding.kind is FindingKind.FAILED else ""
-    return last.partition(":")[0] in _AWAY
+    return last.partition(":")[0] in _DEPENDENCY_ERRORS
 
 
 def healthy_tasks(snapshot: ClusterSnapshot, findings: Iterable[Finding]) -> Iterator[TaskState]:
-    """Tasks that recovered: their attempts and their needs-attention label can go, since nothing is wrong with them."""
-    wrong = {finding.task for finding in findings if _ACTIONS[finding.kind] in _COUNTED}
+    """Find healthy tasks that still have counted attempts or the needs-attention label.
+
+    Args:
+        snapshot: The snapshot of the pass.
+        findings: The findings of the pass. Their tasks are not healthy.
+    """
+    unhealthy = {finding.task for finding in findings if _ACTIONS[finding.kind] in _COUNTED}
     busy = {task for task, _ in snapshot.busy}
     for task_state in snapshot.task_states:
         if (
-            (task_state.tries.count or task_state.escalated)
+            (task_state.attempts.count or task_state.escalated)
             and task_state.is_idle
-            and task_state.task not in wrong | busy
+            and task_state.task not in unhealthy | busy
         ):
             yield task_state

@@ -1,7 +1,7 @@
-"""One reconcile pass: take a snapshot, find problems, plan repairs, apply them one task after another.
+"""One reconcile pass: takes a snapshot, finds problems, plans repairs, and applies them one after another.
 
-Guarantees that a task which cannot be judged or repaired never keeps the others from it, and that a pass which ends
-anywhere is finished by the next.
+Guarantees that a task that cannot be repaired does not block the others, and that the next pass finishes the work of a
+pass that ends early.
 """
 
 from __future__ import annotations
@@ -31,94 +31,102 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassResult:
-    """What one pass found.
+    """The result of one pass.
 
     Attributes:
-        intents: Each finding, and what was (or in a dry run, would be) done about it.
-        idle: Leases that were (or would be) deleted.
-        unread: What could not be read, and what to do about it.
+        repairs: Each finding with its action. A dry run does not apply the actions.
+        idle: The idle Leases. A dry run does not delete them.
+        unread: The objects that could not be read, with the error and the fix.
     """
 
-    intents: tuple[PlannedRepair, ...]
+    repairs: tuple[PlannedRepair, ...]
     idle: tuple[TaskState, ...]
     unread: tuple[str, ...]
 
 
 def run_pass(context: ReconcileContext) -> PassResult:
-    """One pass.
+    """Run one pass.
+
+    Args:
+        context: The process.
 
     Raises:
-        StepError: Leases, Workflows or pods can't be read.
+        StepError: Leases, Workflows or pods cannot be read.
     """
     began = context.clock.monotonic()
-    seen = take_snapshot(context)
-    for problem in seen.unread:
-        context.log.warning("could not be read: judged without it", problem=problem)
-    findings = find_problems(seen, settings=context.settings)
-    intents = plan_repairs(findings, snapshot=seen, settings=context.settings.reconcile)
-    for intent in intents:
-        _log_finding(intent, context=context)
-    idle = tuple(idle_leases(TaskIndex.at(seen, settings=context.settings), findings))
+    snapshot = take_snapshot(context)
+    for problem in snapshot.unread:
+        context.log.warning("could not be read, pass continues without it", problem=problem)
+    findings = find_problems(snapshot, settings=context.settings)
+    repairs = plan_repairs(findings, snapshot=snapshot, settings=context.settings.reconcile)
+    for repair in repairs:
+        _log_finding(repair, context=context)
+    idle = tuple(idle_leases(TaskIndex.from_snapshot(snapshot, settings=context.settings), findings))
     repaired: list[PlannedRepair] = []
     if not context.dry_run:
         repaired = [
-            intent
-            for intent in intents
-            if _guarded(partial(_repair_and_count, intent, context=context), task=intent.finding.task, context=context)
+            repair
+            for repair in repairs
+            if _guarded(partial(_repair_and_count, repair, context=context), task=repair.finding.task, context=context)
         ]
-        for task_state in healthy_tasks(seen, findings):
+        for task_state in healthy_tasks(snapshot, findings):
             _guarded(partial(reset_attempts, task_state.name, context=context), task=task_state.task, context=context)
         for task_state in idle:
             _guarded(partial(delete_idle_lease, task_state, context=context), task=task_state.task, context=context)
     seconds = context.clock.monotonic() - began
-    measure_pass(seen, intents=intents, repaired=repaired, seconds=seconds, context=context)
+    measure_pass(snapshot, repairs=repairs, repaired=repaired, seconds=seconds, context=context)
     context.log.info(
         "pass done",
-        tasks=len(seen.task_states),
+        tasks=len(snapshot.task_states),
         findings=len(findings),
-        repairs=sum(intent.action in (RepairAction.SUBMIT, RepairAction.REOPEN) for intent in intents),
+        repairs=sum(repair.action in (RepairAction.SUBMIT, RepairAction.REOPEN) for repair in repairs),
         idle=len(idle),
         seconds=round(seconds, 3),
         dry_run=context.dry_run,
     )
-    return PassResult(intents=intents, idle=idle, unread=seen.unread)
+    return PassResult(repairs=repairs, idle=idle, unread=snapshot.unread)
 
 
-def _log_finding(intent: PlannedRepair, *, context: ReconcileContext) -> None:
-    finding = intent.finding
+def _log_finding(repair: PlannedRepair, *, context: ReconcileContext) -> None:
+    finding = repair.finding
     context.log.warning(
-        "found",
+        "finding",
         finding=finding.kind,
         task=finding.task,
         repository=finding.repository,
         detail=finding.detail,
         advice=finding.advice,
-        action=intent.action,
-        reason=intent.reason,
+        action=repair.action,
+        reason=repair.reason,
     )
 
 
-def _repair_and_count(intent: PlannedRepair, *, context: ReconcileContext) -> None:
+def _repair_and_count(repair: PlannedRepair, *, context: ReconcileContext) -> None:
     try:
-        apply_repair(intent, context=context)
+        apply_repair(repair, context=context)
     except StepError:
-        # What cannot be mended has to come before a person some day; calling one is no try.
-        if intent.action is not RepairAction.ESCALATE:
-            count_repair(intent, context=context)
+        # A failed repair counts, so that the task is escalated in the end. The escalation itself is not an attempt.
+        if repair.action is not RepairAction.ESCALATE:
+            count_repair(repair, context=context)
         raise
-    if intent.action in (RepairAction.SUBMIT, RepairAction.REOPEN):
-        count_repair(intent, context=context)
+    if repair.action in (RepairAction.SUBMIT, RepairAction.REOPEN):
+        count_repair(repair, context=context)
 
 
 def _guarded(do: Callable[[], None], *, task: str, context: ReconcileContext) -> bool:
-    """Do something for one task; whatever goes wrong is said and stays with that task. Whether it was done."""
+    """Run an action for one task and log its errors. Return True if it succeeded."""
     try:
         do()
     except TerminatedError:
         raise
     except StepError as error:
-        context.log.error("task could not be mended now", task=task, error=type(error).__name__, problem=str(error))
-    except Exception as error:  # noqa: BLE001 - the other tasks must not pay for a bug; its text could quote anything
+        context.log.error(
+            "task could not be repaired, next pass tries again",
+            task=task,
+            error=type(error).__name__,
+            problem=str(error),
+        )
+    except Exception as error:  # noqa: BLE001 - a bug must not affect other tasks; its text may contain any data
         where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         context.log.error("unexpected error: please report it", task=task, error=type(error).__name__, where=where)
     else:

@@ -1,8 +1,9 @@
-"""Mending one finding. Whatever changes a task goes through its lock: a Workflow of cancel-agents, or the Lease itself.
+"""Repairs one finding. Each change of a task uses its lock: a Workflow of cancel-agents, or the task's Lease.
 
-Guarantees that a repair which is repeated, by a crash or by a second reconcile, is one: a Workflow is named after the
-Lease's epoch and try, a record is reopened and a flag cleared only if they still are as they were found, and a lock is
-freed by compare-and-swap on what was found. Nothing is deleted here but a hold, and no label is touched.
+Guarantees that a repair that is repeated, after a crash or by a second reconcile, takes effect once. The name of a
+Workflow contains the Lease's epoch and the number of the attempt. A record is reopened, and a flag cleared, only if
+they have not changed since the snapshot. A Lease is released by compare-and-swap. No object is deleted here, and no
+label of a pull request is changed.
 """
 
 from __future__ import annotations
@@ -39,36 +40,48 @@ if TYPE_CHECKING:
     from steps.reconciliation.planning import PlannedRepair
 
 
-def apply_repair(intent: PlannedRepair, *, context: ReconcileContext) -> None:
-    """Do what was planned.
+def apply_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
+    """Apply a planned repair.
+
+    Args:
+        repair: The finding and its action.
+        context: The process.
 
     Raises:
-        StepError: It could not be done; the next pass finds it again.
+        StepError: The repair failed. The next pass finds the problem again.
     """
-    if intent.action in (RepairAction.WAIT, RepairAction.REPORT):
+    if repair.action in (RepairAction.WAIT, RepairAction.REPORT):
         return
-    if intent.action is RepairAction.ESCALATE:
-        _escalate(intent, context=context)
+    if repair.action is RepairAction.ESCALATE:
+        _escalate(repair, context=context)
         return
-    match intent.finding:
+    match repair.finding:
         case LostPush(push=push, task_state=task_state) | UnfinishedPush(push=push, task_state=task_state):
-            _submit(push, intent.finding, task_state=task_state, context=context)
+            _submit(push, repair.finding, task_state=task_state, context=context)
         case LiveStaleRuns(record=record) as finding:
             if reopened := _reopen(finding, context=context):
                 _submit(record.push, finding, task_state=reopened, context=context)
         case OrphanedLock(task_state=task_state):
-            _free(task_state, context=context)
+            _release_lease(task_state, context=context)
         case StrayFlag() as finding:
-            _clear(finding, context=context)
+            _clear_flag(finding, context=context)
         case CorruptState() as finding:
             _change_document(finding, None, context=context)
         case UnreadableRecord() | WrongClock():
-            return  # only a person can
+            return  # only a person can correct it
 
 
-def count_repair(intent: PlannedRepair, *, context: ReconcileContext) -> None:
-    """Count an attempt to repair the task, if this is about more than its state document."""
-    finding = intent.finding
+def count_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
+    """Count an attempt to repair the task. Repairs of a state document do not count.
+
+    Args:
+        repair: The finding and its action.
+        context: The process.
+
+    Raises:
+        StepError: The Lease could not be written.
+    """
+    finding = repair.finding
     match finding:
         case StrayFlag() | CorruptState():
             return
@@ -76,15 +89,22 @@ def count_repair(intent: PlannedRepair, *, context: ReconcileContext) -> None:
             name = lease_name(repository=push.repository, task=push.task)
             count_attempt(name, of=push, after=RepairAttempts(), what=finding.kind, context=context)
         case LostPush(push=push, task_state=TaskState() as known) | UnfinishedPush(push=push, task_state=known):
-            count_attempt(known.name, of=push, after=known.tries, what=finding.kind, context=context)
+            count_attempt(known.name, of=push, after=known.attempts, what=finding.kind, context=context)
         case LiveStaleRuns(record=record, task_state=known):
-            count_attempt(known.name, of=record.push, after=known.tries, what=finding.kind, context=context)
+            count_attempt(known.name, of=record.push, after=known.attempts, what=finding.kind, context=context)
         case OrphanedLock(task_state=known) | UnreadableRecord(task_state=known) | WrongClock(task_state=known):
-            count_attempt(known.name, of=None, after=known.tries, what=finding.kind, context=context)
+            count_attempt(known.name, of=None, after=known.attempts, what=finding.kind, context=context)
 
 
 def repair_id(lease: str, *, epoch: int, attempt: int, sha: str) -> str:
-    """What a repair is called: the same as long as nothing has happened to the task since it was found."""
+    """Return the correlation id of a repair. It stays the same while the task does not change.
+
+    Args:
+        lease: Name of the task's Lease.
+        epoch: Fencing epoch of the Lease.
+        attempt: Total number of earlier attempts.
+        sha: Commit of the push.
+    """
     return f"repair-{hashlib.sha256(lease.encode()).hexdigest()[:10]}-e{epoch}-t{attempt}-{sha[:8]}"
 
 
@@ -93,7 +113,7 @@ def _submit(push: Push, finding: Finding, *, task_state: TaskState | None, conte
     correlation_id = repair_id(
         name,
         epoch=task_state.epoch if task_state else 0,
-        attempt=task_state.tries.total if task_state else 0,
+        attempt=task_state.attempts.total if task_state else 0,
         sha=push.sha,
     )
     labels = {REPAIR_LABEL: "true", REPOSITORY: repository_label(push.repository)}
@@ -112,15 +132,17 @@ def _submit(push: Push, finding: Finding, *, task_state: TaskState | None, conte
     wanted = build_workflow(values, settings=context.settings, labels=labels)
     try:
         home = context.settings.namespaces.workflows
-        context.clients.kube.create(WORKFLOWS, namespace=home, body=wanted, reason=_why(finding, WriteCause.REPAIR))
+        context.clients.kube.create(
+            WORKFLOWS, namespace=home, body=wanted, reason=_write_reason(finding, WriteCause.REPAIR)
+        )
     except ConflictError:
-        context.log.info("repair was submitted before", workflow=wanted["metadata"]["name"])
+        context.log.info("repair was already submitted", workflow=wanted["metadata"]["name"])
     else:
         context.log.info("repair submitted", workflow=wanted["metadata"]["name"], task=push.task, finding=finding.kind)
 
 
-def _hold(record: Record, *, to: Record, context: ReconcileContext) -> HeldLease | None:
-    """Take the task's Lease if it is free and its record still the one that was found."""
+def _acquire_lease(record: Record, *, to: Record, context: ReconcileContext) -> HeldLease | None:
+    """Take the task's Lease if it is free and its record has not changed since the snapshot."""
 
     def unchanged(stored: Record | None) -> Record | None:
         return to if stored == record else None
@@ -129,22 +151,22 @@ def _hold(record: Record, *, to: Record, context: ReconcileContext) -> HeldLease
 
 
 def _reopen(finding: LiveStaleRuns, *, context: ReconcileContext) -> TaskState | None:
-    """Make a finished record an unfinished one, so that its own push is not superseded by it."""
+    """Set the phase of a finished record to failed, so that it does not supersede its own push."""
     failed = replace(finding.record, phase=Phase.FAILED, finished_at=context.now())
     failed = failed.with_error(f"reconcile: {finding.kind}: {finding.detail}")
-    held = _hold(finding.record, to=failed, context=context)
+    held = _acquire_lease(finding.record, to=failed, context=context)
     if held is None:
         return None
     held.release(failed)
     return replace(finding.task_state, epoch=held.epoch)
 
 
-def _why(finding: Finding, cause: WriteCause) -> WriteReason:
+def _write_reason(finding: Finding, cause: WriteCause) -> WriteReason:
     epoch = finding.task_state.epoch if finding.task_state else None
     return WriteReason(cause=cause, epoch=epoch, detail=finding.kind)
 
 
-def _free(task_state: TaskState, *, context: ReconcileContext) -> None:
+def _release_lease(task_state: TaskState, *, context: ReconcileContext) -> None:
     namespace = context.settings.namespaces.workflows
     try:
         lease = context.clients.kube.get(LEASES, namespace=namespace, name=task_state.name)
@@ -154,15 +176,15 @@ def _free(task_state: TaskState, *, context: ReconcileContext) -> None:
         reason = WriteReason(cause=WriteCause.ORPHANED, epoch=task_state.epoch, detail=f"of {task_state.holder}")
         context.clients.kube.replace(LEASES, namespace=namespace, body=freed, reason=reason)
     except (NotFoundError, ConflictError):
-        return  # somebody has taken it since
+        return  # another holder has taken it
 
 
-def _clear(finding: StrayFlag, *, context: ReconcileContext) -> None:
+def _clear_flag(finding: StrayFlag, *, context: ReconcileContext) -> None:
     change, task_state = StateChange(in_progress=False), finding.task_state
     if task_state is None or task_state.record is None:
         _change_document(finding, change, context=context)
         return
-    held = _hold(task_state.record, to=task_state.record, context=context)
+    held = _acquire_lease(task_state.record, to=task_state.record, context=context)
     if held is None:
         return
     try:
@@ -174,7 +196,7 @@ def _clear(finding: StrayFlag, *, context: ReconcileContext) -> None:
 
 
 def _change_document(finding: DocumentFinding, change: StateChange | None, *, context: ReconcileContext) -> None:
-    """Change a document of no lock, or copy one aside, if it is still wrong."""
+    """Change a document without a Lease, or copy a corrupt one to its quarantine key, if it is still wrong."""
     settings, document = context.settings, finding.document
     namespace = settings.namespaces.agents
     try:
@@ -184,23 +206,25 @@ def _change_document(finding: DocumentFinding, change: StateChange | None, *, co
         )
         if wanted != stored:
             context.clients.kube.replace(
-                CONFIG_MAPS, namespace=namespace, body=wanted, reason=_why(finding, WriteCause.STATE)
+                CONFIG_MAPS, namespace=namespace, body=wanted, reason=_write_reason(finding, WriteCause.STATE)
             )
     except (NotFoundError, ConflictError):
-        return  # gone, or somebody writes it: the next pass looks again
+        return  # deleted, or another client writes it: the next pass reads it again
 
 
-def _escalate(intent: PlannedRepair, *, context: ReconcileContext) -> None:
-    """Label the Lease and leave an Event; the log line is what an alert counts."""
-    finding, task_state = intent.finding, intent.finding.task_state
+def _escalate(repair: PlannedRepair, *, context: ReconcileContext) -> None:
+    """Label the Lease, create an Event and write a log line."""
+    finding, task_state = repair.finding, repair.finding.task_state
     if task_state is None:
-        return  # without a Lease no attempt was counted, so none was one too many
+        return  # attempts are counted on a Lease, so a task without one is never escalated
     if context.settings.kubernetes.events:
         about = lease_reference(task_state.name, uid=task_state.uid, namespace=context.settings.namespaces.workflows)
         advice = (
             finding.advice or f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
         )
-        message = f"{finding.kind}: {finding.detail[:500]}. {intent.reason or 'Not repaired by itself'}. {advice[:300]}"
+        message = (
+            f"{finding.kind}: {finding.detail[:500]}. {repair.reason or 'Not repaired automatically'}. {advice[:300]}"
+        )
         body = build_event(
             about,
             reason=EventReason.NEEDS_ATTENTION,
@@ -218,5 +242,5 @@ def _escalate(intent: PlannedRepair, *, context: ReconcileContext) -> None:
         repository=finding.repository,
         lease=task_state.name,
         detail=finding.detail,
-        advice=f"mend it, then remove label {ATTENTION_LABEL} from the Lease",
+        advice=f"correct the problem, then remove label {ATTENTION_LABEL} from the Lease",
     )

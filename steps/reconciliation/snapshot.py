@@ -1,10 +1,9 @@
-"""Everything that reconcile looks at, read once: a fixed number of lists, however many tasks there are.
+"""Reads the state of all tasks once. The number of lists does not depend on the number of tasks.
 
-Guarantees the order that keeps a pass from crying wolf: Leases are read first, so whatever they say was still true when
-the Workflows, pods and runs of the same moment or later were read. What can't be read of one object is said of that
-object alone. Without Leases, Workflows or pods nothing can be judged and the pass ends; without runs, state documents
-or GitHub the rest is still judged, and `unread` says what was not. Does not guarantee that anything is still so when it
-is repaired: every repair looks again under the task's Lease.
+Guarantees that Leases are read first, before Workflows, pods and runs. This order prevents false findings. An object
+that cannot be read does not affect the others. If Leases, Workflows or pods cannot be listed, the pass ends. If runs,
+state documents or GitHub cannot be read, the rest is still judged, and `unread` names the missing part. Not guaranteed:
+that the state is the same when it is repaired. Each repair reads it again under the task's Lease.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A state document may be as large as a megabyte: this many at a time fit into the pod's memory.
+# A state document may have a megabyte. A page of this size fits into the pod's memory.
 _STATE_PAGE = 25
 _MAX_NAME = 253
 _ACTIVE = "status.phase!=Succeeded,status.phase!=Failed"
@@ -42,17 +41,19 @@ _ACTIVE = "status.phase!=Succeeded,status.phase!=Failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSnapshot:
-    """One look at everything.
+    """The state of all tasks at one time.
 
     Attributes:
-        now: When it began, by the API server's clock.
-        busy: (task, repository label) of each Workflow that has not ended; the label is empty where it doesn't say.
-        repairs: How many of these are repairs.
+        now: Time when the pass began to read, by the API server's clock.
+        task_states: The Leases of the tasks.
+        busy: (task, repository label) of each Workflow that has not ended; the label is empty if it is missing.
+        repairs: Number of these Workflows that are repairs.
         pods: (name, uid) of each pod in the workflows' namespace that has not ended.
         runs: Unfinished runs with their tasks.
-        runs_known: Whether these are all of them.
-        pushes: The newest push of each task that GitHub knows of.
-        unread: What could not be read, and what to do about it.
+        runs_known: Whether `runs` is complete.
+        documents: The state documents.
+        pushes: The newest push of each task that GitHub knows.
+        unread: The objects that could not be read, with the error and the fix.
     """
 
     now: datetime
@@ -68,17 +69,20 @@ class ClusterSnapshot:
 
 
 def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
-    """Look at everything.
+    """Read the state of all tasks.
+
+    Args:
+        context: The process.
 
     Raises:
-        StepError: Leases, Workflows or pods can't be read.
+        StepError: Leases, Workflows or pods cannot be read.
     """
     settings, kube, now = context.settings, context.clients.kube, context.now()
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
     selector = f"app.kubernetes.io/managed-by={PREFIX}"
     unread: list[str] = []
     leases = kube.list(LEASES, namespace=home, labels=selector)
-    task_states = tuple(_readable(leases, read_task_state, kind="Lease", unread=unread))
+    task_states = tuple(_parse_all(leases, read_task_state, kind="Lease", unread=unread))
     waiting = f"{TASK},{WORKFLOW_COMPLETED_LABEL}!=true"
     workflows = [
         workflow["metadata"].get("labels") or {}
@@ -86,13 +90,13 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     ]
     pods = tuple(kube.list(PODS, namespace=home, fields=_ACTIVE, metadata_only=True))
     unread_runs: list[str] = []
-    odd_run = partial(_report, kind="agent run", unread=unread_runs)
-    runs = _tolerantly(
-        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=odd_run), unread=unread_runs
+    unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
+    runs = _read_or_report(
+        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=unreadable), unread=unread_runs
     )
     runs_known = not unread_runs
     unread += unread_runs
-    documents = _tolerantly(lambda: _documents(context, unread=unread), unread=unread)
+    documents = _read_or_report(lambda: _documents(context, unread=unread), unread=unread)
     pushes = tuple(_pushes(runs, context=context, now=now, unread=unread)) if settings.reconcile.ask_github else ()
     return ClusterSnapshot(
         now=now,
@@ -108,8 +112,8 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     )
 
 
-def _tolerantly(read: Callable[[], Iterable[T]], *, unread: list[str]) -> tuple[T, ...]:
-    """What could be read; nothing, and why, if it could not."""
+def _read_or_report(read: Callable[[], Iterable[T]], *, unread: list[str]) -> tuple[T, ...]:
+    """Return all items. If they cannot be read, report the error and return none."""
     try:
         return tuple(read())
     except TerminatedError:
@@ -119,19 +123,19 @@ def _tolerantly(read: Callable[[], Iterable[T]], *, unread: list[str]) -> tuple[
         return ()
 
 
-def _report(obj: Json, error: Exception, *, kind: str, unread: list[str]) -> None:
-    """Note an object that cannot be read; its own text could quote anything, so only its name is shown."""
+def _report_unreadable(obj: Json, error: Exception, *, kind: str, unread: list[str]) -> None:
+    """Report an object that cannot be read. Only its name is shown, because its text may contain any data."""
     name = str((obj.get("metadata") or {}).get("name", "without a name"))[:_MAX_NAME]
     unread.append(f"{kind} {name}: cannot be read ({type(error).__name__}): correct or delete it")
 
 
-def _readable(objects: Iterable[Json], read: Callable[[Json], T], *, kind: str, unread: list[str]) -> Iterator[T]:
-    """What can be read of each object; one that is odd keeps no other from being read."""
+def _parse_all(objects: Iterable[Json], read: Callable[[Json], T], *, kind: str, unread: list[str]) -> Iterator[T]:
+    """Parse each object. An object that cannot be parsed is reported and does not affect the others."""
     for obj in objects:
         try:
             found = read(obj)
-        except Exception as error:  # noqa: BLE001 - whatever a person or a program wrote there
-            _report(obj, error, kind=kind, unread=unread)
+        except Exception as error:  # noqa: BLE001 - a person or another client may have written any data
+            _report_unreadable(obj, error, kind=kind, unread=unread)
         else:
             yield found
 
@@ -147,13 +151,13 @@ def _documents(context: ReconcileContext, *, unread: list[str]) -> Iterator[Stat
         )
 
     stored = context.clients.kube.list(CONFIG_MAPS, namespace=namespace, page=_STATE_PAGE)
-    yield from filter(None, _readable(stored, read, kind="ConfigMap", unread=unread))
+    yield from filter(None, _parse_all(stored, read, kind="ConfigMap", unread=unread))
 
 
 def _pushes(
     runs: tuple[tuple[str, AgentRun], ...], *, context: ReconcileContext, now: datetime, unread: list[str]
 ) -> Iterator[Push]:
-    """Ask GitHub once for each repository in which agents have been working for long enough to have missed a push."""
+    """Ask GitHub once for each repository with agents that are old enough to have missed a push."""
     settings = context.settings
     before = now - timedelta(seconds=settings.reconcile.lost_after_s)
     working = {run.facts.repository.casefold() for _, run in runs if run.facts.created_at <= before}
@@ -161,13 +165,13 @@ def _pushes(
     if not repositories:
         return
     try:
-        # A pass has half a minute: rate limits are waited for by the next one.
+        # A pass has half a minute, so it does not wait for the end of a rate limit. The next pass tries again.
         github = context.clients.github(lambda: None)
     except StepError as error:
         unread.append(str(error))
         return
     for repository in repositories:
-        activities = _tolerantly(partial(github.activity, repository=repository), unread=unread)
+        activities = _read_or_report(partial(github.activity, repository=repository), unread=unread)
         yield from newest_pushes(
             activities, repository=repository, senders=settings.events.senders, settings=settings.push
         )

@@ -1,7 +1,8 @@
-"""A survey put in order: what belongs to which task, and who is at work on it. Pure.
+"""Sorts a snapshot by task, and decides whether a task is active. Pure functions.
 
-"At work" is a Workflow that has not ended, or a live holder of the task's Lease. Ages are by the API server's clock;
-a last sign of life is by its holder's, and where that is ahead, the record's watermark stands in for it.
+Guarantees that a task is active only if a Workflow of it has not ended or the holder of its Lease is alive. Ages are by
+the API server's clock. The time of the last renewal is by the holder's clock. If that clock is ahead, the record's
+watermark is used instead.
 """
 
 from __future__ import annotations
@@ -28,13 +29,18 @@ K = TypeVar("K")
 
 
 def task_key(repository: str, task: str) -> Key:
-    """What tells tasks apart: their number and whose they are, without case."""
+    """Return the key of a task: its repository in lower case, and its number."""
     return repository.casefold(), task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskIndex:
-    """A survey by task."""
+    """A snapshot by task.
+
+    Attributes:
+        runs: Unfinished runs, by repository and task.
+        task_states: Leases, by task.
+    """
 
     snapshot: ClusterSnapshot
     settings: ReconcileStepSettings
@@ -42,8 +48,8 @@ class TaskIndex:
     task_states: Mapping[str, tuple[TaskState, ...]]
 
     @classmethod
-    def at(cls, snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings) -> Self:
-        """Put a survey in order."""
+    def from_snapshot(cls, snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings) -> Self:
+        """Sort a snapshot by task."""
         runs = _grouped(snapshot.runs, by=lambda each: task_key(each[1].facts.repository, each[0]))
         return cls(
             snapshot=snapshot,
@@ -53,15 +59,15 @@ class TaskIndex:
         )
 
     def is_busy(self, task: str, repository: str) -> bool:
-        """Whether a Workflow of the task has not ended; one that does not say its repository may be of any."""
+        """Whether a Workflow of the task has not ended. One without a repository label may belong to any repository."""
         busy = self.snapshot.busy
         return (task, "") in busy or (task, repository_label(repository)) in busy
 
     def is_held(self, task_state: TaskState) -> bool:
-        """Whether the holder is at work.
+        """Whether the holder of the Lease is alive.
 
-        Of a process outside the cluster only its silence tells. A pod that is there and has not renewed for long does
-        not work either: its node may be unreachable. Whoever takes over waits for the Lease to expire.
+        A process outside the cluster is judged only by its last renewal. A pod that has not renewed the Lease for long
+        is not alive, because its node may be unreachable. The next holder waits until the Lease expires.
         """
         if not task_state.holder:
             return False
@@ -71,17 +77,17 @@ class TaskIndex:
         return not self.is_silent(task_state, 2 * self.settings.lease.duration_s)
 
     def is_silent(self, task_state: TaskState, seconds: float) -> bool:
-        """Whether there was no sign of life for so long."""
-        seen = task_state.record.watermark if self.is_ahead(task_state) and task_state.record else task_state.renewed_at
-        return seen is None or self.ago(seconds) >= seen
+        """Whether the Lease was not renewed for this number of seconds."""
+        last = task_state.record.watermark if self.is_ahead(task_state) and task_state.record else task_state.renewed_at
+        return last is None or self.ago(seconds) >= last
 
     def is_ahead(self, task_state: TaskState) -> bool:
-        """Whether the holder's clock is ahead of the API server's by more than anybody tolerates."""
+        """Whether the holder's clock is ahead of the API server's by more than the tolerance."""
         tolerated = timedelta(seconds=self.settings.push.tolerance_s)
         return task_state.renewed_at is not None and task_state.renewed_at > self.snapshot.now + tolerated
 
     def ago(self, seconds: float) -> datetime:
-        """A moment so long before the survey."""
+        """Return the time this number of seconds before the snapshot."""
         return self.snapshot.now - timedelta(seconds=seconds)
 
 

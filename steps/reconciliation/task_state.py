@@ -1,7 +1,7 @@
-"""A task's Lease as reconcile reads it: plain values, and what is wrong with them. Reading never fails.
+"""Turns a task's Lease into plain values for reconcile, which reads all Leases and holds none.
 
-steps.lease.task_lease is the Lease as a holder sees it; this is the view of somebody who looks at all of them and
-holds none.
+Guarantees that a record that cannot be read is reported in the result and raises no error. steps.lease.task_lease is
+the Lease for its holder.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ class TaskState:
     """A task's Lease as it was read.
 
     Attributes:
-        holder: holderIdentity; empty when it is free.
-        renewed_at: The last sign of life, by its holder's clock.
-        problem: Why the record can't be read; empty if it can, or if there is none.
-        escalated: A person has to look before anything more is tried.
+        epoch: Fencing epoch.
+        holder: holderIdentity; empty if the Lease is free.
+        renewed_at: Time of the last renewal, by the holder's clock; None if it is missing.
+        problem: The error if the record cannot be read; otherwise empty.
+        escalated: Whether the task is escalated to a person. Then it is not repaired.
     """
 
     name: str
@@ -40,22 +41,22 @@ class TaskState:
     renewed_at: datetime | None
     record: Record | None
     problem: str
-    tries: RepairAttempts
+    attempts: RepairAttempts
     escalated: bool
 
     @property
     def repository(self) -> str:
-        """Whose task it is, as far as the record says."""
+        """Repository of the task; empty without a record."""
         return self.record.push.repository if self.record else ""
 
     @property
     def is_idle(self) -> bool:
-        """Nobody holds it, and nothing that was begun is unfinished."""
+        """Whether the Lease is free and its record is finished."""
         return not self.problem and not self.holder and (self.record is None or self.record.finished)
 
 
 def read_task_state(body: Json) -> TaskState:
-    """Read a Lease; what is wrong with it is said in `problem`."""
+    """Read a Lease. If its record cannot be read, `problem` has the error."""
     metadata, snapshot = body["metadata"], read_snapshot(body)
     record, problem = None, ""
     try:
@@ -66,7 +67,7 @@ def read_task_state(body: Json) -> TaskState:
         owner = f"{record.push.repository} task {record.push.task}"
         record, problem = (
             None,
-            f"its record is of {owner}: it was edited. Delete its annotation {RECORD} to start afresh",
+            f"the Lease's record belongs to {owner}: it was edited. Delete its annotation {RECORD} to start afresh",
         )
     return TaskState(
         name=metadata["name"],
@@ -78,6 +79,6 @@ def read_task_state(body: Json) -> TaskState:
         renewed_at=parse_optional_time(snapshot.renewed_at),
         record=record,
         problem=problem,
-        tries=read_attempts(metadata),
+        attempts=read_attempts(metadata),
         escalated=is_escalated(metadata),
     )

@@ -1,4 +1,4 @@
-"""How stale agents end, and what is not touched while they do."""
+"""How stale agents end, and the objects that are not touched meanwhile."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_an_agent_that_does_not_end_is_forced(scene: Scene, ending: Ending) -> N
     assert set(scene.github.labels(1)) == MOVED
 
 
-def test_an_agent_that_cannot_be_proven_gone_leaves_the_labels_and_says_so(scene: Scene) -> None:
+def test_if_an_agent_cannot_be_proven_gone_the_step_fails_and_labels_do_not_move(scene: Scene) -> None:
     document = {"data": {"state.json": json.dumps({"status": "InProgress"})}}
     where = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "task-7-state", "namespace": AGENTS}}
     scene.api.create(where | document)
@@ -127,7 +127,7 @@ def test_runs_on_every_page_of_a_list_are_found(scene: Scene) -> None:
     assert scene.runs() == set()
 
 
-def test_a_list_whose_pages_expire_is_tried_again_and_stops_nobody_by_halves(scene: Scene) -> None:
+def test_a_list_whose_pages_expire_is_repeated_before_any_run_is_stopped(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, page=1))
     names = {scene.agent()["metadata"]["name"] for _ in range(3)}
     scene.later(5)
@@ -158,7 +158,7 @@ def test_a_delete_whose_connection_breaks_is_repeated(scene: Scene, lose: str) -
     assert scene.runs() == set()
 
 
-def test_no_delete_is_sent_once_the_hold_is_lost(scene: Scene) -> None:
+def test_no_delete_is_sent_after_the_lease_is_lost(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     scene.later(5)
     pushed(scene)
@@ -171,7 +171,7 @@ def test_no_delete_is_sent_once_the_hold_is_lost(scene: Scene) -> None:
     assert scene.runs() == set()
 
 
-def test_no_delete_is_repeated_once_the_hold_is_lost(scene: Scene) -> None:
+def test_no_delete_is_repeated_after_the_lease_is_lost(scene: Scene) -> None:
     scene.agent()
     scene.later(5)
     pushed(scene)
@@ -248,7 +248,7 @@ def test_a_run_that_names_the_head_is_kept(scene: Scene) -> None:
     assert scene.runs() == {on_head}
 
 
-def test_a_kind_that_can_be_asked_to_stop_is_asked_before_it_is_deleted(scene: Scene) -> None:
+def test_a_run_of_a_kind_with_a_stop_patch_is_asked_to_stop_before_its_delete(scene: Scene) -> None:
     kind = replace(DEFAULTS.agents[0], stop_patch={"metadata": {"annotations": {"stop": "please"}}})
     scene.settings = replace(DEFAULTS, agents=(kind,))
     polite, deaf = (scene.agent(name=name)["metadata"]["name"] for name in ("polite", "deaf"))

@@ -1,4 +1,4 @@
-"""One odd object, a date at the edge or an infinite number, never keeps reconcile from the other tasks."""
+"""One odd object, such as a date at the edge of the calendar or an infinite number, does not block the other tasks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_state_document_with_a_date_at_the_edge_of_the_calendar(scene: Scene) 
 
 
 @pytest.mark.parametrize("count", ["1e999", "-1e999", "NaN", "1e300", '"many"', "[1]"])
-def test_a_count_of_repairs_that_is_no_number_to_count_with(scene: Scene, count: str) -> None:
+def test_a_count_of_repairs_that_is_not_a_finite_number(scene: Scene, count: str) -> None:
     failed(scene)
     scene.later(200)
     labels = {"app.kubernetes.io/managed-by": "agent-cancellation", "agent-cancellation/task": "9"}

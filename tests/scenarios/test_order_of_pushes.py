@@ -1,4 +1,4 @@
-"""Which of two pushes is newer, and which agents it makes stale: only GitHub's and the API server's clocks count."""
+"""Which of two pushes is newer, and which agents it makes stale. Only the clocks of GitHub and the API server count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def fresh_agent(scene: Scene) -> str:
     return str(scene.agent()["metadata"]["name"])
 
 
-def test_a_redelivery_after_a_repair_stops_no_agent_that_began_since(scene: Scene) -> None:
+def test_a_redelivery_after_a_repair_stops_no_newer_agent(scene: Scene) -> None:
     scene.agent()
     scene.later(200)
     scene.github.push("task-7-work", NEW)  # its webhook gets no answer
@@ -30,7 +30,7 @@ def test_a_redelivery_after_a_repair_stops_no_agent_that_began_since(scene: Scen
     assert scene.runs() == {fresh}
 
 
-def test_an_agent_that_began_in_the_second_of_the_push_is_kept(scene: Scene) -> None:
+def test_an_agent_that_started_in_the_same_second_as_the_push_is_kept(scene: Scene) -> None:
     scene.later(0.25)
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow(sha=NEW)
@@ -41,7 +41,7 @@ def test_an_agent_that_began_in_the_second_of_the_push_is_kept(scene: Scene) -> 
     assert scene.runs() == {fresh}
 
 
-def test_a_workflow_that_comes_late_stops_no_agent_that_began_after_the_push(scene: Scene) -> None:
+def test_a_late_workflow_stops_no_agent_that_started_after_the_push(scene: Scene) -> None:
     stale = fresh_agent(scene)
     scene.later(5)
     scene.github.push("task-7-work", NEW)
@@ -54,7 +54,7 @@ def test_a_workflow_that_comes_late_stops_no_agent_that_began_after_the_push(sce
     assert stale in {agent.name for agent in scene.record().agents}
 
 
-def test_submitting_the_head_again_stops_no_agent_that_began_since(scene: Scene) -> None:
+def test_submitting_the_head_again_stops_no_newer_agent(scene: Scene) -> None:
     scene.github.push("task-7-work", NEW)
     assert scene.play(scene.workflow(sha=NEW)) is Exit.DONE
     scene.later(20)
@@ -78,7 +78,7 @@ def test_a_laptop_whose_clock_is_ahead_does_not_supersede_the_next_push(scene: S
     assert "remediation-in-progress" in scene.github.labels(1)
 
 
-def test_a_push_is_carried_over_to_the_api_servers_clock(scene: Scene) -> None:
+def test_the_time_of_a_push_is_converted_to_the_api_servers_clock(scene: Scene) -> None:
     """GitHub's clock is 20 s behind: by its time the push came before the stale agent began."""
     stale = fresh_agent(scene)
     scene.later(5)
@@ -94,7 +94,7 @@ def test_a_push_is_carried_over_to_the_api_servers_clock(scene: Scene) -> None:
     assert stale in {agent.name for agent in scene.record().agents}
 
 
-def test_an_api_servers_clock_that_is_behind_makes_no_fresh_agent_stale(scene: Scene) -> None:
+def test_if_the_api_servers_clock_is_behind_no_new_agent_is_stale(scene: Scene) -> None:
     """GitHub's clock is 20 s ahead: by its time the push came after the fresh agent began."""
     scene.agent()
     scene.later(25)

@@ -1,4 +1,4 @@
-"""What went wrong anyway is found by a pass and finished by what the pass submits, on the doubles, from end to end."""
+"""A pass finds an unfinished cancellation, and the submitted Workflow finishes it. End to end on the doubles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.scenarios import AGENTS, MOVED, check_done, done, failed, fou
 
 
 @pytest.mark.parametrize("how", ["terminated", "deleted"])
-def test_an_interrupted_workflows_record_is_finished_without_a_further_push(scene: Scene, how: str) -> None:
+def test_the_record_of_an_interrupted_workflow_is_finished_without_a_further_push(scene: Scene, how: str) -> None:
     interrupted(scene, how)
     assert found(scene.reconcile()) == []
     scene.later(301)
@@ -28,14 +28,14 @@ def test_an_interrupted_workflows_record_is_finished_without_a_further_push(scen
     check_done(scene)
 
 
-def test_a_failed_record_that_no_workflow_goes_on_with_is_finished(scene: Scene) -> None:
+def test_a_failed_record_without_a_workflow_is_finished(scene: Scene) -> None:
     failed(scene)
     assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]
     assert scene.run_repairs() == [Exit.DONE]
     check_done(scene)
 
 
-def test_a_repair_brings_nothing_that_the_secure_mode_refuses(scene: Scene) -> None:
+def test_a_repair_has_only_fields_that_secure_mode_permits(scene: Scene) -> None:
     failed(scene)
     scene.reconcile()
     (repair,) = scene.repairs()
@@ -47,15 +47,15 @@ def test_a_repair_brings_nothing_that_the_secure_mode_refuses(scene: Scene) -> N
     assert (values["reason"], values["requested-by"], values["sha"]) == ("reconcile", "reconcile", NEW)
 
 
-def test_a_task_somebody_works_on_is_left_alone(scene: Scene) -> None:
+def test_an_active_task_is_left_alone(scene: Scene) -> None:
     failed(scene)
     scene.reconcile()
     scene.later(400)
-    assert found(scene.reconcile()) == [], "the repair is still under way"
+    assert found(scene.reconcile()) == [], "the repair is still running"
     assert len(scene.repairs()) == 1
 
 
-# What was finished, but not well.
+# Finished records with a problem.
 
 
 def test_a_stale_run_under_a_finished_record_is_stopped(scene: Scene) -> None:
@@ -76,7 +76,7 @@ def test_a_stale_run_under_a_finished_record_is_stopped(scene: Scene) -> None:
     assert found(scene.reconcile()) == []
 
 
-def test_what_a_skip_label_stopped_stays_stopped(scene: Scene) -> None:
+def test_a_push_with_the_skip_label_is_not_repaired(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     scene.later(5)
     scene.github.edit_labels(1, add=["skip-automation"])
@@ -86,7 +86,7 @@ def test_what_a_skip_label_stopped_stays_stopped(scene: Scene) -> None:
     assert scene.runs() == {name}
 
 
-def test_labels_that_stayed_because_github_was_down_are_moved(scene: Scene) -> None:
+def test_labels_that_did_not_move_during_an_outage_are_moved(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, github=replace(DEFAULTS.github, unreadable="cancel"))
     scene.agent()
     scene.later(5)
@@ -100,7 +100,7 @@ def test_labels_that_stayed_because_github_was_down_are_moved(scene: Scene) -> N
     check_done(scene)
 
 
-def test_agents_that_are_stale_only_for_the_push_that_never_came_are_stopped_with_the_labels(scene: Scene) -> None:
+def test_agents_that_only_the_lost_push_makes_stale_are_stopped_with_the_labels(scene: Scene) -> None:
     pushed(scene)
     workflow = scene.workflow()
     scene.later(3)
@@ -133,10 +133,10 @@ def test_labels_that_were_left_to_a_push_that_never_came_are_moved(scene: Scene)
     check_done(scene)
 
 
-# Pushes whose webhook never came.
+# Pushes without a webhook.
 
 
-def test_a_push_whose_webhook_never_came_is_found_by_what_github_knows(scene: Scene) -> None:
+def test_a_push_whose_webhook_never_came_is_found_in_githubs_activity(scene: Scene) -> None:
     scene.agent()
     scene.later(60)
     pushed(scene)
@@ -192,14 +192,14 @@ def test_github_is_asked_once_for_each_repository_with_agents_at_work(scene: Sce
 
 
 @pytest.mark.parametrize(
-    ("permissions", "gone", "told"),
+    ("permissions", "gone", "problem"),
     [
         ({"metadata": "read", "pull_requests": "write"}, False, "read access to contents"),
         ({}, True, "was it renamed"),
     ],
 )
-def test_a_github_that_refuses_keeps_nothing_else_from_being_mended(
-    scene: Scene, permissions: dict[str, str], told: str, *, gone: bool
+def test_a_github_that_refuses_does_not_block_other_repairs(
+    scene: Scene, permissions: dict[str, str], problem: str, *, gone: bool
 ) -> None:
     interrupted(scene)
     scene.agent(task=8)
@@ -210,4 +210,4 @@ def test_a_github_that_refuses_keeps_nothing_else_from_being_mended(
         scene.github.world.repositories[REPOSITORY].private = True
         scene.github.add_token(TOKEN, permissions=permissions, repositories=[REPOSITORY])
     assert found(scene.reconcile()) == [(FindingKind.STUCK, RepairAction.SUBMIT)]
-    assert any(told in str(event.get("problem")) for event in scene.events())
+    assert any(problem in str(event.get("problem")) for event in scene.events())

@@ -1,4 +1,4 @@
-"""A pass that crashes before or after any call, or gets any bad answer: nothing is worse, and later passes finish."""
+"""A pass that crashes before or after any call, or gets any bad answer, does no harm, and later passes finish."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.broken_cluster import AGENTS, HOME, LOST, ORPHANED, STALE, ST
 from tests.support.fault_injection import Crash, crash_at_github, raise_crash
 from tests.support.harness import Scene
 
-CANNOT_BE_MENDED = {FindingKind.CORRUPT_STATE, FindingKind.UNREADABLE_RECORD}
+FOR_A_PERSON = {FindingKind.CORRUPT_STATE, FindingKind.UNREADABLE_RECORD}
 
 
 def records(scene: Scene) -> dict[str, Record]:
@@ -32,14 +32,14 @@ def records(scene: Scene) -> dict[str, Record]:
 
 
 def finish(scene: Scene) -> None:
-    """Later passes, and what they submit."""
+    """Later passes, and the Workflows that they submit."""
     for _ in range(6):
         scene.clock.jump(121)
-        intents = scene.reconcile()
+        repairs = scene.reconcile()
         scene.run_repairs()
-        if {intent.finding.kind for intent in intents} <= CANNOT_BE_MENDED:
+        if {repair.finding.kind for repair in repairs} <= FOR_A_PERSON:
             return
-    raise AssertionError(f"not finished: {intents}")
+    raise AssertionError(f"not finished: {repairs}")
 
 
 def check(scene: Scene, kept: set[str]) -> None:
@@ -49,7 +49,7 @@ def check(scene: Scene, kept: set[str]) -> None:
     assert {record.phase for record in found.values()} == {Phase.COMPLETED}
     leases = scene.api.list("leases", namespace=HOME)
     assert {lease["spec"]["holderIdentity"] for lease in leases} == {""}
-    assert set(found) == {name_of(task) for task in (STUCK, STALE, ORPHANED, STRAY, LOST)}, "the idle one is gone"
+    assert set(found) == {name_of(task) for task in (STUCK, STALE, ORPHANED, STRAY, LOST)}, "the idle Lease is deleted"
     states = {each["metadata"]["name"]: each for each in scene.api.list("configmaps", namespace=AGENTS)}
     assert json.loads(states["task-10-state"]["data"]["state.json"])["cancellation_in_progress"] is False
     assert json.loads(states["task-10-state"]["data"]["state.json"])["kept"] == 1
@@ -58,9 +58,9 @@ def check(scene: Scene, kept: set[str]) -> None:
     unreadable = scene.api.get("leases", name_of(UNREADABLE), namespace=HOME)["metadata"]
     assert unreadable["labels"][ATTENTION_LABEL] == "true"
     assert unreadable["annotations"][RECORD] == "{unreadable"
-    assert len(scene.told(EventReason.NEEDS_ATTENTION)) <= 1, "a person is called once"
-    intents = scene.reconcile()
-    assert [intent.action for intent in intents] == [RepairAction.REPORT] * 2
+    assert len(scene.told(EventReason.NEEDS_ATTENTION)) <= 1, "a task is escalated once"
+    repairs = scene.reconcile()
+    assert [repair.action for repair in repairs] == [RepairAction.REPORT] * 2
 
 
 def count_calls() -> tuple[int, int]:
@@ -76,7 +76,7 @@ KUBERNETES_CALLS, GITHUB_CALLS = count_calls()
 
 
 def interrupted_pass(scene: Scene) -> None:
-    """A pass that something happens to; the pod is gone by the next minute whatever it was."""
+    """A pass that fails. Its pod is gone by the next minute."""
     with suppress(Crash, StepError):
         scene.reconcile()
     scene.api.delete("pods", "reconcile", namespace=HOME, gracePeriodSeconds=0)
@@ -105,7 +105,7 @@ def test_a_pass_that_crashes_at_any_call_is_finished_by_later_ones(call: int, mo
     ],
 )
 @pytest.mark.parametrize("call", range(1, KUBERNETES_CALLS + 1))
-def test_a_bad_answer_to_any_call_is_made_good_by_later_passes(call: int, answer: dict[str, Any]) -> None:
+def test_after_a_bad_answer_to_any_call_later_passes_finish(call: int, answer: dict[str, Any]) -> None:
     with a_world() as (scene, kept):
         scene.api.faults.add(Fault(nth=call, **answer))
         interrupted_pass(scene)

@@ -1,4 +1,4 @@
-"""What a pass does at most, whatever it finds: repairs, tries, requests, time; and what it deletes in the end."""
+"""The limits of a pass: repairs, attempts, requests and time; and the deletion of idle Leases."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.support.scenarios import (
 
 
 def broken_tasks(scene: Scene, number: int) -> None:
-    """So many tasks whose record has failed."""
+    """Tasks with a failed record."""
     failed(scene)
     lease = scene.lease()
     record = scene.record()
@@ -57,18 +57,18 @@ def broken_tasks(scene: Scene, number: int) -> None:
         )
 
 
-def test_no_more_repairs_than_allowed_are_under_way_and_in_the_end_all_are_done(scene: Scene) -> None:
+def test_at_most_the_allowed_number_of_repairs_runs_and_all_are_done_in_the_end(scene: Scene) -> None:
     broken_tasks(scene, 25)
     for left in (25, 15, 5):
-        intents = scene.reconcile()
-        assert len(intents) == left
+        repairs = scene.reconcile()
+        assert len(repairs) == left
         assert len(scene.repairs()) == min(10, left)
-        assert [intent.action for intent in scene.reconcile()] == [RepairAction.WAIT] * max(0, left - 10)
+        assert [repair.action for repair in scene.reconcile()] == [RepairAction.WAIT] * max(0, left - 10)
         assert set(scene.run_repairs()) == {Exit.DONE}
     assert scene.reconcile() == ()
 
 
-def test_a_task_that_cannot_be_mended_is_tried_with_pauses_and_then_left_to_a_person(scene: Scene) -> None:
+def test_a_task_that_cannot_be_repaired_is_retried_with_pauses_and_then_escalated(scene: Scene) -> None:
     failed(scene)
     scene.github.delete_repository(REPOSITORY)
     submitted_at: list[float] = []
@@ -92,7 +92,7 @@ def test_a_task_that_cannot_be_mended_is_tried_with_pauses_and_then_left_to_a_pe
     )
 
 
-def test_an_outage_of_github_calls_nobody_and_is_made_good_when_it_is_over(scene: Scene) -> None:
+def test_an_outage_of_github_escalates_no_task_and_is_repaired_afterwards(scene: Scene) -> None:
     failed(scene)
     scene.github.fault(github_fails(503), times=1e9)
     for _ in range(7):
@@ -108,7 +108,7 @@ def test_an_outage_of_github_calls_nobody_and_is_made_good_when_it_is_over(scene
     check_done(scene)
 
 
-def test_a_document_that_cannot_be_written_keeps_no_cancellation_from_being_finished(scene: Scene) -> None:
+def test_a_document_that_cannot_be_written_blocks_no_cancellation(scene: Scene) -> None:
     failed(scene)
     put_state(scene, "{" + "x" * 700_000)
     for _ in range(7):
@@ -122,15 +122,15 @@ def test_a_document_that_cannot_be_written_keeps_no_cancellation_from_being_fini
 
 
 def terminate_repairs(scene: Scene) -> list[str]:
-    """A person terminates every repair before it has begun: no step of it ever runs; their names."""
+    """A person terminates each repair before its first step runs. Returns their names."""
     names = [each["metadata"]["name"] for each in scene.repairs()]
     for name in names:
         scene.argo.mark(name, argo_controller.FAILED)
     return names
 
 
-def test_a_lost_push_whose_repair_never_began_is_tried_again_and_then_left_to_a_person(scene: Scene) -> None:
-    """The task has no Lease that a step could have written to: reconcile makes one to count on."""
+def test_a_lost_push_whose_repair_never_started_is_retried_and_then_escalated(scene: Scene) -> None:
+    """The task has no Lease, because no step ran. Reconcile creates one for the count."""
     stale = scene.agent()["metadata"]["name"]
     scene.later(3)
     scene.github.push("task-7-work", NEW)
@@ -142,13 +142,13 @@ def test_a_lost_push_whose_repair_never_began_is_tried_again_and_then_left_to_a_
         names += terminate_repairs(scene)
     scene.clock.jump(1000)
     assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.ESCALATE)]
-    assert len(set(names)) == DEFAULTS.reconcile.tries, "each try is a Workflow of its own"
+    assert len(set(names)) == DEFAULTS.reconcile.tries, "each attempt has its own Workflow"
     assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.REPORT)]
     assert scene.runs() == {stale}
     (event,) = scene.api.list("events", namespace=HOME)
     assert event["involvedObject"]["uid"] == scene.lease()["metadata"]["uid"]
 
-    # Somebody mends it and removes the label: it gets as many tries again.
+    # A person corrects the problem and removes the label. The task gets new attempts.
     without = {"metadata": {"labels": {ATTENTION_LABEL: None}}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], without, namespace=HOME)
     assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.SUBMIT)]
@@ -158,7 +158,7 @@ def test_a_lost_push_whose_repair_never_began_is_tried_again_and_then_left_to_a_
     check_done(scene)
 
 
-def test_a_lease_that_was_only_made_to_count_on_is_deleted_like_any_other(scene: Scene) -> None:
+def test_a_lease_that_was_created_for_the_count_is_deleted_like_any_other(scene: Scene) -> None:
     run = scene.agent()["metadata"]["name"]
     scene.later(3)
     scene.github.push("task-7-work", NEW)
@@ -174,15 +174,19 @@ def test_a_lease_that_was_only_made_to_count_on_is_deleted_like_any_other(scene:
     assert scene.api.list("leases", namespace=HOME) == []
 
 
-def test_a_task_that_cannot_be_mended_does_not_keep_the_others_from_it(scene: Scene) -> None:
+def test_a_task_that_cannot_be_repaired_does_not_block_the_others(scene: Scene) -> None:
     broken_tasks(scene, 3)
     scene.api.faults.add(Fault(method="POST", path="/workflows", status=422, reason="Invalid"))
     assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)] * 3
     assert len(scene.repairs()) == 2
-    assert [event["task"] for event in scene.events() if event.get("event") == "task could not be mended now"] == ["7"]
+    assert [
+        event["task"]
+        for event in scene.events()
+        if event.get("event") == "task could not be repaired, next pass tries again"
+    ] == ["7"]
 
 
-def test_a_bug_in_one_tasks_repair_does_not_keep_the_others_from_it(
+def test_a_bug_in_the_repair_of_one_task_does_not_block_the_others(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken_tasks(scene, 3)
@@ -201,7 +205,7 @@ def test_a_bug_in_one_tasks_repair_does_not_keep_the_others_from_it(
 
 
 @pytest.mark.parametrize("kind", ["coderuns", "configmaps"])
-def test_what_cannot_be_listed_is_said_and_the_rest_is_mended(scene: Scene, kind: str) -> None:
+def test_a_failed_list_is_reported_and_the_rest_is_repaired(scene: Scene, kind: str) -> None:
     interrupted(scene)
     scene.later(301)
     scene.api.faults.add(Fault(method="GET", path=f"/{kind}\\?", status=403, reason="Forbidden", times=0))
@@ -223,12 +227,12 @@ def test_a_dry_run_writes_nothing(scene: Scene) -> None:
     broken_tasks(scene, 3)
     put_state(scene, "{corrupt", task=100)
     scene.api.calls.clear()
-    kinds = [intent.finding.kind for intent in scene.reconcile(dry_run=True)]
+    kinds = [repair.finding.kind for repair in scene.reconcile(dry_run=True)]
     assert kinds == [FindingKind.FAILED] * 3 + [FindingKind.CORRUPT_STATE]
     assert {call.method for call in scene.api.calls} == {"GET"}
 
 
-def test_a_pass_makes_one_list_of_each_kind_however_many_tasks_there_are(scene: Scene) -> None:
+def test_a_pass_makes_one_list_of_each_kind_for_any_number_of_tasks(scene: Scene) -> None:
     broken_tasks(scene, 30)
     for task in range(100, 130):
         put_state(scene, "{}", task=task)
@@ -284,7 +288,7 @@ def test_an_idle_tasks_lease_is_deleted_and_a_later_push_writes_its_state_again(
 @pytest.mark.parametrize(
     "reason", ["live run", "failed", "handed over", "held", "busy", "taken meanwhile", "runs unread"]
 )
-def test_a_lease_that_somebody_may_need_is_kept(scene: Scene, reason: str) -> None:
+def test_a_lease_that_may_still_be_needed_is_kept(scene: Scene, reason: str) -> None:
     done(scene)
     name = scene.lease()["metadata"]["name"]
     idle(scene)

@@ -1,4 +1,4 @@
-"""Locks, flags, documents and records that a pass finds wrong, also if they change before it mends them."""
+"""Locks, flags, documents and records with a problem, including changes between the snapshot and the repair."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.scenarios import (
 )
 
 
-def test_a_lock_whose_holder_is_gone_is_freed(scene: Scene) -> None:
+def test_a_lease_whose_holder_is_gone_is_released(scene: Scene) -> None:
     done(scene)
     name = scene.lease()["metadata"]["name"]
     scene.api.patch("leases", name, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
@@ -43,7 +43,7 @@ def test_a_lock_whose_holder_is_gone_is_freed(scene: Scene) -> None:
     check_done(scene)
 
 
-def test_a_lock_whose_holder_is_alive_is_left_for_as_long_as_that_gives_signs_of_life(scene: Scene) -> None:
+def test_a_lease_is_left_alone_while_its_holder_renews_it(scene: Scene) -> None:
     done(scene)
     context = scene.context(scene.workflow(), pod="alive")
     patch = {"spec": {"holderIdentity": str(context.holder)}}
@@ -58,7 +58,7 @@ def test_a_lock_whose_holder_is_alive_is_left_for_as_long_as_that_gives_signs_of
 
 
 @pytest.mark.parametrize("leased", [True, False])
-def test_a_flag_that_nobody_stands_behind_is_cleared(scene: Scene, *, leased: bool) -> None:
+def test_a_flag_without_a_cancellation_is_cleared(scene: Scene, *, leased: bool) -> None:
     if leased:
         done(scene)
     put_state(scene, json.dumps({"cancellation_in_progress": True, "kept": [1]}))
@@ -69,7 +69,7 @@ def test_a_flag_that_nobody_stands_behind_is_cleared(scene: Scene, *, leased: bo
         check_done(scene)
 
 
-def test_the_flag_of_a_cancellation_that_goes_on_is_left(scene: Scene) -> None:
+def test_the_flag_of_an_active_cancellation_is_kept(scene: Scene) -> None:
     put_state(scene, "{}")
     scene.agent()
     scene.later(5)
@@ -80,7 +80,7 @@ def test_the_flag_of_a_cancellation_that_goes_on_is_left(scene: Scene) -> None:
     assert state(scene)["cancellation_in_progress"] is True
 
 
-def test_a_corrupt_document_is_copied_aside_once_and_reported_until_it_is_corrected(scene: Scene) -> None:
+def test_a_corrupt_document_is_copied_once_and_reported_until_it_is_corrected(scene: Scene) -> None:
     put_state(scene, "{corrupt")
     assert found(scene.reconcile()) == [(FindingKind.CORRUPT_STATE, RepairAction.QUARANTINE_DOCUMENT)]
     stored = scene.api.get("configmaps", "task-7-state", namespace=AGENTS)
@@ -91,7 +91,7 @@ def test_a_corrupt_document_is_copied_aside_once_and_reported_until_it_is_correc
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"version": 99}'])
-def test_an_unreadable_record_calls_a_person_once_and_says_what_to_do(scene: Scene, text: str) -> None:
+def test_an_unreadable_record_is_escalated_once_with_advice(scene: Scene, text: str) -> None:
     done(scene)
     patch: dict[str, Any] = {"metadata": {"annotations": {RECORD: text}}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], patch, namespace=HOME)
@@ -104,7 +104,7 @@ def test_an_unreadable_record_calls_a_person_once_and_says_what_to_do(scene: Sce
     assert "delete its annotation" in event["message"]
 
 
-def test_a_record_that_was_copied_to_another_tasks_lease_is_not_acted_on(scene: Scene) -> None:
+def test_a_record_that_was_copied_to_the_lease_of_another_task_is_not_used(scene: Scene) -> None:
     failed(scene)
     lease = scene.lease()
     metadata = lease["metadata"] | {"name": "cancel-copied"}
@@ -123,7 +123,7 @@ def test_a_record_that_was_copied_to_another_tasks_lease_is_not_acted_on(scene: 
     assert len(scene.repairs()) == 1
 
 
-def test_a_holders_clock_an_hour_ahead_is_reported_and_holds_nothing_up(scene: Scene) -> None:
+def test_a_holders_clock_an_hour_ahead_is_reported_and_delays_nothing(scene: Scene) -> None:
     interrupted(scene)
     ahead = {"spec": {"renewTime": "2026-03-01T13:00:00.000000Z"}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], ahead, namespace=HOME)
@@ -136,17 +136,17 @@ def test_a_holders_clock_an_hour_ahead_is_reported_and_holds_nothing_up(scene: S
     check_done(scene)
 
 
-def test_this_pods_own_clock_decides_nothing(scene: Scene) -> None:
+def test_the_clock_of_reconciles_pod_is_not_used(scene: Scene) -> None:
     interrupted(scene)
     context = scene.reconcile_context()
     scene.clock.jump(3600)
-    assert found(run_pass(context).intents) == []
+    assert found(run_pass(context).repairs) == []
 
 
-# What changes between the look and the repair.
+# Changes between the snapshot and the repair.
 
 
-def test_a_record_that_changed_since_it_was_found_is_not_reopened(scene: Scene) -> None:
+def test_a_record_that_changed_meanwhile_is_not_reopened(scene: Scene) -> None:
     scene.agent()
     scene.later(5)
     scene.github.edit_labels(1, add=["skip-automation"])
@@ -159,7 +159,7 @@ def test_a_record_that_changed_since_it_was_found_is_not_reopened(scene: Scene) 
     assert scene.repairs() == []
 
 
-def test_a_lock_that_was_taken_since_it_was_found_is_not_freed(scene: Scene) -> None:
+def test_a_lease_that_was_taken_meanwhile_is_not_released(scene: Scene) -> None:
     done(scene)
     name = scene.lease()["metadata"]["name"]
     scene.api.patch("leases", name, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
@@ -172,7 +172,7 @@ def test_a_lock_that_was_taken_since_it_was_found_is_not_freed(scene: Scene) -> 
     assert scene.lease()["spec"]["holderIdentity"] == "w/u/new"
 
 
-def test_a_try_whose_count_got_no_answer_is_counted_once(scene: Scene) -> None:
+def test_an_attempt_is_counted_once_if_an_answer_is_lost(scene: Scene) -> None:
     failed(scene)
     scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
     scene.reconcile()

@@ -1,4 +1,4 @@
-"""A DELETE that is refused says nothing about the other agents: each is verified, and forced, by itself."""
+"""A refused DELETE does not affect the other agents: each one is verified and forced separately."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOVED = "remediation-in-progress"
 
 
 def working(scene: Scene) -> set[str]:
-    """Names of the pods that run."""
+    """Names of the active pods."""
     return {
         pod["metadata"]["name"]
         for pod in scene.api.list("pods", namespace=AGENTS)
@@ -38,7 +38,7 @@ def forced(scene: Scene) -> set[str]:
 
 
 def let_jobs_outlive_their_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without blockOwnerDeletion the object of a run is gone at once, and its pod works on."""
+    """Without blockOwnerDeletion, the object of a run is gone at once, while its pod still runs."""
     real = Controller.job
 
     def without_block(self: Controller, run: Any) -> dict[str, Any]:  # noqa: ANN401 - passed on
@@ -50,7 +50,7 @@ def let_jobs_outlive_their_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("refusal", ["500 three times", "changes three times"])
-def test_an_agent_is_not_called_gone_because_another_could_not_be_deleted(
+def test_an_agent_is_not_called_gone_if_another_could_not_be_deleted(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, refusal: str
 ) -> None:
     let_jobs_outlive_their_runs(monkeypatch)

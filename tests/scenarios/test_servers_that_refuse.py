@@ -33,7 +33,9 @@ def stale_push(scene: Scene) -> Any:  # noqa: ANN401 - a Workflow
     ],
     ids=["etcd is full", "a webhook is down", "writes are throttled"],
 )
-def test_a_lease_that_cannot_be_written_is_given_up_after_its_time(scene: Scene, refusal: dict[str, Any]) -> None:
+def test_a_lease_that_cannot_be_written_is_given_up_after_the_renew_deadline(
+    scene: Scene, refusal: dict[str, Any]
+) -> None:
     workflow = stale_push(scene)
     writes: list[float] = []
     count = Fault(
@@ -54,7 +56,7 @@ def test_a_lease_that_cannot_be_written_is_given_up_after_its_time(scene: Scene,
     assert refusal["message"] in problem
 
 
-def test_reconcile_is_not_held_up_by_one_lease_that_cannot_be_written(scene: Scene) -> None:
+def test_one_lease_that_cannot_be_written_does_not_block_reconcile(scene: Scene) -> None:
     done(scene)
     put_state(scene, '{"cancellation_in_progress": true, "last_update": "2026-02-01T00:00:00Z"}')
     scene.later(400)
@@ -72,7 +74,7 @@ def test_reconcile_is_not_held_up_by_one_lease_that_cannot_be_written(scene: Sce
     ],
     ids=["a leader is elected", "writes are throttled"],
 )
-def test_a_record_outlasts_five_refused_writes(scene: Scene, refusal: dict[str, Any]) -> None:
+def test_a_record_survives_five_refused_writes(scene: Scene, refusal: dict[str, Any]) -> None:
     workflow = stale_push(scene)
     scene.api.faults.add(Fault(method="PUT", path="/leases/", times=5, **refusal))
     assert scene.attempt(workflow) is Exit.DONE
@@ -87,7 +89,7 @@ def test_a_slow_github_costs_no_lease(scene: Scene, seconds: float) -> None:
     assert (scene.record().labels, scene.record().attempts) == (LabelOutcome.MOVED, 1)
 
 
-def test_a_delete_that_is_to_wait_for_25_s_costs_no_lease(scene: Scene) -> None:
+def test_a_delete_that_has_to_wait_for_25_s_costs_no_lease(scene: Scene) -> None:
     workflow = stale_push(scene)
     headers = {"Retry-After": "25"}
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", status=429, message="later", headers=headers))
@@ -96,7 +98,7 @@ def test_a_delete_that_is_to_wait_for_25_s_costs_no_lease(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 500])
-def test_a_state_document_that_cannot_be_written_stops_no_cancellation(scene: Scene, status: int) -> None:
+def test_a_state_document_that_cannot_be_written_fails_no_cancellation(scene: Scene, status: int) -> None:
     put_state(scene, "{}")
     workflow = stale_push(scene)
     refused = Fault(method="PUT", path="/task-7-state", times=0, status=status, message="denied by a policy")
@@ -107,7 +109,7 @@ def test_a_state_document_that_cannot_be_written_stops_no_cancellation(scene: Sc
     assert [line for line in scene.events() if line["event"] == "state document not written"]
 
 
-def test_two_repositories_with_one_task_id_do_not_fence_each_other_out(scene: Scene) -> None:
+def test_two_repositories_with_the_same_task_id_do_not_fence_each_other(scene: Scene) -> None:
     scene.github.add_repository(OTHER, labels=["ready-for-qa", "remediation-in-progress"])
     scene.github.add_pull_request(repository=OTHER, head="task-7-work", sha=OLD, labels=["ready-for-qa"])
     put_state(scene, "{}")

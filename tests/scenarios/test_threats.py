@@ -1,4 +1,4 @@
-"""What the threat model and the upgrade guide say of tampering, where no other test does."""
+"""Statements of the threat model and the upgrade guide about tampering that no other test shows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def put_state(scene: Scene, *, task: int, epoch: str = "") -> None:
     scene.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | annotations} | document)
 
 
-def test_an_epoch_that_somebody_made_up_holds_up_that_task_alone_and_says_so(scene: Scene) -> None:
+def test_a_forged_epoch_blocks_only_its_task_and_is_reported(scene: Scene) -> None:
     put_state(scene, task=7, epoch="999999")
     held_up = scene.agent()["metadata"]["name"]
     scene.agent(task=8)
@@ -39,7 +39,7 @@ def test_an_epoch_that_somebody_made_up_holds_up_that_task_alone_and_says_so(sce
     assert scene.runs() == {exempt}
 
 
-def test_a_lease_that_was_deleted_by_hand_is_refused_by_the_state_document_and_says_so(scene: Scene) -> None:
+def test_after_a_lease_was_deleted_by_hand_the_state_document_refuses_its_epoch(scene: Scene) -> None:
     put_state(scene, task=7)
     for sha in (NEW, NEWER):
         scene.agent()

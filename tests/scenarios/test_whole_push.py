@@ -1,4 +1,4 @@
-"""One push from claim to release, on the doubles: what happens, what must not, and what a retry makes of it."""
+"""One push from claim to release, on the doubles: its effects, repetition and retries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.scenarios import AGENTS, MOVED, pushed
 
 
 def world(scene: Scene) -> tuple[object, ...]:
-    """Everything that a run could have changed."""
+    """All state that a step can change."""
     kinds = ("leases", "configmaps", "coderuns", "jobs")
     namespaces = (DEFAULTS.namespaces.workflows, AGENTS)
     objects = [scene.api.list(kind, namespace=namespace) for kind in kinds for namespace in namespaces]
@@ -70,8 +70,8 @@ def test_the_intent_is_written_before_the_first_delete(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=lambda _: seen.append(scene.record())))
     scene.play(scene.workflow())
     assert seen[0].phase is Phase.IN_PROGRESS
-    told = [(agent.name, agent.outcome, agent.reason) for agent in seen[0].agents]
-    assert told == [(name, RunOutcome.STOPPING, "stale")]
+    recorded = [(agent.name, agent.outcome, agent.reason) for agent in seen[0].agents]
+    assert recorded == [(name, RunOutcome.STOPPING, "stale")]
 
 
 def test_a_push_without_agents_still_moves_the_labels(scene: Scene) -> None:
@@ -96,7 +96,7 @@ def test_playing_the_same_event_again_changes_nothing(scene: Scene) -> None:
     assert world(scene) == before
 
 
-def test_a_redelivery_an_hour_late_reaches_no_newer_agent(scene: Scene) -> None:
+def test_a_redelivery_an_hour_late_stops_no_newer_agent(scene: Scene) -> None:
     pushed(scene)
     pushed_at = ago(scene.clock, 0)
     scene.later(3600)
@@ -106,7 +106,7 @@ def test_a_redelivery_an_hour_late_reaches_no_newer_agent(scene: Scene) -> None:
     assert scene.runs() == {newer}
 
 
-def test_a_push_that_comes_again_while_its_own_agents_work_reaches_none_of_them(scene: Scene) -> None:
+def test_a_repeated_push_stops_none_of_its_own_agents(scene: Scene) -> None:
     pushed(scene)
     workflow = scene.workflow()
     assert scene.play(workflow) is Exit.DONE
@@ -118,7 +118,7 @@ def test_a_push_that_comes_again_while_its_own_agents_work_reaches_none_of_them(
     assert scene.runs() == {fresh}
 
 
-def test_an_older_push_that_comes_while_the_newer_ones_agents_work_reaches_none_of_them(scene: Scene) -> None:
+def test_an_older_push_stops_no_agent_of_the_newer_push(scene: Scene) -> None:
     pushed(scene, NEW)
     pushed_at = ago(scene.clock, 0)
     scene.later(2)
@@ -154,7 +154,7 @@ def test_two_pushes_in_one_second_end_with_the_labels_moved(scene: Scene, order:
     assert scene.record().push.sha == NEWER
 
 
-def test_an_older_event_finishes_what_a_newer_one_left_behind(scene: Scene) -> None:
+def test_an_older_event_finishes_the_unfinished_record_of_a_newer_one(scene: Scene) -> None:
     scene.agent()
     scene.later(5)
     pushed(scene, NEW)
@@ -188,7 +188,7 @@ def test_the_exit_hook_leaves_the_record_of_another_workflow_alone(scene: Scene)
     assert scene.step(settle, newer, pod="at-work") is Exit.DONE
 
 
-def test_a_dry_run_says_what_it_would_do_and_writes_nothing(scene: Scene) -> None:
+def test_a_dry_run_reports_its_plan_and_writes_nothing(scene: Scene) -> None:
     name = scene.agent()["metadata"]["name"]
     scene.later(5)
     pushed(scene)

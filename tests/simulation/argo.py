@@ -173,7 +173,7 @@ class Argo:
         )
 
         def one_pass() -> None:
-            self.found = len(run_pass(context).intents)
+            self.found = len(run_pass(context).repairs)
 
         self._process(one_pass, name=pod)
         story.scene.end_pod(pod, phase="Succeeded")

@@ -84,7 +84,7 @@ def task_state(task: str = "7", **changes: Any) -> TaskState:  # noqa: ANN401 - 
         "renewed_at": ago(900),
         "record": record(push(task)),
         "problem": "",
-        "tries": RepairAttempts(),
+        "attempts": RepairAttempts(),
         "escalated": False,
     }
     return TaskState(**(values | changes))

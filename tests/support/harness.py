@@ -1,8 +1,8 @@
 """A task in trouble, in one process: the doubles, the platform's controllers, and steps that run against them.
 
 Guarantees: time is a ManualClock, so a whole push takes milliseconds; the steps are the shipped ones from their Context
-down, and speak to the Kubernetes double through its requests and to the GitHub double through PyGithub and HTTP.
-Not covered here: environment, exit of the process, RBAC (tests/integration/control_plane).
+down, and speak to the Kubernetes double through its requests and to the GitHub double through PyGithub and HTTP. Not
+covered here: environment, exit of the process, RBAC (tests/integration/control_plane).
 """
 
 from __future__ import annotations
@@ -433,7 +433,7 @@ class Scene:
 
     def reconcile(self, *, dry_run: bool = False) -> tuple[PlannedRepair, ...]:
         """One pass."""
-        return run_pass(self.reconcile_context(dry_run=dry_run)).intents
+        return run_pass(self.reconcile_context(dry_run=dry_run)).repairs
 
     def repairs(self) -> list[Json]:
         """The repairs under way."""

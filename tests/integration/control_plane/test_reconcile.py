@@ -167,7 +167,7 @@ def test_an_unfinished_record_gets_one_workflow_however_often_it_is_looked_at(sw
         assert repair["metadata"]["labels"][REPOSITORY] == "5dlabs.reconciled"
         assert json.loads(sweeper.lease(task)["metadata"]["annotations"][ATTEMPTS_ANNOTATION])["count"] == 1
     lines = [json.loads(line) for process in processes for line in process.output.splitlines()]
-    assert [line["finding"] for line in lines if line.get("task") == str(stuck) and line["event"] == "found"] == [
+    assert [line["finding"] for line in lines if line.get("task") == str(stuck) and line["event"] == "finding"] == [
         "stuck"
     ]
     assert TOKEN not in "".join(process.output for process in processes)

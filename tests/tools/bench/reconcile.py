@@ -180,8 +180,8 @@ class Crowd:
         context = replace(context, log=Log(clock=context.clock, stream=io.StringIO()))
         transport.calls.clear()
         done = run_pass(context)
-        if len(done.intents) != BROKEN:
-            raise BenchError(f"{len(done.intents)} findings")
+        if len(done.repairs) != BROKEN:
+            raise BenchError(f"{len(done.repairs)} findings")
         return Counter(kind_of(call) for call in transport.calls)
 
     def check(self, told: dict[str, Any]) -> None:

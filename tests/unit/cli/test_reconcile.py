@@ -62,7 +62,7 @@ def test_the_table_says_what_to_do(trouble: Scene, capsys: pytest.CaptureFixture
     assert main(["reconcile", "--dry-run"]) == Exit.DONE
     told = capsys.readouterr().out
     assert "7 findings, nothing was done" in told
-    for words in ("submit a Workflow", "free the Lease", "correct it by hand", "not read: no GitHub credentials"):
+    for words in ("submit a Workflow", "release the Lease", "correct it by hand", "not read: no GitHub credentials"):
         assert words in told
     assert trouble.repairs() == []
 

@@ -1,4 +1,4 @@
-"""How tries are counted on a task's Lease: pauses, what cannot be read, and whose count it is."""
+"""How attempts are counted on a task's Lease: pauses, unreadable counts, and writes of other clients."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def later(seconds: float) -> datetime:
 
 
 def dealt_with(scene: Scene) -> Workflow:
-    """A task with a Lease that nobody holds."""
+    """A task with a free Lease."""
     workflow = scene.workflow()
     assert scene.play(workflow) is Exit.DONE
     scene.api.calls.clear()
@@ -62,7 +62,7 @@ def test_the_pause_doubles_up_to_the_longest(count: int, pause_s: float) -> None
 
 
 @pytest.mark.parametrize("tried", [RepairAttempts(count=1), RepairAttempts(last_at=NOW), NONE])
-def test_who_was_never_tried_is_ready(tried: RepairAttempts) -> None:
+def test_a_task_without_attempts_is_ready(tried: RepairAttempts) -> None:
     assert tried.ready_at(NOW, backoff_s=10, longest=4)
 
 
@@ -97,18 +97,16 @@ def noted(**changes: Any) -> Json:  # noqa: ANN401 - passed on
     ],
     ids=lambda given: str(given)[:60],
 )
-def test_what_a_lease_tells_of_tries(metadata: Json, expected: RepairAttempts) -> None:
+def test_attempts_are_read_from_a_lease(metadata: Json, expected: RepairAttempts) -> None:
     assert read_attempts(metadata) == expected
 
 
 @pytest.mark.parametrize(("labels", "waits"), [({ATTENTION_LABEL: ""}, True), ({}, False), (None, False)])
-def test_a_task_waits_for_a_person_if_its_label_is_there_whatever_it_says(
-    labels: dict[str, str] | None, *, waits: bool
-) -> None:
+def test_a_task_is_escalated_if_it_has_the_label_with_any_value(labels: dict[str, str] | None, *, waits: bool) -> None:
     assert is_escalated({"labels": labels}) is waits
 
 
-def test_a_try_is_counted_once_and_says_when_and_what_for(scene: Scene) -> None:
+def test_an_attempt_is_counted_once_with_its_time_and_kind(scene: Scene) -> None:
     workflow = dealt_with(scene)
     context = scene.reconcile_context()
     before = scene.lease()
@@ -122,11 +120,11 @@ def test_a_try_is_counted_once_and_says_when_and_what_for(scene: Scene) -> None:
     assert after["metadata"]["labels"] == before["metadata"]["labels"]
     count_attempt(NAME, of=None, after=RepairAttempts(count=1, total=1), what="stuck", context=context)
     assert (read(scene).count, read(scene).total) == (2, 2)
-    told = [line for line in scene.events() if line.get("cause") == WriteCause.TRIES]
-    assert [line["detail"] for line in told] == ["stuck", "stuck"], "what is no change is not written"
+    written = [line for line in scene.events() if line.get("cause") == WriteCause.TRIES]
+    assert [line["detail"] for line in written] == ["stuck", "stuck"], "an unchanged Lease is not written"
 
 
-def test_a_lease_that_somebody_stripped_of_its_labels_is_found_again(scene: Scene) -> None:
+def test_counting_restores_the_labels_of_a_lease(scene: Scene) -> None:
     workflow = dealt_with(scene)
     lease = scene.lease()
     labels = lease["metadata"].pop("labels")
@@ -136,7 +134,7 @@ def test_a_lease_that_somebody_stripped_of_its_labels_is_found_again(scene: Scen
     assert scene.lease()["metadata"]["labels"]["agent-cancellation/task"] == "7"
 
 
-def test_a_task_without_a_lease_gets_a_free_one_to_count_on(scene: Scene) -> None:
+def test_a_task_without_a_lease_gets_a_free_one_for_the_count(scene: Scene) -> None:
     workflow = scene.workflow()
     count_attempt(NAME, of=workflow.push, after=NONE, what="lost-push", context=scene.reconcile_context())
     lease = scene.lease()
@@ -146,13 +144,13 @@ def test_a_task_without_a_lease_gets_a_free_one_to_count_on(scene: Scene) -> Non
     assert lease["metadata"]["labels"]["agent-cancellation/repository"] == "5dlabs.cto"
 
 
-def test_a_task_without_a_lease_and_a_push_is_counted_nowhere(scene: Scene) -> None:
+def test_an_attempt_without_a_lease_and_a_push_is_not_counted(scene: Scene) -> None:
     count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
     assert sent(scene) == ["GET"]
     assert scene.api.find("leases", NAME, namespace=HOME) is None
 
 
-def test_a_lease_that_appears_while_one_is_made_is_counted_on(scene: Scene) -> None:
+def test_a_lease_that_appears_meanwhile_gets_the_count(scene: Scene) -> None:
     workflow = scene.workflow()
     appear = Fault(method="POST", path="/leases", before=lambda _: count_attempt(NAME, of=workflow.push, **again))
     again: dict[str, Any] = {"after": NONE, "what": "another's", "context": scene.reconcile_context(pod="another")}
@@ -163,7 +161,7 @@ def test_a_lease_that_appears_while_one_is_made_is_counted_on(scene: Scene) -> N
     assert (read(scene).count, read(scene).total) == (2, 2)
 
 
-def test_a_task_that_is_healthy_starts_again_but_for_its_total(scene: Scene) -> None:
+def test_a_healthy_task_keeps_only_its_total(scene: Scene) -> None:
     dealt_with(scene)
     reset_attempts(NAME, context=scene.reconcile_context())
     assert sent(scene) == ["GET"], "nothing was counted"
@@ -173,13 +171,13 @@ def test_a_task_that_is_healthy_starts_again_but_for_its_total(scene: Scene) -> 
     reset_attempts(NAME, context=scene.reconcile_context())
     assert read(scene) == RepairAttempts(count=0, total=1, last_at=at)
     assert json.loads(scene.lease()["metadata"]["annotations"][ATTEMPTS_ANNOTATION])["what"] == ""
-    told = [line for line in scene.events() if line.get("cause") == WriteCause.TRIES]
-    assert told[-1]["detail"] == "healthy"
+    written = [line for line in scene.events() if line.get("cause") == WriteCause.TRIES]
+    assert written[-1]["detail"] == "healthy"
     count_attempt(NAME, of=None, after=read(scene), what="stuck", context=scene.reconcile_context())
     assert (read(scene).count, read(scene).total) == (1, 2), "no two tries are called the same"
 
 
-def test_a_task_that_is_left_to_a_person_keeps_its_labels_and_starts_again(scene: Scene) -> None:
+def test_an_escalated_task_keeps_its_labels_and_its_count_starts_again(scene: Scene) -> None:
     dealt_with(scene)
     before = scene.lease()["metadata"]["labels"]
     count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
@@ -193,7 +191,9 @@ def test_a_task_that_is_left_to_a_person_keeps_its_labels_and_starts_again(scene
     ("fault", "error"),
     [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
 )
-def test_a_change_is_tried_eight_times_with_pauses(scene: Scene, fault: dict[str, Any], error: type[Exception]) -> None:
+def test_a_conflict_is_retried_eight_times_with_pauses(
+    scene: Scene, fault: dict[str, Any], error: type[Exception]
+) -> None:
     dealt_with(scene)
     context = scene.reconcile_context()
     scene.api.faults.add(Fault(method="PUT", path="/leases/", times=7, **fault))

@@ -1,4 +1,4 @@
-"""What is a finding and what is not, as tables over plain values, and as properties of whole surveys."""
+"""Which problems are findings: tables of plain values, and properties of whole snapshots."""
 
 from __future__ import annotations
 
@@ -57,8 +57,10 @@ FAILED = replace(DONE, phase=Phase.FAILED)
     ("given_", "expected"),
     [
         pytest.param({"record": IN_PROGRESS, "holder": HOLDER}, [FindingKind.STUCK], id="its pod is gone"),
-        pytest.param({"record": IN_PROGRESS}, [FindingKind.STUCK], id="nobody holds it"),
-        pytest.param({"record": IN_PROGRESS, "holder": "someone//"}, [FindingKind.STUCK], id="a laptop fell silent"),
+        pytest.param({"record": IN_PROGRESS}, [FindingKind.STUCK], id="it has no holder"),
+        pytest.param(
+            {"record": IN_PROGRESS, "holder": "someone//"}, [FindingKind.STUCK], id="a laptop stopped renewing"
+        ),
         pytest.param({"record": IN_PROGRESS, "renewed_at": ago(299)}, [], id="not for long enough"),
         pytest.param({"record": IN_PROGRESS, "renewed_at": None}, [FindingKind.STUCK], id="never renewed"),
         pytest.param({"record": IN_PROGRESS, "renewed_at": ago(-20)}, [], id="a clock within tolerance ahead"),
@@ -80,7 +82,7 @@ FAILED = replace(DONE, phase=Phase.FAILED)
         pytest.param(
             {"record": replace(DONE, labels=LabelOutcome.HEAD_MOVED, left_to="c" * 40)},
             [FindingKind.HALF_MOVED],
-            id="left to none",
+            id="left to a push that never came",
         ),
         pytest.param(
             {"record": replace(DONE, labels=LabelOutcome.HEAD_MOVED, left_to="c" * 40), "renewed_at": ago(119)},
@@ -92,12 +94,12 @@ FAILED = replace(DONE, phase=Phase.FAILED)
         pytest.param({"record": replace(DONE, labels=LabelOutcome.AMBIGUOUS)}, [], id="two pull requests"),
     ],
 )
-def test_what_a_lease_tells(given_: dict[str, Any], expected: list[FindingKind]) -> None:
+def test_a_lease_has_a_finding_or_none(given_: dict[str, Any], expected: list[FindingKind]) -> None:
     assert kinds(task_states=(task_state(**given_),)) == expected
 
 
 @pytest.mark.parametrize("state", [IN_PROGRESS, FAILED, replace(DONE, labels=LabelOutcome.UNREADABLE)])
-def test_a_task_that_somebody_works_on_is_no_finding(state: Record) -> None:
+def test_an_active_task_has_no_finding(state: Record) -> None:
     held = task_state(record=state, holder=HOLDER, renewed_at=ago(299))
     assert kinds(task_states=(held,), pods=frozenset({POD})) == []
     silent = replace(held, renewed_at=ago(300))
@@ -108,14 +110,17 @@ def test_a_task_that_somebody_works_on_is_no_finding(state: Record) -> None:
     assert kinds(task_states=(free,), busy=frozenset({("7", "other.repository"), ("8", "")})) != []
 
 
-def test_a_laptop_is_at_work_until_it_was_silent_for_twice_the_duration_of_its_lease() -> None:
-    index, silent_s = TaskIndex.at(ClusterSnapshot(now=NOW), settings=DEFAULTS), 2 * DEFAULTS.lease.duration_s
+def test_a_laptop_is_active_until_twice_the_duration_of_its_lease_after_the_last_renewal() -> None:
+    index, silent_s = (
+        TaskIndex.from_snapshot(ClusterSnapshot(now=NOW), settings=DEFAULTS),
+        2 * DEFAULTS.lease.duration_s,
+    )
     assert index.is_held(task_state(holder="someone//", renewed_at=ago(silent_s - 1)))
     assert not index.is_held(task_state(holder="someone//", renewed_at=ago(silent_s)))
 
 
 def test_a_clock_is_ahead_by_more_than_the_tolerance() -> None:
-    index, tolerated_s = TaskIndex.at(ClusterSnapshot(now=NOW), settings=DEFAULTS), DEFAULTS.push.tolerance_s
+    index, tolerated_s = TaskIndex.from_snapshot(ClusterSnapshot(now=NOW), settings=DEFAULTS), DEFAULTS.push.tolerance_s
     assert not index.is_ahead(task_state(renewed_at=ago(-tolerated_s)))
     assert index.is_ahead(task_state(renewed_at=ago(-tolerated_s - 1)))
 
@@ -138,7 +143,7 @@ def test_a_clock_is_ahead_by_more_than_the_tolerance() -> None:
         ({"task": "8"}, False),
     ],
 )
-def test_a_run_that_should_be_gone_is_found_and_no_other(given_: dict[str, Any], *, stale: bool) -> None:
+def test_only_stale_runs_are_findings(given_: dict[str, Any], *, stale: bool) -> None:
     found = kinds(task_states=(task_state(),), runs=(run(**given_),))
     assert found == ([FindingKind.LIVE_STALE] if stale else [])
     skipped = task_state(record=replace(DONE, labels=LabelOutcome.SKIPPED))
@@ -160,21 +165,21 @@ def test_a_run_that_should_be_gone_is_found_and_no_other(given_: dict[str, Any],
         ({"record": IN_PROGRESS, "holder": "someone//", "renewed_at": ago(5)}, False),
     ],
 )
-def test_a_push_is_lost_if_the_record_is_of_an_earlier_one(known: dict[str, Any] | None, *, lost: bool) -> None:
+def test_a_push_is_lost_if_the_record_has_an_earlier_one(known: dict[str, Any] | None, *, lost: bool) -> None:
     task_states = () if known is None else (task_state(**known),)
     pushes = (push(sha="n", at=ago(500)),)
-    # Of agents that started between the two pushes, so that the record itself finds nothing wrong.
+    # The agents started between the two pushes, so the record itself has no finding.
     found = kinds(task_states=task_states, pushes=pushes, runs=(run(created_at=ago(600)),))
     assert (FindingKind.LOST_PUSH in found) is lost
     assert not lost or found == [FindingKind.LOST_PUSH], "one Workflow is enough"
 
 
 @pytest.mark.parametrize("change", [{"created_at": ago(400)}, {"agent": REX}, {"sha": "n" * 40}, {"phase": "Failed"}])
-def test_a_push_that_nobody_works_against_is_not_lost(change: dict[str, Any]) -> None:
+def test_a_push_without_stale_runs_is_not_lost(change: dict[str, Any]) -> None:
     assert kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(**change),)) == []
 
 
-def test_a_push_is_given_time_to_come_and_a_workflow_to_work() -> None:
+def test_a_recent_push_and_a_running_workflow_are_no_findings() -> None:
     assert kinds(pushes=(push(sha="n", at=ago(119)),), runs=(run(),)) == []
     assert kinds(pushes=(push(sha="n", at=ago(120)),), runs=(run(),)) == [FindingKind.LOST_PUSH]
     assert kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(),), busy=frozenset({("7", "")})) == []
@@ -199,20 +204,20 @@ def test_a_push_is_given_time_to_come_and_a_workflow_to_work() -> None:
         ({}, (), []),
     ],
 )
-def test_what_a_state_document_tells(
+def test_a_state_document_has_a_finding_or_none(
     given_: dict[str, Any], task_states: tuple[TaskState, ...], expected: list[FindingKind]
 ) -> None:
     assert kinds(documents=(document(**given_),), task_states=task_states) == expected
 
 
-def test_a_flag_is_left_to_the_workflow_that_will_come_and_to_the_one_that_is_there() -> None:
+def test_a_flag_is_left_to_a_planned_or_running_workflow() -> None:
     flagged = {"documents": (document(flag=True),), "task_states": (task_state(),)}
     assert kinds(**flagged, runs=(run(),)) == [FindingKind.LIVE_STALE]
     assert kinds(**flagged, busy=frozenset({("7", "other.repository")})) == []
     assert kinds(**flagged, busy=frozenset({("8", "")})) == [FindingKind.STRAY_FLAG]
 
 
-def test_a_push_that_is_not_lost_hides_none_that_is() -> None:
+def test_a_push_that_is_not_lost_does_not_hide_a_lost_one() -> None:
     dealt_with, unreadable = push("8", sha="n", at=ago(500)), push("9", sha="n", at=ago(500))
     found = find_problems(
         ClusterSnapshot(
@@ -238,36 +243,41 @@ LOST = push(sha="n", at=ago(500))
     [
         (
             {"task_states": (task_state(record=replace(FAILED, errors=("first", "second", "last: reason"))),)},
-            (FindingKind.FAILED, FAILED.push, "failed, and no Workflow goes on: last: reason", ""),
+            (FindingKind.FAILED, FAILED.push, "failed, and no Workflow continues: last: reason", ""),
         ),
         (
             {"task_states": (task_state(record=FAILED),)},
-            (FindingKind.FAILED, FAILED.push, "failed, and no Workflow goes on: no reason given", ""),
+            (FindingKind.FAILED, FAILED.push, "failed, and no Workflow continues: no reason given", ""),
         ),
         (
             {"task_states": (task_state(record=IN_PROGRESS),)},
-            (FindingKind.STUCK, DONE.push, f"in progress since {ago(1000).isoformat()}, and nobody is at work", ""),
+            (
+                FindingKind.STUCK,
+                DONE.push,
+                f"in progress since {ago(1000).isoformat()}, and no Workflow or holder is active",
+                "",
+            ),
         ),
         (
             {"task_states": (task_state(),), "runs": (run(),)},
-            (FindingKind.LIVE_STALE, DONE.push, "completed, but still at work: run-5DLabs-Tess", ""),
+            (FindingKind.LIVE_STALE, DONE.push, "completed, but stale runs are active: run-5DLabs-Tess", ""),
         ),
         (
             {"task_states": (task_state(record=replace(DONE, labels=LabelOutcome.UNREADABLE)),)},
-            (FindingKind.HALF_MOVED, DONE.push, "GitHub could not be read: labels stayed", ""),
+            (FindingKind.HALF_MOVED, DONE.push, "GitHub could not be read, labels not moved", ""),
         ),
         (
             {"task_states": (task_state(record=LEFT),)},
             (
                 FindingKind.HALF_MOVED,
                 replace(DONE.push, sha=Sha("c" * 40)),
-                "labels were left to cccccccccccc, whose push never came",
+                "labels were left to cccccccccccc, but its push never arrived",
                 "",
             ),
         ),
         (
             {"task_states": (task_state(holder=HOLDER),)},
-            (FindingKind.ORPHANED_LOCK, None, f"held by {HOLDER}, which is gone", ""),
+            (FindingKind.ORPHANED_LOCK, None, f"held by {HOLDER}, which no longer exists", ""),
         ),
         (
             {"task_states": (task_state(record=None, problem="not: read: delete it"),)},
@@ -279,7 +289,7 @@ LOST = push(sha="n", at=ago(500))
                 FindingKind.WRONG_CLOCK,
                 None,
                 f"last renewed in the future, at {ago(-60)}",
-                "set the clock of the node that ran the task's last pod",
+                "correct the clock of the node that ran the task's last pod",
             ),
         ),
         (
@@ -287,7 +297,7 @@ LOST = push(sha="n", at=ago(500))
             (
                 FindingKind.LOST_PUSH,
                 LOST,
-                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                f"no Workflow for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; stale runs are active: run-5DLabs-Tess",
                 "",
             ),
         ),
@@ -296,7 +306,7 @@ LOST = push(sha="n", at=ago(500))
             (
                 FindingKind.STRAY_FLAG,
                 None,
-                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "ConfigMap task-7-state says that a cancellation is in progress, but none is",
                 "",
             ),
         ),
@@ -305,7 +315,7 @@ LOST = push(sha="n", at=ago(500))
             (
                 FindingKind.LOST_PUSH,
                 LOST,
-                f"no Workflow came for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; still at work: run-5DLabs-Tess",
+                f"no Workflow for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; stale runs are active: run-5DLabs-Tess",
                 "",
             ),
         ),
@@ -317,7 +327,7 @@ LOST = push(sha="n", at=ago(500))
             (
                 FindingKind.STRAY_FLAG,
                 None,
-                "ConfigMap task-7-state says that a cancellation is in progress, and none is",
+                "ConfigMap task-7-state says that a cancellation is in progress, but none is",
                 "",
             ),
         ),
@@ -327,13 +337,13 @@ LOST = push(sha="n", at=ago(500))
                 FindingKind.CORRUPT_STATE,
                 None,
                 "the document in ConfigMap task-7-state is not a JSON object",
-                "correct it by hand; a copy is in the quarantine key beside it",
+                "correct it by hand; its quarantine key has a copy",
             ),
         ),
     ],
     ids=lambda given: str(given[0]) if isinstance(given, tuple) else "",
 )
-def test_a_finding_says_what_was_seen_what_to_submit_and_what_a_person_can_do(
+def test_a_finding_has_a_detail_a_push_and_advice(
     snapshot: dict[str, Any], expected: tuple[FindingKind, Push | None, str, str]
 ) -> None:
     (found,) = find_problems(ClusterSnapshot(now=NOW, **snapshot), settings=DEFAULTS)
@@ -345,13 +355,13 @@ def test_a_finding_says_what_was_seen_what_to_submit_and_what_a_person_can_do(
 
 
 @pytest.mark.parametrize(
-    ("count", "told"), [(2, "r, r"), (3, "r, r, r"), (4, "r, r, r and 1 more"), (9, "r, r, r and 6 more")]
+    ("count", "names"), [(2, "r, r"), (3, "r, r, r"), (4, "r, r, r and 1 more"), (9, "r, r, r and 6 more")]
 )
-def test_of_many_runs_three_are_named(count: int, told: str) -> None:
+def test_at_most_three_runs_are_named(count: int, names: str) -> None:
     task, one = run()
     snapshot = ClusterSnapshot(now=NOW, task_states=(task_state(),), runs=((task, replace(one, name="r")),) * count)
     (found,) = find_problems(snapshot, settings=DEFAULTS)
-    assert found.detail == f"completed, but still at work: {told}"
+    assert found.detail == f"completed, but stale runs are active: {names}"
 
 
 @pytest.mark.parametrize(
@@ -364,12 +374,12 @@ def test_of_many_runs_three_are_named(count: int, told: str) -> None:
         ("task--state", ""),
     ],
 )
-def test_a_state_document_is_known_by_its_name(name: str, task: str) -> None:
+def test_a_state_document_is_identified_by_its_name(name: str, task: str) -> None:
     assert state_document_task(name, settings=DEFAULTS.state) == task
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"text"', "[" * 100_000, '{"a":' * 100_000])
-def test_a_document_that_is_no_object_is_corrupt(text: str) -> None:
+def test_a_document_that_is_not_an_object_is_corrupt(text: str) -> None:
     found = read_state_document("task-7-state", task="7", data={"state.json": text}, key="state.json")
     assert (found.corrupt, found.flag, found.quarantined) == (True, False, False)
 
@@ -389,7 +399,7 @@ RECORDS = st.builds(
 )
 LEDGERS = st.builds(
     lambda made, holder, renewed_at, tries, escalated: task_state(
-        made.push.task, record=made, holder=holder, renewed_at=renewed_at, tries=tries, escalated=escalated
+        made.push.task, record=made, holder=holder, renewed_at=renewed_at, attempts=tries, escalated=escalated
     ),
     RECORDS,
     st.sampled_from(["", HOLDER, "workflow/gone/gone", "someone//"]),
@@ -429,7 +439,7 @@ SURVEYS = st.builds(
 
 
 @given(SURVEYS)
-def test_a_healthy_world_has_no_findings(snapshot: ClusterSnapshot) -> None:
+def test_a_healthy_cluster_has_no_findings(snapshot: ClusterSnapshot) -> None:
     well = tuple(
         replace(each, holder="", renewed_at=ago(10), record=record(push(each.task, at=ago(6000))))
         for each in snapshot.task_states
@@ -439,7 +449,7 @@ def test_a_healthy_world_has_no_findings(snapshot: ClusterSnapshot) -> None:
 
 
 @given(SURVEYS)
-def test_looking_twice_or_in_another_order_finds_the_same(snapshot: ClusterSnapshot) -> None:
+def test_a_second_search_in_another_order_finds_the_same(snapshot: ClusterSnapshot) -> None:
     found = find_problems(snapshot, settings=DEFAULTS)
     shuffled = random.Random(1)  # noqa: S311 - no secret
     other = replace(
@@ -471,13 +481,15 @@ def test_runs_that_are_exempt_newer_or_on_the_head_are_never_a_finding(snapshot:
 
 
 @given(SURVEYS)
-def test_a_task_at_work_is_never_repaired_and_no_task_twice(snapshot: ClusterSnapshot) -> None:
+def test_an_active_task_is_never_repaired_and_no_task_twice(snapshot: ClusterSnapshot) -> None:
     submitted = [each for each in find_problems(snapshot, settings=DEFAULTS) if push_of(each)]
     for finding in submitted:
         assert (finding.task, "") not in snapshot.busy
         assert (finding.task, repository_label(finding.repository)) not in snapshot.busy
         if finding.task_state and finding.task_state.holder == HOLDER and POD in snapshot.pods:
-            assert TaskIndex.at(snapshot, settings=DEFAULTS).is_silent(finding.task_state, RULES.stuck_after_s)
+            assert TaskIndex.from_snapshot(snapshot, settings=DEFAULTS).is_silent(
+                finding.task_state, RULES.stuck_after_s
+            )
         assert (
             finding.task_state is None
             or not finding.task_state.record
@@ -490,31 +502,31 @@ def test_a_task_at_work_is_never_repaired_and_no_task_twice(snapshot: ClusterSna
 @given(SURVEYS)
 def test_limits_are_kept(snapshot: ClusterSnapshot) -> None:
     findings = find_problems(snapshot, settings=DEFAULTS)
-    intents = plan_repairs(findings, snapshot=snapshot, settings=RULES)
-    assert [intent.finding for intent in intents] == list(findings)
-    started = [each for each in intents if each.action in (RepairAction.SUBMIT, RepairAction.REOPEN)]
+    repairs = plan_repairs(findings, snapshot=snapshot, settings=RULES)
+    assert [repair.finding for repair in repairs] == list(findings)
+    started = [each for each in repairs if each.action in (RepairAction.SUBMIT, RepairAction.REOPEN)]
     assert len(started) <= max(0, RULES.in_flight - snapshot.repairs)
-    for intent in intents:
-        known = intent.finding.task_state
-        if known and not document_of(intent.finding) and (known.escalated or known.tries.count >= RULES.tries):
-            assert intent.action in (RepairAction.REPORT, RepairAction.ESCALATE, RepairAction.WAIT)
+    for repair in repairs:
+        known = repair.finding.task_state
+        if known and not document_of(repair.finding) and (known.escalated or known.attempts.count >= RULES.tries):
+            assert repair.action in (RepairAction.REPORT, RepairAction.ESCALATE, RepairAction.WAIT)
     assert not {each.task for each in healthy_tasks(snapshot, findings)} & {
         each.task for each in findings if push_of(each)
     }
 
 
 @given(SURVEYS)
-def test_once_everything_planned_is_done_nothing_is_left_but_what_a_person_has_to_mend(
+def test_after_all_repairs_only_findings_for_a_person_are_left(
     snapshot: ClusterSnapshot,
 ) -> None:
-    """What a Workflow does is modelled: it finishes the record for its push and stops what is stale by it."""
-    fresh = tuple(replace(each, tries=RepairAttempts(), escalated=False) for each in snapshot.task_states)
+    """This models a Workflow: it finishes the record for its push and stops the stale runs."""
+    fresh = tuple(replace(each, attempts=RepairAttempts(), escalated=False) for each in snapshot.task_states)
     snapshot = replace(snapshot, task_states=fresh, repairs=0, busy=frozenset(), pods=frozenset())
-    # Two passes: a task whose lock is orphaned is looked at more closely once it is free.
+    # Two passes: a task with an orphaned lock is judged fully after the Lease is released.
     for _ in range(2):
         findings = find_problems(snapshot, settings=DEFAULTS)
-        for intent in plan_repairs(findings, snapshot=snapshot, settings=replace(RULES, in_flight=100)):
-            snapshot = repaired(snapshot, intent.finding.task, of=push_of(intent.finding), action=intent.action)
+        for repair in plan_repairs(findings, snapshot=snapshot, settings=replace(RULES, in_flight=100)):
+            snapshot = repaired(snapshot, repair.finding.task, of=push_of(repair.finding), action=repair.action)
     left = {finding.kind for finding in find_problems(snapshot, settings=DEFAULTS)}
     assert left <= {FindingKind.WRONG_CLOCK, FindingKind.CORRUPT_STATE}
 
@@ -546,14 +558,14 @@ def repaired(snapshot: ClusterSnapshot, task: str, *, of: Push | None, action: R
 
 
 @given(SURVEYS)
-def test_no_lease_is_collected_that_anything_speaks_of(snapshot: ClusterSnapshot) -> None:
+def test_no_lease_is_collected_if_another_object_refers_to_its_task(snapshot: ClusterSnapshot) -> None:
     settings = replace(DEFAULTS, reconcile=replace(RULES, keep_idle_days=1))
     later = replace(snapshot, now=NOW + timedelta(days=2))
     findings = find_problems(later, settings=settings)
-    for each in idle_leases(TaskIndex.at(later, settings=settings), findings):
+    for each in idle_leases(TaskIndex.from_snapshot(later, settings=settings), findings):
         assert each.record
         assert each.record.finished
         assert not each.holder
         assert not each.escalated
         assert each.task not in {task for task, _ in snapshot.runs} | {task for task, _ in snapshot.busy}
-    assert not [*idle_leases(TaskIndex.at(replace(later, runs_known=False), settings=settings), findings)]
+    assert not [*idle_leases(TaskIndex.from_snapshot(replace(later, runs_known=False), settings=settings), findings)]

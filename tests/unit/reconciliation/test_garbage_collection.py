@@ -1,4 +1,4 @@
-"""Leases that nobody needs any more: which they are, and that only the one that was judged is deleted."""
+"""Idle Leases: which Leases are idle, and that exactly the judged version is deleted."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def idle(**changes: Any) -> TaskState:  # noqa: ANN401 - passed on
 
 
 def outdated(*task_states: TaskState, findings: tuple[Finding, ...] = (), **snapshot: Any) -> list[TaskState]:  # noqa: ANN401 - passed on
-    index = TaskIndex.at(ClusterSnapshot(now=NOW, task_states=task_states, **snapshot), settings=DEFAULTS)
+    index = TaskIndex.from_snapshot(ClusterSnapshot(now=NOW, task_states=task_states, **snapshot), settings=DEFAULTS)
     return list(idle_leases(index, findings))
 
 
-def test_a_lease_that_was_idle_for_so_many_days_is_outdated_and_not_a_second_before() -> None:
+def test_a_lease_is_outdated_after_the_idle_days_and_not_a_second_before() -> None:
     assert outdated(idle()) == [idle()]
     assert outdated(idle(renewed_at=ago(IDLE_S - 1))) == []
 
@@ -48,11 +48,11 @@ def test_a_lease_that_was_idle_for_so_many_days_is_outdated_and_not_a_second_bef
     ],
     ids=str,
 )
-def test_a_lease_that_somebody_has_or_may_need_is_not(reason: dict[str, Any]) -> None:
+def test_a_held_unfinished_or_escalated_lease_is_kept(reason: dict[str, Any]) -> None:
     assert outdated(idle(**reason)) == []
 
 
-def test_a_lease_of_whose_task_anything_speaks_is_not() -> None:
+def test_a_lease_is_kept_if_another_object_refers_to_its_task() -> None:
     other = idle(task="8", name="other")
     assert outdated(idle(), other, findings=(FINDING,)) == [other]
     assert outdated(idle(), other, busy=frozenset({("7", "o.other")})) == [other]
@@ -62,15 +62,15 @@ def test_a_lease_of_whose_task_anything_speaks_is_not() -> None:
     )
 
 
-def test_while_it_is_not_known_which_runs_are_alive_none_is() -> None:
+def test_all_leases_are_kept_while_the_live_runs_are_not_known() -> None:
     assert outdated(idle(), runs_known=False) == []
 
 
-# Deleting one.
+# Deleting a Lease.
 
 
 def judged(scene: Scene, *, document: bool = True) -> TaskState:
-    """A Lease as a pass has seen it, of a task whose state document names its epoch."""
+    """A Lease as a pass read it. The task's state document has its epoch."""
     if document:
         metadata = {"name": "task-7-state", "namespace": AGENTS, "annotations": {STATE_EPOCH: "1", "note": "theirs"}}
         config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"state.json": "{}"}}
@@ -94,7 +94,7 @@ def leases(scene: Scene) -> list[Any]:
     return scene.api.list("leases", namespace=HOME)
 
 
-def test_the_lease_is_deleted_once_the_state_document_has_forgotten_its_epoch(scene: Scene) -> None:
+def test_the_lease_is_deleted_after_its_epoch_is_removed_from_the_state_document(scene: Scene) -> None:
     found = judged(scene)
     delete_idle_lease(found, context=scene.reconcile_context())
     assert leases(scene) == []
@@ -106,11 +106,11 @@ def test_the_lease_is_deleted_once_the_state_document_has_forgotten_its_epoch(sc
         "resourceVersion": found.resource_version,
     }
     assert [(line["lease"], line["task"], line["epoch"]) for line in collected(scene)] == [(found.name, "7", 1)]
-    told = [line for line in scene.events() if line.get("cause") == WriteCause.IDLE]
-    assert [(line["epoch"], line["detail"]) for line in told] == [(1, "task 7")] * 2
+    written = [line for line in scene.events() if line.get("cause") == WriteCause.IDLE]
+    assert [(line["epoch"], line["detail"]) for line in written] == [(1, "task 7")] * 2
 
 
-def test_a_document_that_names_no_epoch_is_not_written(scene: Scene) -> None:
+def test_a_document_without_an_epoch_is_not_written(scene: Scene) -> None:
     found = judged(scene)
     forgotten = {"metadata": {"annotations": {STATE_EPOCH: None}}}
     scene.api.patch("configmaps", "task-7-state", forgotten, namespace=AGENTS)
@@ -120,14 +120,14 @@ def test_a_document_that_names_no_epoch_is_not_written(scene: Scene) -> None:
     assert leases(scene) == []
 
 
-def test_a_task_without_a_document_needs_none(scene: Scene) -> None:
+def test_the_lease_of_a_task_without_a_document_is_deleted(scene: Scene) -> None:
     delete_idle_lease(judged(scene, document=False), context=scene.reconcile_context())
     assert leases(scene) == []
 
 
-def test_a_lease_that_has_changed_since_is_kept_and_none_that_is_gone_is_missed(scene: Scene) -> None:
+def test_a_lease_that_changed_meanwhile_is_kept_and_a_missing_one_causes_no_error(scene: Scene) -> None:
     found = judged(scene)
-    change = {"metadata": {"labels": {"somebody": "looked-at-it"}}}
+    change = {"metadata": {"labels": {"example.com/note": "checked"}}}
     scene.api.patch("leases", found.name, change, namespace=HOME)
     delete_idle_lease(found, context=scene.reconcile_context())
     assert len(leases(scene)) == 1

@@ -1,4 +1,4 @@
-"""What is done about a finding, and why not more: by table, without a cluster."""
+"""The action for each finding, and the limits: tables without a cluster."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LAST = RULES.tries
 
 
 def planned(*findings: Finding, repairs: int = 0, in_flight: int = RULES.in_flight) -> list[tuple[RepairAction, str]]:
-    intents = plan_repairs(
+    plan = plan_repairs(
         findings, snapshot=ClusterSnapshot(now=NOW, repairs=repairs), settings=replace(RULES, in_flight=in_flight)
     )
-    assert [intent.finding for intent in intents] == list(findings)
-    return [(intent.action, intent.reason) for intent in intents]
+    assert [repair.finding for repair in plan] == list(findings)
+    return [(repair.action, repair.reason) for repair in plan]
 
 
 @pytest.mark.parametrize(
@@ -41,53 +41,55 @@ def planned(*findings: Finding, repairs: int = 0, in_flight: int = RULES.in_flig
         (FindingKind.WRONG_CLOCK, RepairAction.REPORT),
     ],
 )
-def test_each_kind_is_mended_in_its_own_way(kind: FindingKind, action: RepairAction) -> None:
+def test_each_kind_has_its_own_repair(kind: FindingKind, action: RepairAction) -> None:
     assert planned(finding(kind)) == [(action, "")]
 
 
-def test_a_task_without_a_lease_was_never_tried() -> None:
+def test_a_task_without_a_lease_has_no_attempts() -> None:
     assert planned(finding(FindingKind.LOST_PUSH, task_state=None)) == [(RepairAction.SUBMIT, "")]
 
 
-def test_a_copy_that_was_made_is_not_made_again() -> None:
+def test_a_document_in_quarantine_is_not_copied_again() -> None:
     copied = document(corrupt=True, quarantined=True)
-    assert planned(finding(FindingKind.CORRUPT_STATE, document=copied)) == [(RepairAction.REPORT, "copied aside")]
+    assert planned(finding(FindingKind.CORRUPT_STATE, document=copied)) == [
+        (RepairAction.REPORT, "already in quarantine")
+    ]
 
 
 @pytest.mark.parametrize("kind", [FindingKind.CORRUPT_STATE, FindingKind.STRAY_FLAG])
-def test_a_document_is_mended_however_often_its_task_was_tried(kind: FindingKind) -> None:
-    tried = task_state(tries=RepairAttempts(count=LAST, last_at=NOW), escalated=True)
+def test_a_document_is_repaired_after_any_number_of_attempts(kind: FindingKind) -> None:
+    tried = task_state(attempts=RepairAttempts(count=LAST, last_at=NOW), escalated=True)
     expected = RepairAction.QUARANTINE_DOCUMENT if kind is FindingKind.CORRUPT_STATE else RepairAction.CLEAR
     assert planned(finding(kind, task_state=tried, document=document())) == [(expected, "")]
 
 
-def test_a_task_that_waits_for_a_person_is_reported_only() -> None:
-    assert planned(finding(task_state=task_state(escalated=True))) == [(RepairAction.REPORT, "waits for a person")]
+def test_an_escalated_task_is_only_reported() -> None:
+    assert planned(finding(task_state=task_state(escalated=True))) == [(RepairAction.REPORT, "already escalated")]
 
 
-def test_a_task_is_left_to_a_person_after_the_last_try_and_not_before() -> None:
+def test_a_task_is_escalated_after_the_last_attempt_and_not_before() -> None:
     long_ago = ago(1e6)
-    tried = finding(task_state=task_state(tries=RepairAttempts(count=LAST - 1, last_at=long_ago)))
+    tried = finding(task_state=task_state(attempts=RepairAttempts(count=LAST - 1, last_at=long_ago)))
     assert planned(tried) == [(RepairAction.SUBMIT, "")]
-    tried = finding(task_state=task_state(tries=RepairAttempts(count=LAST, last_at=long_ago)))
+    tried = finding(task_state=task_state(attempts=RepairAttempts(count=LAST, last_at=long_ago)))
     assert planned(tried) == [(RepairAction.ESCALATE, f"tried {LAST} times")]
 
 
-def test_a_task_waits_between_two_tries() -> None:
-    tried = finding(task_state=task_state(tries=RepairAttempts(count=2, last_at=NOW)))
-    assert planned(tried) == [(RepairAction.WAIT, "tried 2 times, the last a moment ago")]
+def test_a_task_waits_between_two_attempts() -> None:
+    tried = finding(task_state=task_state(attempts=RepairAttempts(count=2, last_at=NOW)))
+    assert planned(tried) == [(RepairAction.WAIT, "tried 2 times, pause not over")]
 
 
 @pytest.mark.parametrize(
     "error", ["UnavailableError: PUT x: no answer", "RateLimitedError: later", "BreakerOpenError: open"]
 )
-def test_an_outage_is_tried_for_as_long_as_it_lasts_with_the_longest_pause(error: str) -> None:
+def test_attempts_during_an_outage_continue_with_the_longest_pause(error: str) -> None:
     record = replace(FAILED, errors=("BadInputError: before", error))
     longest_s = RULES.backoff_s * 2 ** (LAST - 1)
     for count in (LAST, LAST + 7):
-        away = task_state(record=record, tries=RepairAttempts(count=count, last_at=ago(longest_s)))
+        away = task_state(record=record, attempts=RepairAttempts(count=count, last_at=ago(longest_s)))
         assert planned(finding(FindingKind.FAILED, task_state=away)) == [(RepairAction.SUBMIT, "")]
-        recent = replace(away, tries=RepairAttempts(count=count, last_at=ago(longest_s - 1)))
+        recent = replace(away, attempts=RepairAttempts(count=count, last_at=ago(longest_s - 1)))
         assert planned(finding(FindingKind.FAILED, task_state=recent))[0][0] is RepairAction.WAIT
 
 
@@ -100,14 +102,14 @@ def test_an_outage_is_tried_for_as_long_as_it_lasts_with_the_longest_pause(error
         (FindingKind.STUCK, ("UnavailableError: no answer",)),
     ],
 )
-def test_what_is_no_outage_is_left_to_a_person(kind: FindingKind, errors: tuple[str, ...]) -> None:
-    tried = task_state(record=replace(FAILED, errors=errors), tries=RepairAttempts(count=LAST, last_at=ago(1e6)))
+def test_other_failures_are_escalated(kind: FindingKind, errors: tuple[str, ...]) -> None:
+    tried = task_state(record=replace(FAILED, errors=errors), attempts=RepairAttempts(count=LAST, last_at=ago(1e6)))
     assert planned(finding(kind, task_state=tried))[0][0] is RepairAction.ESCALATE
 
 
-def test_no_more_workflows_than_allowed_are_under_way_and_the_others_are_told_so() -> None:
+def test_at_most_the_allowed_number_of_workflows_runs_and_the_others_wait() -> None:
     stuck = [finding(), finding(FindingKind.LIVE_STALE), finding(), finding()]
-    full = (RepairAction.WAIT, "3 repairs are under way")
+    full = (RepairAction.WAIT, "3 repairs are running")
     assert planned(*stuck, in_flight=3) == [
         (RepairAction.SUBMIT, ""),
         (RepairAction.REOPEN, ""),
@@ -118,7 +120,7 @@ def test_no_more_workflows_than_allowed_are_under_way_and_the_others_are_told_so
     assert planned(*stuck, in_flight=3, repairs=3) == [full] * 4
 
 
-def test_what_needs_no_workflow_is_not_limited() -> None:
+def test_repairs_without_a_workflow_are_not_limited() -> None:
     lock, flag = finding(FindingKind.ORPHANED_LOCK), finding(FindingKind.STRAY_FLAG, document=document())
     assert planned(lock, flag, repairs=9, in_flight=1) == [(RepairAction.FREE, ""), (RepairAction.CLEAR, "")]
     assert planned(lock, finding(), in_flight=1) == [(RepairAction.FREE, ""), (RepairAction.SUBMIT, "")]
@@ -142,18 +144,18 @@ def test_what_needs_no_workflow_is_not_limited() -> None:
         ({"busy": frozenset({("8", "")})}, (), True),
     ],
 )
-def test_tries_are_forgotten_once_nothing_is_wrong_and_nobody_at_work(
+def test_attempts_are_reset_for_a_healthy_idle_task(
     snapshot: dict[str, Any], findings: tuple[Finding, ...], *, forgotten: bool
 ) -> None:
-    tried = task_state(tries=RepairAttempts(count=1))
+    tried = task_state(attempts=RepairAttempts(count=1))
     found = list(healthy_tasks(ClusterSnapshot(now=NOW, task_states=(tried,), **snapshot), findings))
     assert found == ([tried] if forgotten else [])
 
 
-def test_tries_that_there_were_none_of_or_of_a_task_that_is_not_at_rest_are_left() -> None:
+def test_attempts_are_kept_for_a_task_without_attempts_or_an_active_task() -> None:
     task_states = (
         task_state(),
-        task_state(tries=RepairAttempts(count=1), holder="w/u/p"),
-        task_state(tries=RepairAttempts(count=1), record=FAILED),
+        task_state(attempts=RepairAttempts(count=1), holder="w/u/p"),
+        task_state(attempts=RepairAttempts(count=1), record=FAILED),
     )
     assert list(healthy_tasks(ClusterSnapshot(now=NOW, task_states=task_states), ())) == []

@@ -1,4 +1,4 @@
-"""One process of reconcile: what it works with, how many passes it makes, what it says, and what one task may cost."""
+"""One process of reconcile: its environment, the number of passes, its log, and errors of one task."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def lines(scene: Scene, event: str) -> list[dict[str, Any]]:
     return [line for line in scene.events() if line["event"] == event]
 
 
-# What it works with.
+# The environment.
 
 
 def env(scene: Scene, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - passed on
-    """The environment that is rendered into its pod."""
+    """The rendered environment of its pod."""
     settings = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, **changes))
     pod = scene.reconcile_context().holder
     return {
@@ -55,7 +55,7 @@ def env(scene: Scene, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - passe
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_a_process_is_made_from_the_environment_of_its_pod(
+def test_a_process_reads_the_environment_of_its_pod(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool
 ) -> None:
     monkeypatch.setattr("steps.runtime.wiring.connect_kubernetes", lambda: InProcess(scene.api))
@@ -81,7 +81,7 @@ def test_a_process_is_made_from_the_environment_of_its_pod(
 
 
 @pytest.mark.parametrize(("usual_s", "deadline_s"), [(60.0, 10.0), (10.5, 10.0), (4.0, 4.0)])
-def test_a_pass_waits_for_github_for_ten_seconds_at_most_and_hands_no_token_over(
+def test_a_pass_waits_for_github_for_at_most_ten_seconds_and_exposes_no_token(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, usual_s: float, deadline_s: float
 ) -> None:
     monkeypatch.setattr("steps.runtime.wiring.connect_kubernetes", lambda: InProcess(scene.api))
@@ -100,20 +100,20 @@ def test_a_pass_waits_for_github_for_ten_seconds_at_most_and_hands_no_token_over
 
 
 @pytest.mark.parametrize("missing", ["WORKFLOW_NAME", "POD_UID", SETTINGS_ENV])
-def test_without_its_environment_it_says_what_is_missing(scene: Scene, missing: str) -> None:
+def test_a_missing_environment_variable_is_named(scene: Scene, missing: str) -> None:
     given = {name: value for name, value in env(scene).items() if name != missing}
     with pytest.raises(BadInputError, match=f"^{missing}"):
         _context(given, scene.clock, Log(clock=scene.clock, stream=scene.output), Measurements(), TRACING_OFF)
 
 
-# How many passes.
+# The number of passes.
 
 
 @pytest.mark.parametrize(
     ("lasts_s", "passes", "until_s"),
     [(0, 2, EVERY_S), (29, 2, EVERY_S + 29), (29.75, 2, EVERY_S + 29.75), (30, 1, 30), (45, 1, 45)],
 )
-def test_a_pass_is_begun_if_it_will_have_ended_within_the_minute(
+def test_a_pass_starts_if_it_can_end_within_the_minute(
     scene: Scene, lasts_s: float, passes: int, until_s: float
 ) -> None:
     slow = Fault(method="GET", path="/leases", before=lambda _: scene.later(lasts_s), times=0)
@@ -124,7 +124,7 @@ def test_a_pass_is_begun_if_it_will_have_ended_within_the_minute(
     assert scene.clock.monotonic() - began == until_s
 
 
-def test_passes_follow_each_other_at_once_if_each_takes_longer_than_the_pause(scene: Scene) -> None:
+def test_the_next_pass_starts_at_once_if_a_pass_takes_longer_than_the_pause(scene: Scene) -> None:
     scene.reconcile_settings = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, every_s=5))
     slow = Fault(method="GET", path="/leases", before=lambda _: scene.later(10), times=0)
     scene.api.faults.add(slow)
@@ -134,28 +134,28 @@ def test_passes_follow_each_other_at_once_if_each_takes_longer_than_the_pause(sc
     assert scene.clock.monotonic() - began == 50
 
 
-# What it says.
+# The log.
 
 
-def test_a_pass_tells_each_finding_and_what_it_came_to() -> None:
+def test_a_pass_logs_each_finding_and_a_summary() -> None:
     with a_world() as (scene, _):
         tasks = len(scene.api.list("leases", namespace=HOME))
         done = run_pass(scene.reconcile_context())
-        told = lines(scene, "found")
+        logged = lines(scene, "finding")
         assert [
-            (line["finding"], line["task"], line["repository"], line["detail"], line["advice"]) for line in told
+            (line["finding"], line["task"], line["repository"], line["detail"], line["advice"]) for line in logged
         ] == [
             (each.finding.kind, each.finding.task, each.finding.repository, each.finding.detail, each.finding.advice)
-            for each in done.intents
+            for each in done.repairs
         ]
-        assert [(line["action"], line["reason"]) for line in told] == [
-            (each.action, each.reason) for each in done.intents
+        assert [(line["action"], line["reason"]) for line in logged] == [
+            (each.action, each.reason) for each in done.repairs
         ]
         (summary,) = lines(scene, "pass done")
-        submitted = [each for each in done.intents if each.action in (RepairAction.SUBMIT, RepairAction.REOPEN)]
+        submitted = [each for each in done.repairs if each.action in (RepairAction.SUBMIT, RepairAction.REOPEN)]
         assert {key: summary[key] for key in ("tasks", "findings", "repairs", "idle", "dry_run")} == {
             "tasks": tasks,
-            "findings": len(done.intents),
+            "findings": len(done.repairs),
             "repairs": len(submitted),
             "idle": len(done.idle),
             "dry_run": False,
@@ -166,13 +166,13 @@ def test_a_pass_tells_each_finding_and_what_it_came_to() -> None:
         assert len(done.idle) == 1
 
 
-def test_a_pass_tells_how_long_it_took_to_a_thousandth_of_a_second(scene: Scene) -> None:
+def test_a_pass_logs_its_duration_in_milliseconds(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="GET", path="/leases", before=lambda _: scene.later(1.2345678)))
     run_pass(scene.reconcile_context())
     assert lines(scene, "pass done")[0]["seconds"] == 1.235
 
 
-def test_a_task_that_is_healthy_again_starts_with_no_tries(scene: Scene) -> None:
+def test_a_task_that_is_healthy_again_has_no_attempts(scene: Scene) -> None:
     assert scene.play(scene.workflow()) is Exit.DONE
     name, context = scene.lease()["metadata"]["name"], scene.reconcile_context()
     count_attempt(name, of=None, after=RepairAttempts(), what="stuck", context=context)
@@ -181,25 +181,25 @@ def test_a_task_that_is_healthy_again_starts_with_no_tries(scene: Scene) -> None
     assert lines(scene, "unexpected error: please report it") == []
 
 
-def test_a_dry_run_says_the_same_and_does_nothing() -> None:
+def test_a_dry_run_reports_the_same_and_writes_nothing() -> None:
     with a_world() as (scene, _):
         scene.api.calls.clear()
         would = run_pass(scene.reconcile_context(dry_run=True))
         assert {call.method for call in scene.api.calls} == {"GET"}
         assert lines(scene, "pass done")[-1]["dry_run"] is True
         done = run_pass(scene.reconcile_context())
-        assert would.intents == done.intents
+        assert would.repairs == done.repairs
         assert would.idle == done.idle
 
 
-def test_what_could_not_be_read_is_part_of_what_a_pass_found(scene: Scene) -> None:
+def test_the_result_of_a_pass_has_the_unread_objects(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="GET", path="/configmaps\\?", status=403, reason="Forbidden", times=0))
     found = run_pass(scene.reconcile_context())
     (problem,) = found.unread
-    assert lines(scene, "could not be read: judged without it")[0]["problem"] == problem
+    assert lines(scene, "could not be read, pass continues without it")[0]["problem"] == problem
 
 
-# What one task may cost.
+# Errors of one task.
 
 
 def fails(error: Exception) -> Callable[[], None]:
@@ -209,20 +209,20 @@ def fails(error: Exception) -> Callable[[], None]:
     return do
 
 
-def test_what_went_wrong_for_one_task_is_said_and_stays_with_it(scene: Scene) -> None:
+def test_an_error_of_one_task_is_logged_and_affects_no_other(scene: Scene) -> None:
     context = scene.reconcile_context()
     assert _guarded(lambda: None, task="7", context=context)
     assert not _guarded(fails(ConflictError("it changed")), task="7", context=context)
-    (told,) = lines(scene, "task could not be mended now")
-    assert (told["task"], told["error"], told["problem"]) == ("7", "ConflictError", "it changed")
+    (line,) = lines(scene, "task could not be repaired, next pass tries again")
+    assert (line["task"], line["error"], line["problem"]) == ("7", "ConflictError", "it changed")
     assert not _guarded(fails(KeyError("a payload")), task="8", context=context)
-    (told,) = lines(scene, "unexpected error: please report it")
-    assert (told["task"], told["error"]) == ("8", "KeyError")
-    assert told["where"][-1].startswith(f"{Path(__file__).name}:")
+    (line,) = lines(scene, "unexpected error: please report it")
+    assert (line["task"], line["error"]) == ("8", "KeyError")
+    assert line["where"][-1].startswith(f"{Path(__file__).name}:")
     assert "a payload" not in scene.output.getvalue()
 
 
-def test_a_process_that_is_told_to_end_does(scene: Scene) -> None:
+def test_a_terminated_process_ends(scene: Scene) -> None:
     with pytest.raises(TerminatedError):
         _guarded(fails(TerminatedError("SIGTERM")), task="7", context=scene.reconcile_context())
 
@@ -231,7 +231,7 @@ def test_a_process_that_is_told_to_end_does(scene: Scene) -> None:
     "action", [RepairAction.SUBMIT, RepairAction.REOPEN, RepairAction.FREE, RepairAction.ESCALATE, RepairAction.CLEAR]
 )
 @pytest.mark.parametrize("works", [True, False], ids=["done", "refused"])
-def test_a_workflow_that_was_submitted_and_a_repair_that_failed_are_tries_and_calling_a_person_is_none(
+def test_submitted_workflows_and_failed_repairs_count_as_attempts_and_escalation_does_not(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, action: RepairAction, *, works: bool
 ) -> None:
     counted: list[PlannedRepair] = []
@@ -239,13 +239,13 @@ def test_a_workflow_that_was_submitted_and_a_repair_that_failed_are_tries_and_ca
         "steps.reconciliation.reconcile_pass.apply_repair",
         lambda *_, **__: None if works else fails(ConflictError("no"))(),
     )
-    monkeypatch.setattr("steps.reconciliation.reconcile_pass.count_repair", lambda intent, **_: counted.append(intent))
-    intent = PlannedRepair(finding=finding(FindingKind.STUCK), action=action)
-    mend = partial(_repair_and_count, intent, context=scene.reconcile_context())
+    monkeypatch.setattr("steps.reconciliation.reconcile_pass.count_repair", lambda repair, **_: counted.append(repair))
+    repair = PlannedRepair(finding=finding(FindingKind.STUCK), action=action)
+    mend = partial(_repair_and_count, repair, context=scene.reconcile_context())
     if works:
         mend()
     else:
         with pytest.raises(ConflictError):
             mend()
     expected = action in (RepairAction.SUBMIT, RepairAction.REOPEN) if works else action is not RepairAction.ESCALATE
-    assert counted == ([intent] if expected else [])
+    assert counted == ([repair] if expected else [])

@@ -1,4 +1,4 @@
-"""One finding and what its repair leaves: names, labels, times, audit lines and Events, to the letter."""
+"""The exact results of a repair: names, labels, times, audit lines and Events."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ LEASE = lease_name(repository=Repository(OURS), task=TaskId("7"))
 
 
 def repair(epoch: int, *, attempt: int = 0) -> str:
-    """What the Workflow of a repair is called."""
+    """Name of the Workflow of a repair."""
     return f"cancel-repair-{hashlib.sha256(LEASE.encode()).hexdigest()[:10]}-e{epoch}-t{attempt}-{NEW[:8]}"
 
 
 def epoch(scene: Scene) -> int:
-    """Of the task's Lease."""
+    """Epoch of the task's Lease."""
     return int(scene.lease()["spec"]["leaseTransitions"])
 
 
@@ -47,17 +47,17 @@ def audited(scene: Scene, cause: WriteCause) -> list[tuple[int | None, str]]:
 
 
 def reopen(scene: Scene) -> None:
-    """Have a stale run found under a finished record."""
+    """Create a stale run under a finished record, and find it."""
     hidden = scene.agent(labels={"task-id": "700"})["metadata"]["name"]
     scene.later(5)
     done(scene)
     scene.api.patch("coderuns", hidden, {"metadata": {"labels": {"task-id": "7"}}}, namespace=AGENTS)
 
 
-# What is submitted.
+# Submitted Workflows.
 
 
-def test_a_repair_is_named_after_the_epoch_that_was_found_and_labelled_as_one(scene: Scene) -> None:
+def test_a_repair_has_the_epoch_in_its_name_and_the_repair_label(scene: Scene) -> None:
     failed(scene)
     scene.reconcile()
     (workflow,) = scene.repairs()
@@ -67,7 +67,7 @@ def test_a_repair_is_named_after_the_epoch_that_was_found_and_labelled_as_one(sc
     assert audited(scene, WriteCause.REPAIR) == [(epoch(scene), FindingKind.FAILED)]
 
 
-def test_a_push_without_a_lease_is_repaired_in_no_epoch(scene: Scene) -> None:
+def test_a_push_without_a_lease_is_repaired_without_an_epoch(scene: Scene) -> None:
     scene.agent()
     scene.later(60)
     scene.github.push("task-7-work", NEW)
@@ -75,10 +75,10 @@ def test_a_push_without_a_lease_is_repaired_in_no_epoch(scene: Scene) -> None:
     assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.SUBMIT)]
     assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(0)]
     assert audited(scene, WriteCause.REPAIR) == [(None, FindingKind.LOST_PUSH)]
-    assert read_attempts(scene.lease()["metadata"]).count == 1, "there is a Lease now, to count on"
+    assert read_attempts(scene.lease()["metadata"]).count == 1, "a Lease was created for the count"
 
 
-def test_each_further_try_is_called_by_its_number(scene: Scene) -> None:
+def test_each_attempt_has_its_number_in_its_name(scene: Scene) -> None:
     failed(scene)
     count = json.dumps({"count": 1, "total": 4, "at": "2026-03-01T00:00:00Z"})
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {ATTEMPTS_ANNOTATION: count}}}, namespace=HOME)
@@ -87,7 +87,7 @@ def test_each_further_try_is_called_by_its_number(scene: Scene) -> None:
     assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(epoch(scene), attempt=4)]
 
 
-def test_a_record_that_is_reopened_ends_now_and_its_repair_is_of_the_epoch_that_reopened_it(scene: Scene) -> None:
+def test_a_reopened_record_fails_now_and_its_repair_has_the_new_epoch(scene: Scene) -> None:
     reopen(scene)
     before = epoch(scene)
     scene.later(60)
@@ -97,8 +97,8 @@ def test_a_record_that_is_reopened_ends_now_and_its_repair_is_of_the_epoch_that_
     assert [each["metadata"]["name"] for each in scene.repairs()] == [repair(before + 1)]
 
 
-def test_a_try_that_is_counted_gives_a_lease_the_labels_that_it_lost(scene: Scene) -> None:
-    """A Lease that somebody stripped of its labels would be found by nobody any more."""
+def test_counting_an_attempt_restores_the_labels_of_the_lease(scene: Scene) -> None:
+    """A pass would not find a Lease without labels."""
     failed(scene)
     stripped = {"metadata": {"labels": {REPOSITORY: None}}}
     scene.api.patch("leases", LEASE, stripped, namespace=HOME)
@@ -107,7 +107,7 @@ def test_a_try_that_is_counted_gives_a_lease_the_labels_that_it_lost(scene: Scen
 
 
 @pytest.mark.parametrize("action", [RepairAction.WAIT, RepairAction.REPORT])
-def test_what_is_only_reported_or_waited_for_asks_nobody(scene: Scene, action: RepairAction) -> None:
+def test_report_and_wait_send_no_request(scene: Scene, action: RepairAction) -> None:
     failed(scene)
     failed_push = finding(FindingKind.FAILED, task_state=read_task_state(scene.lease()))
     context = scene.reconcile_context()
@@ -116,10 +116,10 @@ def test_what_is_only_reported_or_waited_for_asks_nobody(scene: Scene, action: R
     assert scene.api.calls == []
 
 
-# What is written by reconcile itself.
+# Writes of reconcile itself.
 
 
-def test_the_audit_says_whose_lock_was_freed_and_of_which_epoch(scene: Scene) -> None:
+def test_the_audit_names_the_holder_and_the_epoch_of_a_released_lease(scene: Scene) -> None:
     done(scene)
     scene.api.patch("leases", LEASE, {"spec": {"holderIdentity": "w/u/gone"}}, namespace=HOME)
     held = scene.lease()
@@ -129,14 +129,14 @@ def test_the_audit_says_whose_lock_was_freed_and_of_which_epoch(scene: Scene) ->
     assert scene.lease()["spec"] == held["spec"] | {"holderIdentity": ""}
 
 
-def test_a_flag_of_no_lock_is_cleared_in_no_epoch(scene: Scene) -> None:
+def test_a_flag_without_a_lease_is_cleared_without_an_epoch(scene: Scene) -> None:
     put_state(scene, '{"cancellation_in_progress": true}')
     scene.reconcile()
     assert state(scene)["cancellation_in_progress"] is False
     assert audited(scene, WriteCause.STATE) == [(None, FindingKind.STRAY_FLAG)]
 
 
-def test_a_document_that_was_corrected_since_it_was_found_is_left_as_it_is(scene: Scene) -> None:
+def test_a_document_that_was_corrected_meanwhile_is_not_changed(scene: Scene) -> None:
     put_state(scene, "{corrupt")
     corrected = {"data": {"state.json": '{"cancellation_in_progress": true}'}}
 
@@ -148,22 +148,22 @@ def test_a_document_that_was_corrected_since_it_was_found_is_left_as_it_is(scene
     assert scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["data"] == corrected["data"]
 
 
-# Who is called.
+# Escalation.
 
 
 def called(scene: Scene) -> tuple[str, dict[str, Any]]:
-    """The Event's message, and the log line."""
+    """The Event's message and the log line."""
     (event,) = scene.told(EventReason.NEEDS_ATTENTION)
     (line,) = (line for line in scene.events() if line.get("event") == "needs attention")
     return event["message"], line
 
 
-def test_a_person_is_told_what_was_tried_and_where_to_look(scene: Scene) -> None:
+def test_an_escalation_has_the_number_of_attempts_and_advice(scene: Scene) -> None:
     failed(scene)
     put_record(scene, errors=("StillRunningError: its object still exists",))
     count = json.dumps({"count": DEFAULTS.reconcile.tries, "total": 9, "at": "2026-03-01T00:00:00Z"})
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {ATTEMPTS_ANNOTATION: count}}}, namespace=HOME)
-    ((finding, action),) = ((intent.finding, intent.action) for intent in scene.reconcile())
+    ((finding, action),) = ((repair.finding, repair.action) for repair in scene.reconcile())
     assert (finding.kind, action) == (FindingKind.FAILED, RepairAction.ESCALATE)
     message, line = called(scene)
     look = f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
@@ -175,20 +175,20 @@ def test_a_person_is_told_what_was_tried_and_where_to_look(scene: Scene) -> None
         "repository": OURS,
         "lease": LEASE,
         "detail": finding.detail,
-        "advice": f"mend it, then remove label {ATTENTION_LABEL} from the Lease",
+        "advice": f"correct the problem, then remove label {ATTENTION_LABEL} from the Lease",
     }
 
 
-def test_what_nobody_could_mend_says_so_and_how_a_person_does(scene: Scene) -> None:
+def test_an_escalation_of_an_unrepairable_finding_has_its_advice(scene: Scene) -> None:
     done(scene)
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
-    (intent,) = scene.reconcile()
+    (repair,) = scene.reconcile()
     message, _ = called(scene)
-    seen = intent.finding
-    assert message == f"{seen.kind}: {seen.detail}. Not repaired by itself. {seen.advice}"
+    seen = repair.finding
+    assert message == f"{seen.kind}: {seen.detail}. Not repaired automatically. {seen.advice}"
 
 
-def test_however_much_there_is_to_say_an_event_stays_small(scene: Scene) -> None:
+def test_the_message_of_an_event_is_bounded(scene: Scene) -> None:
     failed(scene)
     unreadable = finding(
         FindingKind.UNREADABLE_RECORD,
@@ -203,7 +203,7 @@ def test_however_much_there_is_to_say_an_event_stays_small(scene: Scene) -> None
     assert message == f"unreadable-record: {'d' * 500}. w. {'a' * 300}"
 
 
-def test_without_events_the_lease_is_labelled_all_the_same(scene: Scene) -> None:
+def test_without_events_the_lease_is_still_labelled(scene: Scene) -> None:
     done(scene)
     scene.reconcile_settings = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, events=False))
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)

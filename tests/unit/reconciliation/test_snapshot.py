@@ -1,4 +1,4 @@
-"""What a pass of reconcile looks at, and what of it: neither more than it judges, nor more than its pod can hold."""
+"""The objects that a pass reads: only the ones that it judges, and no more at once than fit into its pod."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOST_AFTER_S = DEFAULTS.reconcile.lost_after_s
 
 
 class Recording(InProcess):
-    """Remembers which form of each list was asked for."""
+    """Records the requested form of each list."""
 
     def __init__(self, api: ApiServer) -> None:
         super().__init__(api)
@@ -33,7 +33,7 @@ class Recording(InProcess):
     def send(
         self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
     ) -> Response:
-        """Hand a request over."""
+        """Forward a request."""
         self.accepted[target.partition("?")[0].rpartition("/")[2]] = headers.get("Accept", "")
         return super().send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
 
@@ -43,13 +43,13 @@ def put_config_map(scene: Scene, name: str, **data: str) -> None:
     scene.api.create(body)
 
 
-def test_a_lease_that_is_not_ours_is_none_of_its_business(scene: Scene) -> None:
+def test_leases_of_other_programs_are_ignored(scene: Scene) -> None:
     metadata = {"name": "kube-scheduler", "namespace": HOME}
     scene.api.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}})
     assert take_snapshot(scene.reconcile_context()).task_states == ()
 
 
-def test_a_workflow_is_known_by_its_task_and_repository_until_it_has_ended(scene: Scene) -> None:
+def test_a_task_is_busy_until_its_workflow_has_ended(scene: Scene) -> None:
     workflow = scene.workflow()
     labels = {"metadata": {"labels": {REPOSITORY: "5dlabs.cto"}}}
     scene.api.patch("workflows", workflow.name, labels, namespace=HOME)
@@ -60,7 +60,7 @@ def test_a_workflow_is_known_by_its_task_and_repository_until_it_has_ended(scene
     assert take_snapshot(scene.reconcile_context()).busy == frozenset()
 
 
-def test_repairs_are_counted_apart(scene: Scene) -> None:
+def test_repairs_are_counted_separately(scene: Scene) -> None:
     scene.workflow(task=8)
     repair, another = scene.workflow(), scene.workflow(task=9)
     for each in (repair, another):
@@ -68,7 +68,7 @@ def test_repairs_are_counted_apart(scene: Scene) -> None:
     assert take_snapshot(scene.reconcile_context()).repairs == 2
 
 
-def test_a_pod_that_has_ended_holds_nothing(scene: Scene) -> None:
+def test_a_pod_that_has_ended_is_ignored(scene: Scene) -> None:
     scene.step(cancel, scene.workflow(), pod="at-work")
     assert {name for name, _ in take_snapshot(scene.reconcile_context(pod="reconcile")).pods} == {
         "at-work",
@@ -81,11 +81,11 @@ def test_a_pod_that_has_ended_holds_nothing(scene: Scene) -> None:
 def test_only_a_config_map_of_the_right_name_with_the_right_key_is_a_state_document(scene: Scene) -> None:
     put_config_map(scene, "task-7-state", **{"state.json": "{}"})
     put_config_map(scene, "task-8-state", other="{}")
-    put_config_map(scene, "somebody-elses", **{"state.json": "{}"})
+    put_config_map(scene, "another-config-map", **{"state.json": "{}"})
     assert [document.task for document in take_snapshot(scene.reconcile_context()).documents] == ["7"]
 
 
-def test_state_documents_are_read_few_at_a_time_and_workflows_and_pods_without_what_is_in_them(scene: Scene) -> None:
+def test_state_documents_are_paged_and_workflows_and_pods_are_read_as_metadata(scene: Scene) -> None:
     transport = Recording(scene.api)
     context = scene.reconcile_context()
     context = replace(context, clients=replace(context.clients, kube=scene.kube(transport=transport)))
@@ -116,7 +116,7 @@ def test_github_is_not_asked_if_the_settings_say_so(scene: Scene) -> None:
     assert scene.github.calls == []
 
 
-def test_runs_that_cannot_be_listed_are_unknown_rather_than_none(scene: Scene) -> None:
+def test_runs_that_cannot_be_listed_are_unknown(scene: Scene) -> None:
     assert take_snapshot(scene.reconcile_context()).runs_known
     scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden", times=0))
     found = take_snapshot(scene.reconcile_context())
@@ -125,12 +125,12 @@ def test_runs_that_cannot_be_listed_are_unknown_rather_than_none(scene: Scene) -
     assert "coderuns" in said
 
 
-def test_without_credentials_the_rest_is_looked_at_and_that_is_said(scene: Scene) -> None:
+def test_without_credentials_the_rest_is_read_and_the_problem_reported(scene: Scene) -> None:
     scene.agent()
     scene.later(LOST_AFTER_S)
 
     class Refused:
-        """What connects without credentials."""
+        """A connection without credentials."""
 
         def __call__(self, while_waiting: Callable[[], None], settings: GitHubSettings | None = None) -> GitHub:
             del while_waiting, settings
