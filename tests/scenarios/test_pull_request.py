@@ -27,7 +27,7 @@ def crashed(scene: Scene, sha: str = NEW, **more: Any) -> Workflow:  # noqa: ANN
     return workflow
 
 
-def test_a_push_that_resumes_an_older_one_and_is_the_head_moves_its_own_labels(scene: Scene) -> None:
+def test_a_push_that_resumes_another_and_is_the_head_moves_its_own_labels(scene: Scene) -> None:
     first = crashed(scene)
     pushed(scene, NEWER)
     same_second = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at)
@@ -35,7 +35,7 @@ def test_a_push_that_resumes_an_older_one_and_is_the_head_moves_its_own_labels(s
     assert (scene.record().push, scene.record().labels) == (same_second.push, LabelOutcome.MOVED)
 
 
-def test_a_push_that_resumes_a_newer_one_and_is_not_the_head_keeps_the_recorded_push(scene: Scene) -> None:
+def test_a_push_that_resumes_another_and_is_not_the_head_keeps_the_recorded_push(scene: Scene) -> None:
     first = crashed(scene)
     between = scene.workflow(sha=NEWER, before=OLD, pushed_at=first.push.pushed_at)
     pushed(scene, "d" * 40)

@@ -33,7 +33,7 @@ def stale_push(scene: Scene) -> Any:  # noqa: ANN401 - a Workflow
     ],
     ids=["etcd is full", "a webhook is down", "writes are throttled"],
 )
-def test_a_lease_that_cannot_be_written_is_given_up_after_the_renew_deadline(
+def test_a_lease_that_cannot_be_written_is_given_up_after_the_acquire_timeout(
     scene: Scene, refusal: dict[str, Any]
 ) -> None:
     workflow = stale_push(scene)

@@ -185,7 +185,7 @@ def test_a_workflow_after_a_dry_run_is_ended(scene: Scene) -> None:
     assert phase(scene, older) == "Failed"
 
 
-def test_a_workflow_with_missing_parameters_is_left_alone(scene: Scene) -> None:
+def test_a_workflow_with_an_unreadable_parameter_is_left_alone(scene: Scene) -> None:
     older = scene.workflow(pushed_at=ago(scene.clock, 5))
     said = [{"name": name, "value": value} for name, value in parameters(older.push).items() if name != "requested-by"]
     elsewhere = {"name": "requested-by", "valueFrom": {"configMapKeyRef": {"name": "any", "key": "any"}}}

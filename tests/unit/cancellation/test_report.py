@@ -45,7 +45,7 @@ def test_a_dry_run_names_what_would_be_stopped(pushed: Scene) -> None:
     ]
 
 
-def test_a_push_that_was_answered_already_says_so(pushed: Scene) -> None:
+def test_the_report_of_a_superseded_push_is_one_line(pushed: Scene) -> None:
     first = pushed.workflow()
     pushed.later(2)
     pushed.github.push("task-7-work", NEWER)
@@ -65,6 +65,6 @@ def test_it_stays_small_and_has_nothing_in_it_that_acts(pushed: Scene) -> None:
 
 
 @pytest.mark.parametrize("labels", list(LabelOutcome))
-def test_it_says_what_happened_to_the_labels(pushed: Scene, labels: LabelOutcome) -> None:
+def test_the_report_has_the_outcome_of_the_labels(pushed: Scene, labels: LabelOutcome) -> None:
     reported(pushed)
     assert LABEL_TEXT[labels] in completed_report(replace(pushed.record(), labels=labels))

@@ -64,7 +64,7 @@ def play(scene: Scene) -> Exit:
     return scene.play(scene.workflow())
 
 
-def test_the_flag_is_set_before_the_delete_and_cleared_at_the_end_and_all_else_survives(scene: Scene) -> None:
+def test_the_flag_is_set_before_the_delete_and_cleared_at_the_end_and_other_fields_survive(scene: Scene) -> None:
     put(scene, json.dumps(DOCUMENT), other="untouched")
     during = []
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=lambda _: during.append(document(scene))))
@@ -276,7 +276,7 @@ def test_a_document_that_is_deleted_before_the_write_causes_no_error(scene: Scen
 
 
 @pytest.mark.parametrize("fault", [{"status": 409, "reason": "Conflict"}, {"lose": "request"}])
-def test_a_change_is_tried_eight_times_with_pauses_and_then_left_with_a_warning(
+def test_a_change_is_attempted_eight_times_with_pauses_and_then_logged_as_a_warning(
     scene: Scene, fault: dict[str, Any]
 ) -> None:
     put(scene, "{}")

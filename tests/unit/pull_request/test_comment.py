@@ -78,7 +78,7 @@ def test_it_names_stopped_and_kept_runs_and_the_push(scene: Scene) -> None:
         assert part in said, part
 
 
-def test_it_leads_to_the_workflow_if_argos_address_is_known(scene: Scene) -> None:
+def test_it_links_to_the_workflow_if_argos_address_is_known(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, comment=replace(DEFAULTS.comment, argo_url="https://argo.example.com/ui/"))
     workflow = stale_push(scene)
     scene.play(workflow)
@@ -138,7 +138,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_nothing_from_outside_acts_in_it(scene: Scene, text: str) -> None:
+def test_text_from_outside_has_no_effect_in_it(scene: Scene, text: str) -> None:
     scene.play(stale_push(scene, stale=2))
     record = scene.record()
     harmless = _dressed(record, "harmless")
@@ -182,7 +182,7 @@ def test_the_next_push_updates_it_in_place_in_one_request(scene: Scene) -> None:
     assert asked(scene) == [f"PATCH /repos/5dlabs/cto/issues/comments/{first.id}"]
 
 
-def test_one_that_a_person_has_deleted_is_made_anew(scene: Scene) -> None:
+def test_a_comment_that_a_person_deleted_is_created_again(scene: Scene) -> None:
     scene.play(stale_push(scene))
     first = only(scene)
     scene.github.delete_comment(first.id)
@@ -193,7 +193,7 @@ def test_one_that_a_person_has_deleted_is_made_anew(scene: Scene) -> None:
     assert len(asked(scene)) == 1
 
 
-def test_one_whose_id_was_lost_is_found_by_its_first_line(scene: Scene) -> None:
+def test_a_comment_whose_id_was_lost_is_found_by_its_first_line(scene: Scene) -> None:
     for number in range(120):
         scene.github.add_comment(1, f"comment {number}", author="a-person")
     scene.play(stale_push(scene))
@@ -218,7 +218,7 @@ def test_another_pull_request_of_the_task_gets_its_own(scene: Scene) -> None:
 
 @pytest.mark.parametrize("fault", [reply_lost(), fail(502, applied=True), fail(503)], ids=["lost", "502", "503"])
 @pytest.mark.parametrize("call", [POSTED, EDITED], ids=["made", "edited"])
-def test_an_answer_that_is_lost_makes_no_second_one(scene: Scene, fault: Any, call: dict[str, str]) -> None:  # noqa: ANN401
+def test_a_lost_answer_creates_no_second_comment(scene: Scene, fault: Any, call: dict[str, str]) -> None:  # noqa: ANN401
     if call is EDITED:
         scene.play(stale_push(scene))
     scene.github.fault(fault, **call)  # type: ignore[arg-type]
@@ -255,7 +255,7 @@ def by(app: App | None, *, author: str) -> Comment:
     ],
     ids=["ours", "another App's", "a person's, through our App", "a person's"],
 )
-def test_an_app_knows_its_own_by_its_id_without_asking(
+def test_an_app_identifies_its_own_comment_by_its_id_without_a_request(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, comment: Comment, *, ours: bool
 ) -> None:
     scene.github.repository().comments[comment.id] = comment
@@ -295,7 +295,7 @@ def test_it_can_be_switched_off(scene: Scene) -> None:
     assert asked(scene) == []
 
 
-def test_without_a_pull_request_there_is_nowhere_to_write_it(scene: Scene) -> None:
+def test_without_a_pull_request_no_comment_is_written(scene: Scene) -> None:
     workflow = stale_push(scene)
     scene.github.close(1)
     assert scene.play(workflow) is Exit.DONE
@@ -311,7 +311,7 @@ def test_without_a_pull_request_there_is_nowhere_to_write_it(scene: Scene) -> No
     ids=["500", "404", "401", "422", "reset", "secondary limit", "primary limit"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_github_that_takes_no_comment_fails_nothing(scene: Scene, fault: Any, method: str) -> None:  # noqa: ANN401
+def test_a_github_that_refuses_the_comment_fails_nothing(scene: Scene, fault: Any, method: str) -> None:  # noqa: ANN401
     workflow = stale_push(scene)
     scene.github.fault(fault, method=method, path="/comments$", times=float("inf"))
     assert scene.attempt(workflow) is Exit.DONE
@@ -338,7 +338,7 @@ def test_a_bug_in_it_fails_nothing_and_shows_no_text(scene: Scene, monkeypatch: 
 
 
 @pytest.mark.parametrize("slow_s", [1.5, 3.9, 9.0])
-def test_a_github_that_is_slow_delays_the_end_by_seconds_and_never_costs_the_hold(scene: Scene, slow_s: float) -> None:
+def test_a_slow_github_delays_the_end_by_seconds_and_costs_no_lease(scene: Scene, slow_s: float) -> None:
     workflow = stale_push(scene)
     scene.github.fault(delay(slow_s), path="comments", times=float("inf"))
     scene.step(cancel, workflow, pod="p")
@@ -361,7 +361,7 @@ def test_nothing_is_written_before_labels_and_state_are_done(scene: Scene) -> No
     assert scene.github.calls[-1].path.endswith("/comments")
 
 
-def test_nothing_is_written_once_the_hold_is_lost(scene: Scene) -> None:
+def test_nothing_is_written_after_the_lease_is_lost(scene: Scene) -> None:
     workflow = stale_push(scene)
     scene.step(cancel, workflow, pod="p")
 
@@ -379,7 +379,7 @@ def test_nothing_is_written_once_the_hold_is_lost(scene: Scene) -> None:
 # Where its id is.
 
 
-def test_its_id_stands_beside_the_record_so_that_an_earlier_version_can_still_read_that(scene: Scene) -> None:
+def test_its_id_is_stored_beside_the_record_so_that_an_earlier_version_can_read_the_record(scene: Scene) -> None:
     scene.play(stale_push(scene))
     annotations = scene.lease()["metadata"]["annotations"]
     assert annotations[COMMENT_ANNOTATION] == f"1/{only(scene).id}"
@@ -388,7 +388,7 @@ def test_its_id_stands_beside_the_record_so_that_an_earlier_version_can_still_re
 
 
 @pytest.mark.parametrize("text", ["", "1", "x/y", "1/0", "2/5", "1/" + "9" * 30, '{"a": 1}'])
-def test_an_id_that_makes_no_sense_is_looked_for_instead(scene: Scene, text: str) -> None:
+def test_with_an_invalid_id_the_comment_is_found_by_its_first_line(scene: Scene, text: str) -> None:
     scene.play(stale_push(scene))
     first = only(scene)
     lease = scene.lease()["metadata"]

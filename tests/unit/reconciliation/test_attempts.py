@@ -191,7 +191,7 @@ def test_an_escalated_task_keeps_its_labels_and_its_count_starts_again(scene: Sc
     ("fault", "error"),
     [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
 )
-def test_a_conflict_is_retried_eight_times_with_pauses(
+def test_a_change_is_attempted_eight_times_with_pauses(
     scene: Scene, fault: dict[str, Any], error: type[Exception]
 ) -> None:
     dealt_with(scene)

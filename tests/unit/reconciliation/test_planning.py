@@ -152,7 +152,7 @@ def test_attempts_are_reset_for_a_healthy_idle_task(
     assert found == ([tried] if forgotten else [])
 
 
-def test_attempts_are_kept_for_a_task_without_attempts_or_an_active_task() -> None:
+def test_a_task_without_attempts_or_a_task_that_is_not_idle_is_not_reset() -> None:
     task_states = (
         task_state(),
         task_state(attempts=RepairAttempts(count=1), holder="w/u/p"),

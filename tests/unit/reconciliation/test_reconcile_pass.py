@@ -166,7 +166,7 @@ def test_a_pass_logs_each_finding_and_a_summary() -> None:
         assert len(done.idle) == 1
 
 
-def test_a_pass_logs_its_duration_in_milliseconds(scene: Scene) -> None:
+def test_a_pass_logs_its_duration_rounded_to_milliseconds(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="GET", path="/leases", before=lambda _: scene.later(1.2345678)))
     run_pass(scene.reconcile_context())
     assert lines(scene, "pass done")[0]["seconds"] == 1.235
