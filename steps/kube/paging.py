@@ -35,7 +35,7 @@ def read_pages(read: Callable[[str], Json]) -> Iterator[Json]:
                 raise
             token, may_start_again = "", False
             continue
-        for each in found["items"]:
+        for each in found["items"] or ():
             identity = each["metadata"].get("uid") or each["metadata"].get("name", "")
             if identity and identity in seen:
                 continue

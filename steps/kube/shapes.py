@@ -55,6 +55,9 @@ def check_list(asked: str, found: Json) -> None:
         UnavailableError: It is another document.
     """
     items, metadata = found.get("items"), found.get("metadata", {})
+    # The API server writes an empty list of metadata, and only that one, as `items: null`.
+    if "items" in found and items is None and found["kind"] == "PartialObjectMetadataList":
+        items = []
     if not found["kind"].endswith("List"):
         raise foreign(asked, f"a {found['kind'][:63]} where a list belongs")
     if not isinstance(items, list) or not isinstance(metadata, dict):

@@ -133,7 +133,8 @@ def enveloped(selection: Selection, items: list[JsonObject], metadata: JsonObjec
             "kind": "PartialObjectMetadataList",
             "apiVersion": "meta.k8s.io/v1",
             "metadata": metadata,
-            "items": shaped,
+            # Go writes a list without elements as null, where nothing fills it in.
+            "items": shaped or None,
         }
     if not resource.custom:
         items = [{key: value for key, value in item.items() if key not in {"kind", "apiVersion"}} for item in items]

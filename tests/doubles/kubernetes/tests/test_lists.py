@@ -145,6 +145,14 @@ def test_a_client_may_ask_for_metadata_only(cluster: Cluster) -> None:
     assert "spec" not in one
 
 
+@pytest.mark.parametrize(("accept", "items"), [("application/json", []), (PARTIAL, None)])
+def test_an_empty_list_of_metadata_has_null_for_its_items(cluster: Cluster, accept: str, items: object) -> None:
+    for plural in ("coderuns", "leases"):
+        query = {"labelSelector": "nobody=has-this"}
+        body = cluster.client.request("GET", cluster.path(plural), query=query, accept=accept).body
+        assert body["items"] == items
+
+
 def test_a_list_across_namespaces_holds_this_one_too(labelled: Cluster) -> None:
     body = labelled.client.request("GET", "/apis/coordination.k8s.io/v1/leases", query={"labelSelector": "x/y"}).body
     places = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in body["items"]]
