@@ -256,7 +256,7 @@ BROKEN: list[tuple[str, Break, str, str, str]] = [
     ("half an App", lambda w: w.changed(w.paths["github secret"], _data({"token": None, "app-id": "42"})),
      "github secret", "wrong", "lack installation-id"),
     ("a token that has expired", lambda w: w.changed(w.paths["github secret"], _data({"token": "ghp_expired"})),
-     "github", "wrong", "the credentials are wrong or have expired"),
+     "github", "wrong", "the token is wrong, revoked or expired"),
 ]  # fmt: skip
 
 
