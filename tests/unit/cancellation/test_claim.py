@@ -9,10 +9,12 @@ import pytest
 
 from steps.cancellation.claim import claim_record, decide_push, first_watermark, measured_watermark
 from steps.domain.claim_decision import Resume, Start, Superseded
+from steps.domain.push import Sha
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome
 from steps.domain.watermark import RESOLUTION_S
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, ago
 
+OLDEST = "d" * 40
 TOLERANCE_S = DEFAULTS.push.tolerance_s
 
 
@@ -34,6 +36,50 @@ def test_the_measured_offset_of_the_clocks_raises_the_watermark(
     assert measured_watermark(record, context=context, offset_s=offset_s) == expected
     warned = [line for line in scene.events() if line["level"] == "warning"]
     assert bool(warned) == (offset_s == -60)
+
+
+@pytest.mark.parametrize("offset_s", [TOLERANCE_S, -TOLERANCE_S, TOLERANCE_S + 0.6, -TOLERANCE_S - 0.6])
+def test_clocks_that_differ_by_more_than_the_tolerance_are_reported(scene: Scene, offset_s: float) -> None:
+    context = scene.context(scene.workflow(), pod="pod")
+    record = claim_record(None, context=context)
+    assert record is not None
+    measured_watermark(record, context=context, offset_s=offset_s)
+    warned = [line["offset_s"] for line in scene.events() if line["level"] == "warning"]
+    assert warned == ([] if abs(offset_s) == TOLERANCE_S else [round(offset_s)])
+
+
+def test_no_run_that_was_created_after_the_workflow_of_the_push_is_stale(scene: Scene) -> None:
+    workflow = scene.workflow()
+    context = scene.context(workflow, pod="pod")
+    record = claim_record(None, context=context)
+    assert record is not None
+    assert measured_watermark(record, context=context, offset_s=20) == workflow.created_at
+
+
+def test_a_workflow_that_works_for_a_later_push_does_not_bound_the_watermark(scene: Scene) -> None:
+    workflow = scene.workflow()
+    context = scene.context(workflow, pod="pod")
+    record = claim_record(None, context=context)
+    assert record is not None
+    later = replace(record.push, sha=Sha(NEWER), pushed_at=record.push.pushed_at + timedelta(seconds=90))
+    expected = later.pushed_at - timedelta(seconds=RESOLUTION_S)
+    assert measured_watermark(replace(record, push=later), context=context, offset_s=None) == expected
+
+
+def test_a_record_keeps_the_commits_that_were_replaced_before(scene: Scene) -> None:
+    first = replace(unfinished(scene), phase=Phase.COMPLETED, older=(OLDEST,))
+    scene.later(20)
+    newer = claim_record(first, context=scene.context(scene.workflow(sha=NEWER, before=NEW), pod="second"))
+    assert newer is not None
+    assert newer.older == (OLDEST, OLD, NEW)
+
+
+def test_an_older_push_that_resumes_changes_nothing_about_the_replaced_commits(scene: Scene) -> None:
+    stored = replace(unfinished(scene), older=(OLDEST,))
+    earlier = scene.workflow(sha=OLD, before=OLDEST, pushed_at=ago(scene.clock, 300))
+    resumed = claim_record(stored, context=scene.context(earlier, pod="second"))
+    assert resumed is not None
+    assert (resumed.push, resumed.older) == (stored.push, (OLDEST,))
 
 
 def test_a_first_push_starts_with_a_new_record(scene: Scene) -> None:
