@@ -29,7 +29,7 @@ NOT_THE_API_SERVERS = (
 )
 NOT_A_LIST = (
     (b'{"kind": "Status", "status": "Success"}', "a Status where a list belongs"),
-    (b'{"kind": "Lease", "items": []}', "a Lease where a list belongs"),
+    (b'{"kind": "Lease", "metadata": {"name": "a"}}', "a Lease where a list belongs"),
     (b'{"kind": "LeaseList"}', "a list without items"),
     (b'{"kind": "PartialObjectMetadataList", "metadata": {}}', "a list without items"),
     (b'{"kind": "LeaseList", "items": null}', "a list without items"),
@@ -137,6 +137,12 @@ def test_only_the_api_servers_own_404_says_that_something_is_not_there(
     with pytest.raises(StepError) as caught:
         scene.kube().get(CONFIG_MAPS, namespace=HOME, name=CONFIG_MAP)
     assert type(caught.value) is error
+
+
+def test_a_list_of_a_custom_resource_may_have_any_kind(scene: Scene) -> None:
+    """A CRD's `spec.names.listKind` need not end with List."""
+    answer(scene, "GET", b'{"kind": "Leases", "metadata": {}, "items": [{"metadata": {"name": "a"}}]}')
+    assert [each["metadata"]["name"] for each in scene.kube().list(LEASES, namespace=HOME)] == ["a"]
 
 
 def test_a_conflict_stays_a_conflict(scene: Scene) -> None:
