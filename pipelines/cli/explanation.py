@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NEXT_STEP = {
     TaskPhase.PENDING: "It waits for the task's lock.",
     TaskPhase.IN_PROGRESS: "It runs now.",
-    TaskPhase.INTERRUPTED: "Nobody holds the Lease: reconcile or the next push resumes it.",
+    TaskPhase.INTERRUPTED: "The Lease is free: reconcile or the next push resumes it.",
     TaskPhase.COMPLETED: "Nothing is left to do.",
     TaskPhase.FAILED: "Reconcile tries again. To try now, retry its Workflow in Argo's UI.",
     TaskPhase.UNREADABLE: "It needs attention: a person must correct the record.",

@@ -48,18 +48,18 @@ def delete_runs(
         ForbiddenError: The Role lacks a verb.
     """
     asked = [run for run in runs if run.kind.stop_patch]
-    verdicts = {
+    decisions = {
         run.uid: (run, decide_by_record(record, run))
         for run in request_stop(asked, context=context, held=held, record=record)
     }
     agents: list[Agent] = []
     to_delete = [run for run in runs if not run.kind.stop_patch]
     for run in asked:
-        last, verdict = verdicts.get(run.uid, (run, None))
-        if verdict is None or last.ended or verdict.action is RunAction.AWAIT:
+        last, decision = decisions.get(run.uid, (run, None))
+        if decision is None or last.ended or decision.action is RunAction.AWAIT:
             agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason=STOPPED_ON_REQUEST))
-        elif verdict.action is RunAction.KEEP:
-            agents.append(last.as_agent(outcome=RunOutcome.KEPT, reason=verdict.reason))
+        elif decision.action is RunAction.KEEP:
+            agents.append(last.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason))
         elif run.kind.delete:
             to_delete.append(last)
         else:
@@ -133,13 +133,13 @@ def _judge_again(run: AgentRun, *, context: StepContext, record: Record) -> Agen
     fresh = parse_run(obj, kind=run.kind)
     if fresh.uid != run.uid:
         return run.as_stopping()
-    verdict = decide_by_record(record, fresh)
-    match verdict.action:
+    decision = decide_by_record(record, fresh)
+    match decision.action:
         case RunAction.CANCEL:
             return fresh
         case RunAction.AWAIT:
             return run.as_stopping()
         case RunAction.KEEP:
             return fresh.as_agent(
-                outcome=RunOutcome.FINISHED if fresh.ended else RunOutcome.KEPT, reason=verdict.reason
+                outcome=RunOutcome.FINISHED if fresh.ended else RunOutcome.KEPT, reason=decision.reason
             )

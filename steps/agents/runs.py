@@ -211,12 +211,12 @@ def decide_all(runs: Iterable[AgentRun], *, record: Record) -> RunDecisions:
     """Judge all runs by a record."""
     found: dict[RunAction, list[tuple[AgentRun, RunDecision]]] = {action: [] for action in RunAction}
     for run in runs:
-        verdict = decide_by_record(record, run)
-        found[verdict.action].append((run, verdict))
+        decision = decide_by_record(record, run)
+        found[decision.action].append((run, decision))
     return RunDecisions(
         to_cancel=tuple(run for run, _ in found[RunAction.CANCEL]),
         to_await=tuple(run for run, _ in found[RunAction.AWAIT]),
         kept=tuple(
-            run.as_agent(outcome=RunOutcome.KEPT, reason=verdict.reason) for run, verdict in found[RunAction.KEEP]
+            run.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason) for run, decision in found[RunAction.KEEP]
         ),
     )

@@ -1,4 +1,4 @@
-"""What a redirect of GitHub's API means: a renamed repository, a wrong address, or somebody in between.
+"""What a redirect of GitHub's API means: a renamed repository, a wrong address, or another server in between.
 
 Guarantees that an error names at most the host of the target, whose query could carry a secret.
 """
@@ -67,7 +67,7 @@ def error_of_redirect(
 
 
 def _target(asked: str, location: str) -> SplitResult | None:
-    """Return where a redirect leads; None for an address that nobody can read."""
+    """Return where a redirect leads; None for an address that cannot be parsed."""
     try:
         parts = urlsplit(urljoin(asked, location))
         parts.port  # noqa: B018 - it is checked when it is read

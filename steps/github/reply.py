@@ -21,7 +21,7 @@ _RATE_LIMITS = "x-ratelimit-"
 
 
 class ForeignReplyError(Exception):
-    """An answer that GitHub's API does not give; somebody in between may have sent it.
+    """An answer that GitHub's API does not give; a proxy or a login page may have sent it.
 
     Args:
         status: The HTTP status.

@@ -108,7 +108,7 @@ def test_in_secure_mode_an_upgrade_holds_up_what_is_on_its_way_until_it_is_termi
     settled(stage, number=3)
 
 
-def test_what_is_removed_leaves_only_the_ledger_and_can_be_installed_again(
+def test_removal_leaves_only_the_records_and_a_new_installation_continues_from_them(
     new_stage: Callable[[], Stage], restored: None
 ) -> None:
     """Leases and Workflows stay: they say what was done, and a deleted Lease would start its epochs anew."""

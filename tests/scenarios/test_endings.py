@@ -26,7 +26,7 @@ def cancelled(scene: Scene) -> Workflow:
     """A push whose first container is done, and left nothing to its second but the Lease."""
     workflow = stale_push(scene)
     assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
-    scene.relays.clear()
+    scene.handoffs.clear()
     return workflow
 
 
@@ -107,7 +107,7 @@ def test_agents_that_were_not_proven_gone_are_said(scene: Scene) -> None:
     scene.end_pod("pod", phase="Failed")
     context = scene.context(workflow, pod="half-way")
     assert context.lease().acquire(lambda stored: claim_record(stored, context=context)) is not None
-    scene.relays.clear()
+    scene.handoffs.clear()
     said = "the agents are not proven gone in this epoch: cancel must run again"
     assert settled(scene, workflow, pod="half-way") == said
 

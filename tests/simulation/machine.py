@@ -216,7 +216,7 @@ class Task(RuleBasedStateMachine):
             self.waiting.remove(workflow)
 
     def _reconcile(self) -> None:
-        self.argo.reconcile(f"sweep-{self._next()}")
+        self.argo.reconcile(f"pass-{self._next()}")
         self.turns.expect(None, call=0)
         known = {workflow.name for workflow in self.story.workflows}
         for found in self.scene.repairs():

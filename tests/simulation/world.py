@@ -102,7 +102,7 @@ class Story:
             self.turns.spawn(f"push-{number}", self._push, after_s=at)
         for number in range(self.random.randint(0, 3)):
             after_s = self.random.uniform(0, at + 100)
-            self.turns.spawn(f"reconcile-{number}", partial(self.argo.reconcile, f"sweep-{number}"), after_s=after_s)
+            self.turns.spawn(f"reconcile-{number}", partial(self.argo.reconcile, f"pass-{number}"), after_s=after_s)
         for number in range(self.random.randint(1, 4)):
             self.turns.spawn(f"platform-{number}", self._start_agent, after_s=self.random.uniform(0, at + 40))
         self.turns.spawn("automation", self._automation, after_s=self.random.uniform(0, at))

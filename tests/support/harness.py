@@ -163,7 +163,7 @@ class Scene:
     argo: ArgoController = field(init=False)
     output: io.StringIO = field(default_factory=io.StringIO)
     measured: dict[str, Measurements] = field(default_factory=dict)
-    relays: dict[str, LeaseHandoff] = field(default_factory=dict)
+    handoffs: dict[str, LeaseHandoff] = field(default_factory=dict)
     _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -248,7 +248,7 @@ class Scene:
         """The Context of a step of this workflow in this pod."""
         holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid)
         context = self.context_without_pod(workflow, measurements=self.measurements(pod))
-        return replace(context, holder=holder, handoff=self.relays.setdefault(pod, InMemory()))
+        return replace(context, holder=holder, handoff=self.handoffs.setdefault(pod, InMemory()))
 
     def measurements(self, pod: str) -> Measurements:
         """What the containers of a pod have measured."""

@@ -105,9 +105,9 @@ def test_the_steps_may_do_what_they_need_and_nothing_else(
 def test_reconcile_may_do_what_it_needs_and_nothing_else(
     installation: Installation, spaces: tuple[str, str, str, str], tmp_path: Path
 ) -> None:
-    sweeper = _as(installation, namespace=spaces[0], account=names.RECONCILE, folder=tmp_path)
+    reconciler = _as(installation, namespace=spaces[0], account=names.RECONCILE, folder=tmp_path)
     expected = [RECONCILE_IN_WORKFLOWS, RECONCILE_IN_AGENTS, set(), set()]
-    assert [_granted(sweeper, space) for space in spaces] == expected
+    assert [_granted(reconciler, space) for space in spaces] == expected
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_reconcile_may_do_what_it_needs_and_nothing_else(
 def test_a_request_beyond_that_is_refused_to_reconcile(
     installation: Installation, spaces: tuple[str, str, str, str], tmp_path: Path, method: str, path: str
 ) -> None:
-    sweeper = _as(installation, namespace=spaces[0], account=names.RECONCILE, folder=tmp_path)
+    reconciler = _as(installation, namespace=spaces[0], account=names.RECONCILE, folder=tmp_path)
     body: dict[str, str] | None = {} if method == "POST" else None
-    assert sweeper.request(method, path.format(*spaces), body).status == 403
+    assert reconciler.request(method, path.format(*spaces), body).status == 403
 
 
 def test_the_sensor_may_create_workflows_and_nothing_else(

@@ -34,7 +34,7 @@ _TASKS = iter(range(5000, 6000))
 
 
 @dataclass(slots=True, kw_only=True)
-class Sweeper:
+class Reconciler:
     """Reconcile, and what it looks at."""
 
     installation: Installation
@@ -131,7 +131,9 @@ class Sweeper:
 
 
 @pytest.fixture
-def sweeper(installation: Installation, github: tuple[github_double.GitHub, str], tmp_path: Path) -> Iterator[Sweeper]:
+def reconciler(
+    installation: Installation, github: tuple[github_double.GitHub, str], tmp_path: Path
+) -> Iterator[Reconciler]:
     """Reconcile with its own account and credentials."""
     github[0].add_token(TOKEN)
     secrets = tmp_path / "github"
@@ -147,7 +149,7 @@ def sweeper(installation: Installation, github: tuple[github_double.GitHub, str]
         mounts={installation.settings.github.credentials_dir: secrets},
         monotonic=time.monotonic,
     )
-    found = Sweeper(installation=installation, client=client, argo=argo)
+    found = Reconciler(installation=installation, client=client, argo=argo)
     yield found
     for repair in client.ask("GET", f"/apis/argoproj.io/v1alpha1/namespaces/{home}/workflows")["items"]:
         # As Argo would: what has ended leaves room for others.
@@ -158,61 +160,61 @@ def sweeper(installation: Installation, github: tuple[github_double.GitHub, str]
     client.close()
 
 
-def test_an_unfinished_record_gets_one_workflow_however_often_it_is_looked_at(sweeper: Sweeper) -> None:
-    stuck, failed = sweeper.put_lease(phase="in_progress"), sweeper.put_lease(phase="failed")
-    processes = [sweeper.run_once(), sweeper.run_once()]
+def test_an_unfinished_record_gets_one_workflow_however_often_it_is_looked_at(reconciler: Reconciler) -> None:
+    stuck, failed = reconciler.put_lease(phase="in_progress"), reconciler.put_lease(phase="failed")
+    processes = [reconciler.run_once(), reconciler.run_once()]
     for task in (stuck, failed):
-        (repair,) = sweeper.repairs(task)
+        (repair,) = reconciler.repairs(task)
         assert repair["spec"]["workflowTemplateRef"] == {"name": TEMPLATE}
         assert repair["metadata"]["labels"][REPOSITORY] == "5dlabs.reconciled"
-        assert json.loads(sweeper.lease(task)["metadata"]["annotations"][ATTEMPTS_ANNOTATION])["count"] == 1
+        assert json.loads(reconciler.lease(task)["metadata"]["annotations"][ATTEMPTS_ANNOTATION])["count"] == 1
     lines = [json.loads(line) for process in processes for line in process.output.splitlines()]
     assert [line["finding"] for line in lines if line.get("task") == str(stuck) and line["event"] == "finding"] == [
         "stuck"
     ]
     assert TOKEN not in "".join(process.output for process in processes)
-    outputs = {name: float(value) for name, value in sweeper.argo.outputs.items()}
+    outputs = {name: float(value) for name, value in reconciler.argo.outputs.items()}
     assert min(outputs.values()) >= 0, "each pass measures everything"
     assert outputs["tasks"] >= 2
     assert outputs["passed-at"] == pytest.approx(time.time(), abs=60)
 
 
-def test_a_lock_is_freed_and_a_flag_cleared(sweeper: Sweeper) -> None:
-    orphaned = sweeper.put_lease(phase="completed", holder="w/uid/gone")
-    stray = sweeper.put_lease(phase="completed")
-    sweeper.put_state(stray, json.dumps({"cancellation_in_progress": True, "kept": 1}))
-    sweeper.run_once()
-    assert sweeper.lease(orphaned)["spec"].get("holderIdentity", "") == ""
-    assert sweeper.lease(stray)["spec"].get("holderIdentity", "") == ""
-    document = json.loads(sweeper.client.ask("GET", sweeper.states(stray))["data"]["state.json"])
+def test_a_lock_is_freed_and_a_flag_cleared(reconciler: Reconciler) -> None:
+    orphaned = reconciler.put_lease(phase="completed", holder="w/uid/gone")
+    stray = reconciler.put_lease(phase="completed")
+    reconciler.put_state(stray, json.dumps({"cancellation_in_progress": True, "kept": 1}))
+    reconciler.run_once()
+    assert reconciler.lease(orphaned)["spec"].get("holderIdentity", "") == ""
+    assert reconciler.lease(stray)["spec"].get("holderIdentity", "") == ""
+    document = json.loads(reconciler.client.ask("GET", reconciler.states(stray))["data"]["state.json"])
     assert (document["cancellation_in_progress"], document["kept"]) == (False, 1)
 
 
-def test_a_person_is_called_by_an_event_that_the_api_server_accepts(sweeper: Sweeper) -> None:
-    task = sweeper.put_lease(phase="completed", text="{unreadable")
-    sweeper.run_once()
-    sweeper.run_once()
-    lease = sweeper.lease(task)
+def test_a_person_is_called_by_an_event_that_the_api_server_accepts(reconciler: Reconciler) -> None:
+    task = reconciler.put_lease(phase="completed", text="{unreadable")
+    reconciler.run_once()
+    reconciler.run_once()
+    lease = reconciler.lease(task)
     assert lease["metadata"]["labels"][ATTENTION_LABEL] == "true"
     query = {"fieldSelector": f"involvedObject.uid={lease['metadata']['uid']},reason=NeedsAttention"}
-    (event,) = sweeper.client.ask("GET", f"/api/v1/namespaces/{sweeper.home}/events", query=query)["items"]
+    (event,) = reconciler.client.ask("GET", f"/api/v1/namespaces/{reconciler.home}/events", query=query)["items"]
     assert event["type"] == "Warning"
     assert "delete its annotation" in event["message"]
 
 
-def test_an_idle_lease_is_deleted_by_its_uid_and_version_and_its_epoch_is_forgotten(sweeper: Sweeper) -> None:
-    idle = sweeper.put_lease(phase="completed", idle_s=31 * 86400)
-    sweeper.put_state(idle, "{}")
-    recent = sweeper.put_lease(phase="completed", idle_s=29 * 86400)
-    sweeper.run_once()
+def test_an_idle_lease_is_deleted_by_its_uid_and_version_and_its_epoch_is_forgotten(reconciler: Reconciler) -> None:
+    idle = reconciler.put_lease(phase="completed", idle_s=31 * 86400)
+    reconciler.put_state(idle, "{}")
+    recent = reconciler.put_lease(phase="completed", idle_s=29 * 86400)
+    reconciler.run_once()
     name = lease_name(repository=Repository(OWN), task=TaskId(str(idle)))
-    assert sweeper.client.request("GET", sweeper.leases(name)).status == 404
-    assert sweeper.lease(recent)["metadata"]["name"]
-    assert STATE_EPOCH not in sweeper.client.ask("GET", sweeper.states(idle))["metadata"].get("annotations", {})
+    assert reconciler.client.request("GET", reconciler.leases(name)).status == 404
+    assert reconciler.lease(recent)["metadata"]["name"]
+    assert STATE_EPOCH not in reconciler.client.ask("GET", reconciler.states(idle))["metadata"].get("annotations", {})
 
 
-def test_the_schedule_is_one_that_argos_own_definition_accepts(sweeper: Sweeper) -> None:
-    path = f"/apis/argoproj.io/v1alpha1/namespaces/{sweeper.home}/cronworkflows/{names.RECONCILE}"
-    spec = sweeper.client.ask("GET", path)["spec"]
+def test_the_schedule_is_one_that_argos_own_definition_accepts(reconciler: Reconciler) -> None:
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{reconciler.home}/cronworkflows/{names.RECONCILE}"
+    spec = reconciler.client.ask("GET", path)["spec"]
     assert spec["concurrencyPolicy"] == "Forbid"
     assert spec["workflowSpec"] == {"workflowTemplateRef": {"name": names.RECONCILE}}

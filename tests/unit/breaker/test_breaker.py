@@ -440,7 +440,7 @@ def test_without_its_config_map_all_goes_on(scene: Scene) -> None:
     del workflow
 
 
-def test_a_config_map_that_somebody_filled_with_something_else_is_no_obstacle(scene: Scene) -> None:
+def test_a_config_map_with_foreign_data_is_ignored(scene: Scene) -> None:
     scene.api.patch("configmaps", RULES.config_map, {"data": {"github": "{]", "notes": "ours"}}, namespace=HOME)
     a_push(scene)
     scene.github.fault(fail(503))

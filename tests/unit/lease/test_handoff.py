@@ -44,7 +44,7 @@ def test_the_second_container_need_not_read_the_lease(scene: Scene) -> None:
 
 def test_without_a_copy_it_is_read(scene: Scene) -> None:
     workflow = cancelled(scene)
-    scene.relays.clear()
+    scene.handoffs.clear()
     assert scene.step(settle, workflow, pod="pod-1") is Exit.DONE
     assert reads(scene) == 1
     assert scene.record().labels == "moved"
@@ -70,10 +70,10 @@ def test_an_outdated_copy_of_the_lease_writes_nothing(scene: Scene) -> None:
 
 def test_the_copy_of_an_attempt_is_none_of_the_next_ones(scene: Scene) -> None:
     workflow = cancelled(scene)
-    left = scene.relays["pod-1"]
+    left = scene.handoffs["pod-1"]
     scene.end_pod("pod-1", phase="Failed")
     assert scene.step(fail, workflow, pod="pod-2") is Exit.DONE
-    scene.relays["pod-2"] = left
+    scene.handoffs["pod-2"] = left
     assert scene.step(settle, workflow, pod="pod-2") is Exit.TRY_AGAIN, "it reads, and finds the Lease free and failed"
 
 

@@ -51,7 +51,7 @@ def forget(scene: Scene) -> None:
     scene.api.patch("leases", lease["name"], nothing, namespace=lease["namespace"])
 
 
-def complaints(scene: Scene) -> list[str]:
+def problems(scene: Scene) -> list[str]:
     return [event["problem"] for event in scene.events() if "comment" in event.get("event", "")]
 
 
@@ -317,7 +317,7 @@ def test_a_github_that_refuses_the_comment_fails_nothing(scene: Scene, fault: An
     assert scene.attempt(workflow) is Exit.DONE
     assert scene.record().phase is Phase.COMPLETED
     assert "remediation-in-progress" in scene.github.labels(1)
-    assert len(complaints(scene)) == 1
+    assert len(problems(scene)) == 1
     assert scene.lease()["spec"]["holderIdentity"] == ""
 
 
@@ -325,7 +325,7 @@ def test_a_locked_conversation_fails_nothing(scene: Scene) -> None:
     workflow = stale_push(scene)
     scene.github.lock(1)
     assert scene.attempt(workflow) is Exit.DONE
-    assert "locked" in complaints(scene)[0]
+    assert "locked" in problems(scene)[0]
 
 
 def test_a_bug_in_it_fails_nothing_and_shows_no_text(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +334,7 @@ def test_a_bug_in_it_fails_nothing_and_shows_no_text(scene: Scene, monkeypatch: 
 
     monkeypatch.setattr(comment_body, "comment_text", broken)
     assert scene.play(stale_push(scene)) is Exit.DONE
-    assert complaints(scene) == ["KeyError"]
+    assert problems(scene) == ["KeyError"]
 
 
 @pytest.mark.parametrize("slow_s", [1.5, 3.9, 9.0])

@@ -397,7 +397,7 @@ RECORDS = st.builds(
     st.sampled_from(Phase),
     st.sampled_from(LabelOutcome),
 )
-LEDGERS = st.builds(
+STORED_RECORDS = st.builds(
     lambda made, holder, renewed_at, tries, escalated: task_state(
         made.push.task, record=made, holder=holder, renewed_at=renewed_at, attempts=tries, escalated=escalated
     ),
@@ -417,10 +417,10 @@ RUNS = st.builds(
     deleting=st.booleans(),
     repository=st.sampled_from([OWN, "O/R", "o/other"]),
 )
-SURVEYS = st.builds(
+SNAPSHOTS = st.builds(
     ClusterSnapshot,
     now=st.just(NOW),
-    task_states=st.lists(LEDGERS, max_size=4, unique_by=lambda each: each.task).map(tuple),
+    task_states=st.lists(STORED_RECORDS, max_size=4, unique_by=lambda each: each.task).map(tuple),
     busy=st.frozensets(st.tuples(TASKS, st.sampled_from(["", repository_label(OWN), "o.other"])), max_size=2),
     repairs=st.integers(0, 12),
     pods=st.sampled_from([frozenset(), frozenset({POD})]),
@@ -438,7 +438,7 @@ SURVEYS = st.builds(
 )
 
 
-@given(SURVEYS)
+@given(SNAPSHOTS)
 def test_a_healthy_cluster_has_no_findings(snapshot: ClusterSnapshot) -> None:
     well = tuple(
         replace(each, holder="", renewed_at=ago(10), record=record(push(each.task, at=ago(6000))))
@@ -448,7 +448,7 @@ def test_a_healthy_cluster_has_no_findings(snapshot: ClusterSnapshot) -> None:
     assert find_problems(replace(snapshot, task_states=well, documents=quiet, pushes=()), settings=DEFAULTS) == ()
 
 
-@given(SURVEYS)
+@given(SNAPSHOTS)
 def test_a_second_search_in_another_order_finds_the_same(snapshot: ClusterSnapshot) -> None:
     found = find_problems(snapshot, settings=DEFAULTS)
     shuffled = random.Random(1)  # noqa: S311 - no secret
@@ -461,7 +461,7 @@ def test_a_second_search_in_another_order_finds_the_same(snapshot: ClusterSnapsh
     assert find_problems(snapshot, settings=DEFAULTS) == found == find_problems(other, settings=DEFAULTS)
 
 
-@given(SURVEYS)
+@given(SNAPSHOTS)
 def test_runs_that_are_exempt_newer_or_on_the_head_are_never_a_finding(snapshot: ClusterSnapshot) -> None:
     newest = max((each.record.watermark for each in snapshot.task_states if each.record), default=NOW)
     newest = max([newest, *(each.pushed_at for each in snapshot.pushes)])
@@ -480,7 +480,7 @@ def test_runs_that_are_exempt_newer_or_on_the_head_are_never_a_finding(snapshot:
     ]
 
 
-@given(SURVEYS)
+@given(SNAPSHOTS)
 def test_an_active_task_is_never_repaired_and_no_task_twice(snapshot: ClusterSnapshot) -> None:
     submitted = [each for each in find_problems(snapshot, settings=DEFAULTS) if push_of(each)]
     for finding in submitted:
@@ -499,7 +499,7 @@ def test_an_active_task_is_never_repaired_and_no_task_twice(snapshot: ClusterSna
     assert len({(each.repository.casefold(), each.task) for each in submitted}) == len(submitted)
 
 
-@given(SURVEYS)
+@given(SNAPSHOTS)
 def test_limits_are_kept(snapshot: ClusterSnapshot) -> None:
     findings = find_problems(snapshot, settings=DEFAULTS)
     repairs = plan_repairs(findings, snapshot=snapshot, settings=RULES)
@@ -515,7 +515,7 @@ def test_limits_are_kept(snapshot: ClusterSnapshot) -> None:
     }
 
 
-@given(SURVEYS)
+@given(SNAPSHOTS)
 def test_after_all_repairs_only_findings_for_a_person_are_left(
     snapshot: ClusterSnapshot,
 ) -> None:
@@ -557,7 +557,7 @@ def repaired(snapshot: ClusterSnapshot, task: str, *, of: Push | None, action: R
     return replace(snapshot, task_states=task_states, documents=documents, runs=runs)
 
 
-@given(SURVEYS)
+@given(SNAPSHOTS)
 def test_no_lease_is_collected_if_another_object_refers_to_its_task(snapshot: ClusterSnapshot) -> None:
     settings = replace(DEFAULTS, reconcile=replace(RULES, keep_idle_days=1))
     later = replace(snapshot, now=NOW + timedelta(days=2))

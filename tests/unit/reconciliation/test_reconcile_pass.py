@@ -50,7 +50,7 @@ def env(scene: Scene, **changes: Any) -> dict[str, str]:  # noqa: ANN401 - passe
         "WORKFLOW_CREATED_AT": "1772366400",
         "POD_NAME": pod.pod,
         "POD_UID": pod.pod_uid,
-        "SERVICE_ACCOUNT": "sweeper",
+        "SERVICE_ACCOUNT": "reconciler",
     }
 
 
@@ -77,7 +77,7 @@ def test_a_process_reads_the_environment_of_its_pod(
     stored = scene.api.get("configmaps", DEFAULTS.breaker.config_map, namespace=HOME)
     assert json.loads(stored["data"]["github"])["failures"] == 1
     (audit,) = lines(scene, "audit")
-    assert (audit["workflow"], audit["pod"], audit["account"]) == ("reconcile-9", given["POD_NAME"], "sweeper")
+    assert (audit["workflow"], audit["pod"], audit["account"]) == ("reconcile-9", given["POD_NAME"], "reconciler")
 
 
 @pytest.mark.parametrize(("usual_s", "deadline_s"), [(60.0, 10.0), (10.5, 10.0), (4.0, 4.0)])

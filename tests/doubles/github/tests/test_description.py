@@ -155,7 +155,7 @@ def test_the_scenarios_cover_every_operation_and_every_kind_of_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exchange", "complaint"),
+    ("exchange", "expected"),
     [
         (Exchange(method="GET", path="/nowhere", status=200), "no such operation"),
         (Exchange(method="GET", path=PULLS, query={"heads": "x"}, status=200), "undescribed query parameter heads"),
@@ -180,5 +180,5 @@ def test_the_scenarios_cover_every_operation_and_every_kind_of_answer() -> None:
         ),
     ],
 )
-def test_the_checker_notices(exchange: Exchange, complaint: str) -> None:
-    assert any(complaint in problem for problem in disagreements(exchange)), disagreements(exchange)
+def test_the_checker_notices(exchange: Exchange, expected: str) -> None:
+    assert any(expected in problem for problem in disagreements(exchange)), disagreements(exchange)
