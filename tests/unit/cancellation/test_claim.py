@@ -22,6 +22,8 @@ def test_a_lease_is_taken_with_the_lowest_watermark_that_the_clocks_permit(scene
     push = scene.workflow().push
     watermark = first_watermark(push, created_at=push.pushed_at + timedelta(hours=1), settings=DEFAULTS.push)
     assert watermark == push.pushed_at - timedelta(seconds=TOLERANCE_S + RESOLUTION_S)
+    early = push.pushed_at - timedelta(hours=1)
+    assert first_watermark(push, created_at=early, settings=DEFAULTS.push) == early
 
 
 @pytest.mark.parametrize(("offset_s", "reach_s"), [(None, 0), (0, 0), (20, 20), (-20, -20), (-60, -TOLERANCE_S)])
@@ -44,8 +46,9 @@ def test_clocks_that_differ_by_more_than_the_tolerance_are_reported(scene: Scene
     record = claim_record(None, context=context)
     assert record is not None
     measured_watermark(record, context=context, offset_s=offset_s)
-    warned = [line["offset_s"] for line in scene.events() if line["level"] == "warning"]
-    assert warned == ([] if abs(offset_s) == TOLERANCE_S else [round(offset_s)])
+    warned = [(line["event"], line["offset_s"]) for line in scene.events() if line["level"] == "warning"]
+    text = "GitHub's clock and the API server's differ by more than push.tolerance_s: set the clocks"
+    assert warned == ([] if abs(offset_s) == TOLERANCE_S else [(text, round(offset_s))])
 
 
 def test_no_run_that_was_created_after_the_workflow_of_the_push_is_stale(scene: Scene) -> None:
