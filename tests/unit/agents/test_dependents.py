@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from steps.agents.dependents import JOB_NAME, OwnedResources, find_active_pods, find_jobs, force_delete_pods
 from steps.cancellation.claim import claim_record
+from steps.core.errors import LockLostError
+from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, Scene
 
 AGENTS = DEFAULTS.namespaces.agents
@@ -69,6 +72,39 @@ def test_a_pod_belongs_to_its_owner_or_to_the_run_that_names_its_job(found: dict
     assert with_jobs().has_pod(found) is ours
 
 
+TWO = OwnedResources(
+    run_uids=frozenset({RUN, "second"}),
+    names=frozenset({"called", "second-called"}),
+    jobs={
+        each["metadata"]["uid"]: each
+        for each in (job("first-job", RUN), job("named", name="called"), job("second-job", "second"))
+    },
+    others=frozenset({OTHER}),
+)
+
+
+def test_only_one_run_keeps_its_jobs_by_owner_and_by_name_and_the_rest_become_others() -> None:
+    one = TWO.only({RUN}, names={"called", ""})
+    assert one.run_uids == {RUN}
+    assert one.names == {"called"}, "a run without a Job's name has an empty one"
+    assert one.jobs.keys() == {"first-job", "named"}
+    assert one.others == {OTHER, "second", "second-job"}
+
+
+@pytest.mark.parametrize(
+    ("found", "ours"),
+    [
+        pytest.param(pod("first-job"), True, id="its own Job owns it"),
+        pytest.param(pod("named", of="called"), True, id="the Job that it names owns it"),
+        pytest.param(pod("second-job", of="called"), False, id="the Job of another run that is stopped owns it"),
+        pytest.param(pod("second", of="called"), False, id="another run that is stopped owns it"),
+        pytest.param(pod(of="second-called"), False, id="another run names its Job"),
+    ],
+)
+def test_only_the_pods_of_one_run_are_its_own(found: dict[str, Any], *, ours: bool) -> None:
+    assert TWO.only({RUN}, names={"called"}).has_pod(found) is ours
+
+
 def test_known_jobs_stay_known_when_more_are_added() -> None:
     again = with_jobs().with_jobs([job("second", RUN)]).with_others({"third"}).with_jobs([])
     assert set(again.jobs) == {"ours", "second"}
@@ -124,3 +160,22 @@ def test_a_pod_that_is_gone_does_not_block_the_forced_delete_of_others(scene: Sc
     assert asked == [{"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}} for pod in pods]
     left = {pod["metadata"]["uid"] for pod in scene.api.list("pods", namespace=AGENTS)}
     assert left.isdisjoint(pod["metadata"]["uid"] for pod in pods)
+
+
+@pytest.mark.parametrize("slow", [0.0, DEFAULTS.lease.renew_deadline_s], ids=["in time", "the Lease runs out"])
+def test_a_forced_delete_that_is_refused_for_a_moment_is_sent_again_only_under_the_lease(
+    scene: Scene, slow: float
+) -> None:
+    put_job(scene, "one")
+    scene.later(5)
+    pods = scene.api.list("pods", namespace=AGENTS)
+    context = scene.context(scene.workflow(), pod="step")
+    held = context.lease().acquire(lambda _: claim_record(None, context=context))
+    assert held is not None
+    refused = Fault(
+        method="DELETE", path="/pods/", status=403, reason="Forbidden", before=lambda _: scene.clock.sleep(slow)
+    )
+    scene.api.faults.add(refused)
+    with pytest.raises(LockLostError) if slow else nullcontext():
+        force_delete_pods(pods, kube=context.clients.kube, namespace=AGENTS, held=held)
+    assert [call.method for call in scene.api.calls if call.method == "DELETE"] == ["DELETE"] * (1 if slow else 2)

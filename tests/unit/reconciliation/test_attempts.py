@@ -187,6 +187,15 @@ def test_an_escalated_task_keeps_its_labels_and_its_count_starts_again(scene: Sc
     assert [line for line in scene.events() if line.get("cause") == WriteCause.ATTENTION]
 
 
+def test_a_task_that_is_healthy_again_loses_only_the_label_for_a_person(scene: Scene) -> None:
+    dealt_with(scene)
+    before = scene.lease()["metadata"]["labels"]
+    count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
+    escalate(NAME, context=scene.reconcile_context())
+    reset_attempts(NAME, context=scene.reconcile_context())
+    assert scene.lease()["metadata"]["labels"] == before
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [({"status": 409, "reason": "Conflict"}, ConflictError), ({"lose": "request"}, UnavailableError)],
