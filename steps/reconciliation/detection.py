@@ -32,7 +32,6 @@ from steps.reconciliation.task_index import TaskIndex, task_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
@@ -69,8 +68,8 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
     """Find pushes that GitHub knows, that have no Workflow, and that make active agents stale."""
     before = index.ago(index.settings.reconcile.lost_after_s)
     for push in index.snapshot.pushes:
-        now, runs = index.snapshot.now, index.runs.get(task_key(push.repository, push.task), ())
-        stale = [run for run in runs if _is_stale_for(push, run, now=now)]
+        runs = index.runs.get(task_key(push.repository, push.task), ())
+        stale = [run for run in runs if _is_stale_for(push, run)]
         if not stale or push.pushed_at > before or index.is_busy(push.task, push.repository):
             continue
         task_states = index.task_states.get(push.task, ())
@@ -152,8 +151,8 @@ def _is_finished(task_state: TaskState) -> bool:
     return task_state.record is None or task_state.record.finished
 
 
-def _is_stale_for(push: Push, run: AgentRun, *, now: datetime) -> bool:
-    watermark = push_watermark(created_at=now, pushed_at=push.pushed_at, offset_s=0.0)
+def _is_stale_for(push: Push, run: AgentRun) -> bool:
+    watermark = push_watermark(created_at=None, pushed_at=push.pushed_at, offset_s=0.0)
     decision = decide_by_kind(run, repository=push.repository, watermark=watermark, head_sha=push.sha)
     return decision.action is RunAction.CANCEL
 

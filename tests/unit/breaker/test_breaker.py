@@ -293,6 +293,14 @@ def test_a_wait_that_is_longer_than_ones_patience_is_refused_with_its_length(sce
     assert refused.value.retry_after_s == 20
 
 
+def test_a_known_rate_limit_is_read_again_since_it_may_have_changed(scene: Scene) -> None:
+    scene.breakers().github.limited(20)
+    breaker = scene.breakers().github
+    assert breaker.enter() == 20
+    scene.breakers().github.limited(50)
+    assert breaker.enter() == 50
+
+
 def test_it_is_changed_in_five_attempts_or_not_at_all(scene: Scene) -> None:
     def conflicts(times: int) -> Fault:
         return Fault(method="PUT", path=RULES.config_map, status=409, reason="Conflict", times=times)

@@ -179,6 +179,12 @@ def test_a_push_without_stale_runs_is_not_lost(change: dict[str, Any]) -> None:
     assert kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(**change),)) == []
 
 
+@pytest.mark.parametrize(("before_s", "lost"), [(2, True), (1, False)])
+def test_a_run_that_started_right_before_a_push_may_be_newer(before_s: float, *, lost: bool) -> None:
+    found = kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(created_at=ago(500 + before_s)),))
+    assert found == ([FindingKind.LOST_PUSH] if lost else [])
+
+
 def test_a_recent_push_and_a_running_workflow_are_no_findings() -> None:
     assert kinds(pushes=(push(sha="n", at=ago(119)),), runs=(run(),)) == []
     assert kinds(pushes=(push(sha="n", at=ago(120)),), runs=(run(),)) == [FindingKind.LOST_PUSH]
@@ -208,6 +214,15 @@ def test_a_state_document_has_a_finding_or_none(
     given_: dict[str, Any], task_states: tuple[TaskState, ...], expected: list[FindingKind]
 ) -> None:
     assert kinds(documents=(document(**given_),), task_states=task_states) == expected
+
+
+def test_a_corrupt_document_belongs_to_the_newest_lease_of_its_task() -> None:
+    newest = task_state(epoch=5)
+    snapshot = ClusterSnapshot(
+        now=NOW, documents=(document(corrupt=True),), task_states=(task_state(record=None, epoch=4), newest)
+    )
+    (found,) = find_problems(snapshot, settings=DEFAULTS)
+    assert found.task_state == newest
 
 
 def test_a_flag_is_left_to_a_planned_or_running_workflow() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from steps.cancellation.state_update import STATE_EPOCH
+from steps.cancellation.state_update import STATE_EPOCH, STATE_EPOCH_OF
 from steps.core.errors import Exit
 from steps.domain.record import Phase
 from steps.reconciliation.finding import Finding, FindingKind
@@ -117,6 +117,16 @@ def test_a_document_without_an_epoch_is_not_written(scene: Scene) -> None:
     scene.api.calls.clear()
     delete_idle_lease(found, context=scene.reconcile_context())
     assert "PUT" not in {call.method for call in scene.api.calls}
+    assert leases(scene) == []
+
+
+def test_the_epoch_of_another_lease_stays_in_the_document(scene: Scene) -> None:
+    """Two repositories may have a task of the same id, and one state document."""
+    found = judged(scene)
+    other = {STATE_EPOCH: "1", STATE_EPOCH_OF: "cancel-other"}
+    scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": other}}, namespace=AGENTS)
+    delete_idle_lease(found, context=scene.reconcile_context())
+    assert notes(scene) == other | {"note": "theirs"}
     assert leases(scene) == []
 
 
