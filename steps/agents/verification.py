@@ -161,9 +161,7 @@ def _with_conclusions(record: Record, *, left: Mapping[str, str], observation: O
     """Set the outcome of each agent that was being stopped."""
     ended = {run.uid for run in observation.runs if run.ended}
     outcomes: dict[str, tuple[RunOutcome, str]] = {}
-    for agent in record.agents:
-        if agent.uid not in left:
-            continue
+    for agent in (agent for agent in record.agents if agent.uid in left):
         if left[agent.uid]:
             outcomes[agent.uid] = (RunOutcome.STUCK, left[agent.uid])
         elif agent.uid in ended:

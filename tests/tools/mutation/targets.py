@@ -49,7 +49,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "agents.graceful_stop": _STOP,
         "agents.deletion": (*_STOP, "unit/breaker/breaker", *_PUSH),
         "agents.stop": (*_STOP, "scenarios/events", *_PUSH),
-        "agents.verification": (*_STOP, *_PUSH),
+        "agents.verification": ("unit/agents/verification", *_STOP, *_PUSH),
         "agents.dependents": ("unit/agents/dependents", "unit/agents/stop"),
         "cancel": (
             "scenarios/endings",

@@ -1,0 +1,41 @@
+"""The remaining objects of a run, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from steps.agents.dependents import JOB_NAME, OwnedResources
+from steps.agents.verification import Observation
+from steps.domain.record import RunOutcome
+from tests.support import factories
+
+_, RUN = factories.run(deleting=True)
+AGENT = RUN.as_agent(outcome=RunOutcome.STOPPING, reason="stale")
+OWNED = OwnedResources(run_uids=frozenset({RUN.uid}), names=frozenset({"job"}))
+PODS = tuple({"metadata": {"name": name, "uid": name, "labels": {JOB_NAME: "job"}}} for name in ("one", "two"))
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "expected"),
+    [
+        ((), "its object still exists in phase Running"),
+        (("a/b", "c/d"), "its object still exists in phase Running; its finalizers are a/b, c/d"),
+    ],
+)
+def test_a_run_that_still_exists_names_the_finalizers_that_block_it(finalizers: tuple[str, ...], expected: str) -> None:
+    observation = Observation(runs=(replace(RUN, finalizers=finalizers),), owned=OWNED, complete=True)
+    assert observation.remains_of(AGENT) == expected
+
+
+def test_the_text_about_finalizers_is_bounded() -> None:
+    observation = Observation(runs=(replace(RUN, finalizers=("x" * 200, "y" * 200)),), owned=OWNED, complete=True)
+    assert len(observation.remains_of(AGENT)) == 256
+
+
+def test_all_pods_that_still_run_are_named() -> None:
+    owned = replace(OWNED, names=frozenset({AGENT.job, "job"}))
+    agent = replace(AGENT, job="job")
+    observation = Observation(runs=(), owned=owned, complete=True, pods=PODS)
+    assert observation.remains_of(agent) == "pods still run: one, two"
