@@ -596,3 +596,26 @@ def test_a_held_lease_is_not_asked_for_by_a_superseded_push(scene: Scene) -> Non
     context: StepContext = scene.context(scene.workflow(), pod="only")
     assert context.lease().acquire(decline) is None
     assert not [call for call in scene.api.calls if call.method != "GET"]
+
+
+@pytest.mark.parametrize(("retry_after", "writes"), [("", None), ("30", 5)], ids=["no Retry-After", "Retry-After 30"])
+def test_a_lease_that_cannot_be_written_is_tried_until_the_acquire_timeout_and_not_longer(
+    scene: Scene, retry_after: str, writes: int | None
+) -> None:
+    lease = scene.context(scene.workflow(), pod="first").lease()
+    headers = {"Retry-After": retry_after} if retry_after else {}
+    scene.api.faults.add(Fault(method="POST", path="/leases", times=0, status=503, message="no space", headers=headers))
+    began = scene.clock.monotonic()
+    with pytest.raises(UnavailableError, match=r"could not be written within 120 s: .*no space") as caught:
+        lease.acquire(take)
+    assert isinstance(caught.value.__cause__, UnavailableError)
+    assert scene.clock.monotonic() - began == pytest.approx(DEFAULTS.lease.acquire_timeout_s, abs=0.1)
+    sent = len([call for call in scene.api.calls if call.method == "POST" and "/leases" in call.path])
+    assert writes is None or sent == writes
+
+
+def test_a_lease_that_another_client_always_creates_first_is_busy(scene: Scene) -> None:
+    lease = scene.context(scene.workflow(), pod="first").lease()
+    scene.api.faults.add(Fault(method="POST", path="/leases", times=0, status=409, reason="AlreadyExists"))
+    with pytest.raises(LockBusyError, match="is held by another holder: try again when it is released"):
+        lease.acquire(take)
