@@ -106,3 +106,16 @@ def test_a_head_is_read_again_if_nobody_knows_which_commit_the_push_replaced(sce
     assert record.pull_request is not None
     assert record.pull_request.head_sha == NEW
     assert set(scene.github.labels(1)) == MOVED
+
+
+@pytest.mark.parametrize(("for_s", "at_least_s", "at_most_s"), [(0, 0, 2), (6, 5, 8), (3600, 10, 13)])
+def test_a_head_that_is_known_to_be_older_is_waited_for_and_not_longer_than_ten_seconds(
+    scene: Scene, for_s: float, at_least_s: float, at_most_s: float
+) -> None:
+    workflow = scene.workflow()
+    lags(scene, NEW, shown=OLD if for_s else NEW, for_s=for_s)
+    began = scene.clock.monotonic()
+    assert scene.play(workflow) is Exit.DONE
+    assert at_least_s <= scene.clock.monotonic() - began <= at_most_s
+    assert scene.record().labels is LabelOutcome.MOVED
+    assert not [line for line in scene.events() if line["event"].startswith("pull request head moved")]
