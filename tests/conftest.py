@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.doubles.clock import ManualClock
 from tests.doubles.github import GitHub, serve
 from tests.support.harness import OLD, REPOSITORY, TOKEN, Scene
+
+# A deadline for each example would be an assertion about the machine's load. Tests have their own time limit.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture
