@@ -38,7 +38,7 @@ from steps.core.errors import (
 )
 from steps.core.keys import APP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_network_error, error_chain
-from steps.core.retry import backoff, retry, retry_on_conflict, wait
+from steps.core.retry import backoff, header_seconds, retry, retry_on_conflict, wait
 
 __all__ = [
     "APP",
@@ -76,6 +76,7 @@ __all__ = [
     "error_chain",
     "format_micro_time",
     "format_time",
+    "header_seconds",
     "parse_optional_time",
     "parse_time",
     "repository_label",

@@ -37,6 +37,11 @@ def backoff(*, attempts: int, first_s: float, random: Callable[[], float], longe
     return [min(longest_s, first_s * 2**number) * (0.5 + random() / 2) for number in range(attempts - 1)]
 
 
+def header_seconds(text: str | None) -> float | None:
+    """Return the whole seconds in a header such as Retry-After; None for a date or another text."""
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
 def wait(seconds: float, *, clock: Clock, while_waiting: Callable[[], object] = lambda: None) -> None:
     """Sleep, and call `while_waiting` at least once a second. Its errors end the wait."""
     until = clock.monotonic() + seconds

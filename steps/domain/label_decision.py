@@ -54,12 +54,12 @@ def decide_labels(
         older: Commits that are known to be older than the push. If the head is one of them, GitHub's answer is out of
             date. Then the push's commit counts as the head, and a run that works on it is kept.
     """
-    stopped = [pr for pr in candidates if skip.casefold() in {label.casefold() for label in pr.labels}]
+    stopped = [pr for pr in candidates if pr.has_label(skip)]
     if stopped:
         return LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=stopped[0])
     if not candidates:
         return LabelPlan(labels=LabelOutcome.NO_PULL_REQUEST)
-    named = [pr for pr in candidates if task_label.casefold() in {label.casefold() for label in pr.labels}]
+    named = [pr for pr in candidates if pr.has_label(task_label)]
     chosen = named if len(candidates) > 1 else list(candidates)
     if len(chosen) != 1:
         return LabelPlan(labels=LabelOutcome.AMBIGUOUS)

@@ -80,6 +80,10 @@ class PullRequest:
     head_sha: str
     labels: tuple[str, ...]
 
+    def has_label(self, name: str) -> bool:
+        """Whether it has a label; GitHub ignores the case of labels."""
+        return name.casefold() in {label.casefold() for label in self.labels}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:

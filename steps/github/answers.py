@@ -16,6 +16,7 @@ from steps.core import (
     RateLimitedError,
     RepositoryMovedError,
     UnavailableError,
+    header_seconds,
 )
 from steps.github.connection import certificate_problem
 from steps.github.refusals import SECONDARY_LIMIT_S, advice, is_rate_limit
@@ -72,7 +73,7 @@ def error_of(
         if wait_s is not None or status == 429:  # noqa: PLR2004 - HTTP
             return RateLimitedError(text, retry_after_s=wait_s)
     if status >= 500:  # noqa: PLR2004 - HTTP
-        return UnavailableError(text, retry_after_s=_seconds(headers.get("retry-after")))
+        return UnavailableError(text, retry_after_s=header_seconds(headers.get("retry-after")))
     fix = advice(status, message)
     if status in (401, 403, 451):
         return ForbiddenError(f"{text}: {fix}" if fix else text)
@@ -98,13 +99,9 @@ def error_of_foreign_reply(asked: str, error: ForeignReplyError, *, host: str) -
 
 def _limited_s(headers: dict[str, str], *, message: str, now: float) -> float | None:
     """Return the seconds that a rate limit asks to wait, in the order that GitHub documents; None if there is none."""
-    if (after_s := _seconds(headers.get("retry-after"))) is not None:
+    if (after_s := header_seconds(headers.get("retry-after"))) is not None:
         return after_s
-    reset = _seconds(headers.get("x-ratelimit-reset"))
+    reset = header_seconds(headers.get("x-ratelimit-reset"))
     if headers.get("x-ratelimit-remaining") == "0" and reset is not None:
         return max(1.0, reset - now + 1)
     return SECONDARY_LIMIT_S if is_rate_limit(message) else None
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None

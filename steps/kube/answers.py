@@ -19,6 +19,7 @@ from steps.core import (
     TerminatedError,
     TooLargeError,
     UnavailableError,
+    header_seconds,
 )
 from steps.kube.refusals import QUOTA_ADVICE, advice, is_denied, is_quota
 from steps.kube.shapes import foreign
@@ -79,7 +80,7 @@ def _by_status(  # noqa: PLR0911 - a table, one return a row
         case 413 | 422:
             return TooLargeError(text)
         case 429 | 500 | 502 | 503 | 504:
-            return UnavailableError(text, retry_after_s=seconds_of(response.headers.get("retry-after")))
+            return UnavailableError(text, retry_after_s=header_seconds(response.headers.get("retry-after")))
         case _:
             return BadInputError(text)
 
@@ -93,8 +94,3 @@ def _status(body: bytes) -> tuple[str, str]:
     if not isinstance(status, dict) or status.get("kind") != "Status":
         return "", ""
     return str(status.get("message", "")), str(status.get("reason", ""))
-
-
-def seconds_of(text: str | None) -> float | None:
-    """Return the seconds of a Retry-After header; None for a date or another text."""
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None

@@ -100,7 +100,7 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     settings, repository = context.settings.labels, record.push.repository
     github = context.clients.github(held.renew_if_due)
     now = _read_again(record, github=github, number=pull.number, context=context, held=held)
-    if settings.skip.casefold() in {label.casefold() for label in now.labels}:
+    if now.has_label(settings.skip):
         context.log.info("skip label was added meanwhile, labels not moved", label=settings.skip)
         return replace(record, labels=LabelOutcome.SKIPPED)
     if now.head_sha != record.push.sha and not _is_older(now.head_sha, record):
@@ -116,10 +116,9 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     after = github.pull_request(repository=repository, number=pull.number)
     pull = replace(pull, head_sha=record.push.sha)
     record = replace(record, labels=LabelOutcome.MOVED, left_to="", pull_request=pull)
-    labels = {label.casefold() for label in after.labels}
     if after.head_sha != record.push.sha and not _is_older(after.head_sha, record):
         context.log.info("pull request head moved with the labels, waiting for its push", head=after.head_sha)
-    if settings.add.casefold() not in labels or settings.remove.casefold() in labels:
+    if not after.has_label(settings.add) or after.has_label(settings.remove):
         text = f"another client changed the labels of #{pull.number} at the same time: now {sorted(after.labels)}"
         context.log.warning(text)
         record = record.with_error(text)
