@@ -9,7 +9,7 @@ from steps.core import TASK as TASK_LABEL
 __all__ = ["APP", "DELIVERY_LABEL", "ENTRYPOINT", "FAIL", "LIMITS", "LIMITS_KEY", "ON_EXIT", "RECONCILE"]
 __all__ += ["SENSOR", "SENSOR_ACCOUNT", "STEPS_ACCOUNT", "TASK_LABEL", "TEMPLATE"]
 
-ENTRYPOINT = "cancel-and-settle"
+ENTRYPOINT = "cancel"
 ON_EXIT = "on-exit"
 FAIL = "fail"
 LIMITS = "cancel-agents-limits"

@@ -54,8 +54,8 @@ def _context(
 ) -> ReconcileContext:
     settings = settings_from_env(env, ReconcileStepSettings)
     holder, created_at = pod_identity(env)
-    # The next pass waits for rate limits. The pod has no second container that could use the token.
-    github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S), handover="")
+    # The next pass waits for rate limits.
+    github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S))
     audit, settings = pod_audit(env, log=log), replace(settings, github=github)
     clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return ReconcileContext(

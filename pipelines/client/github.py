@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.client.kubeconfig import silent_audit
 from steps.core import BadInputError, NotFoundError, SystemClock
-from steps.github import GitHub, build_credentials, environment_connection
+from steps.github import GitHub, SignIn, build_credentials, environment_connection
 from steps.telemetry import Measurements
 
 if TYPE_CHECKING:
@@ -115,10 +115,11 @@ def connect_github(
         BadInputError: REQUESTS_CA_BUNDLE names a missing file.
         ForbiddenError: The credentials are missing or incomplete.
     """
+    clock = SystemClock()
     return PersonalGitHub(
-        auth=build_credentials(found, where=where, permissions=permissions),
+        sign_in=SignIn(build_credentials(found, where=where, permissions=permissions), clock=clock),
         settings=replace(settings, attempts=2, deadline_s=_DEADLINE_S),
-        clock=SystemClock(),
+        clock=clock,
         random=random.random,
         while_waiting=lambda: None,
         breaker=NoBreaker(),

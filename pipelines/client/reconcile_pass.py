@@ -12,16 +12,15 @@ import os
 import random
 import sys
 import uuid
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.client.kubeconfig import kube_client, server_time
 from steps.core import ForbiddenError, SystemClock
 from steps.github import environment_connection
 from steps.lease import Holder
 from steps.reconciliation import ReconcileContext
-from steps.runtime import Clients, build_breakers, connect_github
+from steps.runtime import Clients, GitHubConnections, build_breakers
 from steps.telemetry import Audit, Log, Measurements
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
     log = Log(clock=clock, stream=io.StringIO() if dry_run else sys.stderr)
     kube = kube_client(settings, transport=transport, log=log)
     breakers = build_breakers(settings, kube=kube, clock=clock, log=log)
-    measurements, own_github = Measurements(), replace(settings.github, handover="")
+    measurements = Measurements()
     return ReconcileContext(
         settings=settings,
         workflow="laptop",
@@ -49,13 +48,16 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
         clients=Clients(
             kube=kube,
             github=partial(
-                _github,
-                usual=own_github,
-                clock=clock,
-                breaker=breakers.github,
-                measured=measurements,
-                audit=Audit(log=log),
-                route=environment_connection(os.environ),
+                _connect,
+                GitHubConnections(
+                    settings=settings.github,
+                    clock=clock,
+                    breaker=breakers.github,
+                    measured=measurements,
+                    audit=Audit(log=log),
+                    route=environment_connection(os.environ),
+                    token=os.environ.get("GITHUB_TOKEN", ""),
+                ),
             ),
             breakers=breakers,
         ),
@@ -67,17 +69,15 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
     )
 
 
-def _github(keep: Callable[[], None], settings: GitHubSettings | None = None, **how: Any) -> GitHub:  # noqa: ANN401 - connect_github's
+def _connect(
+    connections: GitHubConnections, while_waiting: Callable[[], None], settings: GitHubSettings | None = None
+) -> GitHub:
     """Connect to GitHub with GITHUB_TOKEN, or with the credentials that the pods mount.
 
     Raises:
         ForbiddenError: There are no credentials.
     """
-    # This import costs half a second.
-    from github.Auth import Token  # noqa: PLC0415
-
-    token = os.environ.get("GITHUB_TOKEN", "")
     try:
-        return connect_github(keep, settings, auth=Token(token) if token else None, **how)
+        return connections(while_waiting, settings)
     except ForbiddenError as error:
         raise ForbiddenError("no GitHub credentials here: set GITHUB_TOKEN to look for lost pushes") from error

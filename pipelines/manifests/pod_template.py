@@ -93,16 +93,6 @@ def ca_mounts(settings: Settings) -> list[VolumeMount]:
     return [mount] if settings.github.ca_config_map else []
 
 
-def mounts(settings: Settings) -> list[VolumeMount]:
-    """Build the volume mounts of a container in a container set."""
-    return [
-        VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108 - as above
-        VolumeMount(name="github", mount_path=settings.github.credentials_dir, read_only=True),
-        VolumeMount(name=settings.breaker.config_map, mount_path=settings.breaker.mount, read_only=True),
-        *ca_mounts(settings),
-    ]
-
-
 def spec_patch() -> str:
     """Make Argo's own containers pass the `restricted` Pod Security Standard too."""
     restricted = {

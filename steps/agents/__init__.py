@@ -14,16 +14,18 @@ from steps.agents.runs import (
     parse_repository,
     task_runs,
 )
-from steps.agents.stop import stop_runs
+from steps.agents.stop import StartedStop, finish_stop, start_stop
 
 __all__ = [
     "AgentRun",
     "RunDecisions",
+    "StartedStop",
     "decide_all",
     "decide_by_kind",
     "decide_by_record",
+    "finish_stop",
     "live_runs",
     "parse_repository",
-    "stop_runs",
+    "start_stop",
     "task_runs",
 ]

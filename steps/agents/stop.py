@@ -7,11 +7,12 @@ it does no harm.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.agents.deletion import delete_runs
+from steps.agents.dependents import OwnedResources
 from steps.agents.runs import decide_all
 from steps.agents.verification import has_new_stale_run, owned_by_stopping_runs, verify_gone
 from steps.core import StillRunningError, run_parallel
@@ -20,7 +21,7 @@ from steps.kube import EventReason
 from steps.runtime import emit_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from steps.agents.runs import AgentRun, RunDecisions
     from steps.domain import Agent, Record
@@ -44,17 +45,50 @@ def _merged(record: Record, agents: Iterable[Agent]) -> Record:
     return record.with_agents(tuple((known | {agent.uid: agent for agent in agents}).values()))
 
 
-def stop_runs(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedStop:
+    """Runs whose DELETEs are sent.
+
+    Attributes:
+        record: The record with each run.
+        owned: The Jobs of the runs that are being stopped, as known before the deletes.
+        accepted: The time when the DELETE or stop request of each run was accepted, in monotonic seconds, by uid.
+        runs: The runs that were asked to stop.
+    """
+
+    record: Record
+    owned: OwnedResources
+    accepted: Mapping[str, float]
+    runs: Sequence[AgentRun]
+
+
+def start_stop(
     record: Record, *, judged: RunDecisions, context: StepContext, held: HeldLease, before: Callable[[], None]
-) -> Record:
-    """Stop the stale runs, and the runs that an earlier attempt began to stop.
+) -> StartedStop:
+    """Record the intent, and delete the stale runs. Continues with the runs that an earlier attempt began to stop.
 
     Args:
         record: The record. It must name the pull request if there is one.
         judged: The decisions about the runs.
         context: The step.
         held: The task's Lease.
-        before: Called once after the intent is written and before the first delete, if there is a run to stop.
+        before: Called after the intent is written and before the first delete, if there is a run to stop.
+
+    Raises:
+        LockLostError: The Lease was lost.
+        ForbiddenError: The Role lacks a verb.
+    """
+    record = record_intent(record, judged)
+    if not _unproven(record):
+        nothing = OwnedResources(run_uids=frozenset(), names=frozenset())
+        return StartedStop(record=record, owned=nothing, accepted={}, runs=())
+    held.write(record)
+    before()
+    return _delete(record, judged=judged, context=context, held=held)
+
+
+def finish_stop(started: StartedStop, *, context: StepContext, held: HeldLease) -> Record:
+    """Wait until the runs are gone, and stop the stale runs that appeared meanwhile.
 
     Returns:
         The record with the outcome of each agent. None of them is unproven.
@@ -63,33 +97,38 @@ def stop_runs(
         StillRunningError: The time is over, or stale runs kept appearing. `held.record` has the outcomes so far.
         LockLostError: The Lease was lost.
     """
-    record = record_intent(record, judged)
-    announced = False
-    for _ in range(_ROUNDS):
-        if not any(agent.unproven for agent in record.agents):
+    for rounds_left in reversed(range(_ROUNDS)):
+        record = started.record
+        if not _unproven(record):
             return record
-        held.write(record)
-        if not announced:
-            before()
-            announced = True
-        others = {run.uid for run in judged.stale} | {agent.uid for agent in judged.kept}
-        owned = owned_by_stopping_runs(record, others=others, context=context)
-        written = [run for run in judged.to_cancel if run.uid in owned.run_uids]
-        agents, accepted = delete_runs(written, context=context, held=held, record=record)
-        record = _merged(record, agents)
-        _emit_stopping_events(written, record=record, context=context, held=held)
-        record, runs = verify_gone(record, owned=owned, accepted=accepted, context=context, held=held)
-        if stuck := [agent for agent in record.agents if agent.unproven]:
+        _emit_stopping_events(started.runs, record=record, context=context, held=held)
+        record, runs = verify_gone(record, owned=started.owned, accepted=started.accepted, context=context, held=held)
+        if stuck := _unproven(record):
             held.write(record)
             raise StillRunningError("; ".join(f"{agent.name}: {agent.reason}" for agent in stuck))
         if not has_new_stale_run(record, runs):
             return record
         judged = decide_all(runs, record=record)
         record = record_intent(record, judged)
-    held.write(record)
+        held.write(record)
+        if rounds_left:
+            started = _delete(record, judged=judged, context=context, held=held)
     raise StillRunningError(
         f"agents: new stale runs appeared in each of {_ROUNDS} rounds: find the controller that creates them again"
     )
+
+
+def _unproven(record: Record) -> list[Agent]:
+    return [agent for agent in record.agents if agent.unproven]
+
+
+def _delete(record: Record, *, judged: RunDecisions, context: StepContext, held: HeldLease) -> StartedStop:
+    """Delete the runs whose intent is recorded."""
+    others = {run.uid for run in judged.stale} | {agent.uid for agent in judged.kept}
+    owned = owned_by_stopping_runs(record, others=others, context=context)
+    runs = [run for run in judged.to_cancel if run.uid in owned.run_uids]
+    agents, accepted = delete_runs(runs, context=context, held=held, record=record)
+    return StartedStop(record=_merged(record, agents), owned=owned, accepted=accepted, runs=runs)
 
 
 def _emit_stopping_events(runs: Sequence[AgentRun], *, record: Record, context: StepContext, held: HeldLease) -> None:

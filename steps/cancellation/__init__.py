@@ -3,9 +3,11 @@
 Guarantees that the state document is written only in the epoch of the held Lease.
 """
 
-from steps.cancellation.claim import claim_record, decide_push, measured_watermark
-from steps.cancellation.coalescing import SUPERSEDED_BY, terminate_superseded, waiting_head_push
-from steps.cancellation.report import completed_report, nothing_to_do_report, preview_report
+from steps.cancellation.coalescing import SUPERSEDED_BY
+from steps.cancellation.dry_run import preview
+from steps.cancellation.execution import finish_execution, start_execution
+from steps.cancellation.report import SUPERSEDED, nothing_to_do_report
+from steps.cancellation.settlement import end_superseded
 from steps.cancellation.state_document import StateDocument, read_state_document, state_document_task
 from steps.cancellation.state_update import (
     STATE_EPOCH,
@@ -20,6 +22,7 @@ __all__ = [
     "REPAIR_LABEL",
     "STATE_EPOCH",
     "STATE_EPOCH_OF",
+    "SUPERSEDED",
     "SUPERSEDED_BY",
     "TEMPLATE",
     "WORKFLOW_COMPLETED_LABEL",
@@ -27,15 +30,12 @@ __all__ = [
     "StateDocument",
     "build_workflow",
     "changed_config_map",
-    "claim_record",
-    "completed_report",
-    "decide_push",
-    "measured_watermark",
+    "end_superseded",
+    "finish_execution",
     "nothing_to_do_report",
-    "preview_report",
+    "preview",
     "read_state_document",
+    "start_execution",
     "state_document_task",
-    "terminate_superseded",
     "update_state_document",
-    "waiting_head_push",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from steps.agents import RunDecisions
     from steps.domain import Agent, Push, Record
 
+SUPERSEDED = "this push or a newer one is finished"
 _MAX_AGENTS, _MAX_LINE = 20, 160
 
 

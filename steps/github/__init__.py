@@ -13,14 +13,15 @@ from steps.github.connection import (
     is_ca_bundle,
     pod_connection,
 )
-from steps.github.credentials import TokenHandoff, app_id, build_credentials, mounted_credentials
+from steps.github.credentials import app_id, build_credentials, mounted_credentials
 from steps.github.shapes import Activity
+from steps.github.sign_in import SignIn
 
 __all__ = [
     "Activity",
     "Connection",
     "GitHub",
-    "TokenHandoff",
+    "SignIn",
     "app_id",
     "build_credentials",
     "certificate_problem",

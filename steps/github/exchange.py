@@ -19,18 +19,15 @@ from steps.github.refusals import advice
 from steps.github.reply import ForeignReplyError
 from steps.github.session import build_requester, unanswered
 from steps.github.shapes import UnexpectedShapeError, read_text
-from steps.github.sign_in import SignIn
 from steps.telemetry import Measure, WriteAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from github import Auth
-
     from steps.core import Clock
     from steps.github.connection import Connection
-    from steps.github.credentials import TokenHandoff
+    from steps.github.sign_in import SignIn
     from steps.settings import GitHubSettings
     from steps.telemetry import Measurements, Tracer
 
@@ -41,22 +38,21 @@ class Exchange:
     def __init__(
         self,
         *,
-        auth: Auth.Auth,
+        sign_in: SignIn,
         settings: GitHubSettings,
         route: Connection,
         clock: Clock,
         measurements: Measurements,
         tracer: Tracer,
-        handover: TokenHandoff | None,
     ) -> None:
         self._settings = settings
         self._route = route
         self._clock = clock
         self._measurements = measurements
         self._tracer = tracer
-        self._requester = build_requester(auth=auth, settings=settings, route=route)
+        self._requester = build_requester(auth=sign_in.auth, settings=settings, route=route)
         self.server_clock = ServerClock()
-        self._sign_in = SignIn(self._requester.auth, clock=clock, handover=handover)
+        self._sign_in = sign_in
 
     def send(
         self,

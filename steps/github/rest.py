@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from github import Auth
-
     from steps.breaker import BreakerGate
     from steps.core import Clock
-    from steps.github.credentials import TokenHandoff
+    from steps.github.sign_in import SignIn
     from steps.settings import GitHubSettings
     from steps.telemetry import Audit, Measurements, Tracer, WriteReason
 
@@ -47,7 +45,7 @@ class RestClient:
     def __init__(
         self,
         *,
-        auth: Auth.Auth,
+        sign_in: SignIn,
         settings: GitHubSettings,
         clock: Clock,
         random: Callable[[], float],
@@ -56,14 +54,13 @@ class RestClient:
         measurements: Measurements,
         audit: Audit,
         tracer: Tracer = TRACING_OFF,
-        handover: TokenHandoff | None = None,
         app: str = "",
         route: Connection | None = None,
     ) -> None:
         """Keep the connection.
 
         Args:
-            auth: Credentials.
+            sign_in: The credentials.
             settings: Address, time-outs and attempts.
             clock: Time.
             random: Uniform in [0, 1), for jitter.
@@ -72,18 +69,16 @@ class RestClient:
             measurements: Counts requests and their time.
             audit: Records each write.
             tracer: Records the time of each request.
-            handover: Keeps an App's token for the pod's other container.
             app: Id of the App that signs in; empty for a token.
             route: The way to GitHub; without one, direct and with the public certificates.
         """
         self._exchange = Exchange(
-            auth=auth,
+            sign_in=sign_in,
             settings=settings,
             route=route or Connection(),
             clock=clock,
             measurements=measurements,
             tracer=tracer,
-            handover=handover,
         )
         self._settings = settings
         self._clock = clock

@@ -1,11 +1,13 @@
 """Signing in: the token of an App or of the Secret, and how long a new one may be unknown.
 
-GitHub refuses a new installation token for some seconds, until all its replicas know it: mostly with 401, rarely with
-403 or 404. Guarantees that only a token which this process made is given that time.
+One sign-in serves all connections of a process. GitHub refuses a new installation token for some seconds, until all its
+replicas know it: mostly with 401, rarely with 403 or 404. Guarantees that only a token which this process made is given
+that time.
 """
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from github import Auth, GithubException
@@ -16,25 +18,23 @@ from steps.github.answers import message_of
 
 if TYPE_CHECKING:
     from steps.core import Clock
-    from steps.github.credentials import TokenHandoff
 
 _UNKNOWN_FOR_S = 10.0
 
 
 class SignIn:
-    """The credentials of one connection."""
+    """The credentials of a process."""
 
-    def __init__(self, auth: Auth.Auth | None, *, clock: Clock, handover: TokenHandoff | None) -> None:
+    def __init__(self, auth: Auth.Auth, *, clock: Clock) -> None:
         """Keep the credentials.
 
         Args:
             auth: The credentials; an App's token is made when it is first needed.
             clock: Time.
-            handover: Where an App's token is left for the pod's other container.
         """
-        self._auth = auth
+        self.auth = auth
         self._clock = clock
-        self._handover = handover
+        self._lock = Lock()
         self._token = ""
         self._made_at: float | None = None
         self._accepted = False
@@ -42,7 +42,7 @@ class SignIn:
     @property
     def is_due(self) -> bool:
         """Whether the next `token` makes the first token of an App."""
-        return isinstance(self._auth, Auth.AppInstallationAuth) and not self._token
+        return isinstance(self.auth, Auth.AppInstallationAuth) and not self._token
 
     def ensure_token(self) -> None:
         """Make an App's token, if there is none or it expires soon.
@@ -51,14 +51,11 @@ class SignIn:
             GithubException: GitHub refuses.
             UnavailableError: The answer holds no token.
         """
-        if self._auth is None:
-            return
-        token = self._read(self._auth)
-        if isinstance(self._auth, Auth.AppInstallationAuth) and token != self._token:
-            self._made_at, self._accepted = self._clock.monotonic(), False
-        self._token = token
-        if self._handover:
-            self._handover.leave(self._auth)
+        with self._lock:
+            token = self._read(self.auth)
+            if isinstance(self.auth, Auth.AppInstallationAuth) and token != self._token:
+                self._made_at, self._accepted = self._clock.monotonic(), False
+            self._token = token
 
     def accepted(self) -> None:
         """Note that GitHub knows the token."""

@@ -3,7 +3,6 @@
 Guarantees at most one holder per epoch. A holder that has lost the Lease cannot write to it.
 """
 
-from steps.lease.handoff import LeaseHandoff
 from steps.lease.held_lease import HeldLease
 from steps.lease.holder import Holder, holder_pod
 from steps.lease.lease_object import lease_labels, lease_name, read_snapshot
@@ -12,7 +11,6 @@ from steps.lease.task_lease import TaskLease
 __all__ = [
     "HeldLease",
     "Holder",
-    "LeaseHandoff",
     "TaskLease",
     "holder_pod",
     "lease_labels",

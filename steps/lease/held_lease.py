@@ -121,7 +121,7 @@ class HeldLease:
             self.record = record
 
     def release(self, record: Record) -> None:
-        """Write the record and release the Lease, in one write.
+        """Write the record and release the Lease, in one write. Nothing can be written after that.
 
         Raises:
             LockLostError: The Lease is lost, and nothing was written.
@@ -129,6 +129,7 @@ class HeldLease:
         with self._lock:
             self._write(record, holder="", cause=WriteCause.RELEASE)
             self.record = record
+            self._lost = f"the Lease of epoch {self.epoch} was released"
 
     def _write(self, record: Record, *, holder: str, cause: WriteCause) -> None:
         retry_on_conflict(

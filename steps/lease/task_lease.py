@@ -17,7 +17,6 @@ from steps.core import (
     LockLostError,
     NotFoundError,
     UnavailableError,
-    parse_time,
     wait,
 )
 from steps.kube import LEASES
@@ -67,30 +66,6 @@ class TaskLease:
             return read_snapshot(self._kube.get(LEASES, namespace=self._namespace, name=self._name))
         except NotFoundError:
             return None
-
-    def adopt(self, snapshot: LeaseSnapshot) -> HeldLease | None:
-        """Continue with the Lease that the pod's first container holds; return None if this pod does not hold it."""
-        record = snapshot.record()
-        if snapshot.holder != self._me or record is None:
-            return None
-        age_s = self._age_s(snapshot)
-        sent_at = self._clock.monotonic() - (age_s or 0.0)
-        held = self._held(snapshot.body, record=record, epoch=snapshot.epoch, sent_at=sent_at)
-        if age_s is None:
-            held.write(record)
-        return held
-
-    def _age_s(self, snapshot: LeaseSnapshot) -> float | None:
-        """Return the seconds since the pod's first container renewed; None if unknown, or if a renewal is due.
-
-        All containers of a pod share the machine's clock. If the clock was changed in between, compare-and-swap and
-        epochs still protect the Lease.
-        """
-        try:
-            age_s = (self._clock.now() - parse_time(snapshot.renewed_at)).total_seconds()
-        except ValueError:
-            return None
-        return age_s if 0 <= age_s < self._settings.renew_every_s else None
 
     def acquire(self, claim: Callable[[Record | None], Record | None]) -> HeldLease | None:
         """Acquire the Lease. Waits while another live holder has it.

@@ -7,14 +7,15 @@ from steps.runtime.context import Clients, StepContext
 from steps.runtime.entrypoint import pod_audit, pod_identity, run_process, run_step
 from steps.runtime.events import emit_event, emit_task_event
 from steps.runtime.failure import recording_failure
-from steps.runtime.wiring import build_breakers, build_clients, connect_github
+from steps.runtime.github_connections import GitHubConnections
+from steps.runtime.wiring import build_breakers, build_clients
 
 __all__ = [
     "Clients",
+    "GitHubConnections",
     "StepContext",
     "build_breakers",
     "build_clients",
-    "connect_github",
     "emit_event",
     "emit_task_event",
     "pod_audit",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from steps.domain import Push
     from steps.github import GitHub
     from steps.kube import Kube
-    from steps.lease import Holder, LeaseHandoff
+    from steps.lease import Holder
     from steps.settings import GitHubSettings, StepSettings
     from steps.telemetry import Log, Measurements
 
@@ -57,7 +57,6 @@ class StepContext:
         created_at: creationTimestamp of the Workflow.
         random: Uniform in [0, 1), for jitter.
         measurements: The measurements for the metrics.
-        handoff: Passes the Lease from the pod's first container to the second; None switches this off.
     """
 
     push: Push
@@ -70,7 +69,6 @@ class StepContext:
     random: Callable[[], float]
     log: Log
     measurements: Measurements
-    handoff: LeaseHandoff | None = None
 
     def lease(self) -> TaskLease:
         """Create the client of the task's Lease."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from steps.core import BadInputError, Exit, StepError, SystemClock
 from steps.domain import push_from_env
-from steps.lease import Holder, LeaseHandoff
+from steps.lease import Holder
 from steps.runtime.context import StepContext
 from steps.runtime.signals import Termination
 from steps.runtime.wiring import build_clients
@@ -125,5 +125,4 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
         random=random.random,
         log=log,
         measurements=measured,
-        handoff=LeaseHandoff(path=Path(settings.lease.handover)) if settings.lease.handover else None,
     )

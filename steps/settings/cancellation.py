@@ -66,13 +66,6 @@ class LeaseSettings:
         Seconds, Field(description="time between a waiter's reads of the Lease, plus up to 20 % jitter")
     ]
     acquire_timeout_s: Annotated[Seconds, Field(description="a waiter gives up after this long (exit 75, retried)")]
-    handover: Annotated[
-        str,
-        Field(
-            description="file on the pod's memory-backed volume: the first container writes the Lease to it, the "
-            "second reads it; empty: the second container reads the Lease from the API server"
-        ),
-    ]
 
     def __post_init__(self) -> None:
         # The rules of client-go's leader election: duration / deadline is the tolerated error of a clock's rate.

@@ -52,13 +52,6 @@ class GitHubSettings:
             description="where the Secret is mounted: `token`, or `app-id`, `installation-id` and `private-key.pem`",
         ),
     ]
-    handover: Annotated[
-        str,
-        Field(
-            description="file on the pod's memory-backed volume: the first container writes an App's token to it, the "
-            "second reads it; empty: each container signs in"
-        ),
-    ]
     timeout_s: Annotated[Seconds, Field(description="longest time for one request")]
     attempts: Annotated[Count, Field(description="attempts of each operation")]
     backoff_s: Annotated[Seconds, Field(description="first pause between attempts; doubles, with jitter")]

@@ -1,8 +1,7 @@
 """Measurements of a step: one small file each. Argo reads the files as outputs of the pod and turns them into metrics.
 
-Guarantees that measuring never fails a step, that the second container adds to the first one's numbers, and that a word
-is from a fixed set, because it becomes a metric's label. pipelines.observability.metrics defines the metrics. Not
-guaranteed: that a number arrives. A lost pod writes none.
+Guarantees that measuring never fails a step, and that a word is from a fixed set, because it becomes a metric's label.
+pipelines.observability.metrics defines the metrics. Not guaranteed: that a number arrives. A lost pod writes none.
 """
 
 from __future__ import annotations
@@ -94,17 +93,9 @@ class Measurements:
             self._write(what, f"{max(0.0, value):.3f}")
 
     def add(self, what: str, value: float) -> None:
-        """Add to a number, including one from the pod's other container."""
+        """Add to a number."""
         with self._lock:
-            self._write(what, f"{self._current(what) + value:.3f}")
-
-    def _current(self, what: str) -> float:
-        if what in self.values or self._folder is None:
-            return float(self.values.get(what, 0.0))
-        try:
-            return float((self._folder / what).read_text())
-        except (OSError, ValueError):
-            return 0.0
+            self._write(what, f"{float(self.values.get(what, 0.0)) + value:.3f}")
 
     def _write(self, what: str, text: str) -> None:
         self.values[what] = text

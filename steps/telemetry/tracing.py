@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # OpenTelemetry's standard variable for the collector's address. Empty or missing switches tracing off.
 TRACING_ENDPOINT_ENV = "OTEL_EXPORTER_OTLP_ENDPOINT"
-# Longest wait for the collector when a container ends. It delays the start of the pod's second container.
+# Longest wait for the collector when a container ends. It delays the end of the pod.
 FLUSH_S = 1.0
 _MAX_SPANS = 2000
 _NANO = 1_000_000_000

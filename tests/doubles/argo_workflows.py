@@ -1,10 +1,9 @@
 """What Argo Workflows makes of a WorkflowTemplate and a Workflow: commands and environments, run as processes.
 
 Guarantees: commands and environments are the rendered ones, with parameters, workflow variables and the downward API
-filled in; an unresolved tag is an error; containers of a set run in the order of their dependencies and none runs after
-one that failed; the exit hook runs when its condition holds. Each attempt is a pod of its own, which exists on the API
-server and has empty folders of its own. Not modelled: locks, timing, retry expressions and anything else of
-the controller (those need a real one).
+filled in; an unresolved tag is an error; the exit hook runs when its condition holds. Each attempt is a pod of its own,
+which exists on the API server and has empty folders of its own. Not modelled: locks, timing, retry expressions and
+anything else of the controller (those need a real one).
 """
 
 from __future__ import annotations
@@ -91,23 +90,8 @@ class Argo:
 
         return _TAG.sub(value, text)
 
-    def attempt(self, workflow: Json) -> Iterator[Process]:
-        """Run the entrypoint's containers in one pod."""
-        entry = self._template(self.template["spec"]["entrypoint"])
-        with _Pod(self, workflow, kind="run", hands_out=entry) as pod:
-            done: set[str] = set()
-            for container in entry["containerSet"]["containers"]:
-                if not set(container.get("dependencies", ())) <= done:
-                    raise LookupError(f"{container['name']} stands before what it depends on")
-                process = self._run(container, workflow=workflow, pod=pod)
-                yield process
-                if process.exit_code:
-                    return
-                done.add(container["name"])
-            pod.phase = "Succeeded"
-
-    def alone(self, workflow: Json) -> Process:
-        """Run an entrypoint that is one container."""
+    def attempt(self, workflow: Json) -> Process:
+        """Run the entrypoint's container in a pod."""
         entry = self._template(self.template["spec"]["entrypoint"])
         with _Pod(self, workflow, kind="run", hands_out=entry) as pod:
             process = self._run(entry["container"] | {"name": "main"}, workflow=workflow, pod=pod)
@@ -129,10 +113,9 @@ class Argo:
         return next(each for each in self.template["spec"]["templates"] if each["name"] == name)
 
     @contextmanager
-    def started(self, workflow: Json, *, container: str) -> Iterator[subprocess.Popen[str]]:
-        """Start one container of the entrypoint in a pod of its own, for tests that end it; its pod then has failed."""
-        entry = self._template(self.template["spec"]["entrypoint"])
-        found = next(each for each in entry["containerSet"]["containers"] if each["name"] == container)
+    def started(self, workflow: Json) -> Iterator[subprocess.Popen[str]]:
+        """Start the entrypoint's container in a pod of its own, for tests that end it; its pod then has failed."""
+        found = self._template(self.template["spec"]["entrypoint"])["container"]
         with _Pod(self, workflow, kind="run") as pod:
             command, environment = self._prepared(found, workflow=workflow, pod=pod)
             process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=Path.cwd())

@@ -8,11 +8,9 @@ from dataclasses import replace
 import pytest
 
 from steps.agents.dependents import force_delete_pods
-from steps.cancel import cancel
 from steps.cancellation.claim import claim_record
 from steps.core.errors import Exit
 from steps.domain.record import Phase, RunOutcome
-from steps.settle import settle
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.kubelet import Ending
@@ -224,15 +222,12 @@ def test_a_pod_that_was_replaced_is_not_forced(scene: Scene) -> None:
 
 
 def test_labels_do_not_move_for_agents_that_were_not_proven_gone(scene: Scene) -> None:
-    scene.agent()
+    run = scene.agent()["metadata"]["name"]
     scene.later(5)
     pushed(scene)
     workflow = scene.workflow()
-    assert scene.step(cancel, workflow, pod="proven-but-dead") is Exit.DONE
-    scene.end_pod("proven-but-dead", phase="Failed")
-    context = scene.context(workflow, pod="half-way")
-    assert context.lease().acquire(lambda stored: claim_record(stored, context=context)) is not None
-    assert scene.step(settle, workflow, pod="half-way") is Exit.TRY_AGAIN
+    scene.api.patch("coderuns", run, {"metadata": {"finalizers": ["example.com/blocked"]}}, namespace=AGENTS)
+    assert scene.attempt(workflow, pod="half-way") is Exit.TRY_AGAIN
     assert set(scene.github.labels(1)) == UNTOUCHED
     assert scene.record().phase is Phase.FAILED
 

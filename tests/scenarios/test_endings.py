@@ -8,13 +8,12 @@ from dataclasses import replace
 import pytest
 
 from steps.cancel import cancel
-from steps.cancellation.claim import claim_record
-from steps.core.errors import Exit
+from steps.cancellation.execution import StartedExecution, finish_execution
+from steps.core.errors import Exit, LockLostError
 from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome, Phase, dump_record
 from steps.fail import fail
 from steps.kube.events import EventReason
-from steps.settle import settle
 from steps.telemetry.measurements import REPORT
 from tests.doubles.github import fail as github_fails
 from tests.doubles.platform.runs import TESS
@@ -22,18 +21,10 @@ from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow, ag
 from tests.support.scenarios import AGENTS, HOME, stale_push
 
 
-def cancelled(scene: Scene) -> Workflow:
-    """A push whose first container is done, and left nothing to its second but the Lease."""
+def begun(scene: Scene) -> tuple[Workflow, StartedExecution]:
+    """A push whose DELETEs are sent."""
     workflow = stale_push(scene)
-    assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
-    scene.handoffs.clear()
-    return workflow
-
-
-def settled(scene: Scene, workflow: Workflow, *, pod: str = "pod") -> str:
-    """What the second container says when it cannot go on."""
-    assert scene.step(settle, workflow, pod=pod) is Exit.TRY_AGAIN
-    return str(scene.events()[-1]["error"])
+    return workflow, scene.begin(workflow, pod="pod")
 
 
 def line(scene: Scene, event: str) -> dict[str, object]:
@@ -85,31 +76,23 @@ def test_a_push_that_worked_for_the_head_leaves_its_labels_to_nobody(scene: Scen
     assert (scene.record().push, scene.record().labels, scene.record().left_to) == (head.push, LabelOutcome.MOVED, "")
 
 
-# The second container finds that it cannot go on.
+# The Lease is lost while the agents end.
 
 
 def test_a_lease_that_is_gone_is_said(scene: Scene) -> None:
-    workflow = cancelled(scene)
+    _, started = begun(scene)
     scene.api.delete("leases", scene.lease()["metadata"]["name"], namespace=HOME)
-    assert settled(scene, workflow) == "the Lease was deleted while it was held: cancel must run again"
+    with pytest.raises(LockLostError, match="was deleted while it was held"):
+        finish_execution(started)
 
 
 def test_a_lease_that_somebody_else_has_is_said(scene: Scene) -> None:
-    workflow = cancelled(scene)
+    _, started = begun(scene)
     taken = {"spec": {"holderIdentity": "w/u/thief", "leaseTransitions": 9}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], taken, namespace=HOME)
-    said = "this pod no longer holds the Lease: cancel must run again"
-    assert settled(scene, workflow) == said
-
-
-def test_agents_that_were_not_proven_gone_are_said(scene: Scene) -> None:
-    workflow = cancelled(scene)
-    scene.end_pod("pod", phase="Failed")
-    context = scene.context(workflow, pod="half-way")
-    assert context.lease().acquire(lambda stored: claim_record(stored, context=context)) is not None
-    scene.handoffs.clear()
-    said = "the agents are not proven gone in this epoch: cancel must run again"
-    assert settled(scene, workflow, pod="half-way") == said
+    with pytest.raises(LockLostError, match="the Lease is held by w/u/thief in epoch 9"):
+        finish_execution(started)
+    assert scene.lease()["spec"]["holderIdentity"] == "w/u/thief"
 
 
 # The exit hook.
@@ -131,7 +114,7 @@ def test_a_failure_is_told_to_the_platform_and_in_the_log(scene: Scene) -> None:
 
 
 def test_a_pod_that_died_without_a_word_has_the_hook_say_so(scene: Scene) -> None:
-    workflow = cancelled(scene)
+    workflow, _ = begun(scene)
     scene.end_pod("pod", phase="Failed")
     scene.later(1)
     assert scene.step(fail, workflow, pod="hook") is Exit.DONE
@@ -189,7 +172,7 @@ def test_a_dry_run_of_an_older_push_looks_at_the_head_of_the_pull_request(scene:
 
 
 def test_a_dry_run_of_the_head_finishes_an_earlier_push_in_its_own_name(scene: Scene) -> None:
-    first = cancelled(scene)
+    first, _ = begun(scene)
     scene.end_pod("pod", phase="Failed")
     scene.github.push("task-7-work", NEWER)
     dry = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at, dry_run=True)
@@ -198,7 +181,7 @@ def test_a_dry_run_of_the_head_finishes_an_earlier_push_in_its_own_name(scene: S
 
 def test_a_dry_run_reads_the_record_as_it_stands(scene: Scene) -> None:
     """Of an unfinished push, the watermark stays what it was."""
-    first = cancelled(scene)
+    first, _ = begun(scene)
     scene.end_pod("pod", phase="Failed")
     later = scene.record().watermark.replace(year=2027)
     text = dump_record(replace(scene.record(), watermark=later))

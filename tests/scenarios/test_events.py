@@ -12,7 +12,6 @@ from steps.cancel import cancel
 from steps.core.errors import Exit, TerminatedError
 from steps.domain.record import RunOutcome
 from steps.kube.events import EventReason, build_event, lease_reference
-from steps.settle import settle
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.runs import REX
@@ -166,9 +165,8 @@ def test_a_step_that_is_told_to_stop_while_it_sends_an_event_stops(scene: Scene)
 def test_an_attempt_that_is_repeated_tells_nothing_twice(scene: Scene) -> None:
     pushed(scene)
     workflow = scene.workflow()
-    assert scene.step(cancel, workflow, pod="pod-1") is Exit.DONE
     for _ in range(2):
-        scene.step(settle, workflow, pod="pod-1")
+        assert scene.step(cancel, workflow, pod="pod-1") is Exit.DONE
     assert len(scene.told(EventReason.COMPLETED)) == len(scene.told(EventReason.CANCELLED)) == 1
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from steps.cancel import cancel
 from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome, Phase
 from tests.doubles.argo_controller import FAILED
@@ -22,7 +21,7 @@ def crashed(scene: Scene, sha: str = NEW, **more: Any) -> Workflow:  # noqa: ANN
     pushed(scene, sha)
     workflow = scene.workflow(sha=sha, **more)
     scene.argo.mark(workflow.name, FAILED)
-    assert scene.step(cancel, workflow, pod=workflow.name) is Exit.DONE
+    scene.begin(workflow, pod=workflow.name)
     scene.end_pod(workflow.name, phase="Failed")
     return workflow
 

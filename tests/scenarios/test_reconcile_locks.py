@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from steps.cancel import cancel
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome, Phase
@@ -74,7 +73,7 @@ def test_the_flag_of_an_active_cancellation_is_kept(scene: Scene) -> None:
     scene.agent()
     scene.later(5)
     pushed(scene)
-    scene.step(cancel, scene.workflow(), pod="working")
+    scene.begin(scene.workflow(), pod="working")
     scene.later(600)
     assert found(scene.reconcile()) == []
     assert state(scene)["cancellation_in_progress"] is True

@@ -9,10 +9,9 @@ import pytest
 from pipelines.client.github import connect_github
 from pipelines.doctor.check import CheckStatus, Installation
 from pipelines.doctor.credentials import github_access
-from steps.cancel import cancel
-from steps.core.errors import BadInputError, Exit
+from steps.cancellation.execution import finish_execution
+from steps.core.errors import BadInputError, Exit, RepositoryMovedError
 from steps.domain.record import LabelOutcome
-from steps.settle import settle
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, TOKEN, Scene
 from tests.support.scenarios import UNTOUCHED, pushed, stale_push
 
@@ -62,12 +61,12 @@ def test_reconcile_follows_no_redirect_to_a_lost_push(scene: Scene) -> None:
 def test_labels_that_were_not_moved_are_not_recorded_as_moved(scene: Scene) -> None:
     """The rename comes between the look at the pull request and its labels."""
     workflow = stale_push(scene)
-    assert scene.step(cancel, workflow, pod="p") is Exit.DONE
+    started = scene.begin(workflow, pod="p")
     scene.github.rename_repository(REPOSITORY, NOW)
-    assert scene.step(settle, workflow, pod="p") is Exit.BAD_INPUT
+    with pytest.raises(RepositoryMovedError, match=BOTH_NAMES):
+        finish_execution(started)
     assert scene.record().labels is LabelOutcome.PENDING
     assert set(scene.github.labels(1)) == UNTOUCHED
-    assert BOTH_NAMES in last_error(scene)
 
 
 def test_the_doctor_and_submit_name_both_names(scene: Scene) -> None:

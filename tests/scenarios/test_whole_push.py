@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from steps.cancel import cancel
+from steps.cancellation.execution import finish_execution
 from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome, Phase, RunOutcome
 from steps.fail import fail
-from steps.settle import settle
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import CLEO, REX, TESS
@@ -163,7 +162,7 @@ def test_an_older_event_finishes_the_unfinished_record_of_a_newer_one(scene: Sce
     scene.later(5)
     pushed(scene, NEWER)
     newer = scene.workflow(sha=NEWER)
-    assert scene.step(cancel, newer, pod="crashed") is Exit.DONE
+    scene.begin(newer, pod="crashed")
     scene.end_pod("crashed", phase="Failed")
 
     assert scene.play(older) is Exit.DONE
@@ -177,15 +176,15 @@ def test_an_older_event_finishes_the_unfinished_record_of_a_newer_one(scene: Sce
 def test_the_exit_hook_leaves_the_record_of_another_workflow_alone(scene: Scene) -> None:
     pushed(scene)
     failed = scene.workflow()
-    scene.step(cancel, failed, pod="failed")
+    scene.begin(failed, pod="failed")
     scene.end_pod("failed", phase="Failed")
     scene.later(5)
     newer = scene.workflow(sha=NEWER)
-    assert scene.step(cancel, newer, pod="at-work") is Exit.DONE
+    started = scene.begin(newer, pod="at-work")
     before = scene.lease()
     assert scene.step(fail, failed, pod="exit-hook") is Exit.DONE
     assert scene.lease() == before
-    assert scene.step(settle, newer, pod="at-work") is Exit.DONE
+    assert finish_execution(started).finished
 
 
 def test_a_dry_run_reports_its_plan_and_writes_nothing(scene: Scene) -> None:

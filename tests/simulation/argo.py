@@ -20,11 +20,11 @@ from steps.core.clock import Clock
 from steps.core.errors import Exit, StepError
 from steps.fail import fail
 from steps.github.client import GitHub
+from steps.github.sign_in import SignIn
 from steps.kube.client import Kube
 from steps.reconciliation.reconcile_pass import run_pass
 from steps.runtime.context import Clients, StepContext
 from steps.settings.github import GitHubSettings
-from steps.settle import settle
 from steps.telemetry.measurements import Measurements
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
 from tests.simulation.outside import TurnClock, TurnTransport, by_turns
@@ -127,9 +127,6 @@ class Argo:
         story = self.story
         story.turns.give_up("the pod starts", for_s=story.random.uniform(1.1, 3))
         code = self.step(cancel, workflow, pod=name)
-        if code is Exit.DONE:
-            story.turns.give_up("hand-over", for_s=1)
-            code = self.step(settle, workflow, pod=name)
         story.scene.end_pod(name, phase="Succeeded" if code is Exit.DONE else "Failed")
         return code
 
@@ -208,7 +205,7 @@ class Argo:
         settings: GitHubSettings | None = None,
     ) -> GitHub:
         real = GitHub(
-            auth=Auth.Token(TOKEN),
+            sign_in=SignIn(Auth.Token(TOKEN), clock=clock),
             settings=settings or self.story.scene.settings.github,
             clock=clock,
             random=lambda: 0.5,

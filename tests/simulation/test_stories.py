@@ -32,7 +32,7 @@ def test_a_seed_tells_the_same_story_again(seed: int) -> None:
 
 def test_stories_are_full_of_trouble() -> None:
     """What the stories are for does happen in them: deaths, pauses, takeovers, waiters that are ended."""
-    traces = [line for seed in range(12) for line in tell(seed)[0].turns.trace]
+    traces = [line for seed in range(20) for line in tell(seed)[0].turns.trace]
     for what in (
         "is killed",
         "is paused",

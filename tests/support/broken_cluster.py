@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from steps.cancel import cancel
 from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.keys import PHASE, RECORD, TASK
 from steps.domain.push import Repository, TaskId
@@ -72,7 +71,7 @@ def a_world() -> Iterator[tuple[Scene, set[str]]]:
         scene.later(1)
         kept |= {scene.agent(task=task)["metadata"]["name"] for task in (STUCK, STALE, LOST)}
         scene.later(2)
-        scene.step(cancel, workflow, pod="terminated")
+        scene.begin(workflow, pod="terminated")
         scene.end_pod("terminated", phase="Failed")
         scene.argo.mark(workflow.name, argo_controller.FAILED)
         done = replace(

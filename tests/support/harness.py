@@ -24,6 +24,7 @@ from pipelines.manifests.config_maps import breakers
 from pipelines.settings import Settings, read_settings
 from steps.breaker.shared import Breaker, Breakers
 from steps.cancel import cancel
+from steps.cancellation.execution import StartedExecution, start_execution
 from steps.cancellation.workflow import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, build_workflow
 from steps.core.clock import parse_time
 from steps.core.errors import Exit, StepError, UnavailableError
@@ -31,19 +32,18 @@ from steps.domain.push import ZERO_SHA, Push, Repository, Sha, TaskId
 from steps.domain.record import Record, parse_record
 from steps.fail import fail
 from steps.github.client import GitHub
+from steps.github.sign_in import SignIn
 from steps.kube.client import Kube
 from steps.kube.events import EventReason
 from steps.kube.transport import Json, Response
-from steps.lease.handoff import LeaseHandoff
 from steps.lease.holder import Holder
-from steps.lease.lease_object import LeaseSnapshot, lease_name, read_snapshot
+from steps.lease.lease_object import lease_name
 from steps.reconciliation.context import ReconcileContext
 from steps.reconciliation.planning import PlannedRepair
 from steps.reconciliation.reconcile_pass import run_pass
 from steps.runtime.context import Clients, StepContext
 from steps.settings.github import GitHubSettings
 from steps.settings.loading import ReconcileStepSettings, StepSettings
-from steps.settle import settle
 from steps.telemetry.audit import Audit
 from steps.telemetry.log import Log
 from steps.telemetry.measurements import Measurements
@@ -88,23 +88,6 @@ class InProcess:
         names = {name.lower(): value for name, value in answer.headers.items()}
         names.setdefault("date", format_datetime(self._api._clock(), usegmt=True))
         return Response(status=answer.status, headers=names, body=answer.body)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InMemory(LeaseHandoff):
-    """What the first container left the second, without a file."""
-
-    path: Path = Path()
-    left: dict[str, str] = field(default_factory=dict)
-
-    def leave(self, lease: Json) -> None:
-        """Leave the Lease."""
-        self.left["lease"] = json.dumps(lease)
-
-    def take(self, *, holder: str) -> LeaseSnapshot | None:
-        """The Lease that was left, if it was left by this holder."""
-        found = read_snapshot(json.loads(self.left["lease"])) if self.left else None
-        return found if found and found.holder == holder else None
 
 
 class LocalClient(Client):
@@ -163,7 +146,6 @@ class Scene:
     argo: ArgoController = field(init=False)
     output: io.StringIO = field(default_factory=io.StringIO)
     measured: dict[str, Measurements] = field(default_factory=dict)
-    handoffs: dict[str, LeaseHandoff] = field(default_factory=dict)
     _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -248,7 +230,7 @@ class Scene:
         """The Context of a step of this workflow in this pod."""
         holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid=workflow.uid)
         context = self.context_without_pod(workflow, measurements=self.measurements(pod))
-        return replace(context, holder=holder, handoff=self.handoffs.setdefault(pod, InMemory()))
+        return replace(context, holder=holder)
 
     def measurements(self, pod: str) -> Measurements:
         """What the containers of a pod have measured."""
@@ -295,7 +277,7 @@ class Scene:
         audit: Audit,
     ) -> GitHub:
         return GitHub(
-            auth=Auth.Token(TOKEN),
+            sign_in=SignIn(Auth.Token(TOKEN), clock=self.clock),
             settings=replace(settings or self.settings.github, api_url=self.github_url),
             clock=self.clock,
             random=random,
@@ -378,13 +360,17 @@ class Scene:
             return error.exit
         return Exit.DONE
 
+    def begin(self, workflow: Workflow, *, pod: str) -> StartedExecution:
+        """Run the first part of an attempt: its DELETEs are sent, and the Lease is held."""
+        started = start_execution(self.context(workflow, pod=pod))
+        assert started is not None, "the push is superseded"
+        return started
+
     def attempt(self, workflow: Workflow, *, pod: str = "") -> Exit:
-        """Run one attempt of the pod: cancel, then settle if it succeeded."""
+        """Run one attempt of the pod."""
         pod = pod or f"{workflow.name}-pod-{next(self._serial)}"
         self.argo.mark(workflow.name, argo_controller.RUNNING)
         code = self.step(cancel, workflow, pod=pod)
-        if code is Exit.DONE:
-            code = self.step(settle, workflow, pod=pod)
         self.end_pod(pod, phase="Succeeded" if code is Exit.DONE else "Failed")
         return code
 

@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from steps.cancel import cancel
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome, Phase, dump_record
@@ -71,7 +70,7 @@ def interrupted(scene: Scene, how: str = "terminated") -> None:
     scene.later(5)
     pushed(scene)
     workflow = scene.workflow()
-    scene.step(cancel, workflow, pod="interrupted")
+    scene.begin(workflow, pod="interrupted")
     if how == "deleted":
         scene.api.delete("workflows", workflow.name, namespace=HOME)
         scene.api.delete("pods", "interrupted", namespace=HOME, gracePeriodSeconds=0)

@@ -21,7 +21,7 @@ from steps.core.keys import RECORD
 from steps.domain.push import Repository, TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
-from tests.doubles.argo_workflows import Argo, Process
+from tests.doubles.argo_workflows import Argo
 from tests.doubles.platform.client import Client
 from tests.doubles.platform.controller import Controller
 from tests.doubles.platform.kubelet import Ending, Kubelet
@@ -164,10 +164,6 @@ def labels(stage: Stage) -> set[str]:
     return set(stage.github.labels(1, repository=stage.repository)) - {f"task-{stage.task}"}
 
 
-def said(processes: list[Process]) -> str:
-    return "\n".join(f"{each.container} -> {each.exit_code}\n{each.output}" for each in processes)
-
-
 def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
     state = {"status": "InProgress", "unknown": {"kept": True}}
     config_map = {
@@ -182,9 +178,9 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
     stage.github.push(f"task-{stage.task}-work", NEW, repository=stage.repository)
     workflow = stage.workflow()
 
-    processes = list(stage.argo.attempt(workflow))
+    process = stage.argo.attempt(workflow)
 
-    assert [each.exit_code for each in processes] == [0, 0], said(processes)
+    assert process.exit_code == 0, process.output
     assert stage.runs() == {exempt}
     assert len(stage.working_pods()) == 1
     assert labels(stage) == {"remediation-in-progress"}
@@ -195,9 +191,9 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
     stored = json.loads(stage.client.ask("GET", f"{maps}/task-{stage.task}-state")["data"]["state.json"])
     assert stored["unknown"] == {"kept": True}
     assert stored["cancellation_in_progress"] is False
-    lines = [json.loads(line) for each in processes for line in each.output.splitlines()]
+    lines = [json.loads(line) for line in process.output.splitlines()]
     assert all(line["correlation_id"] and line["task"] == str(stage.task) for line in lines)
-    assert TOKEN not in said(processes)
+    assert TOKEN not in process.output
 
     outputs = stage.argo.outputs
     assert (outputs["outcome"], float(outputs["stopped"]), float(outputs["github-answered"])) == ("completed", 2, 7)
@@ -215,8 +211,8 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
         told = stage.client.ask("GET", f"/api/v1/namespaces/{namespace}/events", query=query)["items"]
         assert {event["reason"] for event in told} == reasons
 
-    again = list(stage.argo.attempt(workflow))
-    assert [each.exit_code for each in again] == [0, 0], said(again)
+    again = stage.argo.attempt(workflow)
+    assert again.exit_code == 0, again.output
     assert stage.record() == record
     assert stage.argo.outputs["outcome"] == "superseded"
 
@@ -224,8 +220,8 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
 def test_an_agent_that_ignores_sigterm_is_forced(stage: Stage) -> None:
     stage.kubelet.ending = Ending.DEAD_NODE
     name = stage.agent()
-    processes = list(stage.argo.attempt(stage.workflow()))
-    assert [each.exit_code for each in processes] == [0, 0], said(processes)
+    process = stage.argo.attempt(stage.workflow())
+    assert process.exit_code == 0, process.output
     assert stage.runs() == set()
     assert stage.working_pods() == []
     assert {agent["name"]: agent["outcome"] for agent in stage.record()["agents"]} == {name: "gone"}
@@ -236,9 +232,9 @@ def test_bad_parameters_end_with_65_and_write_nothing(stage: Stage) -> None:
     for parameter in workflow["spec"]["arguments"]["parameters"]:
         if parameter["name"] == "task-id":
             parameter["value"] = "$(id)"
-    processes = list(stage.argo.attempt(workflow))
-    assert [each.exit_code for each in processes] == [65]
-    assert "task-id" in processes[0].output
+    process = stage.argo.attempt(workflow)
+    assert process.exit_code == 65
+    assert "task-id" in process.output
     hook = stage.argo.exit_hook(workflow)
     assert hook.exit_code == 65
 
@@ -247,9 +243,9 @@ def test_a_role_that_is_missing_ends_with_77_and_says_so(stage: Stage, tmp_path:
     plane, home = stage.installation.plane, stage.installation.settings.namespaces.workflows
     kubeconfig = plane.service_account_kubeconfig(home, "default", tmp_path / "default")
     stage.argo.environment = {**stage.argo.environment, "KUBECONFIG": str(kubeconfig)}
-    processes = list(stage.argo.attempt(stage.workflow()))
-    assert [each.exit_code for each in processes] == [77]
-    assert "give the service account the rendered Role" in processes[0].output
+    process = stage.argo.attempt(stage.workflow())
+    assert process.exit_code == 77
+    assert "give the service account the rendered Role" in process.output
 
 
 def test_a_pod_that_is_killed_while_it_waits_is_finished_by_the_next_attempt(stage: Stage) -> None:
@@ -257,13 +253,13 @@ def test_a_pod_that_is_killed_while_it_waits_is_finished_by_the_next_attempt(sta
     stage.agent()
     stage.github.push(f"task-{stage.task}-work", NEW, repository=stage.repository)
     workflow = stage.workflow()
-    with stage.argo.started(workflow, container="cancel") as process:
+    with stage.argo.started(workflow) as killed:
         stage.until(stage.deleting)
-        process.kill()
-        process.wait()
+        killed.kill()
+        killed.wait()
     assert stage.record()["phase"] == "in_progress"
-    processes = list(stage.argo.attempt(workflow))
-    assert [each.exit_code for each in processes] == [0, 0], said(processes)
+    process = stage.argo.attempt(workflow)
+    assert process.exit_code == 0, process.output
     assert (stage.record()["phase"], stage.record()["attempts"]) == ("completed", 2)
     assert labels(stage) == {"remediation-in-progress"}
 
@@ -272,7 +268,7 @@ def test_sigterm_leaves_a_failed_record_and_a_free_lease(stage: Stage) -> None:
     stage.kubelet.ending, stage.kubelet.exit_after_s = Ending.AFTER, 7.0
     stage.agent()
     workflow = stage.workflow()
-    with stage.argo.started(workflow, container="cancel") as process:
+    with stage.argo.started(workflow) as process:
         stage.until(stage.deleting)
         process.send_signal(signal.SIGTERM)
         try:
@@ -288,7 +284,7 @@ def test_the_exit_hook_records_what_a_lost_pod_could_not(stage: Stage) -> None:
     stage.kubelet.ending, stage.kubelet.exit_after_s = Ending.AFTER, 7.0
     stage.agent()
     workflow = stage.workflow()
-    with stage.argo.started(workflow, container="cancel") as process:
+    with stage.argo.started(workflow) as process:
         stage.until(stage.deleting)
         process.kill()
         process.wait()

@@ -125,7 +125,7 @@ class Reconciler:
             "metadata": {"generateName": f"{names.RECONCILE}-"},
             "spec": {"workflowTemplateRef": {"name": names.RECONCILE}},
         }
-        process = self.argo.alone(self.client.ask("POST", path, body))
+        process = self.argo.attempt(self.client.ask("POST", path, body))
         assert process.exit_code == 0, process.output
         return process
 

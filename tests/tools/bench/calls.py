@@ -17,10 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from steps.cancel import cancel
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
-from steps.github.client import GitHub
-from steps.github.credentials import TokenHandoff, app_id, mounted_credentials
-from steps.settings.github import GitHubSettings
-from steps.settle import settle
+from steps.runtime.github_connections import GitHubConnections
 from steps.telemetry.audit import Audit
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
@@ -91,10 +88,8 @@ def _cancelled(*, stale: int, kind: str, folder: Path) -> Counts:
         workflow = scene.workflow(sha=NEW)
         scene.api.calls.clear()
         github.calls.clear()
-        for step in (cancel, settle):
-            handover = TokenHandoff(path=folder / "handover")
-            if scene.step(_as(step, secrets[kind], handover, url=url), workflow, pod="pod-1") is not Exit.DONE:
-                raise BenchError(f"{step.__name__} failed:\n{scene.output.getvalue()}")
+        if scene.step(_as(secrets[kind], url=url), workflow, pod="pod-1") is not Exit.DONE:
+            raise BenchError(f"cancel failed:\n{scene.output.getvalue()}")
         if scene.runs() or scene.record().labels != "moved":
             raise BenchError(f"the push was not dealt with:\n{scene.output.getvalue()}")
         return Counts(
@@ -103,30 +98,20 @@ def _cancelled(*, stale: int, kind: str, folder: Path) -> Counts:
         )
 
 
-def _as(
-    step: Callable[[StepContext], None], secret: Path, handover: TokenHandoff, *, url: str
-) -> Callable[[StepContext], None]:
-    """The step with the credentials of a mounted Secret, made anew for each connection as the entry points do."""
+def _as(secret: Path, *, url: str) -> Callable[[StepContext], None]:
+    """The step with the credentials of a mounted Secret, as the entry point connects."""
 
     def run(context: StepContext) -> None:
-        def connect(while_waiting: Callable[[], None], settings: GitHubSettings | None = None) -> GitHub:
-            settings = replace(settings or context.settings.github, api_url=url)
-            return GitHub(
-                auth=mounted_credentials(secret, handover=handover),
-                settings=settings,
-                clock=context.clock,
-                random=context.random,
-                while_waiting=while_waiting,
-                breaker=context.clients.breakers.github,
-                measurements=context.measurements,
-                audit=Audit(log=context.log),
-                handover=handover,
-                app=app_id(secret),
-            )
+        settings = replace(context.settings.github, api_url=url, credentials_dir=str(secret))
+        connections = GitHubConnections(
+            settings=settings,
+            clock=context.clock,
+            breaker=context.clients.breakers.github,
+            measured=context.measurements,
+            audit=Audit(log=context.log),
+        )
+        cancel(replace(context, clients=replace(context.clients, github=connections)))
 
-        step(replace(context, clients=replace(context.clients, github=connect)))
-
-    run.__name__ = step.__name__
     return run
 
 

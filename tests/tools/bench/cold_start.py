@@ -19,7 +19,7 @@ ROUNDS = 7
 BARE, BOTH = "python -c pass", "import steps.cancel, steps.github.client"
 # Design: with both clients, and without GitHub's. Seconds and mebibytes.
 WITH_GITHUB, WITHOUT_GITHUB, UNPROMISED = (0.9, 65.0), (0.6, 50.0), (None, None)
-STEPS = ("cancel", "settle")
+STEPS = "cancel"
 TARGETS: dict[str, tuple[float | None, float | None]] = {
     BARE: UNPROMISED,
     "import kubernetes": UNPROMISED,
@@ -28,9 +28,7 @@ TARGETS: dict[str, tuple[float | None, float | None]] = {
     BOTH: WITH_GITHUB,
     "cancel, superseded": WITHOUT_GITHUB,
     "cancel, nothing stale": WITH_GITHUB,
-    "settle, labels moved": WITH_GITHUB,
     "cancel as a GitHub App": WITH_GITHUB,
-    "settle as a GitHub App": WITH_GITHUB,
 }
 
 
@@ -55,16 +53,16 @@ def _round(world: World) -> dict[str, Ended]:
     for statement in ("import kubernetes", "import github", "import steps.cancel", BOTH):
         ended[statement] = python("-c", statement)
     for credentials, labels in (
-        ("token", ("cancel, nothing stale", "settle, labels moved", "cancel, superseded")),
-        ("app", ("cancel as a GitHub App", "settle as a GitHub App")),
+        ("token", ("cancel, nothing stale", "cancel, superseded")),
+        ("app", ("cancel as a GitHub App",)),
     ):
         argo = world.argo(credentials=credentials, kind=MeasuringArgo)
         if not isinstance(argo, MeasuringArgo):
             raise TypeError("not the kind that was asked for")
         workflow = world.task().workflow()
-        list(argo.attempt(workflow))
+        argo.attempt(workflow)
         if "cancel, superseded" in labels:
-            list(argo.attempt(workflow))  # the push has been dealt with now; its settle, the fourth, is left out
+            argo.attempt(workflow)  # the push is finished now
         ended |= dict(zip(labels, argo.ended, strict=False))
     return ended
 

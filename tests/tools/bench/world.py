@@ -64,12 +64,8 @@ class World:
         self, *, credentials: str = "token", kind: type[Argo] = Argo, monotonic: Callable[[], float] = time.monotonic
     ) -> Argo:
         """Argo, which runs the rendered containers as processes here; meant for one pod, whose volume is new."""
-        volume = self.kubeconfig.with_name(f"pod-{uuid.uuid4()}")
-        volume.mkdir()
         settings = self.settings.github
         mounts = {settings.credentials_dir: self.secrets[credentials]}
-        if settings.handover:
-            mounts[settings.handover] = volume / "github-token"
         return kind(
             template=self.template,
             client=self.client,

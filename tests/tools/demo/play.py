@@ -148,7 +148,7 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
             mounts={settings.github.credentials_dir: mount},
             monotonic=time.monotonic,
         )
-        processes = tuple(argo.attempt(workflow))
+        processes: tuple[Process, ...] = (argo.attempt(workflow),)
         if processes[-1].exit_code:
             processes += (argo.exit_hook(workflow),)
         name = lease_name(repository=Repository(REPOSITORY), task=TaskId(str(TASK)))

@@ -60,14 +60,23 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/breaker/breaker",
             *_PUSH,
         ),
-        "settle": (
+        "cancellation.execution": (
+            "scenarios/endings",
+            "unit/cancellation/report",
+            "unit/telemetry/measurements",
+            "unit/cancellation/coalescing",
+            "unit/cancellation/state_document",
+            "unit/breaker/breaker",
+            *_PUSH,
+        ),
+        "cancellation.settlement": (
             "scenarios/endings",
             "unit/cancellation/report",
             "scenarios/events",
-            "unit/lease/handoff",
             "unit/cancellation/state_document",
             *_PUSH,
         ),
+        "cancellation.dry_run": ("scenarios/endings", "unit/cancellation/report", *_PUSH),
         "fail": ("scenarios/endings", "scenarios/events", *_PUSH),
     }
 )

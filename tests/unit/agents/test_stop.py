@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from steps.agents.runs import decide_all, kind_resource, task_runs
-from steps.agents.stop import stop_runs
+from steps.agents.stop import finish_stop, start_stop
 from steps.cancellation.claim import claim_record, measured_watermark
 from steps.core.errors import Exit
 from steps.domain import record as records
@@ -291,7 +291,7 @@ def test_a_delete_that_the_api_server_is_too_busy_for_is_sent_again(
 
 
 def acquired(scene: Scene) -> tuple[StepContext, HeldLease, Record]:
-    """The arguments of stop_runs, under the Lease."""
+    """The arguments of start_stop, under the Lease."""
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda stored: claim_record(stored, context=context))
     assert held is not None
@@ -306,7 +306,9 @@ def test_the_before_callback_is_called_once(many: Scene) -> None:
     def before() -> None:
         deleted.append(len([call for call in many.api.calls if call.method == "DELETE"]))
 
-    stop_runs(record, judged=decide_all(task_runs(context), record=record), context=context, held=held, before=before)
+    judged = decide_all(task_runs(context), record=record)
+    started = start_stop(record, judged=judged, context=context, held=held, before=before)
+    finish_stop(started, context=context, held=held)
     assert deleted == [0]
 
 

@@ -13,7 +13,6 @@ from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome, Phase, RunOutcome
 from steps.domain.watermark import RESOLUTION_S
-from steps.settle import settle
 from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
@@ -199,7 +198,6 @@ def test_a_workflow_never_ends_itself_even_if_argos_label_lags(scene: Scene) -> 
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow()
     assert scene.step(cancel, workflow, pod="pod") is Exit.DONE
-    assert scene.step(settle, workflow, pod="pod") is Exit.DONE
     assert phase(scene, workflow) == "Pending"
 
 

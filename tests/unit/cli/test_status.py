@@ -14,7 +14,6 @@ from pipelines.cli.main import COMMANDS, main
 from pipelines.cli.output import age, open_console
 from pipelines.cli.status_table import COLUMNS
 from pipelines.client.task_status import TaskPhase
-from steps.cancel import cancel
 from steps.core.errors import Exit
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import serve, write_kubeconfig
@@ -91,7 +90,7 @@ def test_one_at_work_and_one_that_nobody_works_on_are_told_apart(
 ) -> None:
     a_push(laptop)
     workflow = laptop.workflow()
-    assert laptop.step(cancel, workflow, pod="pod") is Exit.DONE
+    laptop.begin(workflow, pod="pod")
     assert told(capsys)[0]["state"] == "in progress"
     lease = laptop.lease()
     laptop.api.update(lease | {"spec": lease["spec"] | {"holderIdentity": ""}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,9 @@ import pytest
 
 from steps.core.errors import BadInputError, ForbiddenError, StepError, UnavailableError
 from steps.github.client import GitHub
-from steps.github.credentials import TokenHandoff, mounted_credentials
+from steps.github.credentials import mounted_credentials
+from steps.github.sign_in import SignIn
+from steps.runtime.github_connections import GitHubConnections
 from steps.telemetry.audit import WriteCause, WriteReason
 from steps.telemetry.measurements import Measurements
 from tests.doubles import github as double
@@ -34,7 +35,7 @@ def mounted(folder: Path, **files: str) -> Path:
 
 def client(scene: Scene, folder: Path) -> GitHub:
     return GitHub(
-        auth=mounted_credentials(folder),
+        sign_in=SignIn(mounted_credentials(folder), clock=scene.clock),
         settings=replace(DEFAULTS.github, api_url=scene.github_url),
         clock=scene.clock,
         random=lambda: 0.5,
@@ -88,39 +89,22 @@ def test_an_app_that_cannot_sign_in_is_refused_without_showing_its_key(
     assert not any(line and line in str(caught.value) for line in key.splitlines())
 
 
-def test_the_second_container_uses_the_token_that_the_first_one_left(
+def test_all_connections_of_a_process_share_one_token(
     scene: Scene, today: tuple[double.GitHub, str], tmp_path: Path
 ) -> None:
-    secret, handover = tmp_path / "secret", TokenHandoff(path=tmp_path / "token")
+    secret = tmp_path / "secret"
     secret.mkdir()
     mounted(secret, app_id="42", installation_id="7", private_key_pem=PRIVATE)
-    for _ in range(2):
-        GitHub(
-            auth=mounted_credentials(secret, handover=handover),
-            settings=replace(DEFAULTS.github, api_url=today[1]),
-            clock=scene.clock,
-            random=lambda: 0.5,
-            while_waiting=lambda: None,
-            breaker=scene.breakers().github,
-            measurements=Measurements(),
-            audit=scene.audit(),
-            handover=handover,
-        ).pull_request(repository=REPOSITORY, number=1)
+    connect = GitHubConnections(
+        settings=replace(DEFAULTS.github, api_url=today[1], credentials_dir=str(secret)),
+        clock=scene.clock,
+        breaker=scene.breakers().github,
+        measured=Measurements(),
+        audit=scene.audit(),
+    )
+    for _ in range(3):
+        connect(lambda: None).pull_request(repository=REPOSITORY, number=1)
     assert [call.path for call in today[0].calls].count("/app/installations/7/access_tokens") == 1
-    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("problem", ["readable by others", "old", "a link", "empty"])
-def test_a_token_that_somebody_else_could_have_left_is_not_used(tmp_path: Path, problem: str) -> None:
-    path = tmp_path / "token"
-    path.write_text("" if problem == "empty" else "ghs_left")
-    path.chmod(0o644 if problem == "readable by others" else 0o600)
-    if problem == "old":
-        os.utime(path, (0, 0))
-    if problem == "a link":
-        path.rename(tmp_path / "real")
-        path.symlink_to(tmp_path / "real")
-    assert TokenHandoff(path=path).take() is None
 
 
 @pytest.mark.parametrize("label", ["needs/qa", "ready for qa", "50%", "a?b#c", "größe"])
@@ -188,7 +172,7 @@ def test_five_attempts_and_no_more(scene: Scene, tmp_path: Path) -> None:
 def test_the_hold_is_kept_while_github_makes_us_wait(scene: Scene, tmp_path: Path) -> None:
     kept: list[float] = []
     github = GitHub(
-        auth=mounted_credentials(mounted(tmp_path, token=TOKEN)),
+        sign_in=SignIn(mounted_credentials(mounted(tmp_path, token=TOKEN)), clock=scene.clock),
         settings=replace(DEFAULTS.github, api_url=scene.github_url),
         clock=scene.clock,
         random=lambda: 0.5,
@@ -205,7 +189,7 @@ def test_the_hold_is_kept_while_github_makes_us_wait(scene: Scene, tmp_path: Pat
 def test_a_github_that_does_not_answer_is_given_up_in_time(scene: Scene, tmp_path: Path) -> None:
     settings = replace(DEFAULTS.github, api_url=scene.github_url, timeout_s=1, attempts=1)
     github = GitHub(
-        auth=mounted_credentials(mounted(tmp_path, token=TOKEN)),
+        sign_in=SignIn(mounted_credentials(mounted(tmp_path, token=TOKEN)), clock=scene.clock),
         settings=settings,
         clock=scene.clock,
         random=lambda: 0.5,

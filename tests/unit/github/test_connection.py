@@ -37,7 +37,7 @@ from steps.core.errors import BadInputError, CertificateError, Exit, ForbiddenEr
 from steps.github.client import GitHub
 from steps.github.connection import CA_BUNDLE_VARIABLES
 from steps.kube.connection import connect_kubernetes
-from steps.runtime.wiring import connect_github
+from steps.runtime.github_connections import GitHubConnections
 from steps.settings.github import GitHubSettings
 from steps.settings.loading import SETTINGS_ENV
 from steps.telemetry.audit import WriteCause, WriteReason
@@ -93,7 +93,7 @@ def a_github() -> github_double.GitHub:
 
 def rules_for(url: str, folder: Path) -> GitHubSettings:
     mounted = replace(DEFAULTS.github, ca_config_map=CA, ca_dir=str(folder), credentials_dir=str(folder / "secret"))
-    return replace(mounted, api_url=url, handover="", attempts=2)
+    return replace(mounted, api_url=url, attempts=2)
 
 
 @pytest.fixture
@@ -117,14 +117,14 @@ def way() -> Iterator[proxy.Proxy]:
 
 def from_a_pod(scene: Scene, rules: GitHubSettings) -> GitHub:
     """What a step connects with."""
-    return connect_github(
-        lambda: None,
-        usual=rules,
+    connect = GitHubConnections(
+        settings=rules,
         clock=scene.clock,
         breaker=scene.breakers().github,
         measured=Measurements(),
         audit=scene.audit(),
     )
+    return connect(lambda: None)
 
 
 def ask(github: GitHub) -> str:
@@ -160,7 +160,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         client.close()
 
 
-def play(cluster: Cluster, rules: GitHubSettings) -> list[Process]:
+def play(cluster: Cluster, rules: GitHubSettings) -> Process:
     """Run the Workflow of a push as processes."""
     usual = DEFAULTS.github
     settings = replace(DEFAULTS, github=replace(rules, ca_dir=usual.ca_dir, credentials_dir=usual.credentials_dir))
@@ -181,14 +181,14 @@ def play(cluster: Cluster, rules: GitHubSettings) -> list[Process]:
         mounts={usual.ca_dir: Path(rules.ca_dir), usual.credentials_dir: Path(rules.credentials_dir)},
         monotonic=time.monotonic,
     )
-    return list(argo.attempt(created))
+    return argo.attempt(created)
 
 
 def test_a_push_is_dealt_with_behind_a_ca_of_ones_own_and_a_proxy(
     site: Site, way: proxy.Proxy, cluster: Cluster
 ) -> None:
-    processes = play(cluster, replace(site.rules, proxy=way.url))
-    assert [each.exit_code for each in processes] == [0, 0], processes
+    process = play(cluster, replace(site.rules, proxy=way.url))
+    assert process.exit_code == 0, process.output
     assert site.github.labels(1) == ("remediation-in-progress",)
     assert set(way.targets) == {site.host}, "nothing but GitHub goes through the proxy"
     assert way.refused == []
@@ -196,7 +196,7 @@ def test_a_push_is_dealt_with_behind_a_ca_of_ones_own_and_a_proxy(
 
 
 def test_without_the_ca_the_step_names_the_setting_and_is_not_tried_again(site: Site, cluster: Cluster) -> None:
-    (process,) = play(cluster, replace(site.rules, ca_config_map=""))
+    process = play(cluster, replace(site.rules, ca_config_map=""))
     assert process.exit_code == Exit.BAD_INPUT
     last = json.loads(process.output.splitlines()[-1])
     assert last["error"] == "CertificateError"

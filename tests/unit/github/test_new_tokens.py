@@ -11,6 +11,7 @@ import pytest
 from steps.core.errors import BadInputError, ForbiddenError, NotFoundError, StepError, UnavailableError
 from steps.github.client import GitHub
 from steps.github.credentials import build_credentials
+from steps.github.sign_in import SignIn
 from steps.telemetry.audit import WriteCause, WriteReason
 from steps.telemetry.measurements import Measurements
 from tests.doubles import github as double
@@ -35,7 +36,7 @@ class Site:
     def client(self, credentials: dict[str, str] = APP) -> GitHub:
         """GitHub as a step asks it, with these credentials."""
         return GitHub(
-            auth=build_credentials(credentials, where="here"),
+            sign_in=SignIn(build_credentials(credentials, where="here"), clock=self.scene.clock),
             settings=replace(DEFAULTS.github, api_url=self.url),
             clock=self.scene.clock,
             random=lambda: 0.5,

@@ -305,48 +305,6 @@ def test_8_a_pod_of_the_same_name_is_not_the_same_holder(scene: Scene) -> None:
         old.write(RECORD)
 
 
-@pytest.mark.parametrize(
-    ("passed_s", "jump_s", "left_s", "writes"),
-    [
-        (0, 0, 20, 0),
-        (2, 0, 18, 0),
-        (9.5, 0, 10.5, 0),
-        (10, 0, 20, 1),
-        (11, 0, 20, 1),
-        (2, -3600, 20, 1),
-        (2, 3600, 20, 1),
-    ],
-    ids=[
-        "renewed this moment",
-        "just renewed",
-        "nearly time to renew",
-        "time to renew",
-        "past the time to renew",
-        "clock set back",
-        "clock set forward",
-    ],
-)
-def test_8_the_second_container_goes_on_with_what_is_left_of_the_hold(
-    scene: Scene, passed_s: float, jump_s: float, left_s: float, writes: int
-) -> None:
-    workflow = scene.workflow()
-    acquired(scene, workflow, pod="pod")
-    scene.later(passed_s)
-    scene.clock.jump(jump_s)
-    lease = scene.context(workflow, pod="pod").lease()
-    snapshot = lease.read()
-    assert snapshot is not None
-    scene.api.calls.clear()
-    adopted = lease.adopt(snapshot)
-    assert adopted is not None
-    assert [call.method for call in scene.api.calls] == ["PUT"] * writes
-    scene.later(left_s - 0.25)
-    adopted.ensure_held()
-    scene.later(0.25)
-    with pytest.raises(LockLostError):
-        adopted.ensure_held()
-
-
 def test_9_each_task_has_a_lease_of_its_own_with_a_name_that_is_safe() -> None:
     names = {
         lease_name(repository=Repository(repository), task=TaskId(task))

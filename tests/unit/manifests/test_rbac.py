@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipelines.manifests.rbac import reconcile_access
-from steps.cancel import cancel
 from steps.core.errors import Exit
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import Fault
@@ -23,7 +22,7 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     scene.later(5)
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow()
-    scene.step(cancel, workflow, pod="crashed")
+    scene.begin(workflow, pod="crashed")
     scene.end_pod("crashed", phase="Failed")
     scene.agent()
     scene.later(5)

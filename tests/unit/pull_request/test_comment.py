@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from steps.cancel import cancel
-from steps.core.errors import Exit
+from steps.cancellation.execution import finish_execution
+from steps.core.errors import Exit, LockLostError
 from steps.core.keys import RECORD
 from steps.domain import LABEL_TEXT, LabelOutcome
 from steps.domain.record import Phase, Record, RunOutcome
 from steps.pull_request import comment_body
 from steps.pull_request.comment import COMMENT_ANNOTATION
-from steps.settle import settle
 from tests.doubles.github import delay, fail, primary_limited, reply_lost, reset, secondary_limited
 from tests.doubles.github.messages import Request
 from tests.doubles.github.world import App, Comment
@@ -341,9 +340,9 @@ def test_a_bug_in_it_fails_nothing_and_shows_no_text(scene: Scene, monkeypatch: 
 def test_a_slow_github_delays_the_end_by_seconds_and_costs_no_lease(scene: Scene, slow_s: float) -> None:
     workflow = stale_push(scene)
     scene.github.fault(delay(slow_s), path="comments", times=float("inf"))
-    scene.step(cancel, workflow, pod="p")
+    started = scene.begin(workflow, pod="p")
     began = scene.clock.monotonic()
-    assert scene.step(settle, workflow, pod="p") is Exit.DONE
+    finish_execution(started)
     assert scene.clock.monotonic() - began <= DEFAULTS.comment.deadline_s + slow_s + 1
     assert scene.record().phase is Phase.COMPLETED
 
@@ -363,16 +362,17 @@ def test_nothing_is_written_before_labels_and_state_are_done(scene: Scene) -> No
 
 def test_nothing_is_written_after_the_lease_is_lost(scene: Scene) -> None:
     workflow = stale_push(scene)
-    scene.step(cancel, workflow, pod="p")
+    started = scene.begin(workflow, pod="p")
 
     def pause(request: Request | None = None) -> None:
         del request
         scene.clock.jump(DEFAULTS.lease.duration_s + 5)
         other = scene.workflow(sha=NEWER)
-        scene.step(cancel, other, pod="other")
+        scene.begin(other, pod="other")
 
     scene.github.after(pause, method="GET", path="/issues/1/comments$")
-    assert scene.step(settle, workflow, pod="p") is Exit.TRY_AGAIN
+    with pytest.raises(LockLostError):
+        finish_execution(started)
     assert scene.github.comments(1) == ()
 
 
@@ -400,6 +400,6 @@ def test_with_an_invalid_id_the_comment_is_found_by_its_first_line(scene: Scene,
 
 
 def test_the_template_engine_is_loaded_only_when_a_comment_is_written() -> None:
-    modules = "steps.cancel, steps.settle, steps.fail, steps.reconcile, steps.pull_request.comment, steps.github.client"
+    modules = "steps.cancel, steps.fail, steps.reconcile, steps.pull_request.comment, steps.github.client"
     code = f"import sys, {modules}; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

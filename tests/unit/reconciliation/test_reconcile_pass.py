@@ -18,7 +18,7 @@ from steps.reconciliation.attempts import RepairAttempts, count_attempt, read_at
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
 from steps.reconciliation.reconcile_pass import _guarded, _repair_and_count, run_pass
-from steps.settings.github import GitHubSettings
+from steps.runtime.github_connections import GitHubConnections
 from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings
 from steps.telemetry.log import Log
 from steps.telemetry.measurements import Measurements
@@ -85,18 +85,14 @@ def test_a_pass_waits_for_github_for_at_most_ten_seconds_and_exposes_no_token(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, usual_s: float, deadline_s: float
 ) -> None:
     monkeypatch.setattr("steps.runtime.wiring.connect_kubernetes", lambda: InProcess(scene.api))
-    asked: list[dict[str, Any]] = []
-    monkeypatch.setattr("steps.runtime.wiring.connect_github", lambda _while_waiting, **given: asked.append(given))
     settings = replace(DEFAULTS, github=replace(DEFAULTS.github, deadline_s=usual_s))
     log, measured = Log(clock=scene.clock, stream=scene.output), Measurements()
     context = _context(env(scene) | {SETTINGS_ENV: settings.for_reconcile()}, scene.clock, log, measured, TRACING_OFF)
-    context.clients.github(lambda: None)
-    (given,) = asked
-    usual: GitHubSettings = given["usual"]
-    assert usual == replace(settings.github, deadline_s=deadline_s, handover="")
-    assert (given["clock"], given["breaker"]) == (scene.clock, context.clients.breakers.github)
-    assert (given["measured"], given["tracer"]) == (measured, TRACING_OFF)
-    assert given["audit"] is not None
+    given = context.clients.github
+    assert isinstance(given, GitHubConnections)
+    assert given.settings == replace(settings.github, deadline_s=deadline_s)
+    assert (given.clock, given.breaker) == (scene.clock, context.clients.breakers.github)
+    assert (given.measured, given.tracer) == (measured, TRACING_OFF)
 
 
 @pytest.mark.parametrize("missing", ["WORKFLOW_NAME", "POD_UID", SETTINGS_ENV])

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from steps.cancel import cancel
 from steps.cancellation.workflow import REPAIR_LABEL
 from steps.core.errors import ForbiddenError
 from steps.core.keys import REPOSITORY
@@ -69,7 +68,7 @@ def test_repairs_are_counted_separately(scene: Scene) -> None:
 
 
 def test_a_pod_that_has_ended_is_ignored(scene: Scene) -> None:
-    scene.step(cancel, scene.workflow(), pod="at-work")
+    scene.begin(scene.workflow(), pod="at-work")
     assert {name for name, _ in take_snapshot(scene.reconcile_context(pod="reconcile")).pods} == {
         "at-work",
         "reconcile",

@@ -119,9 +119,8 @@ def pod(scene: Scene, tmp_path: Path) -> Iterator[Pod]:
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow()
     holder = scene.context(workflow, pod="pod-1").holder
-    github = replace(DEFAULTS.github, api_url=scene.github_url, credentials_dir=str(secret), handover="")
-    lease = replace(DEFAULTS.lease, handover=str(tmp_path / "lease"))
-    settings = replace(DEFAULTS, github=github, lease=lease)
+    github = replace(DEFAULTS.github, api_url=scene.github_url, credentials_dir=str(secret))
+    settings = replace(DEFAULTS, github=github)
     with serve(scene.api) as url:
         values = {name.upper().replace("-", "_"): value for name, value in parameters(workflow.push).items()}
         identity = {
@@ -148,20 +147,19 @@ def test_a_push_is_one_trace_with_a_span_for_each_step_and_each_request(pod: Pod
     pod.scene.github.fault(fail(502), method="GET", path="/pulls$")
     pod.scene.api.calls.clear()
     with otlp.serve() as collector:
-        for step in ("cancel", "settle"):
-            environment = {
-                "TRACEPARENT": TRACEPARENT,
-                "TRACESTATE": "workflow=a/b",
-                TRACING_ENDPOINT_ENV: collector.url,
-            }
-            code, log = pod.run(step, **environment)
-            assert code == Exit.DONE
-            assert len({line["span_id"] for line in log}) == 1
+        environment = {
+            "TRACEPARENT": TRACEPARENT,
+            "TRACESTATE": "workflow=a/b",
+            TRACING_ENDPOINT_ENV: collector.url,
+        }
+        code, log = pod.run("cancel", **environment)
+        assert code == Exit.DONE
+        assert len({line["span_id"] for line in log}) == 1
     spans = collector.spans()
     assert {span.trace_id.hex() for span in spans} == {TRACE}
     assert {span.trace_state for span in spans} == {"workflow=a/b"}
     steps = {span.name: span for span in spans if span.kind == Span.SPAN_KIND_INTERNAL}
-    assert set(steps) == {"step cancel", "step settle"}
+    assert set(steps) == {"step cancel"}
     assert {span.parent_span_id.hex() for span in steps.values()} == {PARENT}
     assert otlp.attributes(steps["step cancel"]) == {
         "correlation_id": "delivery-1",
@@ -192,7 +190,6 @@ def test_what_a_pod_inherits_leads_no_trace_through_a_proxy(pod: Pod) -> None:
 def test_spans_have_few_names_and_neither_a_payload_nor_a_credential(pod: Pod) -> None:
     with otlp.serve() as collector:
         pod.run("cancel", **{TRACING_ENDPOINT_ENV: collector.url})
-        pod.run("settle", **{TRACING_ENDPOINT_ENV: collector.url})
     text = b"".join(collector.bodies)
     record = pod.scene.lease()["metadata"]["annotations"]["agent-cancellation/record"]
     for secret in (TOKEN, NEW, record, "Bearer", "127.0.0.1", pod.scene.lease()["metadata"]["name"]):
@@ -219,11 +216,10 @@ def test_a_collector_that_takes_nothing_changes_no_outcome(pod: Pod, trouble: st
         if trouble == "silent":
             collector.silent.set()
         endpoint = {"away": "http://127.0.0.1:9", "no address": "http://[::1"}.get(trouble, collector.url)
-        for step in ("cancel", "settle"):
-            code, log = pod.run(step, **{TRACING_ENDPOINT_ENV: endpoint})
-            assert code == Exit.DONE
-            assert log[-1]["level"] == "warning"
-            assert "traces" in log[-1]["event"]
+        code, log = pod.run("cancel", **{TRACING_ENDPOINT_ENV: endpoint})
+        assert code == Exit.DONE
+        assert log[-1]["level"] == "warning"
+        assert "traces" in log[-1]["event"]
     assert pod.scene.record().finished
 
 
@@ -236,7 +232,7 @@ def test_a_step_that_fails_says_so_in_its_span_and_keeps_its_exit_code(pod: Pod)
 
 
 def test_off_nothing_of_it_is_imported() -> None:
-    statement = "import sys, steps.cancel, steps.settle, steps.reconcile, steps.github.client; print(*sys.modules)"
+    statement = "import sys, steps.cancel, steps.reconcile, steps.github.client; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", statement], capture_output=True, text=True, timeout=25, check=True)
     modules = set(ran.stdout.split())
     assert "steps.telemetry.tracing" in modules

@@ -1,0 +1,174 @@
+"""Executes the cancellation of one push, in two parts. The first sends the DELETEs; the second finishes it.
+
+Guarantees that the task's Lease is held in between, that the agents are proven gone before the labels move, and that a
+failure is recorded and releases the Lease. If a person's skip label is set, only the record is written. Not guaranteed:
+that the Lease is renewed between the two parts. The caller does that, with `renew_if_due`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from steps.agents import StartedStop, decide_all, finish_stop, start_stop, task_runs
+from steps.cancellation.claim import claim_record, measured_watermark
+from steps.cancellation.coalescing import waiting_head_push
+from steps.cancellation.settlement import announce, complete_skipped, settle
+from steps.cancellation.state_update import StateChange, update_state_document
+from steps.core import run_parallel
+from steps.domain import LabelOutcome, RunOutcome, raised_watermark
+from steps.pull_request import read_label_plan
+from steps.runtime import StepContext, recording_failure
+from steps.telemetry import Measure
+
+if TYPE_CHECKING:
+    from steps.agents import AgentRun
+    from steps.domain import LabelPlan, Push, Record
+    from steps.lease import HeldLease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedExecution:
+    """A cancellation whose DELETEs are sent.
+
+    Attributes:
+        context: The step. Its log lines have the epoch.
+        held: The task's Lease.
+        record: The record after the decision.
+        stop: The agents that are being stopped; None if the skip label is set.
+    """
+
+    context: StepContext
+    held: HeldLease
+    record: Record
+    stop: StartedStop | None
+
+
+def start_execution(context: StepContext) -> StartedExecution | None:
+    """Take the task's Lease, decide, record the intent, and send the DELETEs.
+
+    Args:
+        context: The step.
+
+    Returns:
+        The started cancellation; None if the push is superseded.
+
+    Raises:
+        StepError: The step failed. If the Lease was taken, it is released, and the record has the error.
+    """
+    started_s, began = (context.clock.now() - context.created_at).total_seconds(), context.clock.monotonic()
+    held = context.lease().acquire(partial(_checked_claim, context=context))
+    context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
+    if held is None or held.record.attempts == 1:  # a later attempt would count the earlier ones as start time
+        context.measurements.set(Measure.START_S, started_s)
+    if held is None:
+        return None
+    context = replace(context, log=context.log.bind(epoch=held.epoch))
+    context.log.info("lease acquired", watermark=held.record.watermark.isoformat(), attempt=held.record.attempts)
+    with recording_failure(held, context=context):
+        record, stop = _start_stop(context, held=held)
+    return StartedExecution(context=context, held=held, record=record, stop=stop)
+
+
+def finish_execution(started: StartedExecution) -> Record:
+    """Prove that the agents are gone, move the labels, and release the Lease with a finished record.
+
+    Returns:
+        The finished record.
+
+    Raises:
+        StepError: The step failed. The Lease is released, and the record has the error.
+    """
+    context, held = started.context, started.held
+    with recording_failure(held, context=context):
+        record = _finish(started)
+    # After the release, a failure must not change the record: another holder may have the Lease.
+    announce(record, context=context, held=held)
+    return record
+
+
+def _finish(started: StartedExecution) -> Record:
+    context, held = started.context, started.held
+    if started.stop is None:
+        return complete_skipped(started.record, context=context, held=held)
+    record = finish_stop(started.stop, context=context, held=held)
+    gone_at = context.clock.now()
+    record = replace(record, proven_gone_at=gone_at)
+    held.write(record)
+    context.measurements.set(Measure.GONE_S, (gone_at - record.push.pushed_at).total_seconds())
+    context.measurements.set(Measure.STOPPED, sum(agent.outcome is RunOutcome.GONE for agent in record.agents))
+    stopped = [agent.name for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
+    context.log.info("agents proven gone", count=len(stopped), agents=stopped)
+    return settle(record, context=context, held=held)
+
+
+def _checked_claim(stored: Record | None, *, context: StepContext) -> Record | None:
+    """Return the record to take the Lease with; None if the push is superseded.
+
+    Raises:
+        BreakerOpenError: A dependency failed too often.
+        RateLimitedError: A rate limit lasts longer than the step may wait.
+    """
+    record = claim_record(stored, context=context)
+    if record is None and stored is not None and stored.labels is LabelOutcome.HEAD_MOVED:
+        waiting = waiting_head_push(stored.left_to, ref=stored.push.ref, context=context)
+        if waiting:
+            record = claim_record(stored, context=replace(context, push=waiting.push, created_at=waiting.created_at))
+    if record is not None:
+        context.clients.breakers.agents.check(patience_s=context.settings.stop.grace_s)
+        if context.settings.github.unreadable == "wait":
+            context.clients.breakers.github.check(patience_s=context.settings.github.deadline_s)
+    return record
+
+
+def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, StartedStop | None]:
+    """Decide, and send the DELETEs. Returns the record, and the started stop unless the skip label is set."""
+    (push, plan), runs = _read_state(context, held=held)
+    record = replace(held.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
+    if record.labels is LabelOutcome.HEAD_MOVED:
+        record, runs = _for_head_push(record, runs, context=context, held=held)
+    record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
+    if record.labels is LabelOutcome.SKIPPED:
+        return record, None
+    judged = decide_all(runs, record=record)
+    for agent in judged.kept:
+        context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)
+    flag = partial(update_state_document, StateChange(in_progress=True), context=context, held=held)
+    stop = start_stop(record, judged=judged, context=context, held=held, before=flag)
+    return stop.record, stop
+
+
+def _for_head_push(
+    record: Record, runs: tuple[AgentRun, ...], *, context: StepContext, held: HeldLease
+) -> tuple[Record, tuple[AgentRun, ...]]:
+    """Return the record for the head's push if its Workflow waits behind this one, and the runs read after that."""
+    waiting = waiting_head_push(record.left_to, ref=record.push.ref, context=context)
+    if waiting is None:
+        return record, runs
+    held.renew_if_due()
+    watermark = raised_watermark(record, push=waiting.push, watermark=waiting.watermark)
+    record = replace(record, push=waiting.push, watermark=watermark, labels=LabelOutcome.PENDING, left_to="")
+    return record, task_runs(context)
+
+
+def _read_state(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:
+    """Read the pull request and the task's runs in parallel, both under the Lease."""
+    plans: list[tuple[Push, LabelPlan]] = []
+    runs: list[AgentRun] = []
+    run_parallel(
+        [
+            lambda: plans.append(
+                read_label_plan(
+                    context=context,
+                    push=held.record.push,
+                    older=held.record.older,
+                    while_waiting=held.renew_if_due,
+                )
+            ),
+            lambda: runs.extend(task_runs(context)),
+        ],
+        parallel=context.settings.stop.parallel,
+        while_waiting=held.renew_if_due,
+    )
+    return plans[0], tuple(runs)

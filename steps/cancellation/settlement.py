@@ -1,0 +1,109 @@
+"""Finishes a cancellation whose agents are proven gone: labels, state flag, comment, record, waiting Workflows.
+
+Guarantees that the Lease is released together with the finished record. Superseded Workflows that wait are ended after
+that, so a crash loses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from steps.cancellation.coalescing import terminate_superseded
+from steps.cancellation.report import completed_report
+from steps.cancellation.state_update import StateChange, update_state_document
+from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunOutcome
+from steps.kube import EventReason
+from steps.pull_request import move_labels, update_comment
+from steps.runtime import emit_event, emit_task_event
+from steps.telemetry import CancellationResult, Measure
+
+if TYPE_CHECKING:
+    from steps.domain import Record
+    from steps.kube import ObjectReference
+    from steps.lease import HeldLease
+    from steps.runtime import StepContext
+
+
+def settle(record: Record, *, context: StepContext, held: HeldLease) -> Record:
+    """Move the labels, clear the state flag, comment, and release the Lease.
+
+    Args:
+        record: The record. Its agents are proven gone.
+        context: The step.
+        held: The task's Lease.
+
+    Returns:
+        The finished record.
+
+    Raises:
+        StepError: The step failed.
+    """
+    record = move_labels(record, context=context, held=held)
+    update_state_document(StateChange(in_progress=False), context=context, held=held)
+    finished_at = context.clock.now()
+    record = replace(record, phase=Phase.COMPLETED, finished_at=finished_at)
+    update_comment(record, context=context, held=held)
+    held.release(record)
+    context.measurements.set_label(Measure.OUTCOME, CancellationResult.COMPLETED)
+    context.measurements.report(completed_report(record))
+    context.measurements.set(Measure.FINISHED_S, (finished_at - record.push.pushed_at).total_seconds())
+    context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
+    return record
+
+
+def complete_skipped(record: Record, *, context: StepContext, held: HeldLease) -> Record:
+    """Release the Lease with a finished record, because a person's skip label is set.
+
+    Returns:
+        The finished record.
+
+    Raises:
+        LockLostError: The Lease is lost, and nothing was written.
+    """
+    context.log.info("skip label is set, agents not stopped", label=context.settings.labels.skip)
+    record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
+    held.release(record)
+    context.measurements.set_label(Measure.OUTCOME, CancellationResult.SKIPPED)
+    context.measurements.report(completed_report(record))
+    return record
+
+
+def announce(record: Record, *, context: StepContext, held: HeldLease) -> None:
+    """End the waiting Workflows that the finished record supersedes, and create an Event. Never fails.
+
+    Called after the release, to include Workflows that arrived meanwhile. Argo holds the mutex until the pod ends.
+
+    Args:
+        record: The finished record.
+        context: The step.
+        held: The task's Lease, released.
+    """
+    if record.labels is LabelOutcome.SKIPPED and record.proven_gone_at is None:
+        end_superseded(record, about=held.reference, context=context)
+        return
+    ended = terminate_superseded(record, context=context)
+    emit_task_event(EventReason.COMPLETED, _completed(record, ended=ended), context=context, held=held)
+
+
+def end_superseded(record: Record, *, about: ObjectReference, context: StepContext) -> None:
+    """End the waiting Workflows whose pushes the finished record supersedes, and create an Event. Never fails.
+
+    Args:
+        record: The task's record, as last written.
+        about: The task's Lease.
+        context: The step.
+    """
+    if ended := terminate_superseded(record, context=context):
+        emit_event(about, EventReason.ENDED_WAITERS, _superseded(ended), once=context.workflow, context=context)
+
+
+def _completed(record: Record, *, ended: list[str]) -> str:
+    """Describe the completed cancellation."""
+    gone = sum(agent.outcome in (RunOutcome.GONE, RunOutcome.FINISHED) for agent in record.agents)
+    text = f"push {record.push.sha[:12]}: stale runs gone: {gone}; {LABEL_TEXT[record.labels]}"
+    return f"{text}; {_superseded(ended)}" if ended else text
+
+
+def _superseded(ended: list[str]) -> str:
+    return f"ended superseded workflows: {', '.join(ended)}"
