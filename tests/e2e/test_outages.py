@@ -71,11 +71,11 @@ def succeeds(stage: Stage, name: str) -> None:
     stage.until(lambda: stage.phase_of(name) == "Succeeded", what=f"{name} succeeds all the same", deadline_s=240)
 
 
-def ended(stage: Stage, workflow: str, container: str) -> int | None:
-    """A container's exit code, once it has ended."""
+def ended(stage: Stage, workflow: str) -> int | None:
+    """The exit code of the step's container, once it has ended."""
     for pod in step_pods(stage, workflow):
         for each in pod["status"].get("containerStatuses") or ():
-            if each["name"] == container and "terminated" in each["state"]:
+            if each["name"] == "main" and "terminated" in each["state"]:
                 return int(each["state"]["terminated"]["exitCode"])
     return None
 
@@ -84,8 +84,8 @@ def ended(stage: Stage, workflow: str, container: str) -> int | None:
 def test_a_step_that_is_cut_off_from_the_api_server_stops_working_and_the_next_attempt_finishes(stage: Stage) -> None:
     name = in_cancel(stage)
     with cut_off_from_the_api_server(stage, name):
-        stage.until(lambda: ended(stage, name, "cancel") is not None, what="the step gives up", deadline_s=120)
-        assert ended(stage, name, "cancel") == 75
+        stage.until(lambda: ended(stage, name) is not None, what="the step gives up", deadline_s=120)
+        assert ended(stage, name) == 75
         assert stage.labels() == {"ready-for-qa"}, "nobody has seen the agents gone"
     succeeds(stage, name)
     assert settled(stage)["attempts"] == 2
@@ -118,7 +118,7 @@ def test_a_github_that_fails_is_left_alone_by_all_pods_and_every_push_is_dealt_w
         workflows += [submitted(each, each.push()) for each in others]
         # Each of the others ends its first attempt without having asked.
         for each, name in zip(others, workflows[1:], strict=True):
-            each.until(lambda each=each, name=name: ended(each, name, "cancel") == 75, what="it gives up")  # type: ignore[misc]
+            each.until(lambda each=each, name=name: ended(each, name) == 75, what="it gives up")  # type: ignore[misc]
             assert not each.annotations(), "it has not even taken the Lease"
             assert not each.deleting()
         # Half a minute after it opened, one pod may try; none but that.

@@ -187,7 +187,7 @@ ENTRY = Entry(
     name="calls",
     title="Requests of one cancellation with n stale runs",
     includes=(
-        "Both containers, with a state document and an open pull request. The labels move, and the pull request gets "
+        "A push with a state document and an open pull request. The labels move, and the pull request gets "
         "its first comment. The comment costs two requests; later pushes save one of them. `list and delete` is the "
         "minimum: one list and n deletes. The wait is from the last delete until all runs are proven gone. In these "
         "scenes the agents end on SIGTERM at once; slower agents mean a longer wait with more requests. The wait "

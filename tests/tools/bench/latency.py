@@ -1,4 +1,4 @@
-"""Entry `push`: from the start of the first container to the first DELETE, to the agents' end, and to the labels.
+"""Entry `push`: from the start of the container to the first DELETE, to the agents' end, and to the labels.
 
 Beside it, in turns: a shell script of kubectl and curl, and 30 lines of Python that only list and delete.
 """
@@ -168,7 +168,7 @@ def _rows(taken: dict[str, list[Taken]], *, count: int) -> Iterator[Row]:
 
 ENTRY = Entry(
     name="push",
-    title="From the first container's start to the labels, n stale runs",
+    title="From the container's start to the labels, n stale runs",
     includes=(
         "Against a real kube-apiserver with etcd (without fsync) and the real Job and garbage collectors. Agents end "
         "on SIGTERM at once; GitHub is a double. Each time is from the start of the first process: `first DELETE` "

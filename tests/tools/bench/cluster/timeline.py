@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 LANES = (
     ("EventSource, bus, Sensor", "webhook", "workflow", "#8e7cc3"),
     ("Argo and the kubelet start the pod", "workflow", "lease", "#b7b7b7"),
-    ("cancel: decide, delete, prove", "lease", "proven", "#cc4125"),
+    ("decide, delete, prove", "lease", "proven", "#cc4125"),
     ("the stale agent, from DELETE to its end", "deleting", "gone", "#e69138"),
-    ("hand-over; main: labels", "proven", "labels", "#3d85c6"),
-    ("main: state, record, release", "labels", "settled", "#6fa8dc"),
+    ("labels", "proven", "labels", "#3d85c6"),
+    ("state, record, release", "labels", "settled", "#6fa8dc"),
     ("Argo notices, and frees the mutex", "settled", "finished", "#b7b7b7"),
 )
 _SAID = {"lease": "lease acquired", "proven": "agents proven gone", "settled": "cancellation completed"}
@@ -62,13 +62,12 @@ class Bar:
 def said(stage: Stage, pod: dict[str, Any], *, began: float) -> dict[str, float]:
     """When the steps of a pod logged what the picture needs, in seconds since the webhook."""
     found: dict[str, float] = {}
-    for container in ("cancel", "main"):
-        log = stage.cluster.kubectl("-n", stage.home, "logs", pod["metadata"]["name"], "--container", container)
-        for line in log.splitlines():
-            told = json.loads(line) if line.startswith("{") else {}
-            for moment, event in _SAID.items():
-                if told.get("event") == event:
-                    found[moment] = datetime.fromisoformat(told["time"]).timestamp() - began
+    log = stage.cluster.kubectl("-n", stage.home, "logs", pod["metadata"]["name"], "--container", "main")
+    for line in log.splitlines():
+        told = json.loads(line) if line.startswith("{") else {}
+        for moment, event in _SAID.items():
+            if told.get("event") == event:
+                found[moment] = datetime.fromisoformat(told["time"]).timestamp() - began
     return found
 
 

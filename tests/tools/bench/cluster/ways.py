@@ -76,7 +76,7 @@ def _sensor(way: Way, cluster: Cluster) -> Json:
 def _template(way: Way, cluster: Cluster) -> Json:
     """The project's own WorkflowTemplate with other templates, and without its lock."""
     found = workflow_template(cluster.settings)
-    ours = found["spec"].pop("templates")[0]["containerSet"]["containers"][0]
+    ours = found["spec"].pop("templates")[0]["container"]
     for key in ("onExit", "synchronization"):
         del found["spec"][key]
     environment = {
