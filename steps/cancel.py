@@ -3,7 +3,8 @@
     python -m steps.cancel
 
 Guarantees that after success the record is finished and the Lease is released. If the push is superseded or a dry run,
-nothing is written, except that waiting Workflows which are superseded too are ended.
+nothing is written, except that waiting Workflows which are superseded too are ended. While the agents end, the pod
+helps pushes of other tasks that wait for a pod.
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from steps.cancellation import (
-    SUPERSEDED,
-    end_superseded,
     finish_execution,
-    nothing_to_do_report,
     preview,
+    report_finished,
     start_execution,
 )
 from steps.domain import check_push_time
+from steps.help import Helper
 from steps.runtime import run_step
-from steps.telemetry import CancellationResult, Measure
 
 if TYPE_CHECKING:
     from steps.runtime import StepContext
@@ -42,18 +41,10 @@ def cancel(context: StepContext) -> None:
         return
     started = start_execution(context)
     if started is None:
-        _report_superseded(context)
-    else:
+        report_finished(context)
+        return
+    with Helper(context).beside():
         finish_execution(started)
-
-
-def _report_superseded(context: StepContext) -> None:
-    """Report that the push is finished already, and end the waiting Workflows that are superseded too."""
-    context.measurements.set_label(Measure.OUTCOME, CancellationResult.SUPERSEDED)
-    context.measurements.report(nothing_to_do_report(SUPERSEDED))
-    snapshot = context.lease().read()
-    if snapshot and (record := snapshot.record()):
-        end_superseded(record, about=snapshot.about, context=context)
 
 
 if __name__ == "__main__":

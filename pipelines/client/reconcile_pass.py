@@ -70,7 +70,11 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
 
 
 def _connect(
-    connections: GitHubConnections, while_waiting: Callable[[], None], settings: GitHubSettings | None = None
+    connections: GitHubConnections,
+    while_waiting: Callable[[], None],
+    settings: GitHubSettings | None = None,
+    *,
+    audit: Audit | None = None,
 ) -> GitHub:
     """Connect to GitHub with GITHUB_TOKEN, or with the credentials that the pods mount.
 
@@ -78,6 +82,6 @@ def _connect(
         ForbiddenError: There are no credentials.
     """
     try:
-        return connections(while_waiting, settings)
+        return connections(while_waiting, settings, audit=audit)
     except ForbiddenError as error:
         raise ForbiddenError("no GitHub credentials here: set GITHUB_TOKEN to look for lost pushes") from error

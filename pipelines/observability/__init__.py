@@ -10,7 +10,6 @@ from pipelines.observability.prometheus import (
 )
 from pipelines.observability.template_metrics import (
     MEASUREMENTS_FOLDER,
-    MEASUREMENTS_VOLUME,
     measurements_volume,
     push_metrics,
     push_outputs,
@@ -21,7 +20,6 @@ from pipelines.observability.template_metrics import (
 __all__ = [
     "DASHBOARD_FILE",
     "MEASUREMENTS_FOLDER",
-    "MEASUREMENTS_VOLUME",
     "RULES_FILE",
     "dashboard_json",
     "measurements_volume",

@@ -5,9 +5,8 @@ Guarantees that the state document is written only in the epoch of the held Leas
 
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.cancellation.dry_run import preview
-from steps.cancellation.execution import finish_execution, start_execution
-from steps.cancellation.report import SUPERSEDED, nothing_to_do_report
-from steps.cancellation.settlement import end_superseded
+from steps.cancellation.execution import StartedExecution, finish_execution, start_execution
+from steps.cancellation.settlement import report_finished
 from steps.cancellation.state_document import StateDocument, read_state_document, state_document_task
 from steps.cancellation.state_update import (
     STATE_EPOCH,
@@ -16,25 +15,27 @@ from steps.cancellation.state_update import (
     changed_config_map,
     update_state_document,
 )
+from steps.cancellation.waiting_workflow import WaitingWorkflow, read_waiting_workflow
 from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLETED_LABEL, build_workflow
 
 __all__ = [
     "REPAIR_LABEL",
     "STATE_EPOCH",
     "STATE_EPOCH_OF",
-    "SUPERSEDED",
     "SUPERSEDED_BY",
     "TEMPLATE",
     "WORKFLOW_COMPLETED_LABEL",
+    "StartedExecution",
     "StateChange",
     "StateDocument",
+    "WaitingWorkflow",
     "build_workflow",
     "changed_config_map",
-    "end_superseded",
     "finish_execution",
-    "nothing_to_do_report",
     "preview",
     "read_state_document",
+    "read_waiting_workflow",
+    "report_finished",
     "start_execution",
     "state_document_task",
     "update_state_document",

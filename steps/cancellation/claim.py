@@ -72,7 +72,10 @@ def decide_push(stored: Record | None, *, context: StepContext) -> ClaimDecision
 
 
 def claim_record(stored: Record | None, *, context: StepContext) -> Record | None:
-    """Return the record to take the Lease with; None if the push is superseded."""
+    """Return the record to take the Lease with; None if the push is superseded, or is helped although it has begun."""
+    if context.helper and stored and not stored.finished and stored.workflow_uid == context.holder.workflow_uid:
+        context.log.info("not helped: the push's own Workflow has begun")
+        return None
     decision = decide_push(stored, context=context)
     now = context.clock.now()
     match decision:
@@ -87,6 +90,7 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 attempts=1,
                 workflow=context.workflow,
                 workflow_uid=context.holder.workflow_uid,
+                helper=context.helper,
                 started_at=now,
                 older=known_older(stored, push=push) if stored else (),
             )
@@ -102,6 +106,7 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 attempts=stored.attempts + 1,
                 workflow=context.workflow,
                 workflow_uid=context.holder.workflow_uid,
+                helper=context.helper,
                 finished_at=None,
                 proven_gone_at=None,
                 pull_request=None,

@@ -9,22 +9,19 @@ head, the holder of the Lease works for it at once (docs/decisions/0006).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.cancellation.claim import first_watermark
-from steps.core import PREFIX, TASK, BadInputError, ConflictError, NotFoundError, StepError, parse_time
-from steps.domain import PARAMETERS, Superseded, check_push_time, decide_claim, push_from_env
+from steps.cancellation.waiting_workflow import WaitingWorkflow, read_waiting_workflow
+from steps.core import PREFIX, TASK, ConflictError, NotFoundError, StepError
+from steps.domain import Superseded, decide_claim
 from steps.kube import WORKFLOWS
 from steps.lease import lease_name
 from steps.telemetry import WriteCause, WriteReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
-    from steps.domain import Push, Record
-    from steps.kube import Json
+    from steps.domain import Record
     from steps.runtime import StepContext
 
 SUPERSEDED_BY = f"{PREFIX}/superseded-by"
@@ -32,23 +29,6 @@ SUPERSEDED_BY = f"{PREFIX}/superseded-by"
 # Workflow is Pending, or has no such label yet: under load, Argo needs seconds to process a new one.
 _NOT_STARTED = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
 _ROUNDS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingWorkflow:
-    """A Workflow that waits for the task's lock.
-
-    Attributes:
-        version: Its resourceVersion.
-        created_at: Its creationTimestamp.
-        watermark: The watermark that its own steps would start with.
-    """
-
-    name: str
-    version: str
-    push: Push
-    created_at: datetime
-    watermark: datetime
 
 
 def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWorkflow | None:
@@ -109,37 +89,14 @@ def _is_superseded(record: Record, waiting: WaitingWorkflow) -> bool:
 
 
 def _waiting_workflows(context: StepContext) -> Iterator[WaitingWorkflow]:
-    """List the Workflows that wait for the task's lock. Dry runs are left out: a person needs their output."""
-    home, settings = context.settings.namespaces.workflows, context.settings.push
+    """List the Workflows that wait for the task's lock."""
+    home = context.settings.namespaces.workflows
     own_lease = lease_name(repository=context.push.repository, task=context.push.task)
-    for found in context.clients.kube.list(
-        WORKFLOWS, namespace=home, labels=f"{TASK}={context.push.task},{_NOT_STARTED}"
-    ):
-        metadata = found["metadata"]
-        created_at = parse_time(metadata["creationTimestamp"])
-        try:
-            push = _push(found, context=context)
-            check_push_time(push, created_at=created_at, settings=settings)
-        except BadInputError:
-            continue  # its own step reports the error
-        is_ending = bool(found["spec"].get("shutdown"))
-        if metadata["name"] == context.workflow or is_ending or push.dry_run:
-            continue
-        if lease_name(repository=push.repository, task=push.task) == own_lease:
-            yield WaitingWorkflow(
-                name=metadata["name"],
-                version=metadata["resourceVersion"],
-                push=push,
-                created_at=created_at,
-                watermark=first_watermark(push, created_at=created_at, settings=settings),
-            )
-
-
-def _push(workflow: Json, *, context: StepContext) -> Push:
-    given = (workflow["spec"].get("arguments") or {}).get("parameters") or ()
-    values = {each["name"]: str(each.get("value", "")) for each in given}
-    env = {known.env: values[known.name] for known in PARAMETERS if known.name in values}
-    return push_from_env(env, settings=context.settings.push)
+    labels = f"{TASK}={context.push.task},{_NOT_STARTED}"
+    for found in context.clients.kube.list(WORKFLOWS, namespace=home, labels=labels):
+        waiting = read_waiting_workflow(found, settings=context.settings.push)
+        if waiting and waiting.name != context.workflow and waiting.lease == own_lease:
+            yield waiting
 
 
 def _end(waiting: WaitingWorkflow, *, context: StepContext) -> bool:

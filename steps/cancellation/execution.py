@@ -7,6 +7,7 @@ that the Lease is renewed between the two parts. The caller does that, with `ren
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from steps.lease import HeldLease
 
 
+Claim = Callable[["Record | None"], "Record | None"]
+Acquire = Callable[[Claim], "HeldLease | None"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedExecution:
     """A cancellation whose DELETEs are sent.
@@ -45,11 +50,12 @@ class StartedExecution:
     stop: StartedStop | None
 
 
-def start_execution(context: StepContext) -> StartedExecution | None:
+def start_execution(context: StepContext, *, acquire: Acquire | None = None) -> StartedExecution | None:
     """Take the task's Lease, decide, record the intent, and send the DELETEs.
 
     Args:
         context: The step.
+        acquire: Acquires the task's Lease with the claimed record; None waits for it as the settings say.
 
     Returns:
         The started cancellation; None if the push is superseded.
@@ -58,7 +64,7 @@ def start_execution(context: StepContext) -> StartedExecution | None:
         StepError: The step failed. If the Lease was taken, it is released, and the record has the error.
     """
     started_s, began = (context.clock.now() - context.created_at).total_seconds(), context.clock.monotonic()
-    held = context.lease().acquire(partial(_checked_claim, context=context))
+    held = (acquire or context.lease().acquire)(partial(_checked_claim, context=context))
     context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
     if held is None or held.record.attempts == 1:  # a later attempt would count the earlier ones as start time
         context.measurements.set(Measure.START_S, started_s)
@@ -93,11 +99,8 @@ def _finish(started: StartedExecution) -> Record:
     if started.stop is None:
         return complete_skipped(started.record, context=context, held=held)
     record = finish_stop(started.stop, context=context, held=held)
-    gone_at = context.clock.now()
-    record = replace(record, proven_gone_at=gone_at)
+    record = replace(record, proven_gone_at=context.clock.now())
     held.write(record)
-    context.measurements.set(Measure.GONE_S, (gone_at - record.push.pushed_at).total_seconds())
-    context.measurements.set(Measure.STOPPED, sum(agent.outcome is RunOutcome.GONE for agent in record.agents))
     stopped = [agent.name for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
     context.log.info("agents proven gone", count=len(stopped), agents=stopped)
     return settle(record, context=context, held=held)

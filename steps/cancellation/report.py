@@ -25,7 +25,8 @@ def completed_report(record: Record) -> str:
     stopped = [agent for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
     kept = [agent for agent in record.agents if agent.outcome is RunOutcome.KEPT]
     head = f"{_about(record.push)}: {len(stopped)} stopped, {len(kept)} kept; {LABEL_TEXT[record.labels]}"
-    return _text(head, [("stopped", agent, agent.reason) for agent in stopped], _kept_lines(kept))
+    helper = [f"  by the pod of {record.helper}"] if record.helper else []
+    return _text(head, helper, [("stopped", agent, agent.reason) for agent in stopped], _kept_lines(kept))
 
 
 def preview_report(push: Push, *, labels: LabelOutcome, judged: RunDecisions) -> str:
@@ -39,7 +40,7 @@ def preview_report(push: Push, *, labels: LabelOutcome, judged: RunDecisions) ->
     stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="") for run in judged.stale]
     moved = "labels would be moved" if labels is LabelOutcome.PENDING else LABEL_TEXT[labels]
     head = f"{_about(push)}: {len(stale)} would be stopped, {len(judged.kept)} kept; {moved}; nothing was done"
-    return _text(head, [("would be stopped", agent, "") for agent in stale], _kept_lines(judged.kept))
+    return _text(head, [], [("would be stopped", agent, "") for agent in stale], _kept_lines(judged.kept))
 
 
 def nothing_to_do_report(reason: str) -> str:
@@ -55,8 +56,8 @@ def _kept_lines(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
     return [("kept", agent, agent.reason) for agent in kept]
 
 
-def _text(head: str, *groups: Sequence[tuple[str, Agent, str]]) -> str:
-    lines = [_line(head)]
+def _text(head: str, notes: Iterable[str], *groups: Sequence[tuple[str, Agent, str]]) -> str:
+    lines = [_line(head), *map(_line, notes)]
     agents = [each for group in groups for each in sorted(group, key=lambda line: line[1].created_at)]
     for what, agent, reason in agents[:_MAX_AGENTS]:
         note = f": {reason}" if reason else ""

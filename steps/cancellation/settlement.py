@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.cancellation.coalescing import terminate_superseded
-from steps.cancellation.report import completed_report
+from steps.cancellation.report import SUPERSEDED, completed_report, nothing_to_do_report
 from steps.cancellation.state_update import StateChange, update_state_document
 from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunOutcome
 from steps.kube import EventReason
@@ -41,13 +41,10 @@ def settle(record: Record, *, context: StepContext, held: HeldLease) -> Record:
     """
     record = move_labels(record, context=context, held=held)
     update_state_document(StateChange(in_progress=False), context=context, held=held)
-    finished_at = context.clock.now()
-    record = replace(record, phase=Phase.COMPLETED, finished_at=finished_at)
+    record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
     update_comment(record, context=context, held=held)
     held.release(record)
-    context.measurements.set_label(Measure.OUTCOME, CancellationResult.COMPLETED)
-    context.measurements.report(completed_report(record))
-    context.measurements.set(Measure.FINISHED_S, (finished_at - record.push.pushed_at).total_seconds())
+    _measure(record, context=context)
     context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
     return record
 
@@ -64,8 +61,7 @@ def complete_skipped(record: Record, *, context: StepContext, held: HeldLease) -
     context.log.info("skip label is set, agents not stopped", label=context.settings.labels.skip)
     record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
     held.release(record)
-    context.measurements.set_label(Measure.OUTCOME, CancellationResult.SKIPPED)
-    context.measurements.report(completed_report(record))
+    _measure(record, context=context)
     return record
 
 
@@ -80,13 +76,47 @@ def announce(record: Record, *, context: StepContext, held: HeldLease) -> None:
         held: The task's Lease, released.
     """
     if record.labels is LabelOutcome.SKIPPED and record.proven_gone_at is None:
-        end_superseded(record, about=held.reference, context=context)
+        _end_superseded(record, about=held.reference, context=context)
         return
     ended = terminate_superseded(record, context=context)
     emit_task_event(EventReason.COMPLETED, _completed(record, ended=ended), context=context, held=held)
 
 
-def end_superseded(record: Record, *, about: ObjectReference, context: StepContext) -> None:
+def report_finished(context: StepContext) -> None:
+    """Report that the push is finished already, and end the waiting Workflows that are superseded too.
+
+    If another pod did the work for this Workflow, its record gives the measurements. That pod has ended the waiting
+    Workflows.
+
+    Raises:
+        StepError: The Lease could not be read.
+    """
+    snapshot = context.lease().read()
+    record = snapshot.record() if snapshot else None
+    if record and record.helper and record.workflow_uid == context.holder.workflow_uid:
+        _measure(record, context=context)
+        context.log.info("another pod has processed this push", helper=record.helper)
+        return
+    context.measurements.set_label(Measure.OUTCOME, CancellationResult.SUPERSEDED)
+    context.measurements.report(nothing_to_do_report(SUPERSEDED))
+    if snapshot and record:
+        _end_superseded(record, about=snapshot.about, context=context)
+
+
+def _measure(record: Record, *, context: StepContext) -> None:
+    """Write the measurements of a finished record."""
+    skipped = record.labels is LabelOutcome.SKIPPED and record.proven_gone_at is None
+    outcome = CancellationResult.SKIPPED if skipped else CancellationResult.COMPLETED
+    context.measurements.set_label(Measure.OUTCOME, outcome)
+    context.measurements.report(completed_report(record))
+    if record.proven_gone_at is None or record.finished_at is None:
+        return
+    context.measurements.set(Measure.GONE_S, (record.proven_gone_at - record.push.pushed_at).total_seconds())
+    context.measurements.set(Measure.STOPPED, sum(agent.outcome is RunOutcome.GONE for agent in record.agents))
+    context.measurements.set(Measure.FINISHED_S, (record.finished_at - record.push.pushed_at).total_seconds())
+
+
+def _end_superseded(record: Record, *, about: ObjectReference, context: StepContext) -> None:
     """End the waiting Workflows whose pushes the finished record supersedes, and create an Event. Never fails.
 
     Args:

@@ -95,6 +95,7 @@ class Record:
         left_to: Head SHA of the newer push that the labels were left to; empty if there is none.
         older: Commits that are known to be older than the push, the newest last.
         attempts: Number of times that a holder started or resumed the cancellation.
+        helper: Workflow whose pod did the work for the push's own Workflow; None if it was the push's own pod.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -106,6 +107,7 @@ class Record:
     attempts: int
     workflow: str
     workflow_uid: str
+    helper: str | None = None
     started_at: Moment
     finished_at: Moment | None = None
     proven_gone_at: Moment | None = None

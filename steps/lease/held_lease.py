@@ -46,6 +46,7 @@ class HeldLease:
         body: Json,
         holder: str,
         epoch: int,
+        stored: Record | None,
         record: Record,
         sent_at: float,
     ) -> None:
@@ -62,6 +63,8 @@ class HeldLease:
         self._lock = Lock()
         self._annotations: dict[str, str] = {}
         self.epoch = epoch
+        # The record before this epoch.
+        self.stored = stored
         self.record = record
 
     @property

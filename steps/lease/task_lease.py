@@ -67,6 +67,34 @@ class TaskLease:
         except NotFoundError:
             return None
 
+    def acquire_free(
+        self, snapshot: LeaseSnapshot | None, claim: Callable[[Record | None], Record | None]
+    ) -> HeldLease | None:
+        """Acquire the Lease in one attempt. Never waits.
+
+        Args:
+            snapshot: The Lease, as it was read; None if it does not exist.
+            claim: As for `acquire`.
+
+        Returns:
+            The held Lease; None if `claim` returned None.
+
+        Raises:
+            LockBusyError: It is held, or it changed since it was read.
+            UnavailableError: It could not be written.
+            BadInputError: The record in the Lease is malformed.
+        """
+        if snapshot and snapshot.holder:
+            raise LockBusyError(f"Lease {self._name} is held by {snapshot.holder}")
+        stored = snapshot.record() if snapshot else None
+        record = claim(stored)
+        if record is None:
+            return None
+        try:
+            return self._acquire_once(snapshot, stored=stored, record=record)
+        except ConflictError as error:
+            raise LockBusyError(f"Lease {self._name} was acquired by another holder") from error
+
     def acquire(self, claim: Callable[[Record | None], Record | None]) -> HeldLease | None:
         """Acquire the Lease. Waits while another live holder has it.
 
@@ -87,11 +115,12 @@ class TaskLease:
             pause_s, problem = self._settings.retry_every_s * (1 + self._random() / 5), None
             snapshot = self.read()
             if snapshot is None or self._is_free(snapshot):
-                record = claim(snapshot.record() if snapshot else None)
+                stored = snapshot.record() if snapshot else None
+                record = claim(stored)
                 if record is None:
                     return None
                 try:
-                    return self._acquire_once(snapshot, record=record)
+                    return self._acquire_once(snapshot, stored=stored, record=record)
                 except ConflictError:
                     pass  # another holder was faster
                 except UnavailableError as error:
@@ -122,7 +151,7 @@ class TaskLease:
         own = self._settings.duration_s
         return min(max(snapshot.duration_s or own, own), 2 * own)
 
-    def _acquire_once(self, snapshot: LeaseSnapshot | None, *, record: Record) -> HeldLease:
+    def _acquire_once(self, snapshot: LeaseSnapshot | None, *, stored: Record | None, record: Record) -> HeldLease:
         """Try once to acquire a free Lease.
 
         Raises:
@@ -151,9 +180,9 @@ class TaskLease:
             if after is None or (after.holder, after.epoch) != (self._me, epoch):
                 raise
             acquired = after.body
-        return self._held(acquired, record=record, epoch=epoch, sent_at=sent_at)
+        return self._held(acquired, stored=stored, record=record, epoch=epoch, sent_at=sent_at)
 
-    def _held(self, body: Json, *, record: Record, epoch: int, sent_at: float) -> HeldLease:
+    def _held(self, body: Json, *, stored: Record | None, record: Record, epoch: int, sent_at: float) -> HeldLease:
         return HeldLease(
             kube=self._kube,
             clock=self._clock,
@@ -163,6 +192,7 @@ class TaskLease:
             body=body,
             holder=self._me,
             epoch=epoch,
+            stored=stored,
             record=record,
             sent_at=sent_at,
         )

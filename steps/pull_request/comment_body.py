@@ -62,6 +62,7 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
         took=_span(record.proven_gone_at - record.started_at) if record.proven_gone_at else None,
         labels=settings.labels,
         workflow=_workflow(record.workflow, home=home, ui=settings.comment.argo_url),
+        helper=_workflow(record.helper or "", home=home, ui=settings.comment.argo_url),
         command=SafeMarkdown(f"kubectl -n {home} get lease {lease} -o yaml"),
     )
 

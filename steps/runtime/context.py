@@ -18,18 +18,25 @@ if TYPE_CHECKING:
     from steps.kube import Kube
     from steps.lease import Holder
     from steps.settings import GitHubSettings, StepSettings
-    from steps.telemetry import Log, Measurements
+    from steps.telemetry import Audit, Log, Measurements
 
 
 class GitHubFactory(Protocol):
     """Creates connections to GitHub."""
 
-    def __call__(self, while_waiting: Callable[[], None], settings: GitHubSettings | None = None) -> GitHub:
+    def __call__(
+        self,
+        while_waiting: Callable[[], None],
+        settings: GitHubSettings | None = None,
+        *,
+        audit: Audit | None = None,
+    ) -> GitHub:
         """Create a connection.
 
         Args:
             while_waiting: Called about once a second while waiting.
             settings: Settings of this connection; None uses the step's.
+            audit: Gets a line for each write; None uses the step's.
         """
         ...
 
@@ -53,8 +60,9 @@ class StepContext:
     """One step of one Workflow.
 
     Attributes:
-        workflow: Name of the Workflow.
-        created_at: creationTimestamp of the Workflow.
+        workflow: Name of the push's Workflow.
+        helper: Name of the Workflow whose pod does the work, if it is not the push's own; else None.
+        created_at: creationTimestamp of the push's Workflow.
         random: Uniform in [0, 1), for jitter.
         measurements: The measurements for the metrics.
     """
@@ -69,6 +77,7 @@ class StepContext:
     random: Callable[[], float]
     log: Log
     measurements: Measurements
+    helper: str | None = None
 
     def lease(self) -> TaskLease:
         """Create the client of the task's Lease."""

@@ -7,7 +7,7 @@ it costs half a second and 15 MB, and a superseded push never needs it.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -56,12 +56,19 @@ class GitHubConnections:
     token: str = ""
     _sign_in: _SharedSignIn = field(default_factory=_SharedSignIn)
 
-    def __call__(self, while_waiting: Callable[[], None], settings: GitHubSettings | None = None) -> GitHub:
+    def __call__(
+        self,
+        while_waiting: Callable[[], None],
+        settings: GitHubSettings | None = None,
+        *,
+        audit: Audit | None = None,
+    ) -> GitHub:
         """Create a connection.
 
         Args:
             while_waiting: Called while waiting.
             settings: Settings of this connection; None for the usual ones.
+            audit: Gets a line for each write; None for the usual one.
 
         Raises:
             BadInputError: The CA bundle in the settings does not exist.
@@ -78,15 +85,11 @@ class GitHubConnections:
             while_waiting=while_waiting,
             breaker=self.breaker,
             measurements=self.measured,
-            audit=self.audit,
+            audit=audit or self.audit,
             tracer=self.tracer,
             app="" if self.token else app_id(Path(self.settings.credentials_dir)),
             route=self.route or pod_connection(settings),
         )
-
-    def with_audit(self, audit: Audit) -> GitHubConnections:
-        """Return the same connections with another audit."""
-        return replace(self, audit=audit)
 
     def _shared_sign_in(self) -> SignIn:
         from steps.github import SignIn, build_credentials, mounted_credentials  # noqa: PLC0415 - see above

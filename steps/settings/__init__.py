@@ -5,7 +5,14 @@ never quotes a value. Credentials are never settings.
 """
 
 from steps.settings.agent_kinds import RunKind
-from steps.settings.cancellation import BreakerSettings, KubernetesSettings, LeaseSettings, PushSettings, StateSettings
+from steps.settings.cancellation import (
+    BreakerSettings,
+    HelpSettings,
+    KubernetesSettings,
+    LeaseSettings,
+    PushSettings,
+    StateSettings,
+)
 from steps.settings.github import GitHubSettings
 from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings, StepSettings, load_settings, settings_from_env
 from steps.settings.reconcile import PushSources, ReconcileSettings

@@ -90,6 +90,20 @@ class StopSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HelpSettings:
+    """Help for pushes that wait: a pod processes the pushes of other Workflows that have no pod yet."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    pushes: Annotated[
+        int, Field(ge=0, le=500, description="pushes that one pod helps at most; 0: each push waits for its own pod")
+    ]
+    parallel: Annotated[
+        Count, Field(description="pushes whose DELETEs are sent at the same time; 1: one push after the other")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSettings:
     """Requests to the API server."""
 

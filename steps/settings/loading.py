@@ -18,6 +18,7 @@ from steps.core import BadInputError
 from steps.settings.agent_kinds import RunKind
 from steps.settings.cancellation import (
     BreakerSettings,
+    HelpSettings,
     KubernetesSettings,
     LeaseSettings,
     Namespaces,
@@ -46,6 +47,7 @@ class StepSettings:
     push: PushSettings
     lease: LeaseSettings
     stop: StopSettings
+    help: HelpSettings
     kubernetes: KubernetesSettings
     github: GitHubSettings
     breaker: BreakerSettings

@@ -88,6 +88,10 @@ class Audit:
         """
         self._log = log
 
+    def bind(self, **fields: LogValue) -> Audit:
+        """Return an audit that adds these fields to every line."""
+        return Audit(log=self._log.bind(**fields))
+
     @contextmanager
     def write(
         self,

@@ -25,6 +25,7 @@ from steps.kube.client import Kube
 from steps.reconciliation.reconcile_pass import run_pass
 from steps.runtime.context import Clients, StepContext
 from steps.settings.github import GitHubSettings
+from steps.telemetry.audit import Audit
 from steps.telemetry.measurements import Measurements
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
 from tests.simulation.outside import TurnClock, TurnTransport, by_turns
@@ -203,6 +204,8 @@ class Argo:
         breakers: Breakers,
         while_waiting: Callable[[], None],
         settings: GitHubSettings | None = None,
+        *,
+        audit: Audit | None = None,
     ) -> GitHub:
         real = GitHub(
             sign_in=SignIn(Auth.Token(TOKEN), clock=clock),
@@ -212,6 +215,6 @@ class Argo:
             while_waiting=while_waiting,
             breaker=breakers.github,
             measurements=Measurements(),
-            audit=self.story.scene.audit(),
+            audit=audit or self.story.scene.audit(),
         )
         return by_turns(real, double=self.story.scene.github, turns=self.story.turns)

@@ -144,6 +144,7 @@ class Scene:
     kubelet: Kubelet = field(init=False)
     controller: Controller = field(init=False)
     argo: ArgoController = field(init=False)
+    in_threads: bool = False
     output: io.StringIO = field(default_factory=io.StringIO)
     measured: dict[str, Measurements] = field(default_factory=dict)
     _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -251,7 +252,10 @@ class Scene:
         breakers = self.breakers(kube)
         return StepContext(
             push=workflow.push,
-            settings=self.settings,
+            # One after the other, so that a scene is the same each time.
+            settings=self.settings
+            if self.in_threads
+            else replace(self.settings, help=replace(self.settings.help, parallel=1)),
             workflow=workflow.name,
             created_at=workflow.created_at,
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),

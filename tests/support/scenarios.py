@@ -33,6 +33,11 @@ def pushed(scene: Scene, sha: str = NEW) -> None:
     scene.github.push("task-7-work", sha)
 
 
+def without_help(scene: Scene) -> None:
+    """Each push waits for its own pod."""
+    scene.settings = replace(scene.settings, help=replace(scene.settings.help, pushes=0))
+
+
 def stale_push(scene: Scene, sha: str = NEW, *, stale: int = 1) -> Workflow:
     """The Workflow of a push to task 7 that makes so many agents stale."""
     for _ in range(stale):

@@ -173,8 +173,8 @@ ENTRY = Entry(
         "Against a real kube-apiserver with etcd (without fsync) and the real Job and garbage collectors. Agents end "
         "on SIGTERM at once; GitHub is a double. Each time is from the start of the first process: `first DELETE` "
         "until a watch saw the first run with a deletionTimestamp, `agents gone` until it saw every run and pod "
-        "deleted, `ended` until the last process ended. Argo is not included; it needs another second to start "
-        "`settle` after `cancel`. The two scripts have no lock, guard, proof or record. `naive.py` does not use "
+        "deleted, `ended` until the last process ended. Argo is not included. "
+        "The two scripts have no lock, guard, proof or record. `naive.py` does not use "
         "GitHub, and kubectl waits for the runs but not for their pods."
     ),
     measure=measure,

@@ -14,6 +14,7 @@ from steps.github.client import GitHub
 from steps.kube.transport import Json, Response
 from steps.reconciliation.snapshot import take_snapshot
 from steps.settings.github import GitHubSettings
+from steps.telemetry.audit import Audit
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes import ApiServer, Fault
 from tests.support.harness import DEFAULTS, NEW, InProcess, Scene
@@ -131,8 +132,14 @@ def test_without_credentials_the_rest_is_read_and_the_problem_reported(scene: Sc
     class Refused:
         """A connection without credentials."""
 
-        def __call__(self, while_waiting: Callable[[], None], settings: GitHubSettings | None = None) -> GitHub:
-            del while_waiting, settings
+        def __call__(
+            self,
+            while_waiting: Callable[[], None],
+            settings: GitHubSettings | None = None,
+            *,
+            audit: Audit | None = None,
+        ) -> GitHub:
+            del while_waiting, settings, audit
             raise ForbiddenError("no GitHub credentials here")
 
     context = scene.reconcile_context()

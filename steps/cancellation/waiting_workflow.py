@@ -1,0 +1,85 @@
+"""A Workflow of the template that is not finished, with its push.
+
+Guarantees that a Workflow is returned only if its own step would process it: its parameters and its time are valid, it
+is not a dry run, and nobody has suspended or stopped it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps.cancellation.claim import first_watermark
+from steps.cancellation.workflow import TEMPLATE
+from steps.core import BadInputError, parse_time
+from steps.domain import PARAMETERS, check_push_time, push_from_env
+from steps.lease import lease_name
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from steps.domain import Push
+    from steps.kube import Json
+    from steps.settings import PushSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingWorkflow:
+    """A Workflow that is not finished.
+
+    Attributes:
+        version: Its resourceVersion.
+        created_at: Its creationTimestamp.
+        watermark: The watermark that its own step would start with.
+    """
+
+    name: str
+    uid: str
+    version: str
+    push: Push
+    created_at: datetime
+    watermark: datetime
+
+    @property
+    def lease(self) -> str:
+        """Name of its task's Lease."""
+        return lease_name(repository=self.push.repository, task=self.push.task)
+
+
+def read_waiting_workflow(found: Json, *, settings: PushSettings) -> WaitingWorkflow | None:
+    """Read a Workflow; return None if its own step would not process it.
+
+    A dry run is left out: a person needs its output.
+
+    Args:
+        found: The Workflow, from the API server.
+        settings: The rules for pushes.
+    """
+    metadata, spec = found["metadata"], found["spec"]
+    if spec.get("shutdown") or spec.get("suspend"):
+        return None
+    if (spec.get("workflowTemplateRef") or {}).get("name") != TEMPLATE:
+        return None
+    created_at = parse_time(metadata["creationTimestamp"])
+    try:
+        push = _push(found, settings=settings)
+        check_push_time(push, created_at=created_at, settings=settings)
+    except BadInputError:
+        return None  # its own step reports the error
+    if push.dry_run:
+        return None
+    return WaitingWorkflow(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        push=push,
+        created_at=created_at,
+        watermark=first_watermark(push, created_at=created_at, settings=settings),
+    )
+
+
+def _push(workflow: Json, *, settings: PushSettings) -> Push:
+    given = (workflow["spec"].get("arguments") or {}).get("parameters") or ()
+    values = {each["name"]: str(each.get("value", "")) for each in given}
+    env = {known.env: values[known.name] for known in PARAMETERS if known.name in values}
+    return push_from_env(env, settings=settings)

@@ -1,0 +1,156 @@
+"""Processes the pushes of other Workflows beside the pod's own push.
+
+Guarantees that every DELETE of a round is sent before any of its runs is waited for, that a Lease which another pod
+holds is skipped at once, and that no error leaves this module. The Leases that are held are renewed until they are
+released. Not guaranteed: that a push is helped. Its own Workflow processes it then.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from steps.cancellation import finish_execution, start_execution
+from steps.core import LockBusyError, StepError, run_parallel
+from steps.help.queue import helpable_pushes
+from steps.telemetry import Measurements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from steps.cancellation import StartedExecution, WaitingWorkflow
+    from steps.help.queue import HelpablePush
+    from steps.runtime import StepContext
+
+
+class Helper:
+    """Helps the pushes that wait, in rounds."""
+
+    def __init__(self, context: StepContext) -> None:
+        """Create a helper.
+
+        Args:
+            context: The step of the pod's own push.
+        """
+        self._context = context
+        self._settings = context.settings.help
+        self._seen: set[str] = set()
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Help in a thread of its own while the body runs, and once more after it.
+
+        If `parallel` is 1, there is no thread: the help comes after the body.
+        """
+        if not self._settings.pushes:
+            yield
+            return
+        if self._settings.parallel == 1:
+            yield
+            self._help()
+            return
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            helping = pool.submit(self._help)
+            yield
+            wait([helping])
+            self._help()
+
+    def _help(self) -> None:
+        """Help in rounds until no further push waits. Never fails, except on SIGTERM."""
+        try:
+            while started := self._start_round():
+                self._finish_round(started)
+        except StepError as error:
+            self._context.log.warning("could not help", error=type(error).__name__, problem=str(error))
+
+    def _start_round(self) -> list[StartedExecution]:
+        """Send the DELETEs of the pushes that wait; of one push if `parallel` is 1."""
+        left = self._settings.pushes - len(self._seen)
+        waiting = helpable_pushes(self._context, seen=self._seen, limit=left)
+        if self._settings.parallel == 1:
+            return list(islice(filter(None, map(self._start, waiting)), 1))
+        started: list[StartedExecution] = []
+
+        def start(push: HelpablePush) -> None:
+            if found := self._start(push):
+                started.append(found)
+
+        run_parallel(
+            [partial(start, each) for each in waiting],
+            parallel=self._settings.parallel,
+            while_waiting=lambda: _renew(started),
+        )
+        return started
+
+    def _start(self, push: HelpablePush) -> StartedExecution | None:
+        context = self._context_for(push.workflow)
+        try:
+            started = start_execution(context, acquire=partial(context.lease().acquire_free, push.lease))
+        except LockBusyError:
+            return None
+        except StepError as error:
+            _report(error, context=context)
+            started = None
+        self._seen.add(push.workflow.uid)
+        return started
+
+    def _finish_round(self, started: Sequence[StartedExecution]) -> None:
+        """Wait for all runs together, and settle each push."""
+        pending = list(started)
+
+        def finish(execution: StartedExecution) -> None:
+            try:
+                finish_execution(execution)
+            except StepError as error:
+                _report(error, context=execution.context)
+            finally:
+                pending.remove(execution)
+
+        run_parallel(
+            [partial(finish, each) for each in started],
+            parallel=len(started),
+            while_waiting=lambda: _renew(pending),
+        )
+
+    def _context_for(self, workflow: WaitingWorkflow) -> StepContext:
+        """Return the context of a helped push. Its record, lines and Events name its own Workflow, and the helper."""
+        own, push = self._context, workflow.push
+        fields = {
+            "workflow": workflow.name,
+            "helper": own.workflow,
+            "correlation_id": push.correlation_id,
+            "repository": str(push.repository),
+            "task": str(push.task),
+        }
+        audit = own.clients.kube.audit.bind(**fields, requested_by=push.requested_by, reason=push.reason)
+        clients = replace(
+            own.clients, kube=own.clients.kube.with_audit(audit), github=partial(own.clients.github, audit=audit)
+        )
+        return replace(
+            own,
+            push=push,
+            workflow=workflow.name,
+            helper=own.workflow,
+            created_at=workflow.created_at,
+            holder=replace(own.holder, workflow_uid=workflow.uid),
+            clients=clients,
+            log=own.log.bind(**fields),
+            measurements=Measurements(),
+        )
+
+
+def _renew(executions: Sequence[StartedExecution]) -> None:
+    """Renew the Leases that are due. A Lease that is lost fails its own push only."""
+    for execution in tuple(executions):
+        try:
+            execution.held.renew_if_due()
+        except StepError:
+            continue
+
+
+def _report(error: StepError, *, context: StepContext) -> None:
+    context.log.warning("could not help this push", error=type(error).__name__, problem=str(error))

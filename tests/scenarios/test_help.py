@@ -1,0 +1,289 @@
+"""Help: one pod processes the pushes of other tasks that wait for a pod."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from steps.cancel import cancel
+from steps.cancellation.execution import start_execution
+from steps.core.errors import Exit, TerminatedError
+from steps.domain.record import LabelOutcome, Phase
+from steps.fail import fail
+from steps.telemetry.measurements import REPORT, CancellationResult, Measure
+from tests.doubles.argo_controller import RUNNING
+from tests.doubles.github import fail as github_fails
+from tests.doubles.kubernetes import Fault
+from tests.doubles.platform.kubelet import Ending
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow
+from tests.support.scenarios import AGENTS, HOME
+
+TASKS = (7, 8, 9, 10)
+MOVED = {"remediation-in-progress"}
+UNTOUCHED = {"ready-for-qa"}
+
+
+@pytest.fixture
+def burst(scene: Scene) -> Scene:
+    """Four tasks, each with a stale agent and a pull request. The first one's is number 1."""
+    for number in TASKS[1:]:
+        scene.github.add_pull_request(head=f"task-{number}-work", sha=OLD, labels=["ready-for-qa"])
+    for number in TASKS:
+        scene.agent(task=number)
+    scene.later(5)
+    scene.later(3)
+    return scene
+
+
+def pushed(scene: Scene, sha: str = NEW) -> dict[int, Workflow]:
+    """A push to each task, and its Workflow."""
+    found = {}
+    for number in TASKS:
+        scene.github.push(f"task-{number}-work", sha)
+        workflow = scene.workflow(task=number, sha=sha)
+        found[number] = workflow
+        scene.later(0.2)
+    return found
+
+
+def pull_request(task: int) -> int:
+    """Number of a task's pull request."""
+    return task - 6
+
+
+def labels(scene: Scene, task: int) -> set[str]:
+    """The labels that the steps may move."""
+    return set(scene.github.labels(pull_request(task))) & (MOVED | UNTOUCHED)
+
+
+def deletes(scene: Scene) -> int:
+    """How many runs were deleted."""
+    return sum(call.method == "DELETE" and "/coderuns/" in call.path for call in scene.api.calls)
+
+
+@pytest.mark.parametrize("in_threads", [False, True], ids=["in turn", "in threads"])
+def test_one_pod_processes_the_pushes_of_all_tasks_that_wait(burst: Scene, *, in_threads: bool) -> None:
+    burst.in_threads = in_threads
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert burst.runs() == set()
+    for number in TASKS:
+        record = burst.record(task=number)
+        assert (record.phase, record.labels, record.attempts) == (Phase.COMPLETED, LabelOutcome.MOVED, 1)
+        assert (record.workflow, record.workflow_uid) == (workflows[number].name, workflows[number].uid)
+        assert record.helper == (None if number == 7 else workflows[7].name)
+        assert labels(burst, number) == MOVED
+        assert burst.lease(task=number)["spec"]["holderIdentity"] == ""
+
+
+def test_a_helped_workflow_finds_its_push_done_and_reports_its_numbers(burst: Scene) -> None:
+    workflows = pushed(burst)
+    burst.attempt(workflows[7], pod="helper")
+    record = burst.record(task=8)
+    burst.later(20)
+    burst.api.calls.clear()
+    assert burst.attempt(workflows[8], pod="helped") is Exit.DONE
+    assert burst.record(task=8) == record
+    assert {call.method for call in burst.api.calls if "/pods/" not in call.path and "/workflows" not in call.path} == {
+        "GET"
+    }
+    found = burst.measured["helped"].values
+    assert found[Measure.OUTCOME] == CancellationResult.COMPLETED
+    assert (found[Measure.STOPPED], float(found[Measure.GONE_S]) > 0) == ("1.000", True)
+    assert "1 stopped, 0 kept; labels moved" in found[REPORT]
+    assert f"by the pod of {workflows[7].name}" in found[REPORT]
+
+
+def test_lines_events_and_comment_name_the_pushs_own_workflow_and_the_helper(burst: Scene) -> None:
+    workflows = pushed(burst)
+    burst.attempt(workflows[7], pod="helper")
+    own, helper = workflows[8].name, workflows[7].name
+    lines = [line for line in burst.events() if line.get("task") == "8" and line.get("event") != "dry run"]
+    assert lines
+    assert all((line["workflow"], line["helper"]) == (own, helper) for line in lines)
+    writes = [line for line in lines if line["event"] == "audit"]
+    assert {line["correlation_id"] for line in writes} == {workflows[8].push.correlation_id}
+    (comment,) = burst.github.comments(pull_request(8))
+    assert own in comment.body
+    assert helper in comment.body
+    events = [each for each in burst.told() if own in each["message"]]
+    assert events
+
+
+def test_all_deletes_are_sent_before_any_run_is_waited_for(burst: Scene) -> None:
+    burst.kubelet.ending, burst.kubelet.exit_after_s = Ending.AFTER, 10.0
+    burst.in_threads = True
+    own = next(run for run in burst.api.list("coderuns", namespace=AGENTS) if run["spec"]["taskId"] == 7)
+    burst.api.delete("coderuns", own["metadata"]["name"], namespace=AGENTS)
+    burst.later(15)
+    workflows = pushed(burst)
+    burst.api.calls.clear()
+    burst.attempt(workflows[7], pod="helper")
+    sent = [call.at for call in burst.api.calls if call.method == "DELETE" and "/coderuns/" in call.path]
+    assert len(sent) == 3
+    assert sent[-1] - sent[0] < timedelta(seconds=5)
+
+
+def test_a_task_whose_lease_is_held_is_skipped_at_once(burst: Scene) -> None:
+    workflows = pushed(burst)
+    started = burst.begin(workflows[8], pod="at-work")
+    began = burst.clock.monotonic()
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert burst.clock.monotonic() - began < 30
+    assert burst.record(task=8).helper is None
+    assert started.held.epoch == burst.lease(task=8)["spec"]["leaseTransitions"]
+    assert burst.record(task=9).helper == workflows[7].name
+
+
+def test_a_push_whose_own_workflow_has_begun_is_left_to_it(burst: Scene) -> None:
+    burst.github.fault(github_fails(502), method="POST", path="/issues/2/labels$", times=50)
+    workflows = pushed(burst)
+    burst.attempt(workflows[8], pod="own")
+    assert burst.record(task=8).phase is Phase.FAILED
+    burst.attempt(workflows[7], pod="helper")
+    assert (burst.record(task=8).phase, burst.record(task=8).helper) == (Phase.FAILED, None)
+
+
+@pytest.mark.parametrize("spec", [{"suspend": True}, {"shutdown": "Stop"}], ids=["suspended", "stopped"])
+def test_a_workflow_that_a_person_holds_back_is_not_helped(burst: Scene, spec: dict[str, object]) -> None:
+    workflows = pushed(burst)
+    burst.api.patch("workflows", workflows[8].name, {"spec": spec}, namespace=HOME)
+    burst.attempt(workflows[7], pod="helper")
+    assert labels(burst, 8) == UNTOUCHED
+    assert labels(burst, 9) == MOVED
+
+
+def test_a_dry_run_is_not_helped_and_helps_nobody(burst: Scene) -> None:
+    dry = burst.workflow(task=8, dry_run=True)
+    workflows = pushed(burst)
+    burst.api.delete("workflows", workflows[8].name, namespace=HOME)
+    assert burst.attempt(dry, pod="dry") is Exit.DONE
+    assert deletes(burst) == 0
+    burst.attempt(workflows[7], pod="helper")
+    assert labels(burst, 8) == UNTOUCHED
+
+
+def test_help_can_be_switched_off(burst: Scene) -> None:
+    burst.settings = replace(DEFAULTS, help=replace(DEFAULTS.help, pushes=0))
+    workflows = pushed(burst)
+    burst.attempt(workflows[7], pod="alone")
+    assert deletes(burst) == 1
+
+
+def test_a_pod_helps_as_many_as_the_setting_says_the_oldest_first(burst: Scene) -> None:
+    burst.settings = replace(DEFAULTS, help=replace(DEFAULTS.help, pushes=2))
+    workflows = pushed(burst)
+    burst.attempt(workflows[10], pod="helper")
+    assert [labels(burst, number) == MOVED for number in TASKS] == [True, True, False, True]
+
+
+def test_of_two_pushes_to_one_task_the_newest_is_helped_and_the_older_one_is_ended(burst: Scene) -> None:
+    older = pushed(burst)
+    newer = pushed(burst, NEWER)
+    burst.attempt(newer[7], pod="helper")
+    assert burst.record(task=8).push == newer[8].push
+    assert burst.api.get("workflows", older[8].name, namespace=HOME)["status"]["phase"] == "Failed"
+    assert burst.attempt(newer[8], pod="own") is Exit.DONE
+
+
+def test_a_skip_label_on_a_helped_push_stops_nothing_there(burst: Scene) -> None:
+    burst.github.edit_labels(pull_request(8), add=["skip-automation"])
+    workflows = pushed(burst)
+    burst.attempt(workflows[7], pod="helper")
+    assert (burst.record(task=8).labels, burst.record(task=8).agents) == (LabelOutcome.SKIPPED, ())
+    assert labels(burst, 8) == UNTOUCHED
+    assert len(burst.runs()) == 1
+
+
+def test_a_push_that_waits_behind_the_pods_own_push_is_helped_by_the_same_pod(burst: Scene) -> None:
+    """Its Workflow waits for the mutex that this pod's Workflow has."""
+    first = pushed(burst)
+    burst.argo.mark(first[7].name, RUNNING)
+    burst.github.after(lambda: pushed(burst, NEWER), method="DELETE", path="/issues/1/labels")
+    assert burst.step(cancel, first[7], pod="helper") is Exit.DONE
+    assert burst.record().push.sha == NEWER
+    assert burst.record().helper == first[7].name
+
+
+# It goes wrong.
+
+
+@pytest.mark.parametrize("in_threads", [False, True], ids=["in turn", "in threads"])
+def test_a_helped_push_that_fails_is_left_to_its_own_workflow(burst: Scene, *, in_threads: bool) -> None:
+    burst.in_threads = in_threads
+    burst.github.fault(github_fails(401), method="POST", path="/issues/2/labels$", times=1)
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    record = burst.record(task=8)
+    assert (record.phase, burst.lease(task=8)["spec"]["holderIdentity"]) == (Phase.IN_PROGRESS, "")
+    assert f"{workflows[7].name} tried to help: " in record.errors[-1]
+    assert burst.play(workflows[8]) is Exit.DONE
+    record = burst.record(task=8)
+    assert (record.phase, record.labels, record.helper) == (Phase.COMPLETED, LabelOutcome.MOVED, None)
+
+
+def test_a_helped_push_that_fails_before_anything_is_stopped_leaves_the_record_as_it_was(burst: Scene) -> None:
+    for workflow in pushed(burst).values():
+        burst.attempt(workflow)
+    found = burst.record(task=8)
+    burst.github.fault(github_fails(401), method="GET", path="/pulls$", nth=2)
+    newer = pushed(burst, NEWER)
+    burst.attempt(newer[7], pod="helper")
+    assert burst.record(task=8) == found
+    assert burst.play(newer[8]) is Exit.DONE
+    assert burst.record(task=8).push == newer[8].push
+
+
+def test_if_the_queue_cannot_be_read_the_own_push_is_processed_all_the_same(burst: Scene) -> None:
+    burst.api.faults.add(Fault(method="GET", path=r"/workflows\?", status=403, times=0))
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert labels(burst, 7) == MOVED
+    assert labels(burst, 8) == UNTOUCHED
+    assert any(line["event"] == "could not help" for line in burst.events())
+
+
+def test_a_github_that_is_down_for_others_does_not_delay_the_own_labels(burst: Scene) -> None:
+    burst.in_threads = True
+    burst.github.fault(github_fails(502), path="/issues/[234]/", times=float("inf"))
+    workflows = pushed(burst)
+    moved_at: list[float] = []
+    burst.github.after(lambda: moved_at.append(burst.clock.monotonic()), method="DELETE", path="/issues/1/labels")
+    began = burst.clock.monotonic()
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert moved_at[0] - began < 10
+    assert {burst.record(task=number).phase for number in TASKS[1:]} == {Phase.IN_PROGRESS}
+
+
+def test_a_helper_that_gets_sigterm_releases_every_lease(burst: Scene) -> None:
+    workflows = pushed(burst)
+
+    def stop(_: object) -> None:
+        raise TerminatedError("SIGTERM")
+
+    burst.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=stop, nth=2))
+    burst.step(cancel, workflows[7], pod="helper")
+    for number in TASKS[:2]:
+        assert burst.lease(task=number)["spec"]["holderIdentity"] == ""
+
+
+def test_a_helper_that_dies_is_succeeded_by_the_own_workflow(burst: Scene) -> None:
+    workflows = pushed(burst)
+    context = burst.context(workflows[7], pod="helper")
+    helped = replace(context, push=workflows[8].push, workflow=workflows[8].name, helper=workflows[7].name)
+    helped = replace(helped, holder=replace(context.holder, workflow_uid=workflows[8].uid))
+    assert start_execution(helped) is not None
+    burst.end_pod("helper", phase="Failed")
+    assert burst.play(workflows[8]) is Exit.DONE
+    record = burst.record(task=8)
+    assert (record.phase, record.attempts, record.helper) == (Phase.COMPLETED, 2, None)
+
+
+def test_the_exit_hook_of_the_helper_leaves_the_helped_records_alone(burst: Scene) -> None:
+    workflows = pushed(burst)
+    burst.attempt(workflows[7], pod="helper")
+    before = burst.lease(task=8)
+    assert burst.step(fail, workflows[7], pod="hook") is Exit.DONE
+    assert burst.lease(task=8) == before
