@@ -75,6 +75,8 @@ def _merged(*rules: V1PolicyRule) -> Iterator[V1PolicyRule]:
 def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
     """Build the account of the steps' pods, with its Roles."""
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
+    # A pod that helps lists the Leases, to skip those that are held.
+    listed = ["list"] if settings.help.pushes else []
     yield _account(STEPS_ACCOUNT, namespace=home)
     yield from _role_and_binding(
         STEPS_ACCOUNT,
@@ -82,7 +84,10 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
         account=STEPS_ACCOUNT,
         home=home,
         rules=[
-            _rule("coordination.k8s.io", "leases", "get", "create", "update"),
+            # A pod that helps lists the Leases, to skip those that are held.
+            _rule(
+                "coordination.k8s.io", "leases", "get", *(["list"] if settings.help.pushes else []), "create", "update"
+            ),
             _rule("", "pods", "get"),  # to see whether the holder of a Lease still runs
             _rule("argoproj.io", "workflows", "list", "patch"),  # to end the waiting ones whose push is superseded
             *_events(settings),

@@ -7,7 +7,6 @@ never quotes a value. Credentials are never settings.
 from steps.settings.agent_kinds import RunKind
 from steps.settings.cancellation import (
     BreakerSettings,
-    HelpSettings,
     KubernetesSettings,
     LeaseSettings,
     PushSettings,

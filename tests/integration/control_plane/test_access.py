@@ -16,6 +16,7 @@ Grants = set[tuple[str, str, str]]
 
 IN_WORKFLOWS: Grants = {
     ("coordination.k8s.io", "leases", "get"),
+    ("coordination.k8s.io", "leases", "list"),
     ("coordination.k8s.io", "leases", "create"),
     ("coordination.k8s.io", "leases", "update"),
     ("", "pods", "get"),
@@ -142,7 +143,6 @@ def test_the_sensor_may_create_workflows_and_nothing_else(
     ("method", "path"),
     [
         ("DELETE", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases/any"),
-        ("GET", "/apis/coordination.k8s.io/v1/namespaces/{0}/leases"),
         ("GET", "/api/v1/namespaces/{0}/secrets/agent-cancellation-github"),
         ("DELETE", "/api/v1/namespaces/{0}/pods/any"),
         ("GET", "/api/v1/namespaces/{0}/configmaps/cancel-agents-limits"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.manifests.rbac import reconcile_access
+from pipelines.manifests.rbac import reconcile_access, steps_access
 from steps.core.errors import Exit
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import Fault
@@ -29,6 +29,7 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     scene.workflow(pushed_at=workflow.push.pushed_at)
     scene.github.push("task-7-work", NEWER)
     later = scene.workflow(sha=NEWER)
+    scene.workflow(task=8)
 
     def touch(_: object) -> None:
         status = {"status": {"message": "busy"}}
@@ -39,6 +40,13 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     scene.github.fault(fail(503), method="GET", path="/pulls$")
     assert scene.play(later) is Exit.DONE
     assert used(scene.api.calls) == granted(scene)
+
+
+def test_without_help_no_lease_is_listed() -> None:
+    off = replace(DEFAULTS, help=replace(DEFAULTS.help, pushes=0))
+    rules = [rule for role in steps_access(off) for rule in role.get("rules", ())]
+    (verbs,) = [rule["verbs"] for rule in rules if rule["resources"] == ["leases"]]
+    assert "list" not in verbs
 
 
 def test_asking_a_run_to_stop_needs_one_verb_more(scene: Scene) -> None:
