@@ -84,10 +84,7 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
         account=STEPS_ACCOUNT,
         home=home,
         rules=[
-            # A pod that helps lists the Leases, to skip those that are held.
-            _rule(
-                "coordination.k8s.io", "leases", "get", *(["list"] if settings.help.pushes else []), "create", "update"
-            ),
+            _rule("coordination.k8s.io", "leases", "get", *listed, "create", "update"),
             _rule("", "pods", "get"),  # to see whether the holder of a Lease still runs
             _rule("argoproj.io", "workflows", "list", "patch"),  # to end the waiting ones whose push is superseded
             *_events(settings),
