@@ -1,8 +1,9 @@
 """Finds problems in a snapshot: pure functions, with one rule for each kind of finding.
 
-Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding. The same holds
-for a run that steps.domain.run_decision keeps, and for a push that a person's skip label stopped. At most one finding
-of a task needs a Workflow, the gravest one. Not guaranteed: that a finding is still true when it is repaired.
+Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding that a Workflow
+repairs. If nobody works for such a Workflow, that is a finding for a person. Nothing is found for a run that
+steps.domain.run_decision keeps, or for a push that a person's skip label stopped. At most one finding of a task needs a
+Workflow, the gravest one. Not guaranteed: that a finding is still true when it is repaired.
 docs/decisions/0008-reconcile.md says why each repair is safe.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_kind, decide_by_record
+from steps.core import repository_label
 from steps.domain import LabelOutcome, Phase, RunAction, Sha, is_newer, push_watermark
 from steps.lease import lease_name
 from steps.reconciliation.finding import (
@@ -26,9 +28,10 @@ from steps.reconciliation.finding import (
     StrayFlag,
     UnfinishedPush,
     UnreadableRecord,
+    UnstartedWorkflow,
     WrongClock,
 )
-from steps.reconciliation.task_index import TaskIndex, task_key
+from steps.reconciliation.task_index import Key, TaskIndex, task_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from steps.domain import Push, Record
     from steps.reconciliation.snapshot import ClusterSnapshot
     from steps.reconciliation.task_state import TaskState
+    from steps.reconciliation.task_workflow import TaskWorkflow
     from steps.settings import ReconcileStepSettings
 
 
@@ -58,6 +62,7 @@ def find_problems(snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings)
             if not isinstance(each, PushFinding) or task_key(each.repository, each.task) not in lost
         ]
     repaired = {finding.task for finding in found if isinstance(finding, PushFinding)}
+    found += _unstarted_workflows(index)
     for document in snapshot.documents:
         found += _document_findings(document, index=index, repaired=repaired)
     order = {kind: number for number, kind in enumerate(FindingKind)}
@@ -83,6 +88,36 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
                 push=push,
                 detail=f"no Workflow for {push.sha[:12]}, pushed {push.pushed_at.isoformat()}; stale runs are active: "
                 + _names(stale),
+            )
+
+
+def _unstarted_workflows(index: TaskIndex) -> Iterator[UnstartedWorkflow]:
+    """Find the oldest Workflow of each task if it has been there for long and nobody works on the task.
+
+    The holder of a Lease renews it every few seconds. So a Lease that was not written for as long shows that no
+    Workflow of the task has begun, whatever Argo's phase says.
+    """
+    seconds = index.settings.reconcile.unstarted_after_s
+    oldest: dict[Key, TaskWorkflow] = {}
+    for workflow in index.snapshot.workflows:
+        if workflow.created_at is None or workflow.created_at > index.ago(seconds):
+            continue
+        key = (workflow.repository_label, workflow.task)
+        known = oldest.get(key)
+        if known is None or (workflow.created_at, workflow.name) < (known.created_at, known.name):
+            oldest[key] = workflow
+    for workflow in oldest.values():
+        leases = [
+            each
+            for each in index.task_states.get(workflow.task, ())
+            if "" in (workflow.repository_label, each.repository)
+            or workflow.repository_label == repository_label(each.repository)
+        ]
+        if all(not index.is_held(each) and index.is_silent(each, seconds) for each in leases):
+            yield UnstartedWorkflow(
+                workflow=workflow,
+                task_state=leases[0] if len(leases) == 1 else None,
+                detail=f"{workflow.problem}, created at {workflow.created_at}",
             )
 
 

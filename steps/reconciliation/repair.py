@@ -26,6 +26,7 @@ from steps.reconciliation.finding import (
     StrayFlag,
     UnfinishedPush,
     UnreadableRecord,
+    UnstartedWorkflow,
     WrongClock,
 )
 from steps.reconciliation.planning import RepairAction
@@ -67,7 +68,7 @@ def apply_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
             _clear_flag(finding, context=context)
         case CorruptState() as finding:
             _change_document(finding, None, context=context)
-        case UnreadableRecord() | WrongClock():
+        case UnreadableRecord() | UnstartedWorkflow() | WrongClock():
             return  # only a person can correct it
 
 
@@ -83,7 +84,7 @@ def count_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
     """
     finding = repair.finding
     match finding:
-        case StrayFlag() | CorruptState():
+        case StrayFlag() | CorruptState() | UnstartedWorkflow():
             return
         case LostPush(push=push, task_state=None):
             name = lease_name(repository=push.repository, task=push.task)

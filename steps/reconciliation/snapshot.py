@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from steps.agents import live_runs
 from steps.cancellation import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, read_state_document, state_document_task
-from steps.core import PREFIX, REPOSITORY, TASK, StepError, TerminatedError
+from steps.core import PREFIX, TASK, StepError, TerminatedError
 from steps.domain import Repository
 from steps.kube import CONFIG_MAPS, LEASES, PODS, WORKFLOWS
 from steps.reconciliation.lost_pushes import newest_pushes
 from steps.reconciliation.task_state import read_task_state
+from steps.reconciliation.task_workflow import read_task_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from steps.kube import Json
     from steps.reconciliation.context import ReconcileContext
     from steps.reconciliation.task_state import TaskState
+    from steps.reconciliation.task_workflow import TaskWorkflow
 
 T = TypeVar("T")
 
@@ -47,6 +49,7 @@ class ClusterSnapshot:
         now: Time when the pass began to read, by the API server's clock.
         task_states: The Leases of the tasks.
         busy: (task, repository label) of each Workflow that has not ended; the label is empty if it is missing.
+        workflows: These Workflows.
         repairs: Number of these Workflows that are repairs.
         pods: (name, uid) of each pod in the workflows' namespace that has not ended.
         runs: Unfinished runs with their tasks.
@@ -59,6 +62,7 @@ class ClusterSnapshot:
     now: datetime
     task_states: tuple[TaskState, ...] = ()
     busy: frozenset[tuple[str, str]] = frozenset()
+    workflows: tuple[TaskWorkflow, ...] = ()
     repairs: int = 0
     pods: frozenset[tuple[str, str]] = frozenset()
     runs: tuple[tuple[str, AgentRun], ...] = ()
@@ -84,10 +88,8 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     leases = kube.list(LEASES, namespace=home, labels=selector)
     task_states = tuple(_parse_all(leases, read_task_state, kind="Lease", unread=unread))
     waiting = f"{TASK},{WORKFLOW_COMPLETED_LABEL}!=true"
-    workflows = [
-        workflow["metadata"].get("labels") or {}
-        for workflow in kube.list(WORKFLOWS, namespace=home, labels=waiting, metadata_only=True)
-    ]
+    metadata = [each["metadata"] for each in kube.list(WORKFLOWS, namespace=home, labels=waiting, metadata_only=True)]
+    workflows = tuple(map(read_task_workflow, metadata))
     pods = tuple(kube.list(PODS, namespace=home, fields=_ACTIVE, metadata_only=True))
     unread_runs: list[str] = []
     unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
@@ -101,8 +103,9 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     return ClusterSnapshot(
         now=now,
         task_states=task_states,
-        busy=frozenset((labels[TASK], labels.get(REPOSITORY, "")) for labels in workflows),
-        repairs=sum(REPAIR_LABEL in labels for labels in workflows),
+        busy=frozenset((each.task, each.repository_label) for each in workflows),
+        workflows=workflows,
+        repairs=sum(REPAIR_LABEL in (each.get("labels") or {}) for each in metadata),
         pods=frozenset((pod["metadata"]["name"], pod["metadata"]["uid"]) for pod in pods),
         runs=runs,
         runs_known=runs_known,

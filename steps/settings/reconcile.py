@@ -48,6 +48,13 @@ class ReconcileSettings:
     lost_after_s: Annotated[
         Seconds, Field(description="a push on GitHub without a Workflow counts as lost after this long")
     ]
+    unstarted_after_s: Annotated[
+        Seconds,
+        Field(
+            description="a Workflow that nobody has worked for after this long is reported: Argo does not start it, or "
+            "its pod does not start"
+        ),
+    ]
     ask_github: Annotated[
         bool,
         Field(
