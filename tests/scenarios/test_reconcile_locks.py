@@ -75,8 +75,10 @@ def test_the_flag_of_an_active_cancellation_is_kept(scene: Scene) -> None:
     scene.later(5)
     pushed(scene)
     scene.step(cancel, scene.workflow(), pod="working")
-    scene.later(600)
+    scene.later(290)
     assert found(scene.reconcile()) == []
+    scene.later(310)
+    assert found(scene.reconcile()) == [(FindingKind.NOT_STARTED, RepairAction.REPORT)], "its pod stands still"
     assert state(scene)["cancellation_in_progress"] is True
 
 
