@@ -16,7 +16,7 @@ from steps.cancellation import SUPERSEDED_BY
 from steps.core import PREFIX, TASK, parse_time
 from steps.domain import Phase, RunOutcome
 from steps.kube import LEASES, WORKFLOWS
-from steps.reconciliation import read_task_state
+from steps.observed_state import read_task_state
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from steps.domain import Record
     from steps.kube import Json, Kube
-    from steps.reconciliation import TaskState
+    from steps.observed_state import TaskState
 
 PHASE = "workflows.argoproj.io/phase"
 _STOPPED = (RunOutcome.GONE, RunOutcome.FINISHED)

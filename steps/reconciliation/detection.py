@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_kind, decide_by_record
-from steps.core import repository_label
-from steps.domain import LabelOutcome, Phase, RunAction, Sha, is_newer, push_watermark
+from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunAction, Sha, is_newer, push_watermark
 from steps.lease import lease_name
+from steps.observed_state import is_due, may_be_due
 from steps.reconciliation.finding import (
     CorruptState,
     DocumentFinding,
@@ -28,10 +28,10 @@ from steps.reconciliation.finding import (
     StrayFlag,
     UnfinishedPush,
     UnreadableRecord,
-    UnstartedWorkflow,
     WrongClock,
 )
-from steps.reconciliation.task_index import Key, TaskIndex, task_key
+from steps.reconciliation.task_index import TaskIndex, task_key
+from steps.reconciliation.unstarted_workflows import unstarted_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
     from steps.domain import Push, Record
+    from steps.observed_state import TaskState
     from steps.reconciliation.snapshot import ClusterSnapshot
-    from steps.reconciliation.task_state import TaskState
-    from steps.reconciliation.task_workflow import TaskWorkflow
     from steps.settings import ReconcileStepSettings
 
 
@@ -62,7 +61,7 @@ def find_problems(snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings)
             if not isinstance(each, PushFinding) or task_key(each.repository, each.task) not in lost
         ]
     repaired = {finding.task for finding in found if isinstance(finding, PushFinding)}
-    found += _unstarted_workflows(index)
+    found += unstarted_workflows(index)
     for document in snapshot.documents:
         found += _document_findings(document, index=index, repaired=repaired)
     order = {kind: number for number, kind in enumerate(FindingKind)}
@@ -91,36 +90,6 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
             )
 
 
-def _unstarted_workflows(index: TaskIndex) -> Iterator[UnstartedWorkflow]:
-    """Find the oldest Workflow of each task if it has been there for long and nobody works on the task.
-
-    The holder of a Lease renews it every few seconds. So a Lease that was not written for as long shows that no
-    Workflow of the task has begun, whatever Argo's phase says.
-    """
-    seconds = index.settings.reconcile.unstarted_after_s
-    oldest: dict[Key, TaskWorkflow] = {}
-    for workflow in index.snapshot.workflows:
-        if workflow.created_at is None or workflow.created_at > index.ago(seconds):
-            continue
-        key = (workflow.repository_label, workflow.task)
-        known = oldest.get(key)
-        if known is None or (workflow.created_at, workflow.name) < (known.created_at, known.name):
-            oldest[key] = workflow
-    for workflow in oldest.values():
-        leases = [
-            each
-            for each in index.task_states.get(workflow.task, ())
-            if "" in (workflow.repository_label, each.repository)
-            or workflow.repository_label == repository_label(each.repository)
-        ]
-        if all(not index.is_held(each) and index.is_silent(each, seconds) for each in leases):
-            yield UnstartedWorkflow(
-                workflow=workflow,
-                task_state=leases[0] if len(leases) == 1 else None,
-                detail=f"{workflow.problem}, created at {workflow.created_at}",
-            )
-
-
 def _lease_findings(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
     """Find the problems of a task by its Lease."""
     if task_state.problem:
@@ -136,7 +105,7 @@ def _lease_findings(task_state: TaskState, *, index: TaskIndex) -> Iterator[Find
         yield from _unfinished_findings(task_state, record, index=index)
     elif task_state.holder and index.is_silent(task_state, 2 * index.settings.lease.duration_s):
         yield OrphanedLock(task_state=task_state, detail=f"held by {task_state.holder}, which no longer exists")
-    elif record and not task_state.holder and record.labels is not LabelOutcome.SKIPPED:
+    elif record and not task_state.holder:
         yield from _finished_findings(task_state, record, index=index)
 
 
@@ -152,7 +121,12 @@ def _unfinished_findings(task_state: TaskState, record: Record, *, index: TaskIn
 
 def _finished_findings(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[PushFinding]:
     runs = index.runs.get(task_key(record.push.repository, record.push.task), ())
-    if stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
+    if _are_labels_due(record, index=index):
+        detail = f"{LABEL_TEXT[record.labels]}; this has changed since"
+        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=record.push, detail=detail)
+    elif record.labels is LabelOutcome.SKIPPED:
+        return
+    elif stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
         detail = f"completed, but stale runs are active: {_names(stale)}"
         yield LiveStaleRuns(task_state=task_state, record=record, detail=detail)
     elif record.labels is LabelOutcome.UNREADABLE:
@@ -164,6 +138,15 @@ def _finished_findings(task_state: TaskState, record: Record, *, index: TaskInde
         left = replace(record.push, sha=Sha(record.left_to))
         detail = f"labels were left to {record.left_to[:12]}, but its push never arrived"
         yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=left, detail=detail)
+
+
+def _are_labels_due(record: Record, *, index: TaskIndex) -> bool:
+    """Whether the labels stayed for a reason that has gone, so that the same push again moves them."""
+    settings, snapshot = index.settings, index.snapshot
+    if not may_be_due(record, now=snapshot.now, settings=settings.reconcile):
+        return False
+    pulls = snapshot.pulls.get((record.push.repository.casefold(), record.push.branch), ())
+    return is_due(record, pulls=pulls, settings=settings.labels)
 
 
 def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: set[str]) -> Iterator[DocumentFinding]:

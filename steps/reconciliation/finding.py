@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from steps.cancellation import StateDocument
     from steps.domain import Push, Record
-    from steps.reconciliation.task_state import TaskState
-    from steps.reconciliation.task_workflow import TaskWorkflow
+    from steps.observed_state import TaskState, TaskWorkflow
 
 
 class FindingKind(StrEnum):

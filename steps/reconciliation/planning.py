@@ -13,15 +13,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from steps.core import BreakerOpenError, RateLimitedError, UnavailableError
-from steps.reconciliation.attempts import RepairAttempts
+from steps.observed_state import RepairAttempts
 from steps.reconciliation.finding import CorruptState, DocumentFinding, FindingKind, UnstartedWorkflow, WrongClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from steps.observed_state import TaskState
     from steps.reconciliation.finding import Finding
     from steps.reconciliation.snapshot import ClusterSnapshot
-    from steps.reconciliation.task_state import TaskState
     from steps.settings import ReconcileSettings
 
 

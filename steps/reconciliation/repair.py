@@ -17,7 +17,8 @@ from steps.core import REPOSITORY, ConflictError, NotFoundError, StepError, form
 from steps.domain import RECONCILE_REASON, Phase
 from steps.kube import CONFIG_MAPS, LEASES, WORKFLOWS, EventReason, build_event, lease_reference, send_event
 from steps.lease import lease_name
-from steps.reconciliation.attempts import ATTENTION_LABEL, RepairAttempts, count_attempt, escalate
+from steps.observed_state import ATTENTION_LABEL, RepairAttempts, TaskState
+from steps.reconciliation.attempts import count_attempt, escalate
 from steps.reconciliation.finding import (
     CorruptState,
     LiveStaleRuns,
@@ -30,7 +31,6 @@ from steps.reconciliation.finding import (
     WrongClock,
 )
 from steps.reconciliation.planning import RepairAction
-from steps.reconciliation.task_state import TaskState
 from steps.telemetry import WriteCause, WriteReason
 
 if TYPE_CHECKING:

@@ -62,6 +62,16 @@ class ReconcileSettings:
             "read access to contents"
         ),
     ]
+    late_labels_s: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=30 * 86400,
+            description="reconcile looks for a pull request that was opened after its push, and for a skip label that "
+            "was removed, for this long after the push; one request for each such repository in each pass; 0: never; "
+            "needs ask_github",
+        ),
+    ]
     in_flight: Annotated[Count, Field(description="repairs that run at the same time")]
     tries: Annotated[
         Count,

@@ -12,7 +12,7 @@ from steps.core.errors import Exit
 from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome, Phase
 from steps.kube.events import EventReason
-from steps.reconciliation.attempts import ATTENTION_LABEL, read_attempts
+from steps.observed_state.repair_attempts import ATTENTION_LABEL, read_attempts
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from steps.reconciliation.reconcile_pass import run_pass

@@ -15,7 +15,9 @@ from steps.domain.push import Push, Repository, Sha, TaskId
 from steps.domain.record import LabelOutcome, Phase, Record
 from steps.domain.run_decision import RunFacts
 from steps.lease.lease_object import lease_name
-from steps.reconciliation.attempts import RepairAttempts
+from steps.observed_state.repair_attempts import RepairAttempts
+from steps.observed_state.task_state import TaskState
+from steps.observed_state.task_workflow import TaskWorkflow
 from steps.reconciliation.finding import (
     CorruptState,
     Finding,
@@ -29,8 +31,6 @@ from steps.reconciliation.finding import (
     UnstartedWorkflow,
     WrongClock,
 )
-from steps.reconciliation.task_state import TaskState
-from steps.reconciliation.task_workflow import TaskWorkflow
 from tests.support.harness import DEFAULTS
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

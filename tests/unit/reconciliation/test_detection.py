@@ -15,14 +15,14 @@ from steps.cancellation.state_document import read_state_document, state_documen
 from steps.core.keys import repository_label
 from steps.domain.push import Push, Sha
 from steps.domain.record import LabelOutcome, Phase, Record
-from steps.reconciliation.attempts import RepairAttempts
+from steps.observed_state.repair_attempts import RepairAttempts
+from steps.observed_state.task_state import TaskState
 from steps.reconciliation.detection import find_problems
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.garbage_collection import idle_leases
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot
 from steps.reconciliation.task_index import TaskIndex
-from steps.reconciliation.task_state import TaskState
 from tests.support.factories import (
     DONE,
     NOW,

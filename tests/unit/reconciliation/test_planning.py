@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from steps.domain.record import Phase
-from steps.reconciliation.attempts import RepairAttempts
+from steps.observed_state.repair_attempts import RepairAttempts
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot

@@ -13,8 +13,8 @@ from steps.core.errors import ForbiddenError
 from steps.core.keys import REPOSITORY, TASK
 from steps.github.client import GitHub
 from steps.kube.transport import Json, Response
+from steps.observed_state.task_workflow import read_task_workflow
 from steps.reconciliation.snapshot import take_snapshot
-from steps.reconciliation.task_workflow import read_task_workflow
 from steps.settings.github import GitHubSettings
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes import ApiServer, Fault
