@@ -112,7 +112,11 @@ def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
     source, event = settings.events.event_source, settings.events.event_name
     dropped = f'sum(argo_events_action_retries_failed_total{{sensor_name="{SENSOR}"}}'
     triggered = f'sum(increase(argo_events_action_triggered_total{{sensor_name="{SENSOR}"}}'
-    sent = f'argo_events_events_sent_total{{eventsource_name="{source}",event_name="{event}"}}'
+    labels = f'{{eventsource_name="{source}",event_name="{event}"}}'
+    sent = f"argo_events_events_sent_total{labels}"
+    unsent = f"sum(increase(argo_events_events_sent_failed_total{labels}[{_WINDOW}]))"
+    # Counts the events that the bus refused, too.
+    refused = f"sum(increase(argo_events_events_processing_failed_total{labels}[{_WINDOW}])) - {unsent}"
     lost = f"sum(increase({metrics.LOST_PUSHES.full_name}[{_LOST_WINDOW}]))"
     return (
         Alert(
@@ -123,6 +127,21 @@ def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
             severity="warning",
             summary="The Sensor could not create a Workflow after all retries",
             about="A push went to the dead letter or was lost. Reconcile finds it minutes late, if it may ask GitHub.",
+        ),
+        *(
+            Alert(
+                name="AgentCancellationWebhookRefused",
+                expr=f"{expr} > 0.5",
+                lasts="0m",
+                severity="warning",
+                summary=f"The {part} refused a webhook, and GitHub does not repeat it",
+                about=f"{why}. Reconcile finds a lost push minutes late, if it may ask GitHub.",
+                labels={"part": part},
+            )
+            for part, expr, why in (
+                ("EventSource", refused, "It was too large, malformed, or not signed with the webhook's secret"),
+                ("EventBus", unsent, "The message was too large for the bus, or the bus was away"),
+            )
         ),
         Alert(
             name="AgentCancellationPushesLost",

@@ -19,7 +19,19 @@ from pipelines.observability.metric import PREFIX
 from pipelines.observability.prometheus import RULES_FILE
 from steps.reconciliation.finding import FindingKind
 from tests.integration.prometheus.programs import program
-from tests.integration.prometheus.world import SENT, TRIGGERED, constant, healthy, histogram, outcome, rising, since, up
+from tests.integration.prometheus.world import (
+    REFUSED,
+    SENT,
+    TRIGGERED,
+    UNSENT,
+    constant,
+    healthy,
+    histogram,
+    outcome,
+    rising,
+    since,
+    up,
+)
 from tests.support.harness import DEFAULTS
 
 ROOT = Path(__file__).parents[3]
@@ -66,6 +78,10 @@ TROUBLE = {
         fires={"Contended": 2},
     ),
     "a Workflow does not start": World(change={NOT_STARTED: since(105)}, fires={"NotStarted": 1}),
+    "a webhook is too large for the EventSource": World(change={REFUSED: since(100)}, fires={"WebhookRefused": 1}),
+    "a webhook is too large for the bus": World(
+        change={REFUSED: since(100), UNSENT: since(100)}, fires={"WebhookRefused": 1}
+    ),
     "a push is lost, and nothing has come for an hour": World(
         change={LOST: since(110), SENT: constant(40), TRIGGERED: constant(40)}, fires={"PushesLost": 1}
     ),
@@ -103,6 +119,7 @@ QUIET = {
     ),
     "a push is lost beside others that come": World(change={LOST: since(110)}),
     "a Workflow started after some minutes": World(change={NOT_STARTED: since(110, until=114)}),
+    "a webhook was refused an hour ago": World(change={REFUSED: since(60), UNSENT: since(60)}),
     "few events, and none is a task's push": World(change={SENT: since(60, value="30"), TRIGGERED: constant(0)}),
     "Argo Events is not scraped": World(change={SENT: None, TRIGGERED: None}),
     "one in twenty fails": World(change={outcome("failed"): rising(0.05)}),

@@ -17,6 +17,8 @@ SENT = (
 )
 TRIGGERED = f'argo_events_action_triggered_total{{sensor_name="{names.SENSOR}",trigger_name="cancel-agents"}}'
 
+REFUSED, UNSENT = (SENT.replace("sent_total", f"{what}_failed_total") for what in ("processing", "sent"))
+
 Series = dict[str, str]
 
 
@@ -69,6 +71,8 @@ def healthy() -> Series:
         **histogram(metrics.WAIT, fast=1, before="lease"),
         metrics.LOST_PUSHES.full_name: constant(0),
         SENT: rising(1),
+        REFUSED: constant(0),
+        UNSENT: constant(0),
         TRIGGERED: rising(1),
         up(names.SENSOR): constant(1),
         up(DEFAULTS.events.event_source): constant(1),
