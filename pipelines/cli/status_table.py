@@ -43,13 +43,19 @@ def status_table(statuses: Sequence[TaskStatus], *, now: datetime) -> Table:
             each.sha[:8],
             str(each.stopped) + (f" (+{each.unproven} not proven)" if each.unproven else ""),
             str(each.kept),
-            str(each.waiting) + (f" (+{each.superseded} superseded)" if each.superseded else ""),
+            _waiting(each, now=now),
             each.labels,
             str(each.attempts),
             age(each.since, now=now),
             each.note,
         )
     return table
+
+
+def _waiting(status: TaskStatus, *, now: datetime) -> str:
+    """Count the waiting Workflows and the superseded ones, with the age of the oldest that waits."""
+    since = f" for {age(status.waiting_since, now=now)}" if status.waiting_since else ""
+    return f"{status.waiting}{since}" + (f" (+{status.superseded} superseded)" if status.superseded else "")
 
 
 def print_table(statuses: Sequence[TaskStatus], *, now: datetime) -> None:

@@ -6,7 +6,8 @@ progress, but without a holder of the Lease; reconcile or the next push resumes 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,16 @@ from steps.cancellation import SUPERSEDED_BY
 from steps.core import PREFIX, TASK, parse_time
 from steps.domain import Phase, RunOutcome
 from steps.kube import LEASES, WORKFLOWS
-from steps.reconciliation import read_task_state
+from steps.observed_state import read_task_state
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from pipelines.settings import Settings
     from steps.domain import Record
     from steps.kube import Json, Kube
-    from steps.reconciliation import TaskState
+    from steps.observed_state import TaskState
 
 PHASE = "workflows.argoproj.io/phase"
 _STOPPED = (RunOutcome.GONE, RunOutcome.FINISHED)
@@ -48,6 +49,7 @@ class TaskStatus:
     Attributes:
         since: When the state began, or the last known time before it.
         waiting: Number of the task's Workflows that wait for its lock.
+        waiting_since: Creation time of the oldest of them; None without any.
         superseded: Number of Workflows that were superseded while they waited and are still kept.
         note: One line for a person: a problem, or what to do.
     """
@@ -65,6 +67,7 @@ class TaskStatus:
     errors: tuple[str, ...] = ()
     since: datetime | None = None
     waiting: int = 0
+    waiting_since: datetime | None = None
     superseded: int = 0
     workflow: str = ""
     note: str = ""
@@ -78,9 +81,9 @@ def task_statuses(task_states: Collection[TaskState], workflows: Collection[Json
         task_states: The tasks' Leases.
         workflows: Metadata of the tasks' Workflows.
     """
-    waiting, superseded = _counted(workflows)
+    waiting, superseded = _waiting_since(workflows), _count_superseded(workflows)
     found = [
-        _status(task_state, waiting=waiting.get(task_state.task, 0), superseded=superseded.get(task_state.task, 0))
+        replace(_status(task_state), **_waiters(waiting, task=task_state.task), superseded=superseded[task_state.task])
         for task_state in task_states
     ]
     known = {task_state.task for task_state in task_states}
@@ -89,27 +92,34 @@ def task_statuses(task_states: Collection[TaskState], workflows: Collection[Json
         if task and task in waiting and task not in known:
             known.add(task)
             since = parse_time(workflow["metadata"]["creationTimestamp"])
-            found.append(
-                TaskStatus(repository="", task=task, state=TaskPhase.PENDING, waiting=waiting[task], since=since)
-            )
+            pending = TaskStatus(repository="", task=task, state=TaskPhase.PENDING, since=since)
+            found.append(replace(pending, **_waiters(waiting, task=task)))
     yield from sorted(found, key=lambda each: -(each.since.timestamp() if each.since else 0))
 
 
-def _counted(workflows: Collection[Json]) -> tuple[dict[str, int], dict[str, int]]:
-    """Count each task's waiting Workflows, and those superseded while they waited."""
-    waiting: dict[str, int] = {}
-    superseded: dict[str, int] = {}
+def _waiting_since(workflows: Collection[Json]) -> dict[str, list[datetime]]:
+    """List the creation times of each task's waiting Workflows."""
+    found: dict[str, list[datetime]] = {}
     for workflow in workflows:
         labels = workflow["metadata"].get("labels") or {}
-        task = labels.get(TASK, "")
-        if SUPERSEDED_BY in labels:
-            superseded[task] = superseded.get(task, 0) + 1
-        elif labels.get(PHASE, "Pending") == "Pending":
-            waiting[task] = waiting.get(task, 0) + 1
-    return waiting, superseded
+        if SUPERSEDED_BY not in labels and labels.get(PHASE, "Pending") == "Pending":
+            found.setdefault(labels.get(TASK, ""), []).append(parse_time(workflow["metadata"]["creationTimestamp"]))
+    return found
 
 
-def _status(task_state: TaskState, *, waiting: int, superseded: int) -> TaskStatus:
+def _count_superseded(workflows: Collection[Json]) -> Counter[str]:
+    """Count each task's Workflows that were superseded while they waited."""
+    labels = [workflow["metadata"].get("labels") or {} for workflow in workflows]
+    return Counter(each.get(TASK, "") for each in labels if SUPERSEDED_BY in each)
+
+
+def _waiters(waiting: Mapping[str, list[datetime]], *, task: str) -> dict[str, Any]:
+    """Return the fields about a task's waiting Workflows."""
+    since = waiting.get(task, [])
+    return {"waiting": len(since), "waiting_since": min(since, default=None)}
+
+
+def _status(task_state: TaskState) -> TaskStatus:
     record = task_state.record
     if record is None:
         return TaskStatus(
@@ -133,8 +143,6 @@ def _status(task_state: TaskState, *, waiting: int, superseded: int) -> TaskStat
         labels=str(record.labels),
         errors=record.errors,
         since=record.finished_at or record.started_at,
-        waiting=waiting,
-        superseded=superseded,
         workflow=record.workflow,
         note=_note(record, task_state=task_state),
         record=record,
@@ -175,4 +183,5 @@ def task_status_json(status: TaskStatus) -> dict[str, Any]:
     """Turn a status into JSON values."""
     values = asdict(status)
     del values["record"]
-    return values | {"since": status.since.isoformat() if status.since else None}
+    times = {"since": status.since, "waiting_since": status.waiting_since}
+    return values | {name: at.isoformat() if at else None for name, at in times.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.doctor.check import CheckResult, CheckStatus
+from pipelines.doctor.payload import carried_bytes
 from pipelines.names import SENSOR
 from steps.kube import Resource
 
@@ -35,6 +36,15 @@ def event_bus(installation: Installation, check: str) -> Iterator[CheckResult]:
             status=CheckStatus.WARNING,
             found=f"EventBus default in {namespace} does not use JetStream: a restart of the Sensor may lose a push",
             fix="use JetStream",
+        )
+    accepted = installation.settings.events.max_payload_bytes
+    carried, needed = carried_bytes(found.get("spec") or {}), accepted + accepted // 10
+    if carried is not None and carried < needed:
+        yield CheckResult(
+            check=check,
+            status=CheckStatus.WARNING,
+            found=f"EventBus default in {namespace} carries {carried} bytes in a message: a larger push is lost",
+            fix=f"set its spec.jetstream.maxPayload to {-(-needed // 2**20)}MB, for events.max_payload_bytes",
         )
 
 

@@ -9,7 +9,7 @@ from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.names import LIMITS, LIMITS_KEY, RECONCILE
 from steps.core import parse_time
 from steps.kube import CONFIG_MAPS, LEASES, Resource
-from steps.reconciliation import ATTENTION_LABEL
+from steps.observed_state import ATTENTION_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

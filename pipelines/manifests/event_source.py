@@ -29,7 +29,12 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
             "github": {
                 settings.events.event_name: {
                     "repositories": [{"owner": owner, "names": names} for owner, names in owners.items()],
-                    "webhook": {"endpoint": "/github/webhook", "port": "12000", "method": "POST"},
+                    "webhook": {
+                        "endpoint": "/github/webhook",
+                        "port": "12000",
+                        "method": "POST",
+                        "maxPayloadSize": settings.events.max_payload_bytes,
+                    },
                     "events": ["push"],
                     "contentType": "json",
                     "active": True,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.names import SENSOR
 from pipelines.observability import metrics
+from steps.reconciliation import FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 _WINDOW = "30m"
+# How long the Sensor may create no Workflow before events or lost pushes count as unheard.
+_LOST_WINDOW, _UNHEARD_WINDOW = "1h", "6h"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +77,12 @@ def _ended(outcomes: str) -> str:
 
 def alerts(settings: Settings) -> tuple[Alert, ...]:
     """Build every alert, the most severe first."""
-    return (*_absence_alerts(settings), *_reconcile_alerts(), *_push_alerts(settings))
+    return (*_absence_alerts(settings), *_delivery_alerts(settings), *_reconcile_alerts(), *_push_alerts(settings))
 
 
 def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
     """Build the alerts for parts that do not run."""
     space, passed = settings.namespaces.events, metrics.PASSED_AT.full_name
-    dropped = f'sum(argo_events_action_retries_failed_total{{sensor_name="{SENSOR}"}}'
     return (
         Alert(
             name="AgentCancellationReconcileAbsent",
@@ -102,6 +104,21 @@ def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
             )
             for part, name in (("Sensor", SENSOR), ("EventSource", settings.events.event_source))
         ),
+    )
+
+
+def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
+    """Build the alerts for parts that run, but pass no push on."""
+    source, event = settings.events.event_source, settings.events.event_name
+    dropped = f'sum(argo_events_action_retries_failed_total{{sensor_name="{SENSOR}"}}'
+    triggered = f'sum(increase(argo_events_action_triggered_total{{sensor_name="{SENSOR}"}}'
+    labels = f'{{eventsource_name="{source}",event_name="{event}"}}'
+    sent = f"argo_events_events_sent_total{labels}"
+    unsent = f"sum(increase(argo_events_events_sent_failed_total{labels}[{_WINDOW}]))"
+    # Counts the events that the bus refused, too.
+    refused = f"sum(increase(argo_events_events_processing_failed_total{labels}[{_WINDOW}])) - {unsent}"
+    lost = f"sum(increase({metrics.LOST_PUSHES.full_name}[{_LOST_WINDOW}]))"
+    return (
         Alert(
             name="AgentCancellationPushDropped",
             # Not increase(): the counter starts at 1 with the first failure, which increase() does not see.
@@ -110,6 +127,39 @@ def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
             severity="warning",
             summary="The Sensor could not create a Workflow after all retries",
             about="A push went to the dead letter or was lost. Reconcile finds it minutes late, if it may ask GitHub.",
+        ),
+        *(
+            Alert(
+                name="AgentCancellationWebhookRefused",
+                expr=f"{expr} > 0.5",
+                lasts="0m",
+                severity="warning",
+                summary=f"The {part} refused a webhook, and GitHub does not repeat it",
+                about=f"{why}. Reconcile finds a lost push minutes late, if it may ask GitHub.",
+                labels={"part": part},
+            )
+            for part, expr, why in (
+                ("EventSource", refused, "It was too large, malformed, or not signed with the webhook's secret"),
+                ("EventBus", unsent, "The message was too large for the bus, or the bus was away"),
+            )
+        ),
+        Alert(
+            name="AgentCancellationPushesLost",
+            # One push may be lost by GitHub. Above 2.5 means at least three, as increase() extrapolates.
+            expr=f"({lost} > 0.5 unless {triggered}[{_LOST_WINDOW}])) > 0) or {lost} > 2.5",
+            lasts="0m",
+            severity="warning",
+            summary="Reconcile found pushes for which the Sensor created no Workflow",
+            about="Webhooks are lost, or the Sensor hears nothing. Stale agents are stopped minutes late.",
+        ),
+        Alert(
+            name="AgentCancellationUnheard",
+            expr=f"sum(increase({sent}[{_UNHEARD_WINDOW}])) > {settings.observability.unheard_events} "
+            f"unless {triggered}[{_UNHEARD_WINDOW}])) > 0",
+            lasts="5m",
+            severity="warning",
+            summary="The EventSource sends events, but the Sensor creates no Workflow",
+            about="The Sensor hears nothing, or its filters match no push. Pushes do not stop stale agents.",
         ),
     )
 
@@ -126,8 +176,16 @@ def _reconcile_alerts() -> tuple[Alert, ...]:
             about="Reconcile does not try again for this task. Agents may work on old code, or labels may be wrong.",
         ),
         Alert(
+            name="AgentCancellationNotStarted",
+            expr=f'max({metrics.FINDINGS.full_name}{{kind="{FindingKind.NOT_STARTED}"}}) > 0',
+            lasts="5m",
+            severity="critical",
+            summary="A Workflow does not start, and blocks its task",
+            about="Agents of the task may work on old code. Reconcile cannot repair this: a repair would wait, too.",
+        ),
+        Alert(
             name="AgentCancellationInconsistent",
-            expr=f"max by (kind) ({metrics.FINDINGS.full_name}) > 0",
+            expr=f'max by (kind) ({metrics.FINDINGS.full_name}{{kind!="{FindingKind.NOT_STARTED}"}}) > 0',
             lasts="20m",
             severity="warning",
             summary="Reconcile keeps finding: {{ $labels.kind }}",

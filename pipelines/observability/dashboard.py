@@ -99,7 +99,10 @@ def panels() -> Iterator[Panel]:
     yield Panel(
         title="Repairs, by who made them",
         kind="timeseries",
-        queries=(("{{by}}", _increase(metrics.REPAIRS, "by")),),
+        queries=(
+            ("{{by}}", _increase(metrics.REPAIRS, "by")),
+            ("lost pushes", f"sum(increase({metrics.LOST_PUSHES.full_name}[{_RATE}]))"),
+        ),
     )
     yield Panel(
         title="Requests to GitHub",

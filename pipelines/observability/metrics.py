@@ -118,6 +118,12 @@ REPAIRS = Metric(
         _measured(ReconcileMetric.REPAIRS_FAILED, by="nobody"),
     ),
 )
+LOST_PUSHES = Metric(
+    name="agent_cancellation_lost_pushes_total",
+    kind=Counter,
+    about="Pushes without a Workflow that reconcile found at GitHub, and submitted",
+    series=(_measured(ReconcileMetric.LOST_PUSHES),),
+)
 BREAKER = Metric(
     name="agent_cancellation_breaker_open",
     kind=Gauge,
@@ -139,5 +145,5 @@ PASS_SECONDS = Metric(
     about="Seconds that reconcile's last pass took",
     series=(_measured(ReconcileMetric.SECONDS),),
 )
-RECONCILE_METRICS = (FINDINGS, ATTENTION, TASKS, UNREAD, REPAIRS, BREAKER, PASSED_AT, PASS_SECONDS)
+RECONCILE_METRICS = (FINDINGS, ATTENTION, TASKS, UNREAD, REPAIRS, LOST_PUSHES, BREAKER, PASSED_AT, PASS_SECONDS)
 ALL_METRICS = (*PUSH_METRICS, *RECONCILE_METRICS)

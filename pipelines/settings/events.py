@@ -24,5 +24,14 @@ class EventSettings(PushSources):
     ]
     webhook_secret: Annotated[Name, Field(description="Secret in the events' namespace, key `secret`")]
     retries: Annotated[Count, Field(description="attempts to create the Workflow before the dead letter")]
+    max_payload_bytes: Annotated[
+        int,
+        Field(
+            ge=2**20,
+            le=25 * 2**20,
+            description="largest webhook that the EventSource accepts; GitHub sends up to 25 MiB, a push of 2,000 "
+            "commits has about 5; the EventBus (`spec.jetstream.maxPayload`, 1 MB if not set) must carry a tenth more",
+        ),
+    ]
     requests: Annotated[Resources, Field(description="requests of the Sensor's container")]
     limits: Annotated[Resources, Field(description="limits of the Sensor's container")]

@@ -45,3 +45,12 @@ class ObservabilitySettings:
         Seconds,
         Field(description="alert if one cancellation in ten waits longer than this for its start or its Lease"),
     ]
+    unheard_events: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="alert if the EventSource sent more events than this within six hours and the Sensor created "
+            "no Workflow; raise it if most pushes are to other branches",
+        ),
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from steps.agents.runs import decide_by_record, kind_resource, list_runs
-from steps.core import ConflictError, NotFoundError, TooLargeError, UnavailableError
+from steps.core import ConflictError, NotFoundError, TooLargeError, UnavailableError, poll_pauses
 from steps.domain import RunAction
 from steps.telemetry import WriteCause
 
@@ -43,7 +43,7 @@ def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLe
     kinds = [kind for kind in context.settings.agents if any(run.kind == kind for run in runs)]
     settings = context.settings.stop
     deadline = context.clock.monotonic() + settings.grace_s
-    to_ask = list(runs)
+    to_ask, pauses = list(runs), poll_pauses(settings.poll_s)
     while uids:
         refused = {run.uid for run in to_ask if not _send_stop_patch(run, context=context, held=held)}
         held.renew_if_due()
@@ -54,7 +54,7 @@ def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLe
         stale = [run for run in left if decide_by_record(record, run).action is RunAction.CANCEL]
         if not stale or context.clock.monotonic() >= deadline:
             return left
-        context.clock.sleep(settings.poll_s)
+        context.clock.sleep(next(pauses))
         to_ask = [run for run in stale if run.uid in refused]
     return []
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from steps.agents.deletion import STOPPED_ON_REQUEST
 from steps.agents.dependents import OwnedResources, find_active_pods, find_jobs, force_delete_pods, owner_uids
 from steps.agents.runs import decide_by_record, task_runs
+from steps.core import poll_pauses
 from steps.domain import RunOutcome
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def verify_gone(
     spared = [agent for agent in record.agents if agent.uid in owned.run_uids and agent not in stopping]
     spared_uids = {agent.uid for agent in spared}
     owned = owned.without(spared_uids, names={agent.job for agent in spared}).with_others(spared_uids)
-    started = clock.monotonic()
+    started, pauses = clock.monotonic(), poll_pauses(settings.poll_s)
     forced: set[str] = set()
     while True:
         held.renew_if_due()
@@ -128,7 +129,7 @@ def verify_gone(
             namespace = context.settings.namespaces.agents
             force_delete_pods(forcible, kube=context.clients.kube, namespace=namespace, held=held)
             forced |= {pod["metadata"]["uid"] for pod in forcible}
-        clock.sleep(settings.poll_s)
+        clock.sleep(next(pauses))
 
 
 def _observe(*, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:

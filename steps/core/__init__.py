@@ -38,7 +38,7 @@ from steps.core.errors import (
 )
 from steps.core.keys import APP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_network_error, error_chain
-from steps.core.retry import backoff, header_seconds, retry, retry_on_conflict, wait
+from steps.core.retry import backoff, header_seconds, poll_pauses, retry, retry_on_conflict, wait
 
 __all__ = [
     "APP",
@@ -79,6 +79,7 @@ __all__ = [
     "header_seconds",
     "parse_optional_time",
     "parse_time",
+    "poll_pauses",
     "repository_label",
     "retry",
     "retry_on_conflict",

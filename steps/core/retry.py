@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from steps.core.errors import ConflictError, StepError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from steps.core.clock import Clock
 
@@ -35,6 +35,20 @@ def backoff(*, attempts: int, first_s: float, random: Callable[[], float], longe
         longest_s: No pause is longer.
     """
     return [min(longest_s, first_s * 2**number) * (0.5 + random() / 2) for number in range(attempts - 1)]
+
+
+def poll_pauses(longest_s: float) -> Iterator[float]:
+    """Yield the pauses between looks at something that may end at once, or after minutes.
+
+    Most agents end within a second (docs/measurements-cluster.md), so the first pauses are short.
+
+    Args:
+        longest_s: The longest pause, in seconds. The first is a fifth of it, and each is half as long again.
+    """
+    pause_s = longest_s / 5
+    while True:
+        yield pause_s
+        pause_s = min(longest_s, 1.5 * pause_s)
 
 
 def header_seconds(text: str | None) -> float | None:

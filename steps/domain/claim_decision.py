@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from steps.domain.push import Push
     from steps.domain.record import Record
 
+# Why labels stayed, if the reason may go: a person removes the skip label, opens or labels a pull request, or GitHub
+# answers again.
+_MAY_GO = (
+    LabelOutcome.SKIPPED,
+    LabelOutcome.UNREADABLE,
+    LabelOutcome.NO_PULL_REQUEST,
+    LabelOutcome.AMBIGUOUS,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
@@ -54,9 +63,8 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
 
     `is_newer` orders the pushes. The creation time of a Workflow does not, because an event can be repeated or late
     while agents of a newer push already work. If the record is finished and the push is not newer, the push is
-    superseded. Three exceptions keep the labels right: the record left the labels to this SHA, a person's skip label
-    stopped the push, or GitHub could not be read. An unfinished record is always finished. Only a newer push takes it
-    over and may raise the watermark. The watermark never goes back.
+    superseded, unless it is to move labels that stayed. An unfinished record is always finished. Only a newer push
+    takes it over and may raise the watermark. The watermark never goes back.
 
     Args:
         record: The task's record; None if the task has none.
@@ -71,8 +79,16 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
         )
     if not record.finished:
         return Resume(push=record.push, watermark=record.watermark)
+    labelled = _labels_due(record, push=push)
+    return Resume(push=labelled, watermark=record.watermark) if labelled else Superseded(by=record.push.sha)
+
+
+def _labels_due(record: Record, *, push: Push) -> Push | None:
+    """Return the push whose labels this push moves although the record is finished; None if it moves none.
+
+    The labels were left to the commit of this push, or they stayed for a reason that may have gone. Then the recorded
+    push has to come again. An older one does not do: in a burst of pushes, each would start a pod to look again.
+    """
     if record.labels is LabelOutcome.HEAD_MOVED and record.left_to == push.sha != record.push.sha:
-        return Resume(push=push, watermark=record.watermark)
-    if record.labels in (LabelOutcome.SKIPPED, LabelOutcome.UNREADABLE):
-        return Resume(push=record.push, watermark=record.watermark)
-    return Superseded(by=record.push.sha)
+        return push
+    return record.push if record.labels in _MAY_GO and push.sha == record.push.sha else None

@@ -24,15 +24,15 @@ def is_newer(push: Push, *, than: Push) -> bool:
     """Whether a push came after another one to the same ref.
 
     The chain of commits decides first: one push replaced the commit of the other. Two pushes of the same commit are the
-    same push at any time, unless both are known to have replaced different commits. If the chain does not decide,
-    GitHub's times do.
+    same push at any time, unless this one names a commit that it replaced, and the other one names another or none: a
+    branch was forced back. If the chain does not decide, GitHub's times do. So a push that is taken for a newer one by
+    mistake makes only those runs stale that were created before it.
 
     Args:
         push: The push in question.
         than: The push to compare it with.
     """
-    known = ZERO_SHA not in (push.before, than.before)
-    if push.sha == than.sha and not (known and push.before != than.before):
+    if push.sha == than.sha and push.before in (ZERO_SHA, than.before):
         return False
     if than.sha != push.sha == than.before and push.before != than.sha:
         return False

@@ -7,7 +7,7 @@ the Lease right before a write, and the head right after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from steps.core import BadInputError, ForbiddenError, NotFoundError
@@ -25,11 +25,13 @@ from steps.github.shapes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from steps.domain import PullRequest
     from steps.github.shapes import Activity, IssueComment
     from steps.telemetry import WriteReason
+
+T = TypeVar("T")
 
 _LABEL_GONE = "Label does not exist"
 _PAGE, _PAGES = 100, 5
@@ -58,11 +60,37 @@ class GitHub(RestClient):
                 _check_name(pull, repository=repository)
             return [read_pull_request(pull) for pull in pulls if _is_from(pull, branch=branch)]
 
+        return self._pull_requests(repository, query=query, read=read)
+
+    def _pull_requests(self, repository: str, *, query: dict[str, str], read: Callable[[object], list[T]]) -> list[T]:
         try:
-            found: list[PullRequest] = self._ask("GET", f"/repos/{repository}/pulls", parameters=query, read=read)
+            found: list[T] = self._ask("GET", f"/repos/{repository}/pulls", parameters=query, read=read)
         except NotFoundError as error:
             raise BadInputError(f"GitHub has no repository {repository}, or the credentials may not see it") from error
         return found
+
+    def latest_pull_requests(self, *, repository: str) -> list[tuple[str, PullRequest]]:
+        """List the open pull requests from branches of this repository, each with its branch, in one request.
+
+        Only the hundred that changed last are listed, the latest first. Opening and labelling count as changes.
+
+        Raises:
+            BadInputError: The repository does not exist, or the credentials may not see it.
+            RepositoryMovedError: The repository has another name now.
+            UnavailableError: GitHub did not answer, or with something else than these pull requests.
+        """
+        query = {"state": "open", "sort": "updated", "direction": "desc", "per_page": str(_PAGE)}
+
+        def read(document: object) -> list[tuple[str, PullRequest]]:
+            found = []
+            for pull in read_items(document):
+                _check_name(pull, repository=repository)
+                branch = read_text(pull, "head", "ref")
+                if _is_from(pull, branch=branch):
+                    found.append((branch, read_pull_request(pull)))
+            return found
+
+        return self._pull_requests(repository, query=query, read=read)
 
     def activity(self, *, repository: str) -> list[Activity]:
         """List the latest changes of a repository's branches within a day, newest first: one page of a hundred.

@@ -8,6 +8,7 @@ one must not pay for importing Jinja2 (docs/decisions/0011).
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,7 +20,6 @@ from steps.lease import lease_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import timedelta
 
     from steps.domain import Agent, Push, Record
     from steps.settings import StepSettings
@@ -113,7 +113,9 @@ def _described(agents: Iterable[Agent]) -> Iterable[dict[str, Any]]:
 
 
 def _span(lasted: timedelta) -> SafeMarkdown:
-    minutes, seconds = divmod(max(0, round(lasted.total_seconds())), 60)
+    if lasted < timedelta(seconds=1):
+        return SafeMarkdown("less than a second")
+    minutes, seconds = divmod(round(lasted.total_seconds()), 60)
     return SafeMarkdown(f"{minutes} min {seconds} s" if minutes else f"{seconds} s")
 
 

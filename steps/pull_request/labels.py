@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.core import UnavailableError, wait
-from steps.domain import LabelOutcome, LabelPlan, decide_labels, is_known_older
+from steps.domain import ZERO_SHA, LabelOutcome, LabelPlan, decide_labels, is_known_older
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # GitHub shows a new head seconds after its webhook (tanium/octobot#75).
 _LAG_S, _LAG_POLL_S = 10.0, 1.0
+# If the push does not name the commit that it replaced, a head may be older or newer. Most answers lag less than this.
+_UNKNOWN_LAG_S = 3.0
 
 
 def read_label_plan(
@@ -130,11 +132,18 @@ def _is_older(sha: str, record: Record) -> bool:
 
 
 def _read_again(record: Record, *, github: GitHub, number: int, context: StepContext, held: HeldLease) -> PullRequest:
-    """Read the pull request. If its head is older than the push, read it again for some seconds."""
-    deadline = context.clock.monotonic() + _LAG_S
+    """Read the pull request. If its head is older than the push, or may be, read it again for some seconds."""
+    began = context.clock.monotonic()
     while True:
         held.ensure_held()
         found = github.pull_request(repository=record.push.repository, number=number)
-        if not _is_older(found.head_sha, record) or context.clock.monotonic() >= deadline:
+        if context.clock.monotonic() - began >= _lag_s(found.head_sha, record):
             return found
         wait(_LAG_POLL_S, clock=context.clock, while_waiting=held.renew_if_due)
+
+
+def _lag_s(head: str, record: Record) -> float:
+    """Return the seconds for which GitHub may show this head although the push is newer."""
+    if _is_older(head, record):
+        return _LAG_S
+    return _UNKNOWN_LAG_S if head != record.push.sha and record.push.before == ZERO_SHA else 0.0

@@ -1,8 +1,9 @@
 """Finds problems in a snapshot: pure functions, with one rule for each kind of finding.
 
-Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding. The same holds
-for a run that steps.domain.run_decision keeps, and for a push that a person's skip label stopped. At most one finding
-of a task needs a Workflow, the gravest one. Not guaranteed: that a finding is still true when it is repaired.
+Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding that a Workflow
+repairs. If nobody works for such a Workflow, that is a finding for a person. Nothing is found for a run that
+steps.domain.run_decision keeps, or for a push that a person's skip label stopped. At most one finding of a task needs a
+Workflow, the gravest one. Not guaranteed: that a finding is still true when it is repaired.
 docs/decisions/0008-reconcile.md says why each repair is safe.
 """
 
@@ -12,8 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_kind, decide_by_record
-from steps.domain import LabelOutcome, Phase, RunAction, Sha, is_newer, push_watermark
+from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunAction, Sha, is_newer, push_watermark
 from steps.lease import lease_name
+from steps.observed_state import is_due, may_be_due
 from steps.reconciliation.finding import (
     CorruptState,
     DocumentFinding,
@@ -29,6 +31,7 @@ from steps.reconciliation.finding import (
     WrongClock,
 )
 from steps.reconciliation.task_index import TaskIndex, task_key
+from steps.reconciliation.unstarted_workflows import unstarted_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +39,8 @@ if TYPE_CHECKING:
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
     from steps.domain import Push, Record
+    from steps.observed_state import TaskState
     from steps.reconciliation.snapshot import ClusterSnapshot
-    from steps.reconciliation.task_state import TaskState
     from steps.settings import ReconcileStepSettings
 
 
@@ -58,6 +61,7 @@ def find_problems(snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings)
             if not isinstance(each, PushFinding) or task_key(each.repository, each.task) not in lost
         ]
     repaired = {finding.task for finding in found if isinstance(finding, PushFinding)}
+    found += unstarted_workflows(index)
     for document in snapshot.documents:
         found += _document_findings(document, index=index, repaired=repaired)
     order = {kind: number for number, kind in enumerate(FindingKind)}
@@ -101,7 +105,7 @@ def _lease_findings(task_state: TaskState, *, index: TaskIndex) -> Iterator[Find
         yield from _unfinished_findings(task_state, record, index=index)
     elif task_state.holder and index.is_silent(task_state, 2 * index.settings.lease.duration_s):
         yield OrphanedLock(task_state=task_state, detail=f"held by {task_state.holder}, which no longer exists")
-    elif record and not task_state.holder and record.labels is not LabelOutcome.SKIPPED:
+    elif record and not task_state.holder:
         yield from _finished_findings(task_state, record, index=index)
 
 
@@ -117,7 +121,12 @@ def _unfinished_findings(task_state: TaskState, record: Record, *, index: TaskIn
 
 def _finished_findings(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[PushFinding]:
     runs = index.runs.get(task_key(record.push.repository, record.push.task), ())
-    if stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
+    if _are_labels_due(record, index=index):
+        detail = f"{LABEL_TEXT[record.labels]}; this has changed since"
+        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=record.push, detail=detail)
+    elif record.labels is LabelOutcome.SKIPPED:
+        return
+    elif stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
         detail = f"completed, but stale runs are active: {_names(stale)}"
         yield LiveStaleRuns(task_state=task_state, record=record, detail=detail)
     elif record.labels is LabelOutcome.UNREADABLE:
@@ -129,6 +138,15 @@ def _finished_findings(task_state: TaskState, record: Record, *, index: TaskInde
         left = replace(record.push, sha=Sha(record.left_to))
         detail = f"labels were left to {record.left_to[:12]}, but its push never arrived"
         yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=left, detail=detail)
+
+
+def _are_labels_due(record: Record, *, index: TaskIndex) -> bool:
+    """Whether the labels stayed for a reason that has gone, so that the same push again moves them."""
+    settings, snapshot = index.settings, index.snapshot
+    if not may_be_due(record, now=snapshot.now, settings=settings.reconcile):
+        return False
+    pulls = snapshot.pulls.get((record.push.repository.casefold(), record.push.branch), ())
+    return is_due(record, pulls=pulls, settings=settings.labels)
 
 
 def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: set[str]) -> Iterator[DocumentFinding]:

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from steps.cancellation import StateDocument
     from steps.domain import Push, Record
-    from steps.reconciliation.task_state import TaskState
+    from steps.observed_state import TaskState, TaskWorkflow
 
 
 class FindingKind(StrEnum):
-    """The kinds of findings, gravest first. A Workflow repairs the kinds before ORPHANED_LOCK."""
+    """The kinds of findings, gravest first. A Workflow repairs the kinds before NOT_STARTED."""
 
     LOST_PUSH = "lost-push"
     STUCK = "stuck"
     FAILED = "failed"
     LIVE_STALE = "live-stale-run"
     HALF_MOVED = "half-moved-labels"
+    NOT_STARTED = "workflow-not-started"
     ORPHANED_LOCK = "orphaned-lock"
     STRAY_FLAG = "stray-flag"
     CORRUPT_STATE = "corrupt-state"
@@ -164,6 +165,37 @@ class CorruptState(_DocumentFinding):
     advice: ClassVar = "correct it by hand; its quarantine key has a copy"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnstartedWorkflow:
+    """A Workflow that nobody works for. Another one would wait like it, so only a person can correct it.
+
+    Attributes:
+        task_state: The task's Lease; None if it has none, or if the Workflow does not say which of several it is.
+        detail: Description of the problem.
+    """
+
+    kind: ClassVar = FindingKind.NOT_STARTED
+
+    workflow: TaskWorkflow
+    task_state: TaskState | None
+    detail: str
+
+    @property
+    def task(self) -> str:
+        """Id of the task."""
+        return self.workflow.task
+
+    @property
+    def repository(self) -> str:
+        """Repository of the task; empty without a Lease."""
+        return self.task_state.repository if self.task_state else ""
+
+    @property
+    def advice(self) -> str:
+        """What a person can do about it."""
+        return self.workflow.advice
+
+
 PushFinding = LostPush | UnfinishedPush | LiveStaleRuns
 DocumentFinding = StrayFlag | CorruptState
-Finding = PushFinding | OrphanedLock | UnreadableRecord | WrongClock | DocumentFinding
+Finding = PushFinding | UnstartedWorkflow | OrphanedLock | UnreadableRecord | WrongClock | DocumentFinding

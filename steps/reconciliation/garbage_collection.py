@@ -18,10 +18,10 @@ from steps.telemetry import WriteCause, WriteReason
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from steps.observed_state import TaskState
     from steps.reconciliation.context import ReconcileContext
     from steps.reconciliation.finding import Finding
     from steps.reconciliation.task_index import TaskIndex
-    from steps.reconciliation.task_state import TaskState
 
 _DAY_S = 86400.0
 

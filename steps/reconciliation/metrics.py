@@ -34,6 +34,7 @@ class ReconcileMetric(StrEnum):
     AT_ONCE = "repairs-at-once"
     ESCALATED = "repairs-handed-over"
     REPAIRS_FAILED = "repairs-failed"
+    LOST_PUSHES = "lost-pushes"
 
 
 # The metric of each action. Waiting and reporting do not count as repairs.
@@ -86,10 +87,16 @@ def measure_pass(
     numbers.set(ReconcileMetric.BREAKER_AGENTS, not context.clients.breakers.agents.is_closed)
     for metric in dict.fromkeys(_REPAIRS.values()):
         numbers.add(metric, sum(_REPAIRS.get(repair.action) is metric for repair in repaired))
+    lost = [repair for repair in repaired if repair.finding.kind is FindingKind.LOST_PUSH and _is_submission(repair)]
+    numbers.add(ReconcileMetric.LOST_PUSHES, len(lost))
     undone = 0 if context.dry_run else len(repairs) - len(repaired)
     numbers.add(ReconcileMetric.REPAIRS_FAILED, undone)
     numbers.set(ReconcileMetric.SECONDS, seconds)
     numbers.set(ReconcileMetric.PASSED_AT, context.clock.now().timestamp())
+
+
+def _is_submission(repair: PlannedRepair) -> bool:
+    return _REPAIRS.get(repair.action) is ReconcileMetric.SUBMITTED
 
 
 def _is_escalation(repair: PlannedRepair) -> bool:

@@ -13,15 +13,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from steps.core import BreakerOpenError, RateLimitedError, UnavailableError
-from steps.reconciliation.attempts import RepairAttempts
-from steps.reconciliation.finding import CorruptState, DocumentFinding, FindingKind, WrongClock
+from steps.observed_state import RepairAttempts
+from steps.reconciliation.finding import CorruptState, DocumentFinding, FindingKind, UnstartedWorkflow, WrongClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from steps.observed_state import TaskState
     from steps.reconciliation.finding import Finding
     from steps.reconciliation.snapshot import ClusterSnapshot
-    from steps.reconciliation.task_state import TaskState
     from steps.settings import ReconcileSettings
 
 
@@ -59,6 +59,8 @@ _ACTIONS = {
     FindingKind.LIVE_STALE: RepairAction.REOPEN,
     # decide_claim resumes both cases: GitHub could not be read, and the labels were left to this push.
     FindingKind.HALF_MOVED: RepairAction.SUBMIT,
+    # Another Workflow would wait like it.
+    FindingKind.NOT_STARTED: RepairAction.REPORT,
     FindingKind.ORPHANED_LOCK: RepairAction.FREE,
     FindingKind.STRAY_FLAG: RepairAction.CLEAR,
     FindingKind.CORRUPT_STATE: RepairAction.QUARANTINE_DOCUMENT,
@@ -101,7 +103,7 @@ def _plan_repair(finding: Finding, *, snapshot: ClusterSnapshot, settings: Recon
     attempts = task_state.attempts if task_state else RepairAttempts()
     if isinstance(finding, CorruptState) and finding.document.quarantined:
         return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="already in quarantine")
-    if isinstance(finding, DocumentFinding | WrongClock):
+    if isinstance(finding, DocumentFinding | UnstartedWorkflow | WrongClock):
         return PlannedRepair(finding=finding, action=action)
     if task_state and task_state.escalated:
         return PlannedRepair(finding=finding, action=RepairAction.REPORT, reason="already escalated")

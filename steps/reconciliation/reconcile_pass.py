@@ -25,8 +25,8 @@ from steps.reconciliation.task_index import TaskIndex
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from steps.observed_state import TaskState
     from steps.reconciliation.context import ReconcileContext
-    from steps.reconciliation.task_state import TaskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

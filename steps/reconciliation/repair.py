@@ -17,7 +17,8 @@ from steps.core import REPOSITORY, ConflictError, NotFoundError, StepError, form
 from steps.domain import RECONCILE_REASON, Phase
 from steps.kube import CONFIG_MAPS, LEASES, WORKFLOWS, EventReason, build_event, lease_reference, send_event
 from steps.lease import lease_name
-from steps.reconciliation.attempts import ATTENTION_LABEL, RepairAttempts, count_attempt, escalate
+from steps.observed_state import ATTENTION_LABEL, RepairAttempts, TaskState
+from steps.reconciliation.attempts import count_attempt, escalate
 from steps.reconciliation.finding import (
     CorruptState,
     LiveStaleRuns,
@@ -26,10 +27,10 @@ from steps.reconciliation.finding import (
     StrayFlag,
     UnfinishedPush,
     UnreadableRecord,
+    UnstartedWorkflow,
     WrongClock,
 )
 from steps.reconciliation.planning import RepairAction
-from steps.reconciliation.task_state import TaskState
 from steps.telemetry import WriteCause, WriteReason
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def apply_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
             _clear_flag(finding, context=context)
         case CorruptState() as finding:
             _change_document(finding, None, context=context)
-        case UnreadableRecord() | WrongClock():
+        case UnreadableRecord() | UnstartedWorkflow() | WrongClock():
             return  # only a person can correct it
 
 
@@ -83,7 +84,7 @@ def count_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
     """
     finding = repair.finding
     match finding:
-        case StrayFlag() | CorruptState():
+        case StrayFlag() | CorruptState() | UnstartedWorkflow():
             return
         case LostPush(push=push, task_state=None):
             name = lease_name(repository=push.repository, task=push.task)

@@ -8,28 +8,28 @@ that the state is the same when it is repaired. Each repair reads it again under
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping  # noqa: TC003 - part of a public dataclass
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - as above
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from steps.agents import live_runs
 from steps.cancellation import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, read_state_document, state_document_task
-from steps.core import PREFIX, REPOSITORY, TASK, StepError, TerminatedError
-from steps.domain import Repository
+from steps.core import PREFIX, TASK
 from steps.kube import CONFIG_MAPS, LEASES, PODS, WORKFLOWS
-from steps.reconciliation.lost_pushes import newest_pushes
-from steps.reconciliation.task_state import read_task_state
+from steps.observed_state import read_or_report, read_task_state, read_task_workflow
+from steps.reconciliation.github_state import Branch, GitHubState, read_github
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
-    from steps.domain import Push
+    from steps.domain import PullRequest, Push
     from steps.kube import Json
+    from steps.observed_state import TaskState, TaskWorkflow
     from steps.reconciliation.context import ReconcileContext
-    from steps.reconciliation.task_state import TaskState
 
 T = TypeVar("T")
 
@@ -47,24 +47,28 @@ class ClusterSnapshot:
         now: Time when the pass began to read, by the API server's clock.
         task_states: The Leases of the tasks.
         busy: (task, repository label) of each Workflow that has not ended; the label is empty if it is missing.
+        workflows: These Workflows.
         repairs: Number of these Workflows that are repairs.
         pods: (name, uid) of each pod in the workflows' namespace that has not ended.
         runs: Unfinished runs with their tasks.
         runs_known: Whether `runs` is complete.
         documents: The state documents.
         pushes: The newest push of each task that GitHub knows.
+        pulls: The open pull requests of repositories with a push whose labels may be due, by branch.
         unread: The objects that could not be read, with the error and the fix.
     """
 
     now: datetime
     task_states: tuple[TaskState, ...] = ()
     busy: frozenset[tuple[str, str]] = frozenset()
+    workflows: tuple[TaskWorkflow, ...] = ()
     repairs: int = 0
     pods: frozenset[tuple[str, str]] = frozenset()
     runs: tuple[tuple[str, AgentRun], ...] = ()
     runs_known: bool = True
     documents: tuple[StateDocument, ...] = ()
     pushes: tuple[Push, ...] = ()
+    pulls: Mapping[Branch, tuple[PullRequest, ...]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
 
@@ -84,43 +88,34 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     leases = kube.list(LEASES, namespace=home, labels=selector)
     task_states = tuple(_parse_all(leases, read_task_state, kind="Lease", unread=unread))
     waiting = f"{TASK},{WORKFLOW_COMPLETED_LABEL}!=true"
-    workflows = [
-        workflow["metadata"].get("labels") or {}
-        for workflow in kube.list(WORKFLOWS, namespace=home, labels=waiting, metadata_only=True)
-    ]
+    metadata = [each["metadata"] for each in kube.list(WORKFLOWS, namespace=home, labels=waiting, metadata_only=True)]
+    workflows = tuple(map(read_task_workflow, metadata))
     pods = tuple(kube.list(PODS, namespace=home, fields=_ACTIVE, metadata_only=True))
     unread_runs: list[str] = []
     unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
-    runs = _read_or_report(
+    runs = read_or_report(
         lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=unreadable), unread=unread_runs
     )
     runs_known = not unread_runs
     unread += unread_runs
-    documents = _read_or_report(lambda: _documents(context, unread=unread), unread=unread)
-    pushes = tuple(_pushes(runs, context=context, now=now, unread=unread)) if settings.reconcile.ask_github else ()
+    documents = read_or_report(lambda: _documents(context, unread=unread), unread=unread)
+    github = GitHubState()
+    if settings.reconcile.ask_github:
+        github = read_github(runs, task_states, now=now, context=context, unread=unread)
     return ClusterSnapshot(
         now=now,
         task_states=task_states,
-        busy=frozenset((labels[TASK], labels.get(REPOSITORY, "")) for labels in workflows),
-        repairs=sum(REPAIR_LABEL in labels for labels in workflows),
+        busy=frozenset((each.task, each.repository_label) for each in workflows),
+        workflows=workflows,
+        repairs=sum(REPAIR_LABEL in (each.get("labels") or {}) for each in metadata),
         pods=frozenset((pod["metadata"]["name"], pod["metadata"]["uid"]) for pod in pods),
         runs=runs,
         runs_known=runs_known,
         documents=documents,
-        pushes=pushes,
+        pushes=github.pushes,
+        pulls=github.pulls,
         unread=tuple(unread),
     )
-
-
-def _read_or_report(read: Callable[[], Iterable[T]], *, unread: list[str]) -> tuple[T, ...]:
-    """Return all items. If they cannot be read, report the error and return none."""
-    try:
-        return tuple(read())
-    except TerminatedError:
-        raise
-    except StepError as error:
-        unread.append(str(error))
-        return ()
 
 
 def _report_unreadable(obj: Json, error: Exception, *, kind: str, unread: list[str]) -> None:
@@ -152,26 +147,3 @@ def _documents(context: ReconcileContext, *, unread: list[str]) -> Iterator[Stat
 
     stored = context.clients.kube.list(CONFIG_MAPS, namespace=namespace, page=_STATE_PAGE)
     yield from filter(None, _parse_all(stored, read, kind="ConfigMap", unread=unread))
-
-
-def _pushes(
-    runs: tuple[tuple[str, AgentRun], ...], *, context: ReconcileContext, now: datetime, unread: list[str]
-) -> Iterator[Push]:
-    """Ask GitHub once for each repository with agents that are old enough to have missed a push."""
-    settings = context.settings
-    before = now - timedelta(seconds=settings.reconcile.lost_after_s)
-    working = {run.facts.repository.casefold() for _, run in runs if run.facts.created_at <= before}
-    repositories = [Repository(name) for name in settings.events.repositories if name.casefold() in working]
-    if not repositories:
-        return
-    try:
-        # A pass has half a minute, so it does not wait for the end of a rate limit. The next pass tries again.
-        github = context.clients.github(lambda: None)
-    except StepError as error:
-        unread.append(str(error))
-        return
-    for repository in repositories:
-        activities = _read_or_report(partial(github.activity, repository=repository), unread=unread)
-        yield from newest_pushes(
-            activities, repository=repository, senders=settings.events.senders, settings=settings.push
-        )

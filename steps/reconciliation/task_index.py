@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from steps.agents import AgentRun
+    from steps.observed_state import TaskState
     from steps.reconciliation.snapshot import ClusterSnapshot
-    from steps.reconciliation.task_state import TaskState
     from steps.settings import ReconcileStepSettings
 
 Key = tuple[str, str]

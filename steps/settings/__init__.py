@@ -5,14 +5,8 @@ never quotes a value. Credentials are never settings.
 """
 
 from steps.settings.agent_kinds import RunKind
-from steps.settings.cancellation import (
-    BreakerSettings,
-    KubernetesSettings,
-    LeaseSettings,
-    PushSettings,
-    StateSettings,
-)
-from steps.settings.github import GitHubSettings
+from steps.settings.cancellation import BreakerSettings, KubernetesSettings, LeaseSettings, PushSettings, StateSettings
+from steps.settings.github import GitHubSettings, LabelSettings
 from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings, StepSettings, load_settings, settings_from_env
 from steps.settings.reconcile import PushSources, ReconcileSettings
 from steps.settings.types import REPOSITORY_PATTERN, Count, Name, Seconds
@@ -25,6 +19,7 @@ __all__ = [
     "Count",
     "GitHubSettings",
     "KubernetesSettings",
+    "LabelSettings",
     "LeaseSettings",
     "Name",
     "PushSettings",

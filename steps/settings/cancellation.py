@@ -83,7 +83,10 @@ class StopSettings:
 
     grace_s: Annotated[Seconds, Field(description="from SIGTERM to the forced deletion of the pods")]
     verify_s: Annotated[Seconds, Field(description="from the forced deletion to giving up (exit 75, retried)")]
-    poll_s: Annotated[Seconds, Field(description="time between lists of the agents while they end")]
+    poll_s: Annotated[
+        Seconds,
+        Field(description="longest time between two lists of ending agents; the first is a fifth"),
+    ]
     attempts: Annotated[Count, Field(description="attempts of each delete")]
     backoff_s: Annotated[Seconds, Field(description="first pause between attempts; doubles, with jitter")]
     parallel: Annotated[Count, Field(description="deletes at the same time")]

@@ -48,11 +48,28 @@ class ReconcileSettings:
     lost_after_s: Annotated[
         Seconds, Field(description="a push on GitHub without a Workflow counts as lost after this long")
     ]
+    unstarted_after_s: Annotated[
+        Seconds,
+        Field(
+            description="a Workflow that nobody has worked for after this long is reported: Argo does not start it, or "
+            "its pod does not start"
+        ),
+    ]
     ask_github: Annotated[
         bool,
         Field(
             description="look for lost pushes: one request for each repository with live agents in each pass; needs "
             "read access to contents"
+        ),
+    ]
+    late_labels_s: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=30 * 86400,
+            description="reconcile looks for a pull request that was opened after its push, and for a skip label that "
+            "was removed, for this long after the push; one request for each such repository in each pass; 0: never; "
+            "needs ask_github",
         ),
     ]
     in_flight: Annotated[Count, Field(description="repairs that run at the same time")]

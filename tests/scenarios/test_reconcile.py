@@ -8,6 +8,7 @@ import pytest
 
 from steps.cancellation.workflow import TEMPLATE
 from steps.core.errors import Exit
+from steps.domain.push import ZERO_SHA
 from steps.domain.record import LabelOutcome, Phase
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
@@ -50,8 +51,10 @@ def test_a_repair_has_only_fields_that_secure_mode_permits(scene: Scene) -> None
 def test_an_active_task_is_left_alone(scene: Scene) -> None:
     failed(scene)
     scene.reconcile()
-    scene.later(400)
-    assert found(scene.reconcile()) == [], "the repair is still running"
+    scene.later(299)
+    assert found(scene.reconcile()) == [], "the repair may still begin"
+    scene.later(100)
+    assert found(scene.reconcile()) == [(FindingKind.NOT_STARTED, RepairAction.REPORT)]
     assert len(scene.repairs()) == 1
 
 
@@ -162,6 +165,28 @@ def test_a_lost_push_after_one_that_came_is_found_as_well(scene: Scene) -> None:
     assert scene.run_repairs() == [Exit.DONE]
     assert scene.record().push.sha == NEWER
     check_done(scene)
+
+
+@pytest.mark.parametrize("before", ["", ZERO_SHA], ids=["known", "created the branch"])
+def test_a_branch_that_was_forced_back_to_the_recorded_commit_is_found(scene: Scene, before: str) -> None:
+    """The webhooks of both pushes were lost, so the newest commit is the recorded one."""
+    pushed(scene)
+    assert scene.play(scene.workflow(before=before)) is Exit.DONE
+    scene.later(100)
+    pushed(scene, NEWER)
+    scene.later(5)
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW, forced=True)
+    scene.later(10)
+    newer = scene.agent()["metadata"]["name"]
+    assert found(scene.reconcile()) == [], "its webhook may still come"
+    scene.later(121)
+    assert found(scene.reconcile()) == [(FindingKind.LOST_PUSH, RepairAction.SUBMIT)]
+    assert scene.run_repairs() == [Exit.DONE]
+    assert scene.runs() == {newer}
+    assert (scene.record().push.sha, scene.record().push.before) == (NEW, NEWER)
+    assert found(scene.reconcile()) == []
 
 
 @pytest.mark.parametrize("reason", ["a person pushed", "no agent works", "agents are newer", "deleted", "other branch"])

@@ -13,7 +13,7 @@ from steps.core.errors import StepError
 from steps.core.keys import RECORD
 from steps.domain.record import Phase, Record, parse_record
 from steps.kube.events import EventReason
-from steps.reconciliation.attempts import ATTENTION_LABEL
+from steps.observed_state.repair_attempts import ATTENTION_LABEL
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from tests.doubles.kubernetes import Fault

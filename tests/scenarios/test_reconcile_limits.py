@@ -16,8 +16,8 @@ from steps.domain.push import TaskId
 from steps.domain.record import Phase, dump_record
 from steps.kube.events import EventReason
 from steps.lease.lease_object import lease_name
+from steps.observed_state.repair_attempts import ATTENTION_LABEL, is_escalated, read_attempts
 from steps.reconcile import reconcile
-from steps.reconciliation.attempts import ATTENTION_LABEL, is_escalated, read_attempts
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from tests.doubles import argo_controller

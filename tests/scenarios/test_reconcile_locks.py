@@ -11,7 +11,7 @@ from steps.core.errors import Exit
 from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome, Phase
 from steps.kube.events import EventReason
-from steps.reconciliation.attempts import ATTENTION_LABEL, read_attempts
+from steps.observed_state.repair_attempts import ATTENTION_LABEL, read_attempts
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from steps.reconciliation.reconcile_pass import run_pass
@@ -74,8 +74,10 @@ def test_the_flag_of_an_active_cancellation_is_kept(scene: Scene) -> None:
     scene.later(5)
     pushed(scene)
     scene.begin(scene.workflow(), pod="working")
-    scene.later(600)
+    scene.later(290)
     assert found(scene.reconcile()) == []
+    scene.later(310)
+    assert found(scene.reconcile()) == [(FindingKind.NOT_STARTED, RepairAction.REPORT)], "its pod stands still"
     assert state(scene)["cancellation_in_progress"] is True
 
 

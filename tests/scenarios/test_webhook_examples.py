@@ -48,9 +48,11 @@ REPOSITORY = _allowed("body.repository.full_name")
 BOT = _allowed("body.sender.login")
 
 
-def _receive(payload: Object, *, event: str = "push", delivery: str = DELIVERY) -> list[Object] | Dropped | Rejection:
+def _receive(
+    payload: Object, *, event: str = "push", delivery: str = DELIVERY, bus: Object | None = None
+) -> list[Object] | Dropped | Rejection:
     """Send a payload as GitHub would; the API server takes only what the published schema allows."""
-    source = EventSource.of(_rendered("EventSource"), event=DEPENDENCY["eventName"], secret=SECRET)
+    source = EventSource.of(_rendered("EventSource"), event=DEPENDENCY["eventName"], secret=SECRET, bus=bus)
     body = json.dumps(payload).encode()
     headers = {
         "Content-Type": "application/json",
@@ -286,10 +288,23 @@ def test_a_push_time_that_no_workflow_can_have_is_dropped_at_once(pushed_at: obj
 
 def test_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:
     payload = _push()
-    payload["commits"] = [payload["commits"][0]] * 2000
+    payload["commits"] = [payload["commits"][0]] * 20_000
     answer = _receive(payload)
     assert isinstance(answer, Rejection)
     assert answer.status == 400
+
+
+def test_a_push_of_many_commits_is_taken_if_the_bus_carries_it() -> None:
+    payload = _push()
+    # As many as GitHub lists in one webhook.
+    payload["commits"] = [payload["commits"][0]] * 2048
+    assert len(json.dumps(payload)) > 2**20
+    answer = _receive(payload)
+    assert isinstance(answer, Rejection)
+    assert (answer.status, answer.reason) == (500, "nats: maximum payload exceeded")
+    created = _receive(payload, bus={"spec": {"jetstream": {"maxPayload": "8MB"}}})
+    assert isinstance(created, list)
+    assert len(created) == 1
 
 
 def test_a_forged_signature_is_refused() -> None:

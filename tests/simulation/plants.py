@@ -168,3 +168,7 @@ def lets_nobody_probe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steps.reconciliation.reconcile_pass.find_problems", lambda *_, **__: ())
+
+
+def never_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steps.reconciliation.detection.is_due", lambda *_, **__: False)

@@ -60,6 +60,7 @@ def test_stories_are_full_of_trouble() -> None:
         pytest.param(plants.removes_the_old_label_first, "one of the two labels", id="old label removed first"),
         pytest.param(plants.proves_nothing, "labels move after", id="labels before the proof"),
         pytest.param(plants.ends_every_waiter, "has nothing left to do", id="waiters ended by mistake"),
+        pytest.param(plants.never_looks_again, "the head's labels are moved", id="labels that stayed forgotten"),
         pytest.param(plants.finds_nothing, "the record is final", id="reconcile finds nothing"),
     ],
 )

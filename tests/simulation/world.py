@@ -107,7 +107,21 @@ class Story:
             self.turns.spawn(f"platform-{number}", self._start_agent, after_s=self.random.uniform(0, at + 40))
         self.turns.spawn("automation", self._automation, after_s=self.random.uniform(0, at))
         self.turns.spawn("person", self._person, after_s=self.random.uniform(0, at + 20))
+        self._delay_labels(at)
         self.turns.run()
+
+    def _delay_labels(self, at: float) -> None:
+        """The pull request is opened after its pushes, or has a person's skip label for a while."""
+        # Drawn apart, so that the other stories stay as they are.
+        random = Random(self.seed + 2)
+        why, after_s = random.choice(["", "", "", "not open", "skip label"]), random.uniform(0, at + 120)
+        github, skip = self.scene.github, self.scene.settings.labels.skip
+        if why == "not open":
+            github.close(1)
+            self.turns.spawn("opens", partial(github.reopen, 1), after_s=after_s)
+        elif why:
+            github.edit_labels(1, add=[skip])
+            self.turns.spawn("goes on", partial(github.edit_labels, 1, remove=[skip]), after_s=after_s)
 
     def _push(self) -> None:
         """GitHub takes a push; its webhook comes late, twice, out of order, or never."""

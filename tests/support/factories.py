@@ -15,7 +15,9 @@ from steps.domain.push import Push, Repository, Sha, TaskId
 from steps.domain.record import LabelOutcome, Phase, Record
 from steps.domain.run_decision import RunFacts
 from steps.lease.lease_object import lease_name
-from steps.reconciliation.attempts import RepairAttempts
+from steps.observed_state.repair_attempts import RepairAttempts
+from steps.observed_state.task_state import TaskState
+from steps.observed_state.task_workflow import TaskWorkflow
 from steps.reconciliation.finding import (
     CorruptState,
     Finding,
@@ -26,9 +28,9 @@ from steps.reconciliation.finding import (
     StrayFlag,
     UnfinishedPush,
     UnreadableRecord,
+    UnstartedWorkflow,
     WrongClock,
 )
-from steps.reconciliation.task_state import TaskState
 from tests.support.harness import DEFAULTS
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -115,6 +117,12 @@ def run(
     )
 
 
+def task_workflow(name: str = "w1", **changes: Any) -> TaskWorkflow:  # noqa: ANN401 - passed on
+    """A Workflow of the task that the Sensor created and that waits."""
+    values: dict[str, Any] = {"task": "7", "repository_label": "", "created_at": ago(900), "phase": "Pending"}
+    return TaskWorkflow(name=name, **(values | changes))
+
+
 def document(task: str = "7", **changes: Any) -> StateDocument:  # noqa: ANN401 - passed on
     """The task's state document, with nothing flagged."""
     values: dict[str, Any] = {"name": f"task-{task}-state", "task": task, "flag": False, "corrupt": False}
@@ -139,6 +147,12 @@ def finding(kind: FindingKind = FindingKind.STUCK, *, detail: str = "seen", **ch
     if kind in (FindingKind.STRAY_FLAG, FindingKind.CORRUPT_STATE):
         of_document = StrayFlag if kind is FindingKind.STRAY_FLAG else CorruptState
         return of_document(document=changes.pop("document", None) or document(), task_state=known, detail=detail)
+    return _rare_finding(kind, known, detail=detail)
+
+
+def _rare_finding(kind: FindingKind, known: Any, *, detail: str) -> Finding:  # noqa: ANN401 - passed on
+    if kind is FindingKind.NOT_STARTED:
+        return UnstartedWorkflow(workflow=task_workflow(), task_state=known, detail=detail)
     of_lease = OrphanedLock if kind is FindingKind.ORPHANED_LOCK else WrongClock
     return of_lease(task_state=known, detail=detail)
 

@@ -9,7 +9,7 @@ from typing import Any
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome, Phase, dump_record
-from steps.reconciliation.attempts import read_attempts
+from steps.observed_state.repair_attempts import read_attempts
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
 from tests.doubles import argo_controller

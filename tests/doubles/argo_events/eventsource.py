@@ -1,7 +1,8 @@
 """The GitHub EventSource: a webhook request becomes an event, or is refused.
 
-Guarantees: the published data is byte for byte what Go's encoder writes. Does not: model the event source's own
-`filter`, rate limits or a failing event bus; a body near the bus's size limit raises `NotModelled`.
+Guarantees: the published data is byte for byte what Go's encoder writes; the event source's and the bus's limits of
+size hold. Does not: model the event source's own `filter`, rate limits or a failing event bus; a body near the bus's
+limit raises `NotModelled`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MAX_BODY = 1 << 20
-_BUS_LIMIT, _ENVELOPE = 1 << 20, 2048
+_BUS_LIMIT, _ENVELOPE = "1MB", 2048
+_UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
 _INJECTED = ("X-GitHub-Event", "X-GitHub-Delivery")
@@ -35,16 +37,20 @@ class EventSource:
     event: str
     secret: str
     max_body: int = _MAX_BODY
+    max_message: int = _MAX_BODY
 
     @classmethod
-    def of(cls, manifest: dict[str, Any], *, event: str, secret: str) -> Self:
-        """Read the manifest of an EventSource; the secret's value comes from elsewhere."""
+    def of(cls, manifest: dict[str, Any], *, event: str, secret: str, bus: dict[str, Any] | None = None) -> Self:
+        """Read the manifest of an EventSource, and that of its EventBus; the secret's value comes from elsewhere."""
         github = manifest["spec"]["github"][event]
         if "filter" in github:
             raise NotModelled("the event source's own filter")
         known = secret if "webhookSecret" in github else ""
         limit = github.get("webhook", {}).get("maxPayloadSize") or _MAX_BODY
-        return cls(name=manifest["metadata"]["name"], event=event, secret=known, max_body=limit)
+        carried = (bus or {}).get("spec", {}).get("jetstream", {}).get("maxPayload", _BUS_LIMIT)
+        return cls(
+            name=manifest["metadata"]["name"], event=event, secret=known, max_body=limit, max_message=_bytes(carried)
+        )
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> Event | Rejection:
         """Answer a webhook request."""
@@ -66,9 +72,9 @@ class EventSource:
         }
         data = gojson.encode(published)
         size = len(data.encode())
-        if size > _BUS_LIMIT:
+        if size > self.max_message:
             return Rejection(status=500, reason="nats: maximum payload exceeded")
-        if size > _BUS_LIMIT - _ENVELOPE:
+        if size > self.max_message - _ENVELOPE:
             raise NotModelled("an event whose envelope decides whether the bus takes it")
         return Event(source=self.name, subject=self.event, data=data)
 
@@ -84,6 +90,12 @@ class EventSource:
             signature = headers.get("X-Hub-Signature-256") or headers.get("X-Hub-Signature") or ""
             _check(signature, body, self.secret.encode())
         return payload
+
+
+def _bytes(text: str) -> int:
+    """Read a size as the bus's configuration does."""
+    number, unit = re.fullmatch(r"([0-9]+)([A-Z]*)", text).groups()  # type: ignore[union-attr]
+    return int(number) * _UNITS[unit]
 
 
 def sign(secret: str, body: bytes) -> str:

@@ -221,6 +221,15 @@ class Backstage:
             closed = replace(target.pulls[number], state="closed", merged=merged, closed_at=now, updated_at=now)
             target.pulls[number] = closed
 
+    def reopen(self, number: int, *, repository: str | None = None) -> None:
+        """Open a closed pull request again; its head is then where its branch is now."""
+        with self._lock:
+            target, now = self._repository(repository), self._clock()
+            closed = target.pulls[number]
+            source = self.world.repository(closed.head_repository or "")
+            head = source.branches.get(closed.head_ref, closed.head_sha) if source else closed.head_sha
+            target.pulls[number] = replace(closed, state="open", closed_at=None, head_sha=head, updated_at=now)
+
     def delete_repository(self, full_name: str) -> None:
         """Delete a repository; pull requests from it keep their head but lose its repository."""
         with self._lock:

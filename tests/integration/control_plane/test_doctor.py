@@ -132,7 +132,8 @@ def ward(installation: Installation, github: tuple[github_double.GitHub, str]) -
     put(
         client,
         paths["bus"],
-        named("argoproj.io/v1alpha1", "EventBus", "default") | {"spec": {"jetstream": {"version": "latest"}}},
+        named("argoproj.io/v1alpha1", "EventBus", "default")
+        | {"spec": {"jetstream": {"version": "latest", "maxPayload": "8MB"}}},
     )
     put_status(client, paths["bus"], ready("Configured", "Deployed"))
     put_status(client, paths["source"], ready("SourcesProvided", "Deployed"))
@@ -236,6 +237,9 @@ BROKEN: list[tuple[str, Break, str, str, str]] = [
     ("anything may be referred to", lambda w: w.changed(CONTROLLER, {"data": None}),
      "argo's mode", "warning", "may choose their account"),
     ("the bus is gone", lambda w: w.gone(w.paths["bus"]), "event bus", "wrong", "has no EventBus"),
+    ("the bus carries only small messages",
+     lambda w: w.changed(w.paths["bus"], {"spec": {"jetstream": {"maxPayload": None}}}),
+     "event bus", "warning", "carries 1048576 bytes in a message"),
     ("a template was edited", lambda w: w.changed(w.paths["template"], {"spec": {"serviceAccountName": "root"}}),
      "objects", "wrong", "at spec.serviceAccountName"),
     ("a binding is gone", lambda w: w.gone(w.paths["role"]), "access", "wrong", "may not delete coderuns"),

@@ -19,7 +19,7 @@ from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLET
 from steps.core.keys import PHASE, RECORD, REPOSITORY, TASK
 from steps.domain.push import Repository, TaskId
 from steps.lease.lease_object import lease_name
-from steps.reconciliation.attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL
+from steps.observed_state.repair_attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL
 from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo, Process
 from tests.doubles.platform.client import MERGE_PATCH, Client

@@ -19,7 +19,19 @@ from pipelines.observability.metric import PREFIX
 from pipelines.observability.prometheus import RULES_FILE
 from steps.reconciliation.finding import FindingKind
 from tests.integration.prometheus.programs import program
-from tests.integration.prometheus.world import constant, healthy, histogram, outcome, rising, since, up
+from tests.integration.prometheus.world import (
+    REFUSED,
+    SENT,
+    TRIGGERED,
+    UNSENT,
+    constant,
+    healthy,
+    histogram,
+    outcome,
+    rising,
+    since,
+    up,
+)
 from tests.support.harness import DEFAULTS
 
 ROOT = Path(__file__).parents[3]
@@ -27,7 +39,9 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 # The first run on a machine fetches promtool.
 pytestmark = pytest.mark.timeout(300)
 
+LOST = metrics.LOST_PUSHES.full_name
 DROPPED = f'argo_events_action_retries_failed_total{{sensor_name="{names.SENSOR}",trigger_name="cancel-agents"}}'
+NOT_STARTED = f'{metrics.FINDINGS.full_name}{{kind="workflow-not-started"}}'
 STUCK = f'{metrics.FINDINGS.full_name}{{kind="stuck"}}'
 GITHUB = f'{metrics.BREAKER.full_name}{{dependency="github"}}'
 
@@ -63,6 +77,17 @@ TROUBLE = {
         },
         fires={"Contended": 2},
     ),
+    "a Workflow does not start": World(change={NOT_STARTED: since(105)}, fires={"NotStarted": 1}),
+    "a webhook is too large for the EventSource": World(change={REFUSED: since(100)}, fires={"WebhookRefused": 1}),
+    "a webhook is too large for the bus": World(
+        change={REFUSED: since(100), UNSENT: since(100)}, fires={"WebhookRefused": 1}
+    ),
+    "a push is lost, and nothing has come for an hour": World(
+        change={LOST: since(110), SENT: constant(40), TRIGGERED: constant(40)}, fires={"PushesLost": 1}
+    ),
+    "three pushes are lost beside others": World(change={LOST: since(110, value="3")}, fires={"PushesLost": 1}),
+    "the Sensor hears nothing of many events": World(change={TRIGGERED: constant(0)}, fires={"Unheard": 1}),
+    "Argo Events shows no Sensor, but events": World(change={TRIGGERED: None}, fires={"Unheard": 1}),
     "a task is stuck for half an hour": World(change={STUCK: since(90)}, fires={"Inconsistent": 1}),
     "a task waits for a person": World(change={metrics.ATTENTION.full_name: since(115)}, fires={"NeedsAttention": 1}),
     "GitHub cannot be read for twenty minutes": World(
@@ -92,6 +117,11 @@ QUIET = {
     "one cancellation fails, and no other ends": World(
         change={outcome("completed"): constant(50), outcome("failed"): since(100)}
     ),
+    "a push is lost beside others that come": World(change={LOST: since(110)}),
+    "a Workflow started after some minutes": World(change={NOT_STARTED: since(110, until=114)}),
+    "a webhook was refused an hour ago": World(change={REFUSED: since(60), UNSENT: since(60)}),
+    "few events, and none is a task's push": World(change={SENT: since(60, value="30"), TRIGGERED: constant(0)}),
+    "Argo Events is not scraped": World(change={SENT: None, TRIGGERED: None}),
     "one in twenty fails": World(change={outcome("failed"): rising(0.05)}),
     "many are superseded": World(change={outcome("superseded"): rising(20)}),
     "one push in twenty is slow": World(change=dict(histogram(metrics.DURATION, fast=0.95, slow=0.05, until="gone"))),

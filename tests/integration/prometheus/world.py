@@ -11,6 +11,14 @@ from tests.support.harness import DEFAULTS
 MINUTES = 120
 _BUCKETS = ("1", "5", "30", "60", "120", "300", "+Inf")
 
+SENT = (
+    f'argo_events_events_sent_total{{eventsource_name="{DEFAULTS.events.event_source}",'
+    f'event_name="{DEFAULTS.events.event_name}"}}'
+)
+TRIGGERED = f'argo_events_action_triggered_total{{sensor_name="{names.SENSOR}",trigger_name="cancel-agents"}}'
+
+REFUSED, UNSENT = (SENT.replace("sent_total", f"{what}_failed_total") for what in ("processing", "sent"))
+
 Series = dict[str, str]
 
 
@@ -61,6 +69,11 @@ def healthy() -> Series:
         **histogram(metrics.DURATION, fast=1, until="finished"),
         **histogram(metrics.WAIT, fast=1, before="start"),
         **histogram(metrics.WAIT, fast=1, before="lease"),
+        metrics.LOST_PUSHES.full_name: constant(0),
+        SENT: rising(1),
+        REFUSED: constant(0),
+        UNSENT: constant(0),
+        TRIGGERED: rising(1),
         up(names.SENSOR): constant(1),
         up(DEFAULTS.events.event_source): constant(1),
     }

@@ -240,6 +240,7 @@ def test_the_pods_of_a_namesake_are_not_forced_if_its_job_has_the_same_name(scen
         scene.api.faults.add(Fault(method="DELETE", path="/jobs/", after=lambda _: scene.clock.sleep(pause)))
     assert scene.play(workflow) is Exit.DONE
     assert scene.record().attempts == (2 if again else 1)
+    scene.later(2)
     assert (len(working(scene)), forced(scene)) == (1, [])
 
 
@@ -420,7 +421,7 @@ def obedient(scene: Scene) -> str:
 def test_the_step_waits_for_the_pod_of_an_agent_that_stopped_on_request(scene: Scene, obedient: str) -> None:
     (pod,) = working(scene)
     ends_at = scene.clock.monotonic() + 10
-    scene.clock.every(lambda: scene.kubelet.finish(pod) if scene.clock.monotonic() == ends_at else None)
+    scene.clock.every(lambda: scene.kubelet.finish(pod) if scene.clock.monotonic() >= ends_at else None)
     at_label: list[float] = []
     scene.github.before(lambda: at_label.append(scene.clock.monotonic()), method="POST", path="/labels$")
     assert scene.attempt(scene.workflow()) is Exit.DONE

@@ -105,6 +105,19 @@ def test_n_pushes_to_one_task_take_two_executions(scene: Scene, *, helped: bool)
     assert scene.record().push.sha == rest[-1].push.sha
 
 
+@pytest.mark.parametrize("why", ["no pull request", "skip label"])
+def test_older_pushes_are_ended_too_if_the_labels_stayed(scene: Scene, why: str) -> None:
+    """Otherwise each of a burst of pushes would start a pod, only to look at the pull request again."""
+    older = [scene.workflow(sha=f"{number:040x}", pushed_at=ago(scene.clock, 9 - number)) for number in range(1, 5)]
+    if why == "no pull request":
+        scene.github.close(1)
+    else:
+        scene.github.edit_labels(1, add=["skip-automation"])
+    newest = play_newest(scene)
+    assert {phase(scene, each) for each in older} == {"Failed"}
+    assert scene.record().push.sha == newest.push.sha
+
+
 def test_a_superseded_push_ends_the_others_as_well(scene: Scene) -> None:
     pushed_at = ago(scene.clock, 5)
     play_newest(scene)

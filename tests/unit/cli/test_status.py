@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,13 @@ def test_a_push_that_waits_is_pending_though_it_has_no_lease(laptop: Scene, caps
     laptop.workflow()
     (status,) = told(capsys)
     assert (status["state"], status["waiting"]) == ("pending", 1)
+    laptop.later(360)
+    created_at = laptop.workflow().created_at
+    assert main(["status"]) == Exit.DONE
+    assert "2 for 6m" in capsys.readouterr().out
+    assert main(["status", "--json"]) == Exit.DONE
+    (status,) = json.loads(capsys.readouterr().out)
+    assert (created_at - datetime.fromisoformat(status["waiting_since"])).total_seconds() == 360
     assert "waits for the task's lock" in explained(capsys)
 
 

@@ -34,6 +34,16 @@ def test_the_first_push_of_a_task_starts() -> None:
             record(0, labels=LabelOutcome.UNREADABLE), "a" * 40, 0, Resume, id="a replay after GitHub was down"
         ),
         pytest.param(
+            record(0, labels=LabelOutcome.NO_PULL_REQUEST), "a" * 40, 0, Resume, id="a replay after it was opened"
+        ),
+        pytest.param(
+            record(0, labels=LabelOutcome.AMBIGUOUS), "a" * 40, 0, Resume, id="a replay after a person labelled one"
+        ),
+        *(
+            pytest.param(record(0, labels=labels), "b" * 40, -5, Superseded, id=f"an older push, {labels}")
+            for labels in LabelOutcome
+        ),
+        pytest.param(
             replace(record(0, labels=LabelOutcome.HEAD_MOVED), left_to="b" * 40),
             "b" * 40,
             0,

@@ -26,6 +26,10 @@ A, B, C, D = (letter * 40 for letter in "abcd")
         pytest.param((A, ZERO_SHA, 60), (A, D, 0), False, id="a person submits the recorded commit again"),
         pytest.param((A, B, 60), (B, A, 0), True, id="a branch is forced back to the commit before"),
         pytest.param((A, B, 60), (A, D, 0), True, id="a branch is forced back, and the push in between was lost"),
+        pytest.param(
+            (A, B, 60), (A, ZERO_SHA, 0), True, id="a branch is forced back to the commit it was created with"
+        ),
+        pytest.param((A, B, 0), (A, ZERO_SHA, 60), False, id="the webhook comes after a person submitted its commit"),
         pytest.param((A, D, 0), (A, B, 60), False, id="the first of two pushes of one commit comes again"),
         pytest.param((C, B, 5), (A, ZERO_SHA, 0), True, id="no common commit: GitHub's time decides"),
         pytest.param((C, B, -5), (A, ZERO_SHA, 0), False, id="no common commit: GitHub's time decides against it"),

@@ -129,6 +129,28 @@ def test_a_branch_with_characters_that_an_address_encodes_is_found(scene: Scene,
     assert found.number == made.number
 
 
+def test_the_latest_pull_requests_come_in_one_request_with_their_branches(scene: Scene, tmp_path: Path) -> None:
+    scene.github.close(1)
+    for number in range(2, 105):
+        scene.later(1)
+        scene.github.add_pull_request(head=f"task-{number}", sha=OLD, labels=[])
+    scene.github.add_repository("alice/cto", fork=True)
+    scene.github.add_pull_request(head="task-9", sha=OLD, repository=REPOSITORY, head_repository="alice/cto")
+    scene.later(1)
+    scene.github.edit_labels(2, add=["task-2"], repository=REPOSITORY)
+    asked = len(scene.github.calls)
+    found = by_token(scene, tmp_path).latest_pull_requests(repository=REPOSITORY)
+    assert len(scene.github.calls) == asked + 1
+    assert [branch for branch, _ in found[:3]] == ["task-2", "task-104", "task-103"]
+    assert found[0][1].labels == ("task-2",)
+    assert len(found) == 99, "a fork's branch is another branch"
+
+
+def test_the_latest_pull_requests_of_an_unknown_repository_are_an_error(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="5dlabs/none"):
+        by_token(scene, tmp_path).latest_pull_requests(repository="5dlabs/none")
+
+
 def test_a_repository_that_cannot_be_seen_is_named(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="5dlabs/none"):
         by_token(scene, tmp_path).open_pull_requests(repository="5dlabs/none", branch="task-7-work")

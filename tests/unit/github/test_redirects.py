@@ -16,6 +16,7 @@ WHY = WriteReason(cause=WriteCause.ADD_LABEL, epoch=1)
 ASKED = {"repository": REPOSITORY}
 OPERATIONS: dict[str, Callable[[GitHub], object]] = {
     "list pull requests": lambda client: client.open_pull_requests(**ASKED, branch="task-7-work"),
+    "list the latest pull requests": lambda client: client.latest_pull_requests(**ASKED),
     "read a pull request": lambda client: client.pull_request(**ASKED, number=1),
     "list activity": lambda client: client.activity(**ASKED),
     "list comments": lambda client: list(client.comments(**ASKED, number=1)),
@@ -65,7 +66,7 @@ def test_a_name_in_another_case_is_the_same_name(scene: Scene, client: GitHub) -
     assert found == client.pull_request(**ASKED, number=1)
 
 
-@pytest.mark.parametrize("operation", ["list pull requests", "read a pull request"])
+@pytest.mark.parametrize("operation", ["list pull requests", "list the latest pull requests", "read a pull request"])
 def test_a_proxy_that_follows_the_redirect_hides_nothing(scene: Scene, client: GitHub, operation: str) -> None:
     """The answer then comes with 200, and with the new name."""
     scene.github.rename_repository(REPOSITORY, "5dlabs/cto-platform")

@@ -12,16 +12,14 @@ from steps.core.errors import ConflictError, Exit, UnavailableError
 from steps.domain.push import Repository, TaskId
 from steps.kube.transport import Json
 from steps.lease.lease_object import lease_name
-from steps.reconciliation.attempts import (
+from steps.observed_state.repair_attempts import (
     ATTEMPTS_ANNOTATION,
     ATTENTION_LABEL,
     RepairAttempts,
-    count_attempt,
-    escalate,
     is_escalated,
     read_attempts,
-    reset_attempts,
 )
+from steps.reconciliation.attempts import count_attempt, escalate, reset_attempts
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, REPOSITORY, Scene, Workflow

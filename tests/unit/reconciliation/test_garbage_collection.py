@@ -10,11 +10,11 @@ import pytest
 from steps.cancellation.state_update import STATE_EPOCH, STATE_EPOCH_OF
 from steps.core.errors import Exit
 from steps.domain.record import Phase
+from steps.observed_state.task_state import TaskState, read_task_state
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.garbage_collection import delete_idle_lease, idle_leases
 from steps.reconciliation.snapshot import ClusterSnapshot
 from steps.reconciliation.task_index import TaskIndex
-from steps.reconciliation.task_state import TaskState, read_task_state
 from steps.telemetry.audit import WriteCause
 from tests.support.factories import DONE, NOW, ago, finding, run, task_state
 from tests.support.harness import DEFAULTS, Scene

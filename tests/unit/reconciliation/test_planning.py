@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from steps.domain.record import Phase
-from steps.reconciliation.attempts import RepairAttempts
+from steps.observed_state.repair_attempts import RepairAttempts
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot
@@ -34,6 +34,7 @@ def planned(*findings: Finding, repairs: int = 0, in_flight: int = RULES.in_flig
         (FindingKind.FAILED, RepairAction.SUBMIT),
         (FindingKind.LIVE_STALE, RepairAction.REOPEN),
         (FindingKind.HALF_MOVED, RepairAction.SUBMIT),
+        (FindingKind.NOT_STARTED, RepairAction.REPORT),
         (FindingKind.ORPHANED_LOCK, RepairAction.FREE),
         (FindingKind.STRAY_FLAG, RepairAction.CLEAR),
         (FindingKind.CORRUPT_STATE, RepairAction.QUARANTINE_DOCUMENT),
@@ -73,6 +74,12 @@ def test_a_task_is_escalated_after_the_last_attempt_and_not_before() -> None:
     assert planned(tried) == [(RepairAction.SUBMIT, "")]
     tried = finding(task_state=task_state(attempts=RepairAttempts(count=LAST, last_at=long_ago)))
     assert planned(tried) == [(RepairAction.ESCALATE, f"tried {LAST} times")]
+
+
+@pytest.mark.parametrize("tried", [RepairAttempts(count=LAST), RepairAttempts(count=1, last_at=NOW)])
+def test_a_workflow_that_does_not_start_is_reported_whatever_was_tried(tried: RepairAttempts) -> None:
+    found = finding(FindingKind.NOT_STARTED, task_state=task_state(attempts=tried, escalated=True))
+    assert planned(found) == [(RepairAction.REPORT, "")]
 
 
 def test_a_task_waits_between_two_attempts() -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from steps.core.errors import BadInputError, ConflictError, Exit, TerminatedError
+from steps.observed_state.repair_attempts import RepairAttempts, read_attempts
 from steps.reconcile import _context, reconcile
-from steps.reconciliation.attempts import RepairAttempts, count_attempt, read_attempts
+from steps.reconciliation.attempts import count_attempt
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
 from steps.reconciliation.reconcile_pass import _guarded, _repair_and_count, run_pass

@@ -15,11 +15,11 @@ from steps.domain.push import Repository, TaskId
 from steps.domain.record import Phase
 from steps.kube.events import EventReason
 from steps.lease.lease_object import lease_name
-from steps.reconciliation.attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL, read_attempts
+from steps.observed_state.repair_attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL, read_attempts
+from steps.observed_state.task_state import read_task_state
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
 from steps.reconciliation.repair import apply_repair
-from steps.reconciliation.task_state import read_task_state
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Fault
 from tests.support.factories import finding

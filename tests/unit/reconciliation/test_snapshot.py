@@ -9,9 +9,10 @@ import pytest
 
 from steps.cancellation.workflow import REPAIR_LABEL
 from steps.core.errors import ForbiddenError
-from steps.core.keys import REPOSITORY
+from steps.core.keys import REPOSITORY, TASK
 from steps.github.client import GitHub
 from steps.kube.transport import Json, Response
+from steps.observed_state.task_workflow import read_task_workflow
 from steps.reconciliation.snapshot import take_snapshot
 from steps.settings.github import GitHubSettings
 from steps.telemetry.audit import Audit
@@ -58,6 +59,16 @@ def test_a_task_is_busy_until_its_workflow_has_ended(scene: Scene) -> None:
     assert take_snapshot(scene.reconcile_context()).busy == {("7", "")}
     scene.argo.mark(workflow.name, argo_controller.SUCCEEDED)
     assert take_snapshot(scene.reconcile_context()).busy == frozenset()
+
+
+def test_a_workflow_is_read_from_its_metadata_whatever_is_in_it(scene: Scene) -> None:
+    workflow = scene.workflow()
+    (found,) = take_snapshot(scene.reconcile_context()).workflows
+    assert (found.name, found.task, found.repository_label) == (workflow.name, "7", "")
+    assert (found.created_at, found.phase) == (workflow.created_at, "Pending")
+    unseen = read_task_workflow({"name": "w", "labels": {TASK: "7"}, "creationTimestamp": "soon"})
+    assert (unseen.phase, unseen.created_at) == ("", None)
+    assert read_task_workflow({}).task == ""
 
 
 def test_repairs_are_counted_separately(scene: Scene) -> None:

@@ -138,6 +138,7 @@ def test_a_pass_of_reconcile_measures_each_kind_zero_included() -> None:
             "the unreadable record"
         )
         assert float(found[ReconcileMetric.SUBMITTED]) == 3
+        assert float(found[ReconcileMetric.LOST_PUSHES]) == 1
         assert float(found[ReconcileMetric.AT_ONCE]) == 3
         assert float(found[ReconcileMetric.REPAIRS_FAILED]) == 0
         assert float(found[ReconcileMetric.PASSED_AT]) == pytest.approx(scene.clock.now().timestamp(), abs=1)
@@ -156,8 +157,9 @@ def test_a_dry_run_of_reconcile_repairs_nothing_and_says_so() -> None:
             ReconcileMetric.AT_ONCE,
             ReconcileMetric.ESCALATED,
             ReconcileMetric.REPAIRS_FAILED,
+            ReconcileMetric.LOST_PUSHES,
         )
-        assert [float(found[each]) for each in done] == [0, 0, 0, 0]
+        assert [float(found[each]) for each in done] == [0, 0, 0, 0, 0]
         assert float(found[finding_metric(FindingKind.STUCK)]) == 1
 
 

@@ -291,6 +291,17 @@ def test_a_push_moves_the_heads_of_open_pull_requests_only(github: Recorded) -> 
     assert [github.pull_request(number).head_sha[0] for number in (1, 2, 3)] == ["e", "c", "b"]
 
 
+def test_a_pull_request_that_is_opened_again_has_caught_up_with_its_branch(github: Recorded) -> None:
+    github.close(1)
+    github.push("task-5-fix", "e" * 40)
+    closed = github.pull_request(1)
+    assert (closed.state, closed.head_sha[0]) == ("closed", "a")
+    github.reopen(1)
+    again = github.pull_request(1)
+    assert (again.state, again.closed_at, again.head_sha) == ("open", None, "e" * 40)
+    assert again.updated_at >= closed.updated_at
+
+
 def test_lists_come_in_pages_that_link_to_each_other(github: Recorded) -> None:
     for number in range(2, 66):
         github.add_pull_request(head=f"task-{number}", sha="a" * 40)

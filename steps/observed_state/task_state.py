@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from steps.core import RECORD, TASK, BadInputError, parse_optional_time
 from steps.domain import Record  # noqa: TC001 - as above
 from steps.lease import lease_name, read_snapshot
-from steps.reconciliation.attempts import is_escalated, read_attempts
+from steps.observed_state.repair_attempts import is_escalated, read_attempts
 
 if TYPE_CHECKING:
     from steps.kube import Json
-    from steps.reconciliation.attempts import RepairAttempts
+    from steps.observed_state.repair_attempts import RepairAttempts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

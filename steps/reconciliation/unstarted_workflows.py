@@ -1,0 +1,51 @@
+"""Finds Workflows that nobody works for, although they have been there for long. Pure functions.
+
+Guarantees that a Workflow that waits for one at work is not found. Argo's phase does not decide this: a Workflow that
+waits for the semaphore, for a node or for its image is running to Argo. Not guaranteed: that the cause is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steps.core import repository_label
+from steps.reconciliation.finding import UnstartedWorkflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from steps.observed_state import TaskWorkflow
+    from steps.reconciliation.task_index import Key, TaskIndex
+
+
+def unstarted_workflows(index: TaskIndex) -> Iterator[UnstartedWorkflow]:
+    """Find the oldest Workflow of each task if it has been there for long and nobody works on the task.
+
+    The holder of a Lease renews it every few seconds. So a Lease that was not written for as long shows that no
+    Workflow of the task has begun, whatever Argo's phase says.
+
+    Args:
+        index: The snapshot by task.
+    """
+    seconds = index.settings.reconcile.unstarted_after_s
+    oldest: dict[Key, TaskWorkflow] = {}
+    for workflow in index.snapshot.workflows:
+        if workflow.created_at is None or workflow.created_at > index.ago(seconds):
+            continue
+        key = (workflow.repository_label, workflow.task)
+        known = oldest.get(key)
+        if known is None or (workflow.created_at, workflow.name) < (known.created_at, known.name):
+            oldest[key] = workflow
+    for workflow in oldest.values():
+        leases = [
+            each
+            for each in index.task_states.get(workflow.task, ())
+            if "" in (workflow.repository_label, each.repository)
+            or workflow.repository_label == repository_label(each.repository)
+        ]
+        if all(not index.is_held(each) and index.is_silent(each, seconds) for each in leases):
+            yield UnstartedWorkflow(
+                workflow=workflow,
+                task_state=leases[0] if len(leases) == 1 else None,
+                detail=f"{workflow.problem}, created at {workflow.created_at}",
+            )

@@ -1,0 +1,1 @@
+"""Tests of `pipelines.doctor` that need no installation."""

@@ -1,0 +1,1 @@
+"""Tests of `steps.observed_state`, a file a module."""
