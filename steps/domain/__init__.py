@@ -6,6 +6,7 @@ lists the guarantees of the product.
 
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
 from steps.domain.label_decision import LabelPlan, decide_labels
+from steps.domain.ownership import find_owned, find_owners, find_spared
 from steps.domain.push import (
     PARAMETERS,
     RECONCILE_REASON,
@@ -54,6 +55,9 @@ __all__ = [
     "decide_labels",
     "decide_run",
     "dump_record",
+    "find_owned",
+    "find_owners",
+    "find_spared",
     "is_known_older",
     "is_newer",
     "known_older",
