@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.agents import decide_all, stop_runs, task_runs
+from steps.agents import decide_all, decide_task, stop_runs, task_runs
 from steps.cancellation import (
     StateChange,
     claim_record,
@@ -167,7 +167,7 @@ def preview(context: StepContext) -> None:
     if plan.labels is LabelOutcome.SKIPPED:
         context.measurements.report(completed_report(replace(record, labels=plan.labels)))
         return
-    judged = decide_all(task_runs(context), record=record)
+    judged = decide_task(record, context=context)
     context.measurements.report(preview_report(push, labels=plan.labels, judged=judged))
     for run_ in judged.stale:
         context.log.info("dry run: run would be cancelled", run=run_.name, agent=run_.facts.agent)

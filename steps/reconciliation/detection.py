@@ -1,8 +1,9 @@
 """Finds problems in a snapshot: pure functions, with one rule for each kind of finding.
 
 Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding. The same holds
-for a run that steps.domain.run_decision keeps, and for a push that a person's skip label stopped. At most one finding
-of a task needs a Workflow, the gravest one. Not guaranteed: that a finding is still true when it is repaired.
+for a run that steps.domain.run_decision keeps, for a stale run that its record keeps for a run that it owns, as long as
+that one exists, and for a push that a person's skip label stopped. At most one finding of a task needs a Workflow, the
+gravest one. Not guaranteed: that a finding is still true when it is repaired.
 docs/decisions/0008-reconcile.md says why each repair is safe.
 """
 
@@ -117,6 +118,8 @@ def _unfinished_findings(task_state: TaskState, record: Record, *, index: TaskIn
 
 def _finished_findings(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[PushFinding]:
     runs = index.runs.get(task_key(record.push.repository, record.push.task), ())
+    owners = {agent.uid for agent in record.agents if agent.kept_for in index.snapshot.run_uids}
+    runs = tuple(run for run in runs if run.uid not in owners)
     if stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
         detail = f"completed, but stale runs are active: {_names(stale)}"
         yield LiveStaleRuns(task_state=task_state, record=record, detail=detail)

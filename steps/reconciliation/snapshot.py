@@ -51,6 +51,7 @@ class ClusterSnapshot:
         pods: (name, uid) of each pod in the workflows' namespace that has not ended.
         runs: Unfinished runs with their tasks.
         runs_known: Whether `runs` is complete.
+        run_uids: Uids of all runs that exist, including the finished ones.
         documents: The state documents.
         pushes: The newest push of each task that GitHub knows.
         unread: The objects that could not be read, with the error and the fix.
@@ -63,6 +64,7 @@ class ClusterSnapshot:
     pods: frozenset[tuple[str, str]] = frozenset()
     runs: tuple[tuple[str, AgentRun], ...] = ()
     runs_known: bool = True
+    run_uids: frozenset[str] = frozenset()
     documents: tuple[StateDocument, ...] = ()
     pushes: tuple[Push, ...] = ()
     unread: tuple[str, ...] = ()
@@ -91,8 +93,10 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     pods = tuple(kube.list(PODS, namespace=home, fields=_ACTIVE, metadata_only=True))
     unread_runs: list[str] = []
     unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
+    run_uids: set[str] = set()
     runs = _read_or_report(
-        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=unreadable), unread=unread_runs
+        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=unreadable, seen=run_uids.add),
+        unread=unread_runs,
     )
     runs_known = not unread_runs
     unread += unread_runs
@@ -106,6 +110,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
         pods=frozenset((pod["metadata"]["name"], pod["metadata"]["uid"]) for pod in pods),
         runs=runs,
         runs_known=runs_known,
+        run_uids=frozenset(run_uids),
         documents=documents,
         pushes=pushes,
         unread=tuple(unread),
