@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from steps.core.errors import Exit
@@ -29,7 +29,7 @@ KIND = replace(DEFAULTS.agents[0], owns=(TASK_RUNS, "batch/v1/jobs"))
 PLEASE = {"metadata": {"annotations": {"stop": "please"}}}
 # What each run is. Those after the push are newer than it.
 BEFORE = {"stale": TESS, "exempt": REX, "finished": TESS}
-NAMES = [*(f"run-{number}" for number in range(4)), *(f"task-run-{number}" for number in range(3)), "pod-0", "pod-1"]
+NAMES = ["run-0", "run-1", "run-2", "task-run-0", "task-run-1", "pod-0"]
 RESOURCES = ("coderuns", "taskruns", "pods", "jobs")
 
 
@@ -48,9 +48,10 @@ class Web:
     asked: bool
 
 
+SHARED = {"run-0": "stale", "run-1": "newer", "run-2": "finished"}
 webs = st.builds(
     Web,
-    runs=st.fixed_dictionaries({name: st.sampled_from([*BEFORE, "stale", "newer"]) for name in NAMES[:4]}),
+    runs=st.fixed_dictionaries({name: st.sampled_from([*BEFORE, "stale", "newer"]) for name in NAMES[:3]}),
     owners=st.dictionaries(st.sampled_from(NAMES), st.sets(st.sampled_from(NAMES), max_size=2)),
     block=st.booleans(),
     ending=st.sampled_from([Ending.AT_ONCE, Ending.IGNORES, Ending.DEAD_NODE]),
@@ -89,7 +90,7 @@ def set_up(scene: Scene, web: Web) -> Workflow:
         if what != "newer":
             phase = "Succeeded" if what == "finished" else ""
             made[name] = ("coderuns", scene.agent(name=name, agent=BEFORE[what], phase=phase))
-    for name in NAMES[4:]:
+    for name in NAMES[3:]:
         is_pod = name.startswith("pod")
         made[name] = ("pods", ownership.pod(scene, name)) if is_pod else ("taskruns", ownership.task_run(scene, name))
     scene.later(5)
@@ -123,8 +124,12 @@ def owners_of(objects: Mapping[str, Json]) -> dict[str, list[str]]:
     }
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(web=webs)
+@example(web=Web(runs=SHARED, owners={"pod-0": {"run-0", "run-1"}}, block=False, ending=Ending.IGNORES, asked=True))
+@example(
+    web=Web(runs=SHARED, owners={"run-1": {"pod-0"}, "pod-0": {"run-0"}}, block=True, ending=Ending.AFTER, asked=False)
+)
 def test_no_push_costs_a_kept_run_or_what_it_owns_and_none_is_called_gone_too_early(web: Web) -> None:
     with a_scene(web) as scene:
         workflow = set_up(scene, web)
