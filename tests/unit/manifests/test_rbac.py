@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.manifests.rbac import reconcile_access
+from pipelines.manifests.rbac import reconcile_access, steps_access
 from steps.cancel import cancel
 from steps.core.errors import Exit
 from tests.doubles.github import fail
@@ -55,6 +55,26 @@ def test_asking_a_run_to_stop_needs_one_verb_more(scene: Scene) -> None:
     patch = (DEFAULTS.namespaces.agents, "agents.platform", "coderuns", "patch")
     assert patch in used(scene.api.calls)
     assert patch in granted(scene)
+
+
+def test_what_a_kind_owns_is_listed_and_only_jobs_may_be_deleted() -> None:
+    kind = replace(DEFAULTS.agents[0], owns=("tekton.dev/v1/taskruns", "v1/configmaps"), pod_selector={"run": "{name}"})
+    for kinds, jobs in (
+        ((kind,), ["list", "delete"]),
+        ((replace(kind, delete=False, stop_patch={"spec": {}}),), ["list"]),
+        ((replace(kind, job=""),), None),
+    ):
+        settings = replace(DEFAULTS, agents=kinds)
+        (role,) = (
+            each
+            for each in steps_access(settings)
+            if each["kind"] == "Role" and each["metadata"]["namespace"] == DEFAULTS.namespaces.agents
+        )
+        verbs = {rule["resources"][0]: rule["verbs"] for rule in role["rules"]}
+        assert len(verbs) == len(role["rules"])
+        assert (verbs["taskruns"], verbs.get("jobs")) == (["list"], jobs)
+        assert verbs["configmaps"] == ["list", "get", "update"]
+        assert verbs["pods"] == ["list", "delete"]
 
 
 def test_reconciles_role_grants_exactly_the_verbs_that_it_uses() -> None:
