@@ -12,8 +12,10 @@ from steps.domain.record import Agent, RunOutcome
 from steps.kube.transport import Json
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending
+from tests.doubles.platform.runs import TESS
 from tests.support import ownership
-from tests.support.harness import DEFAULTS, Scene, Workflow
+from tests.support.documented_kinds import PIPELINE_RUN
+from tests.support.harness import DEFAULTS, REPOSITORY, Scene, Workflow
 from tests.support.ownership import TASK_RUNS, give_owners, names
 from tests.support.scenarios import AGENTS, UNTOUCHED, pushed
 
@@ -193,6 +195,28 @@ def test_the_pods_of_a_namesake_are_not_forced_although_their_labels_are_the_sam
     nested.clock.every(recreate)
     assert nested.play(workflow) is Exit.DONE
     assert (nested.runs(), names(nested, "pods")) == ({"stale"}, {"new"})
+
+
+@pytest.mark.parametrize("obeys", [True, False], ids=["cancels itself", "does not hear"])
+def test_a_pipeline_run_is_stopped_by_the_documented_table(scene: Scene, *, obeys: bool) -> None:
+    scene.settings = replace(DEFAULTS, agents=(PIPELINE_RUN,))
+    scene.kubelet.ending = Ending.DEAD_NODE
+    labels = {"task-id": "7", "agent": TESS, "kind-of-work": "agent"}
+    run = ownership.pipeline_run(scene, "stale", labels=labels, annotations={"repository": REPOSITORY})
+    step = ownership.task_run(scene, "stale-step", run)
+    ownership.pod(scene, "stale-step-pod", step, labels={LABEL: "stale"})
+    ownership.pod(scene, "affinity-assistant", labels={LABEL: "stale"})
+    scene.later(5)
+    done = {"status": {"conditions": [{"type": "Succeeded", "status": "False", "reason": "Cancelled"}]}}
+
+    def obey(_: object) -> None:
+        scene.api.patch("pipelineruns", "stale", done, namespace=AGENTS)
+
+    if obeys:
+        scene.api.faults.add(Fault(method="PATCH", path="/pipelineruns/", after=obey))
+    assert scene.attempt(push(scene)) is Exit.DONE
+    assert (names(scene, "pods"), names(scene, "pipelineruns")) == (set(), {"stale"} if obeys else set())
+    assert only_agent(scene).outcome is (RunOutcome.FINISHED if obeys else RunOutcome.GONE)
 
 
 # What a kept run owns as well.

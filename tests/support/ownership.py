@@ -1,4 +1,4 @@
-"""Owners between a run and its pods: a custom kind that stands for Tekton's TaskRun, and objects with owners.
+"""Owners between a run and its pods: Tekton's kinds, as far as owners go, and objects with owners.
 
 Guarantees: an owner reference is as controllers write it, with `blockOwnerDeletion`, unless a test says otherwise.
 """
@@ -12,24 +12,26 @@ from tests.support.harness import DEFAULTS, Scene
 
 AGENTS = DEFAULTS.namespaces.agents
 TASK_RUNS = "tekton.dev/v1/taskruns"
-CRD: Json = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "taskruns.tekton.dev"},
-    "spec": {
-        "group": "tekton.dev",
-        "scope": "Namespaced",
-        "names": {"plural": "taskruns", "singular": "taskrun", "kind": "TaskRun", "listKind": "TaskRunList"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
+
+
+def _tekton(kind: str) -> Json:
+    """One of Tekton's kinds, which keeps any field."""
+    plural = f"{kind.lower()}s"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.tekton.dev"},
+        "spec": {
+            "group": "tekton.dev",
+            "scope": "Namespaced",
+            "names": {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"},
+            "versions": [version],
+        },
+    }
+
+
 _CONTAINER = {"name": "main", "image": "agent:1"}
 
 
@@ -52,10 +54,20 @@ def _owned(name: str, *owners: Json, block: bool, labels: dict[str, str] | None 
 
 def task_run(scene: Scene, name: str, *owners: Json, block: bool = True) -> Json:
     """A TaskRun with these owners. The kind is installed with the first one."""
-    if not scene.api.find("customresourcedefinitions", CRD["metadata"]["name"]):
-        scene.api.create(CRD)
-    metadata = _owned(name, *owners, block=block)
-    return scene.api.create({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": metadata, "spec": {}})
+    return _tekton_object(scene, "TaskRun", _owned(name, *owners, block=block), spec={})
+
+
+def pipeline_run(scene: Scene, name: str, **metadata: Any) -> Json:  # noqa: ANN401 - JSON
+    """A PipelineRun that runs. The kind is installed with the first one."""
+    status = {"conditions": [{"type": "Succeeded", "status": "Unknown", "reason": "Running"}]}
+    return _tekton_object(scene, "PipelineRun", {"name": name, "namespace": AGENTS, **metadata}, spec={}, status=status)
+
+
+def _tekton_object(scene: Scene, kind: str, metadata: Json, **content: Json) -> Json:
+    definition = _tekton(kind)
+    if not scene.api.find("customresourcedefinitions", definition["metadata"]["name"]):
+        scene.api.create(definition)
+    return scene.api.create({"apiVersion": "tekton.dev/v1", "kind": kind, "metadata": metadata, **content})
 
 
 def pod(scene: Scene, name: str, *owners: Json, labels: dict[str, str] | None = None, block: bool = True) -> Json:
