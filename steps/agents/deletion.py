@@ -116,6 +116,11 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
                 return run.as_agent(outcome=RunOutcome.STUCK, reason=f"not deleted: {error}")
             seconds = max(pause, min(error.retry_after_s or 0.0, settings.grace_s))
             wait(seconds, clock=context.clock, while_waiting=held.renew_if_due)
+            # It may have started another run meanwhile.
+            changed = _judge_again(run, context=context, record=record, around=around)
+            if isinstance(changed, Agent):
+                return changed
+            run = changed
         else:
             breaker.succeeded()
             context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)
