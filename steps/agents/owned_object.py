@@ -5,14 +5,14 @@ Guarantees that an object without optional metadata is read as well. Not guarant
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from steps.core import parse_time
 from steps.kube import Resource  # noqa: TC001 - part of a public dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from steps.kube import Json
@@ -64,10 +64,6 @@ class OwnedObject:
     def owner_uids(self) -> frozenset[str]:
         """Uids of its owners."""
         return frozenset(owner.uid for owner in self.owners)
-
-    def with_owners(self, owners: Iterable[OwnerReference]) -> OwnedObject:
-        """Return the object with further owners."""
-        return replace(self, owners=tuple(dict.fromkeys((*self.owners, *owners))))
 
 
 def read_owners(metadata: Mapping[str, Any]) -> tuple[OwnerReference, ...]:

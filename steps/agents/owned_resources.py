@@ -116,15 +116,14 @@ class OwnedResources:
         An object that has found another owner meanwhile does not belong to the runs any more. One that has lost its
         owner counts as it was known before, and so do objects that are left with nothing but each other for owners.
         """
-        seen = {each.uid: each if each.owners else self.objects.get(each.uid, each) for each in listed}
+        seen = {each.uid: each for each in listed}
         owners = {uid: each.owner_uids for uid, each in seen.items()}
         found = replace(
             self,
             spared=self.spared | find_owned(self.spared, owners=owners, barrier=self.run_uids),
-            others=self.others | find_owned(self.others, owners=owners, barrier=self.run_uids),
-            # Owners that were seen before say whose an object was, although the garbage collector takes them away.
-            objects={uid: seen.get(uid, each).with_owners(each.owners) for uid, each in self.objects.items()},
+            others=self.others | find_owned(self.others, owners=owners),
         )
+        # A known object stays as it was first seen: that says whose it is, whatever the garbage collector takes away.
         while lost := {uid for uid in found.objects if uid in seen and not found.has(seen[uid])}:
             found = replace(found, objects={uid: each for uid, each in found.objects.items() if uid not in lost})
         to_add = [each for uid, each in seen.items() if uid not in found.objects]

@@ -76,6 +76,11 @@ def test_a_pod_of_a_run_that_an_overdue_run_owns_waits_for_its_own_run() -> None
     assert overdue(looked(pod("p", LATER), pod("q", DUE), runs=(run(DUE), inner))) == ({"q"}, set())
 
 
+def test_a_pod_of_an_overdue_run_does_not_wait_for_the_owner_of_its_run() -> None:
+    inner = replace(run(DUE), owners=(owner(LATER),))
+    assert overdue(looked(pod("p", DUE), pod("q", LATER), runs=(inner, run(LATER)))) == ({"p"}, set())
+
+
 def test_a_run_whose_kind_has_to_end_by_itself_is_not_ended_until_it_has() -> None:
     kind = replace(run(DUE).kind, delete=False, stop_patch={"spec": {"shutdown": "Stop"}})
     for phase, ended in (("Running", set[str]()), ("Succeeded", {"p"})):

@@ -79,6 +79,28 @@ def test_objects_that_own_each_other_are_still_the_runs() -> None:
     assert left.only({RUN}, names=()).objects.keys() == {"a", "b"}
 
 
+def test_an_object_that_turns_out_to_be_a_run_of_another_task_is_given_up() -> None:
+    known = OWNED.with_objects([between("a", RUN)]).with_spared({"a"})
+    assert own(known, between("a", RUN)) == set()
+
+
+def test_what_a_stale_run_owns_is_its_own_although_a_kept_run_owns_the_run() -> None:
+    stale = owned_object(RUN, KEPT, resource=CODE_RUNS)
+    assert own(OWNED, stale, between("a", RUN), pod("p", "a")) == {"a", "p"}
+
+
+def test_a_job_that_one_run_owns_is_not_that_of_another_run_that_names_it() -> None:
+    runs = OwnedResources(run_uids=frozenset({RUN, SECOND}), names=frozenset({"job"}))
+    known = runs.with_objects([owned_object("j", SECOND, name="job")])
+    assert (known.only({RUN}, names={"job"}).objects, set(known.only({SECOND}, names=()).objects)) == ({}, {"j"})
+
+
+def test_removing_a_run_leaves_what_its_other_runs_own() -> None:
+    runs = OwnedResources(run_uids=frozenset({RUN, SECOND}))
+    known = runs.with_objects([owned_object(RUN, SECOND, resource=CODE_RUNS), between("a", RUN), between("b", SECOND)])
+    assert known.without({SECOND}, names=()).objects.keys() == {RUN, "a"}
+
+
 def test_what_an_earlier_attempt_recorded_is_recognised() -> None:
     recorded = replace(OWNED, recorded={"a": frozenset({RUN})})
     listed = [between("a"), pod("p", "a"), pod("adopted", "a", KEPT)]
@@ -121,11 +143,14 @@ SELECTOR = PodSelector(run_uid=RUN, run_name="r", resource=CODE_RUNS, labels={"r
         pytest.param(pod("p", run="r"), False, id="half of them"),
         pytest.param(pod("p", KEPT, run="r", kind="agent"), False, id="a kept run owns it"),
         pytest.param(pod("p", "other", run="r", kind="agent"), False, id="another run owns it"),
+        pytest.param(pod("p", "of-other", run="r", kind="agent"), False, id="what another run owns owns it"),
+        pytest.param(pod("p", "nobodys", run="r", kind="agent"), True, id="something owns it that nobody owns"),
         pytest.param(between("t"), False, id="not a pod"),
     ],
 )
 def test_a_pod_belongs_to_the_run_whose_labels_it_has(found: OwnedObject, *, ours: bool) -> None:
     owned = replace(OWNED, selectors=(SELECTOR,)).with_others({"other"})
+    owned = owned.with_objects([between("of-other", "other"), owned_object("nobodys")])
     assert owned.has(found) is ours
     assert owned.only({RUN}, names=()).has(found) is ours
     assert not owned.only({SECOND}, names=()).has(found)
