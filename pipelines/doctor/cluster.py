@@ -43,9 +43,14 @@ def namespaces(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 
 def kinds(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """Check that the API server serves the kinds of the agents and of Argo."""
+    """Check that the API server serves the kinds of the agents, what these own, and the kinds of Argo."""
     wanted = {
         f"[[agents]] {kind.plural}": (kind.group, kind.version, kind.plural) for kind in installation.settings.agents
+    }
+    wanted |= {
+        f"[[agents]] {kind.plural}.owns {owned.plural}": (owned.group, owned.version, owned.plural)
+        for kind in installation.settings.agents
+        for owned in kind.owned_resources
     }
     wanted |= {plural: (*_ARGO_GROUP, plural) for plural in _ARGO_KINDS}
     served = {key: _served(installation, *key) for key in {(group, version) for group, version, _ in wanted.values()}}

@@ -15,7 +15,7 @@ from pipelines.manifests.kubernetes_objects import object_metadata, plain_manife
 from pipelines.names import RECONCILE, SENSOR_ACCOUNT, STEPS_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pipelines.settings import Settings
     from steps.settings import RunKind
@@ -53,6 +53,14 @@ def _role_and_binding(
 def _run_rule(kind: RunKind) -> V1PolicyRule:
     verbs = ["get", "list", *(["delete"] if kind.delete else []), *(["patch"] if kind.stop_patch else [])]
     return _rule(kind.group, kind.plural, *verbs)
+
+
+def _owned_rules(kinds: Iterable[RunKind]) -> Iterator[V1PolicyRule]:
+    """Allow listing what runs own, and deleting a Job that the garbage collector leaves when its run is deleted."""
+    for kind in kinds:
+        for resource in kind.owned_resources:
+            is_job = (resource.group, resource.plural) == ("batch", "jobs")
+            yield _rule(resource.group, resource.plural, "list", *(["delete"] if is_job and kind.delete else []))
 
 
 def _events(settings: Settings) -> list[V1PolicyRule]:
@@ -100,7 +108,7 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
         rules=[
             *_merged(
                 *(_run_rule(kind) for kind in settings.agents),
-                _rule("batch", "jobs", "list"),
+                *_owned_rules(settings.agents),
                 _rule("", "pods", "list", "delete"),
                 _rule("", "configmaps", "get", "update"),
             ),

@@ -1,13 +1,13 @@
 """Agent runs: find, decide, stop, verify.
 
-Guarantees that the steps delete only the object that they found stale. A run counts as gone only if lists show that the
-object, its Jobs and their pods no longer exist.
+Guarantees that the steps delete only the object that they found stale, and no object that owns a run to be kept. A run
+counts as gone only if lists show that the object, what it owns and the pods no longer exist.
 """
 
+from steps.agents.decisions import RunDecisions, decide_all
+from steps.agents.ownership import decide_task
 from steps.agents.runs import (
     AgentRun,
-    RunDecisions,
-    decide_all,
     decide_by_kind,
     decide_by_record,
     live_runs,
@@ -23,6 +23,7 @@ __all__ = [
     "decide_all",
     "decide_by_kind",
     "decide_by_record",
+    "decide_task",
     "finish_stop",
     "live_runs",
     "parse_repository",

@@ -1,7 +1,8 @@
 """Deletes stale runs under preconditions. Runs whose kind has a `stop_patch` are asked to stop first.
 
 Guarantees that exactly the object that was judged stale is deleted: its uid and resourceVersion are preconditions. A
-run that changed since is read and judged again. No request is sent after the Lease is lost. A run that is gone, or is
+run that changed since is read and judged again, together with the task's other runs: it may own one of them by now. No
+request is sent after the Lease is lost. A run that is gone, or is
 being deleted already, counts as stopping. Not guaranteed: that a run has ended. steps.agents.verification shows that.
 """
 
@@ -10,8 +11,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from steps.agents.decisions import decide_each
 from steps.agents.graceful_stop import request_stop
-from steps.agents.runs import decide_by_record, kind_resource, parse_run
+from steps.agents.runs import decide_by_record, kind_resource, parse_run, task_runs
 from steps.core import ConflictError, NotFoundError, UnavailableError, backoff, run_parallel, wait
 from steps.domain import Agent, RunAction, RunOutcome
 from steps.telemetry import WriteCause
@@ -19,6 +21,7 @@ from steps.telemetry import WriteCause
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from steps.agents.decisions import Surroundings
     from steps.agents.runs import AgentRun
     from steps.domain import Record
     from steps.lease import HeldLease
@@ -30,7 +33,7 @@ STOPPED_ON_REQUEST = "asked to stop, then ended"
 
 
 def delete_runs(
-    runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record
+    runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record, around: Surroundings
 ) -> tuple[list[Agent], dict[str, float]]:
     """Stop runs: ask those with a `stop_patch` to stop, then delete each run that has not ended and may be deleted.
 
@@ -39,6 +42,7 @@ def delete_runs(
         context: The step.
         held: The task's Lease.
         record: The record that the runs were judged by.
+        around: The objects through which a run may own another.
 
     Returns:
         Each run's entry for the record; and the time when each DELETE was accepted, in monotonic seconds, by uid.
@@ -48,10 +52,7 @@ def delete_runs(
         ForbiddenError: The Role lacks a verb.
     """
     asked = [run for run in runs if run.kind.stop_patch]
-    decisions = {
-        run.uid: (run, decide_by_record(record, run))
-        for run in request_stop(asked, context=context, held=held, record=record)
-    }
+    decisions = request_stop(asked, context=context, held=held, record=record, around=around)
     agents: list[Agent] = []
     to_delete = [run for run in runs if not run.kind.stop_patch]
     for run in asked:
@@ -59,7 +60,7 @@ def delete_runs(
         if decision is None or last.ended or decision.action is RunAction.AWAIT:
             agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason=STOPPED_ON_REQUEST))
         elif decision.action is RunAction.KEEP:
-            agents.append(last.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason))
+            agents.append(last.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason, kept_for=decision.kept_for))
         elif run.kind.delete:
             to_delete.append(last)
         else:
@@ -67,7 +68,7 @@ def delete_runs(
     accepted: dict[str, float] = {}
 
     def delete(run: AgentRun) -> Agent:
-        agent = _delete(run, context=context, held=held, record=record)
+        agent = _delete(run, context=context, held=held, record=record, around=around)
         if agent.outcome is RunOutcome.STOPPING:
             accepted[run.uid] = context.clock.monotonic()
         return agent
@@ -80,7 +81,7 @@ def delete_runs(
     return agents, accepted
 
 
-def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Record) -> Agent:
+def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Record, around: Surroundings) -> Agent:
     settings, breaker = context.settings.stop, context.clients.breakers.agents
     namespace = context.settings.namespaces.agents
     for pause in (*backoff(attempts=settings.attempts, first_s=settings.backoff_s, random=context.random), None):
@@ -102,7 +103,7 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
             break
         except ConflictError:
             breaker.succeeded()
-            changed = _judge_again(run, context=context, record=record)
+            changed = _judge_again(run, context=context, record=record, around=around)
             if isinstance(changed, Agent):
                 return changed
             if pause is None:
@@ -115,6 +116,11 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
                 return run.as_agent(outcome=RunOutcome.STUCK, reason=f"not deleted: {error}")
             seconds = max(pause, min(error.retry_after_s or 0.0, settings.grace_s))
             wait(seconds, clock=context.clock, while_waiting=held.renew_if_due)
+            # It may have started another run meanwhile.
+            changed = _judge_again(run, context=context, record=record, around=around)
+            if isinstance(changed, Agent):
+                return changed
+            run = changed
         else:
             breaker.succeeded()
             context.log.info("run deleted", run=run.name, uid=run.uid, agent=run.facts.agent)
@@ -122,8 +128,11 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
     return run.as_stopping()
 
 
-def _judge_again(run: AgentRun, *, context: StepContext, record: Record) -> AgentRun | Agent:
-    """Read and judge a run that changed: return the run to delete, or its final entry for the record."""
+def _judge_again(run: AgentRun, *, context: StepContext, record: Record, around: Surroundings) -> AgentRun | Agent:
+    """Read and judge a run that changed: return the run to delete, or its final entry for the record.
+
+    A run often changes because it has started another run, so the task's runs are listed again.
+    """
     try:
         obj = context.clients.kube.get(
             kind_resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name
@@ -134,6 +143,9 @@ def _judge_again(run: AgentRun, *, context: StepContext, record: Record) -> Agen
     if fresh.uid != run.uid:
         return run.as_stopping()
     decision = decide_by_record(record, fresh)
+    if decision.action is RunAction.CANCEL:
+        others = [each for each in task_runs(context) if each.uid != fresh.uid]
+        decision = decide_each([fresh, *others], record=record, around=around)[fresh.uid]
     match decision.action:
         case RunAction.CANCEL:
             return fresh
@@ -141,5 +153,7 @@ def _judge_again(run: AgentRun, *, context: StepContext, record: Record) -> Agen
             return run.as_stopping()
         case RunAction.KEEP:
             return fresh.as_agent(
-                outcome=RunOutcome.FINISHED if fresh.ended else RunOutcome.KEPT, reason=decision.reason
+                outcome=RunOutcome.FINISHED if fresh.ended else RunOutcome.KEPT,
+                reason=decision.reason,
+                kept_for=decision.kept_for,
             )

@@ -1,132 +1,113 @@
-"""The Jobs and pods of agent runs, which may still work after the run object is gone.
+"""Lists what agent runs own, and deletes the pods and Jobs that outlive their run.
 
-A 404 for a run proves little: its pods outlive it without `blockOwnerDeletion`, or if they have other owners. So Jobs
-and pods are found by owner reference (run to Job to pod, or run to pod) and by the name of the Job, if the run's status
-names it. Guarantees that a Job or pod of another run of the task is not matched, even if it has the same name. A pod
-that has ended (Succeeded, Failed) does not count. Not covered: a force-deleted pod on an unreachable node, and
-processes that an agent started outside its pod.
+A 404 for a run proves little: its pods outlive it without `blockOwnerDeletion`, or if they have other owners. So the
+objects of the kinds that the settings name (`owns`) and the pods are listed, as metadata. steps.agents.owned_resources
+says whose they are. Guarantees that each delete has the uid as its precondition, and that none is sent after the Lease
+is lost. A pod that has ended (Succeeded, Failed) is not listed as active. Not covered: a force-deleted pod on an
+unreachable node, and processes that an agent started outside its pod.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from steps.core import ConflictError, NotFoundError
-from steps.kube import JOBS, PODS
+from steps.agents.owned_object import read_object
+from steps.core import ConflictError, ForbiddenError, NotFoundError, UnavailableError
+from steps.kube import JOBS, PODS, Resource
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable
 
-    from steps.kube import Json, Kube
+    from steps.agents.owned_object import OwnedObject
+    from steps.kube import Kube
     from steps.lease import HeldLease
+    from steps.settings import RunKind
 
-JOB_NAME = "batch.kubernetes.io/job-name"
 _ACTIVE = "status.phase!=Succeeded,status.phase!=Failed"
+_JOB_ENDED = ("Complete", "Failed")
 
 
-def owner_uids(obj: Json) -> set[str]:
-    """Return the uids of an object's owners."""
-    return {reference["uid"] for reference in obj["metadata"].get("ownerReferences") or ()}
+def owned_resources(kinds: Iterable[RunKind], *, plurals: Collection[str]) -> tuple[Resource, ...]:
+    """Return the resources that runs of these kinds own.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnedResources:
-    """Runs and their known Jobs. A uid is unique for ever, a name only while the Job exists.
-
-    Attributes:
-        run_uids: Uids of the runs.
-        names: Names of their Jobs, from the runs' status.
-        jobs: Their Jobs as last seen, by uid.
-        others: Uids of the task's other runs and of their Jobs. Objects with these owners never match, whatever their
-            name.
+    Args:
+        kinds: The kinds of the settings.
+        plurals: The plural names of the runs' kinds. If the settings have none of them, all kinds count.
     """
-
-    run_uids: frozenset[str]
-    names: frozenset[str]
-    jobs: Mapping[str, Json] = field(default_factory=dict)
-    others: frozenset[str] = frozenset()
-
-    @property
-    def job_names(self) -> frozenset[str]:
-        """Names of their Jobs."""
-        return self.names | {job["metadata"]["name"] for job in self.jobs.values()}
-
-    def has_job(self, job: Json) -> bool:
-        """Whether a Job belongs to the runs: they own it, or it has a Job name of theirs and no other run owns it."""
-        owners, metadata = owner_uids(job), job["metadata"]
-        is_others = not self.others.isdisjoint({*owners, metadata["uid"]})
-        return bool(owners & self.run_uids) or (metadata["name"] in self.job_names and not is_others)
-
-    def has_pod(self, pod: Json) -> bool:
-        """Whether a pod belongs to the runs: by owner, or by the name of its Job if no other run owns it."""
-        owners, name = owner_uids(pod), (pod["metadata"].get("labels") or {}).get(JOB_NAME)
-        is_own = not owners.isdisjoint(self.run_uids | self.jobs.keys())
-        return is_own or (name in self.job_names and owners.isdisjoint(self.others))
-
-    def with_others(self, uids: Collection[str]) -> OwnedResources:
-        """Add uids of other runs."""
-        return replace(self, others=self.others | (frozenset(uids) - self.run_uids))
-
-    def with_jobs(self, jobs: Collection[Json]) -> OwnedResources:
-        """Add Jobs: each to the runs' own Jobs, or to those of other runs."""
-        own = {job["metadata"]["uid"]: job for job in jobs if self.has_job(job)}
-        others = {job["metadata"]["uid"] for job in jobs if not self.has_job(job)}
-        return replace(self, jobs={**self.jobs, **own}, others=self.others | others)
-
-    def only(self, uids: Collection[str], *, names: Collection[str]) -> OwnedResources:
-        """Keep only these runs, with the Jobs that they own or that have these names. The rest becomes `others`."""
-        own = {
-            uid: job
-            for uid, job in self.jobs.items()
-            if not owner_uids(job).isdisjoint(uids) or job["metadata"]["name"] in names
-        }
-        others = (self.run_uids | self.jobs.keys()).difference(uids, own)
-        return replace(
-            self, run_uids=frozenset(uids), names=frozenset(filter(None, names)), jobs=own, others=self.others | others
-        )
-
-    def without(self, uids: Collection[str], *, names: Collection[str]) -> OwnedResources:
-        """Remove these runs, with the Jobs that they own or that have these names."""
-        left = {
-            uid: job
-            for uid, job in self.jobs.items()
-            if owner_uids(job).isdisjoint(uids) and job["metadata"]["name"] not in names
-        }
-        return replace(self, run_uids=self.run_uids.difference(uids), names=self.names.difference(names), jobs=left)
+    known = tuple(kinds)
+    chosen = [kind for kind in known if kind.plural in plurals] or known
+    found = dict.fromkeys(owned for kind in chosen for owned in kind.owned_resources)
+    return tuple(Resource(group=each.group, version=each.version, plural=each.plural) for each in found)
 
 
-def find_jobs(owned: OwnedResources, *, kube: Kube, namespace: str) -> list[Json]:
-    """List the metadata of the Jobs that the runs own or that have a Job name of theirs."""
+def list_objects(resources: Iterable[Resource], *, kube: Kube, namespace: str) -> list[OwnedObject]:
+    """List the metadata of all objects of these resources.
+
+    Raises:
+        BadInputError: The API server does not serve a resource: its CRD is not installed.
+    """
     return [
-        job
-        for job in kube.list(JOBS, namespace=namespace, metadata_only=True)
-        if owner_uids(job) & owned.run_uids or job["metadata"]["name"] in owned.job_names
+        read_object(each, resource=resource)
+        for resource in resources
+        for each in kube.list(resource, namespace=namespace, metadata_only=True)
     ]
 
 
-def find_active_pods(owned: OwnedResources, *, kube: Kube, namespace: str) -> list[Json]:
-    """List the metadata of the runs' pods that have not ended."""
-    return [
-        pod for pod in kube.list(PODS, namespace=namespace, fields=_ACTIVE, metadata_only=True) if owned.has_pod(pod)
-    ]
+def list_active_pods(*, kube: Kube, namespace: str) -> list[OwnedObject]:
+    """List the metadata of the pods that have not ended."""
+    found = kube.list(PODS, namespace=namespace, fields=_ACTIVE, metadata_only=True)
+    return [read_object(each, resource=PODS) for each in found]
 
 
-def force_delete_pods(pods: Collection[Json], *, kube: Kube, namespace: str, held: HeldLease) -> None:
+def has_ended(job: OwnedObject, *, kube: Kube, namespace: str) -> bool:
+    """Whether a Job starts no further pod: it is complete, has failed, or is gone."""
+    for each in kube.list(JOBS, namespace=namespace, fields=f"metadata.name={job.name}"):
+        if each["metadata"]["uid"] == job.uid:
+            conditions = (each.get("status") or {}).get("conditions") or ()
+            return any(found["type"] in _JOB_ENDED and found["status"] == "True" for found in conditions)
+    return True
+
+
+def force_delete_pods(pods: Iterable[OwnedObject], *, kube: Kube, namespace: str, held: HeldLease) -> None:
     """Delete pods without a grace period. A pod that is gone or was replaced is left alone."""
     for pod in pods:
         held.ensure_held()
-        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
+        reason = held.write_reason(WriteCause.FORCE)
         try:
-            reason = held.write_reason(WriteCause.FORCE)
             kube.delete(
-                PODS,
-                namespace=namespace,
-                name=pod["metadata"]["name"],
-                options=options,
-                reason=reason,
-                guard=held.ensure_held,
+                PODS, namespace=namespace, name=pod.name, options=options, reason=reason, guard=held.ensure_held
             )
         except (NotFoundError, ConflictError):
             continue
+
+
+def delete_jobs(jobs: Iterable[OwnedObject], *, kube: Kube, namespace: str, held: HeldLease) -> dict[str, str]:
+    """Delete Jobs that nobody else deletes, because each would start its pod again.
+
+    A Job that is gone, was replaced or has changed is left alone. The next look decides about it.
+
+    Returns:
+        Why a Job could not be deleted, by its uid; an empty text if it is being deleted.
+
+    Raises:
+        LockLostError: The Lease was lost. No further delete was sent.
+    """
+    answers: dict[str, str] = {}
+    for job in jobs:
+        held.ensure_held()
+        preconditions = {"uid": job.uid, "resourceVersion": job.resource_version}
+        options = {"propagationPolicy": "Background", "preconditions": preconditions}
+        reason = held.write_reason(WriteCause.JOB, job.name)
+        try:
+            kube.delete(
+                JOBS, namespace=namespace, name=job.name, options=options, reason=reason, guard=held.ensure_held
+            )
+        except (NotFoundError, ConflictError):
+            continue
+        except (ForbiddenError, UnavailableError) as error:
+            answers[job.uid] = f"not deleted: {error}"
+        else:
+            answers[job.uid] = ""
+    return answers

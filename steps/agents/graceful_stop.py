@@ -2,14 +2,16 @@
 
 Guarantees that exactly the object that was judged is asked: its resourceVersion is a precondition. A run that changed
 is judged again, and asked again if it is still stale, because Argo writes to a Workflow whenever one of its pods
-changes. No request is sent after the Lease is lost. Not guaranteed: that a run stops.
+changes. Each look lists the task's runs of all kinds, because a run may have started another one that is to be kept. No
+request is sent after the Lease is lost. Not guaranteed: that a run stops.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.agents.runs import decide_by_record, kind_resource, list_runs
+from steps.agents.decisions import decide_each
+from steps.agents.runs import kind_resource, task_runs
 from steps.core import ConflictError, NotFoundError, TooLargeError, UnavailableError, poll_pauses
 from steps.domain import RunAction
 from steps.telemetry import WriteCause
@@ -17,13 +19,16 @@ from steps.telemetry import WriteCause
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from steps.agents.decisions import Surroundings
     from steps.agents.runs import AgentRun
-    from steps.domain import Record
+    from steps.domain import Record, RunDecision
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
 
-def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record) -> list[AgentRun]:
+def request_stop(
+    runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record, around: Surroundings
+) -> dict[str, tuple[AgentRun, RunDecision]]:
     """Send each run the `stop_patch` of its kind, and wait for at most the grace period.
 
     Args:
@@ -31,32 +36,32 @@ def request_stop(runs: Sequence[AgentRun], *, context: StepContext, held: HeldLe
         context: The step.
         held: The task's Lease.
         record: The record that the runs were judged by.
+        around: The objects through which a run may own another.
 
     Returns:
-        The runs that still exist when none of them is stale or the grace period is over, as last read.
+        The runs that still exist when none of them is stale or the grace period is over, as last read, with the
+        decision about each, by uid.
 
     Raises:
         LockLostError: The Lease was lost. No further request was sent.
         ForbiddenError: The Role lacks a verb.
     """
     uids = {run.uid for run in runs}
-    kinds = [kind for kind in context.settings.agents if any(run.kind == kind for run in runs)]
     settings = context.settings.stop
     deadline = context.clock.monotonic() + settings.grace_s
     to_ask, pauses = list(runs), poll_pauses(settings.poll_s)
     while uids:
         refused = {run.uid for run in to_ask if not _send_stop_patch(run, context=context, held=held)}
         held.renew_if_due()
-        found = list_runs(
-            kinds, kube=context.clients.kube, namespace=context.settings.namespaces.agents, task=record.push.task
-        )
-        left = [run for run in found if run.uid in uids]
-        stale = [run for run in left if decide_by_record(record, run).action is RunAction.CANCEL]
+        found = task_runs(context)
+        decisions = decide_each(found, record=record, around=around)
+        left = {run.uid: (run, decisions[run.uid]) for run in found if run.uid in uids}
+        stale = [run for run, decision in left.values() if decision.action is RunAction.CANCEL]
         if not stale or context.clock.monotonic() >= deadline:
             return left
         context.clock.sleep(next(pauses))
         to_ask = [run for run in stale if run.uid in refused]
-    return []
+    return {}
 
 
 def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> bool:

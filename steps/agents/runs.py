@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from steps.agents.owned_object import OwnedObject, OwnerReference, read_owners
 from steps.core import parse_time
-from steps.domain import ZERO_SHA, Agent, AgentPolicy, RunAction, RunDecision, RunFacts, RunOutcome, decide_run
+from steps.domain import ZERO_SHA, Agent, AgentPolicy, RunDecision, RunFacts, RunOutcome, decide_run
 from steps.kube import ObjectReference, Resource, label_key, read_field
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class AgentRun:
     Attributes:
         object_kind: The kind in its manifest, such as CodeRun.
         job: Name of its Job; empty if the run does not name it.
+        owners: Its owner references.
     """
 
     kind: RunKind
@@ -56,6 +58,7 @@ class AgentRun:
     job: str
     facts: RunFacts
     finalizers: tuple[str, ...] = ()
+    owners: tuple[OwnerReference, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -69,7 +72,18 @@ class AgentRun:
             api_version=version, kind=self.object_kind, namespace=namespace, name=self.name, uid=self.uid
         )
 
-    def as_agent(self, *, outcome: RunOutcome, reason: str) -> Agent:
+    def as_object(self) -> OwnedObject:
+        """Return the run as an object that another run may own."""
+        return OwnedObject(
+            resource=kind_resource(self.kind),
+            name=self.name,
+            uid=self.uid,
+            resource_version=self.resource_version,
+            created_at=self.facts.created_at,
+            owners=self.owners,
+        )
+
+    def as_agent(self, *, outcome: RunOutcome, reason: str, kept_for: str | None = None) -> Agent:
         """Return the run's entry for the record."""
         return Agent(
             kind=self.kind.plural,
@@ -80,6 +94,7 @@ class AgentRun:
             created_at=self.facts.created_at,
             outcome=outcome,
             reason=reason,
+            kept_for=kept_for,
         )
 
     def as_stopping(self) -> Agent:
@@ -111,6 +126,7 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
             sha=text(kind.sha),
         ),
         finalizers=tuple(str(name)[:_MAX_TEXT] for name in metadata.get("finalizers") or ()),
+        owners=read_owners(metadata),
     )
 
 
@@ -134,6 +150,7 @@ def live_runs(
     kube: Kube,
     namespace: str,
     unreadable: Callable[[Json, Exception], None],
+    seen: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[str, AgentRun]]:
     """List the unfinished runs of all tasks, with the task of each. It sends one list request for each kind.
 
@@ -143,6 +160,7 @@ def live_runs(
         namespace: The namespace of the agents.
         unreadable: Called with each object that cannot be read as a run, and the error. The other objects are still
             read.
+        seen: Called with the uid of each object, whether or not it has finished.
 
     Raises:
         BadInputError: The API server does not serve a kind: its CRD is not installed.
@@ -151,6 +169,7 @@ def live_runs(
         key = label_key(kind.task)
         labels = ",".join(filter(None, (_selector(kind.selector), key)))
         for obj in kube.list(kind_resource(kind), namespace=namespace, labels=labels):
+            seen(str((obj.get("metadata") or {}).get("uid", "")))
             task = read_field(obj, kind.task)
             if task and read_field(obj, kind.phase) not in kind.finished:
                 try:
@@ -191,32 +210,3 @@ def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
     older = {*record.older, str(record.push.before)} - {ZERO_SHA, head}
     repository = record.push.repository
     return decide_by_kind(run, repository=repository, watermark=record.watermark, head_sha=head, older=older)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDecisions:
-    """The decisions about all runs of a task."""
-
-    to_cancel: tuple[AgentRun, ...]
-    to_await: tuple[AgentRun, ...]
-    kept: tuple[Agent, ...]
-
-    @property
-    def stale(self) -> tuple[AgentRun, ...]:
-        """All stale runs: to cancel and to await."""
-        return self.to_cancel + self.to_await
-
-
-def decide_all(runs: Iterable[AgentRun], *, record: Record) -> RunDecisions:
-    """Judge all runs by a record."""
-    found: dict[RunAction, list[tuple[AgentRun, RunDecision]]] = {action: [] for action in RunAction}
-    for run in runs:
-        decision = decide_by_record(record, run)
-        found[decision.action].append((run, decision))
-    return RunDecisions(
-        to_cancel=tuple(run for run, _ in found[RunAction.CANCEL]),
-        to_await=tuple(run for run, _ in found[RunAction.AWAIT]),
-        kept=tuple(
-            run.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason) for run, decision in found[RunAction.KEEP]
-        ),
-    )

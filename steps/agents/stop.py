@@ -1,8 +1,8 @@
 """Stops the stale agents of a task: records the intent, deletes, verifies, and lists once more.
 
-Guarantees that the intent is in the record before the first delete, and that the last list found no further stale run
-after all known runs were gone. If there are more runs than a record can hold, the next round stops the rest. Repeating
-it does no harm.
+Guarantees that the intent is in the record before the first delete, with what each run owns, and that the last list
+found no further stale run after all known runs were gone. A stale run that owns a kept run is neither asked nor
+deleted. If there are more runs than a record can hold, the next round stops the rest. Repeating it does no harm.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from steps.agents.decisions import decide_all
 from steps.agents.deletion import delete_runs
-from steps.agents.dependents import OwnedResources
-from steps.agents.runs import decide_all
-from steps.agents.verification import has_new_stale_run, owned_by_stopping_runs, verify_gone
+from steps.agents.owned_resources import OwnedResources
+from steps.agents.ownership import look_around, owned_by_stopping_runs, with_owned
+from steps.agents.verification import has_new_stale_run, verify_gone
 from steps.core import StillRunningError, run_parallel
 from steps.domain import FINISHED_REASON, RunOutcome
 from steps.kube import EventReason
@@ -23,12 +24,14 @@ from steps.runtime import emit_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from steps.agents.runs import AgentRun, RunDecisions
+    from steps.agents.decisions import RunDecisions
+    from steps.agents.runs import AgentRun
     from steps.domain import Agent, Record
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
 _ROUNDS = 3
+_NOTHING = OwnedResources(run_uids=frozenset(), names=frozenset())
 
 
 def record_intent(record: Record, judged: RunDecisions) -> Record:
@@ -40,9 +43,13 @@ def record_intent(record: Record, judged: RunDecisions) -> Record:
 
 
 def _merged(record: Record, agents: Iterable[Agent]) -> Record:
-    """Add agents to the record. An agent with a known uid is replaced."""
+    """Add agents to the record. An agent with a known uid is replaced; what it owns stays known."""
     known = {agent.uid: agent for agent in record.agents}
-    return record.with_agents(tuple((known | {agent.uid: agent for agent in agents}).values()))
+    for agent in agents:
+        before = known.get(agent.uid)
+        is_known = before is not None and agent.unproven and agent.owned is None
+        known[agent.uid] = replace(agent, owned=before.owned) if before and is_known else agent
+    return record.with_agents(tuple(known.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +85,7 @@ def start_stop(
         LockLostError: The Lease was lost.
         ForbiddenError: The Role lacks a verb.
     """
-    record = record_intent(record, judged)
-    if not _unproven(record):
-        nothing = OwnedResources(run_uids=frozenset(), names=frozenset())
-        return StartedStop(record=record, owned=nothing, accepted={}, runs=())
-    held.write(record)
-    before()
-    return _delete(record, judged=judged, context=context, held=held)
+    return _delete(record, judged=judged, context=context, held=held, before=before)
 
 
 def finish_stop(started: StartedStop, *, context: StepContext, held: HeldLease) -> Record:
@@ -109,10 +110,10 @@ def finish_stop(started: StartedStop, *, context: StepContext, held: HeldLease) 
         if not has_new_stale_run(record, runs):
             return record
         judged = decide_all(runs, record=record)
-        record = record_intent(record, judged)
-        held.write(record)
         if rounds_left:
             started = _delete(record, judged=judged, context=context, held=held)
+        else:
+            held.write(record_intent(record, judged))
     raise StillRunningError(
         f"agents: new stale runs appeared in each of {_ROUNDS} rounds: find the controller that creates them again"
     )
@@ -122,13 +123,36 @@ def _unproven(record: Record) -> list[Agent]:
     return [agent for agent in record.agents if agent.unproven]
 
 
-def _delete(record: Record, *, judged: RunDecisions, context: StepContext, held: HeldLease) -> StartedStop:
-    """Delete the runs whose intent is recorded."""
-    others = {run.uid for run in judged.stale} | {agent.uid for agent in judged.kept}
-    owned = owned_by_stopping_runs(record, others=others, context=context)
+def _delete(
+    record: Record,
+    *,
+    judged: RunDecisions,
+    context: StepContext,
+    held: HeldLease,
+    before: Callable[[], None] = lambda: None,
+) -> StartedStop:
+    """Look at what the runs own, record the intent, and delete the stale runs."""
+    plurals = {agent.kind for agent in _unproven(record)} | {run.kind.plural for run in judged.stale}
+    around = look_around(judged.runs, plurals=plurals, context=context)
+    judged = decide_all(judged.runs, record=record, around=around)
+    _warn_of_owners(judged.kept, context=context)
+    record = record_intent(record, judged)
+    if not _unproven(record):
+        return StartedStop(record=record, owned=_NOTHING, accepted={}, runs=())
+    owned = owned_by_stopping_runs(record, judged=judged, around=around, kinds=context.settings.agents)
+    record = with_owned(record, owned)
+    held.write(record)
+    before()
     runs = [run for run in judged.to_cancel if run.uid in owned.run_uids]
-    agents, accepted = delete_runs(runs, context=context, held=held, record=record)
+    agents, accepted = delete_runs(runs, context=context, held=held, record=record, around=around)
     return StartedStop(record=_merged(record, agents), owned=owned, accepted=accepted, runs=runs)
+
+
+def _warn_of_owners(kept: Iterable[Agent], *, context: StepContext) -> None:
+    """Say which stale runs go on with their work, because their deletion would take a kept run along."""
+    for agent in kept:
+        if agent.kept_for:
+            context.log.warning("stale run not stopped", run=agent.name, agent=agent.agent, reason=agent.reason)
 
 
 def _emit_stopping_events(runs: Sequence[AgentRun], *, record: Record, context: StepContext, held: HeldLease) -> None:

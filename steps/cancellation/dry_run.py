@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.agents import decide_all, task_runs
+from steps.agents import decide_task
 from steps.cancellation.claim import claim_record, decide_push, measured_watermark
 from steps.cancellation.report import SUPERSEDED, completed_report, nothing_to_do_report, preview_report
 from steps.domain import LabelOutcome
@@ -40,7 +40,7 @@ def preview(context: StepContext) -> None:
     if plan.labels is LabelOutcome.SKIPPED:
         context.measurements.report(completed_report(replace(record, labels=plan.labels)))
         return
-    judged = decide_all(task_runs(context), record=record)
+    judged = decide_task(record, context=context)
     context.measurements.report(preview_report(push, labels=plan.labels, judged=judged))
     for run in judged.stale:
         context.log.info("dry run: run would be cancelled", run=run.name, agent=run.facts.agent)

@@ -6,6 +6,7 @@ lists the guarantees of the product.
 
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
 from steps.domain.label_decision import LabelPlan, decide_labels
+from steps.domain.ownership import find_owned, find_owners, find_spared
 from steps.domain.push import (
     PARAMETERS,
     RECONCILE_REASON,
@@ -19,7 +20,15 @@ from steps.domain.push import (
 )
 from steps.domain.push_order import is_known_older, is_newer, known_older
 from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome, dump_record, parse_record
-from steps.domain.run_decision import FINISHED_REASON, AgentPolicy, RunAction, RunDecision, RunFacts, decide_run
+from steps.domain.run_decision import (
+    FINISHED_REASON,
+    OWNER_REASON,
+    AgentPolicy,
+    RunAction,
+    RunDecision,
+    RunFacts,
+    decide_run,
+)
 from steps.domain.watermark import push_watermark, raised_watermark
 from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
@@ -27,6 +36,7 @@ __all__ = [
     "FINISHED_REASON",
     "LABEL_TEXT",
     "OUTCOME_TEXT",
+    "OWNER_REASON",
     "PARAMETERS",
     "RECONCILE_REASON",
     "ZERO_SHA",
@@ -54,6 +64,9 @@ __all__ = [
     "decide_labels",
     "decide_run",
     "dump_record",
+    "find_owned",
+    "find_owners",
+    "find_spared",
     "is_known_older",
     "is_newer",
     "known_older",

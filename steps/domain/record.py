@@ -21,6 +21,8 @@ RECORD_VERSION = 1
 MAX_AGENTS = 100
 MAX_ERRORS = 20
 MAX_TEXT = 300
+# Uids of owned objects, in all agents of a record together.
+MAX_OWNED = 1000
 
 
 class Phase(StrEnum):
@@ -55,7 +57,13 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """One agent run and its outcome."""
+    """One agent run and its outcome.
+
+    Attributes:
+        owned: Uids of what it owned before it was stopped; None after its end. They identify what is left if an attempt
+            stops halfway.
+        kept_for: Uid of a kept run that it owns, if it is kept for that reason.
+    """
 
     kind: str
     name: str
@@ -65,6 +73,8 @@ class Agent:
     created_at: Moment
     outcome: RunOutcome
     reason: str
+    owned: tuple[str, ...] | None = None
+    kept_for: str | None = None
 
     @property
     def unproven(self) -> bool:
@@ -128,9 +138,22 @@ class Record:
         return replace(self, errors=(*self.errors, text[:MAX_TEXT])[-MAX_ERRORS:])
 
     def with_agents(self, agents: tuple[Agent, ...]) -> Record:
-        """Replace the agents. If there are too many, the kept ones are dropped first and the unproven ones last."""
-        ranked = sorted(agents, key=lambda agent: (not agent.unproven, agent.outcome is RunOutcome.KEPT))
-        return replace(self, agents=tuple(ranked[:MAX_AGENTS]))
+        """Replace the agents. If there are too many, the kept ones are dropped first and the unproven ones last.
+
+        Reconcile has to know the stale runs that are kept for a run that they own, so these are dropped later than
+        the other kept ones.
+        """
+        ranked = sorted(
+            agents, key=lambda agent: (not agent.unproven, agent.outcome is RunOutcome.KEPT, agent.kept_for is None)
+        )[:MAX_AGENTS]
+        most = MAX_OWNED // max(1, len(ranked))
+        return replace(
+            self,
+            agents=tuple(
+                replace(agent, owned=agent.owned[:most]) if agent.owned and len(agent.owned) > most else agent
+                for agent in ranked
+            ),
+        )
 
 
 _ADAPTER = TypeAdapter(Record)

@@ -18,6 +18,8 @@ _ABBREVIATED = 7
 
 # The reason for a kept run that has already ended.
 FINISHED_REASON = "finished"
+# The reason for a stale run that is kept, up to the name of the run that it owns.
+OWNER_REASON = "owns a run that is kept: "
 
 
 class RunAction(StrEnum):
@@ -30,15 +32,25 @@ class RunAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDecision:
-    """The action for a run, and the reason."""
+    """The action for a run, and the reason.
+
+    Attributes:
+        kept_for: Uid of the kept run that it owns, if it is kept for that reason.
+    """
 
     action: RunAction
     reason: str
+    kept_for: str | None = None
 
     @property
     def stale(self) -> bool:
         """Whether the run is stale."""
         return self.action is not RunAction.KEEP
+
+    @property
+    def protects(self) -> bool:
+        """Whether the run and what owns it must not be deleted. A run that is only finished may go with its owner."""
+        return self.action is RunAction.KEEP and self.reason != FINISHED_REASON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding that a Workflow
 repairs. If nobody works for such a Workflow, that is a finding for a person. Nothing is found for a run that
-steps.domain.run_decision keeps, or for a push that a person's skip label stopped. At most one finding of a task needs a
-Workflow, the gravest one. Not guaranteed: that a finding is still true when it is repaired.
+steps.domain.run_decision keeps, for a stale run that its record keeps for a run that it owns, as long as that one
+exists, or for a push that a person's skip label stopped. At most one finding of a task needs a Workflow, the gravest
+one. Not guaranteed: that a finding is still true when it is repaired.
 docs/decisions/0008-reconcile.md says why each repair is safe.
 """
 
@@ -121,6 +122,8 @@ def _unfinished_findings(task_state: TaskState, record: Record, *, index: TaskIn
 
 def _finished_findings(task_state: TaskState, record: Record, *, index: TaskIndex) -> Iterator[PushFinding]:
     runs = index.runs.get(task_key(record.push.repository, record.push.task), ())
+    owners = {agent.uid for agent in record.agents if agent.kept_for in index.snapshot.run_uids}
+    runs = tuple(run for run in runs if run.uid not in owners)
     if _are_labels_due(record, index=index):
         detail = f"{LABEL_TEXT[record.labels]}; this has changed since"
         yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=record.push, detail=detail)

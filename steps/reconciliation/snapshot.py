@@ -52,6 +52,7 @@ class ClusterSnapshot:
         pods: (name, uid) of each pod in the workflows' namespace that has not ended.
         runs: Unfinished runs with their tasks.
         runs_known: Whether `runs` is complete.
+        run_uids: Uids of all runs that exist, including the finished ones.
         documents: The state documents.
         pushes: The newest push of each task that GitHub knows.
         pulls: The open pull requests of repositories with a push whose labels may be due, by branch.
@@ -66,6 +67,7 @@ class ClusterSnapshot:
     pods: frozenset[tuple[str, str]] = frozenset()
     runs: tuple[tuple[str, AgentRun], ...] = ()
     runs_known: bool = True
+    run_uids: frozenset[str] = frozenset()
     documents: tuple[StateDocument, ...] = ()
     pushes: tuple[Push, ...] = ()
     pulls: Mapping[Branch, tuple[PullRequest, ...]] = field(default_factory=dict)
@@ -93,8 +95,10 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     pods = tuple(kube.list(PODS, namespace=home, fields=_ACTIVE, metadata_only=True))
     unread_runs: list[str] = []
     unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
+    run_uids: set[str] = set()
     runs = read_or_report(
-        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=unreadable), unread=unread_runs
+        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=unreadable, seen=run_uids.add),
+        unread=unread_runs,
     )
     runs_known = not unread_runs
     unread += unread_runs
@@ -111,6 +115,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
         pods=frozenset((pod["metadata"]["name"], pod["metadata"]["uid"]) for pod in pods),
         runs=runs,
         runs_known=runs_known,
+        run_uids=frozenset(run_uids),
         documents=documents,
         pushes=github.pushes,
         pulls=github.pulls,

@@ -1,14 +1,60 @@
-"""Settings of one kind of agent run: a custom resource of any platform, a Job, or an Argo Workflow."""
+"""Settings of one kind of agent run: a custom resource of any platform, a Job, or an Argo Workflow.
+
+Guarantees that a pod selector names one run: it has the run's name or uid, so it never matches the pods of all runs.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from steps.settings.types import STRICT, FieldPath, OptionalFieldPath
 from steps.settings.validation import pattern_validator
+
+# A label's key, with the optional prefix, and its value.
+_LABEL_KEY = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_PLACEHOLDERS = ("{name}", "{uid}")
+_OWNED = r"(?!v1/pods$)([a-z0-9.-]+/)?v[0-9][a-z0-9]*/[a-z][a-z0-9]*"
+_OWNED_GIVE = (
+    "a resource as group/version/plural, such as apps/v1/replicasets (as version/plural in the core group), but not "
+    "v1/pods, which are always followed"
+)
+
+
+def _checked_pod_selector(labels: dict[str, str]) -> dict[str, str]:
+    """Check the labels of a run's pods.
+
+    Raises:
+        ValueError: A key or a value is not a label, or no value names the run.
+    """
+    for key, value in labels.items():
+        filled = value
+        for placeholder in _PLACEHOLDERS:
+            filled = filled.replace(placeholder, "x")
+        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(filled):
+            raise ValueError(
+                'not labels: give keys and values such as { "tekton.dev/pipelineRun" = "{name}" }, with no other '
+                "placeholder than {name} and {uid}"
+            )
+    if labels and not any(placeholder in value for value in labels.values() for placeholder in _PLACEHOLDERS):
+        raise ValueError("it would match the pods of every run: give one label with {name} or {uid} in its value")
+    return labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedKind:
+    """A resource between a run and its pods."""
+
+    group: str
+    version: str
+    plural: str
+
+
+_JOBS = OwnedKind(group="batch", version="v1", plural="jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +92,21 @@ class RunKind:
         OptionalFieldPath,
         Field(description="path of the name of the run's Job; empty: its owner reference is enough to find it"),
     ]
+    owns: Annotated[
+        tuple[Annotated[str, pattern_validator(_OWNED, give=_OWNED_GIVE)], ...],
+        Field(
+            description="resources between a run and its pods, as group/version/plural; owner references are followed "
+            "through them, in both directions; pods themselves need no entry"
+        ),
+    ]
+    pod_selector: Annotated[
+        dict[str, str],
+        AfterValidator(_checked_pod_selector),
+        Field(
+            description="labels of a run's pods, with {name} or {uid} of the run, if owner references do not lead to "
+            'them, such as { "tekton.dev/pipelineRun" = "{name}" }'
+        ),
+    ]
     finished: Annotated[tuple[str, ...], Field(description="phases of a run that has finished")]
     cancellable: Annotated[
         tuple[str, ...], Field(description='agents that may be cancelled; "*": all except the exempt')
@@ -64,6 +125,15 @@ class RunKind:
         bool,
         Field(description="delete runs that have not stopped; false: never delete, wait until they end by themselves"),
     ]
+
+    @property
+    def owned_resources(self) -> tuple[OwnedKind, ...]:
+        """What runs of this kind own, besides pods. A kind that names its Jobs has Jobs."""
+        found: dict[OwnedKind, None] = {}
+        for path in self.owns:
+            group, version, plural = ("", *path.split("/"))[-3:]
+            found[OwnedKind(group=group, version=version, plural=plural)] = None
+        return tuple(found | ({_JOBS: None} if self.job else {}))
 
     def __post_init__(self) -> None:
         if not self.delete and not self.stop_patch:

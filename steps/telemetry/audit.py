@@ -32,6 +32,7 @@ class WriteCause(StrEnum):
     ASK = "ask-to-stop"
     STALE = "stale-run"
     FORCE = "force-pod"
+    JOB = "job-of-a-stale-run"
     ADD_LABEL = "add-label"
     REMOVE_LABEL = "remove-label"
     COMMENT = "comment"

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from steps.agents.dependents import force_delete_pods
+from steps.agents.owned_object import read_object
 from steps.cancellation.claim import claim_record
 from steps.core.errors import Exit
 from steps.domain.record import Phase, RunOutcome
+from steps.kube.resources import PODS
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.kubelet import Ending
@@ -217,7 +219,7 @@ def test_a_pod_that_was_replaced_is_not_forced(scene: Scene) -> None:
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda _: claim_record(None, context=context))
     assert held is not None
-    force_delete_pods([old], kube=context.clients.kube, namespace=AGENTS, held=held)
+    force_delete_pods([read_object(old, resource=PODS)], kube=context.clients.kube, namespace=AGENTS, held=held)
     assert scene.api.get("pods", "agent", namespace=AGENTS)["metadata"]["uid"] == new["metadata"]["uid"]
 
 

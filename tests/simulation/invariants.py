@@ -41,7 +41,7 @@ class Broken:
 def always(story: Story) -> list[Broken]:
     """What does not hold of what holds at any time."""
     noted = [Broken(invariant="as it happened", what=what) for what in story.noted]
-    return noted + [found for check in (_deletions, _epochs, _fences) for found in check(story)]
+    return noted + [found for check in (_deletions, _owned, _epochs, _fences) for found in check(story)]
 
 
 def broken(story: Story) -> list[Broken]:
@@ -75,6 +75,38 @@ def _deletions(story: Story) -> Iterator[Broken]:
             yield Broken(invariant="no run newer than every watermark is deleted", what=call.path)
 
 
+def _owned(story: Story) -> Iterator[Broken]:
+    """1: no newer or exempt run dies with its owner, unless it was born after the last look of whoever deleted that."""
+    left = {run["metadata"]["uid"] for run in story.scene.api.list("coderuns", namespace=AGENTS)}
+    newest = max(map(story.watermark, story.workflows), default=None)
+    for uid, run in story.born.items():
+        if uid in left or newest is None or (run["spec"]["githubApp"] != REX and _created(run) <= newest):
+            continue
+        for owner in story.ancestors(run["metadata"]["name"]):
+            if _deleted_knowingly(owner, since=story.born_at[uid], trace=story.turns.trace):
+                yield Broken(invariant="no kept run dies with its owner", what=f"{run['metadata']['name']} of {owner}")
+
+
+def _deleted_knowingly(owner: str, *, since: int, trace: list[str]) -> bool:
+    """Whether somebody who had listed the runs after this moment deleted one."""
+    informed: set[str] = set()
+    for actor, what in (match.groups() for line in trace[since:] if (match := _LINE.match(line))):
+        if what == f"GET {AGENTS}/coderuns":
+            informed.add(actor)
+        elif what == f"DELETE {AGENTS}/coderuns/{owner}" and actor in informed:
+            return True
+    return False
+
+
+def _is_owner_of_kept(story: Story, run: dict[str, Any], *, among: Iterable[dict[str, Any]], until: datetime) -> bool:
+    """Whether a stale run owns one that is not stale: it goes on with its work as long as that one exists."""
+    return any(
+        run["metadata"]["name"] in story.ancestors(each["metadata"]["name"])
+        for each in among
+        if each["spec"]["githubApp"] == REX or _created(each) > until
+    )
+
+
 def _created(run: dict[str, Any]) -> datetime:
     return parse_time(run["metadata"]["creationTimestamp"])
 
@@ -85,7 +117,8 @@ def _gone(story: Story) -> Iterator[Broken]:
     left = {run["metadata"]["uid"]: run for run in story.scene.api.list("coderuns", namespace=AGENTS)}
     for uid, run in left.items():
         finished = run.get("status", {}).get("phase") in FINISHED
-        if run["spec"]["githubApp"] != REX and _created(run) <= record.watermark and not finished:
+        is_stale = run["spec"]["githubApp"] != REX and _created(run) <= record.watermark and not finished
+        if is_stale and not _is_owner_of_kept(story, run, among=left.values(), until=record.watermark):
             yield Broken(invariant="every stale run is gone", what=f"{run['metadata']['name']} {uid}")
     jobs = {job["metadata"]["uid"]: job for job in story.scene.api.list("jobs", namespace=AGENTS)}
     for pod in story.scene.api.list("pods", namespace=AGENTS):
@@ -99,9 +132,11 @@ def _lost(story: Story) -> Iterator[Broken]:
     """2: also if the push's webhook never came."""
     # Nobody can tell of a run that was created within the resolution of the clocks, and of their comparison.
     newest = max(pushed_at for _, pushed_at in story.pushes) - timedelta(seconds=RESOLUTION_S + 1)
-    for run in story.scene.api.list("coderuns", namespace=AGENTS):
+    runs = story.scene.api.list("coderuns", namespace=AGENTS)
+    for run in runs:
         finished = run.get("status", {}).get("phase") in FINISHED
-        if run["spec"]["githubApp"] != REX and _created(run) <= newest and not finished:
+        is_stale = run["spec"]["githubApp"] != REX and _created(run) <= newest and not finished
+        if is_stale and not _is_owner_of_kept(story, run, among=runs, until=newest):
             yield Broken(invariant="no run outlives the newest push", what=run["metadata"]["name"])
 
 
@@ -149,7 +184,9 @@ def _labels(story: Story) -> Iterator[Broken]:
     for at_that_time, runs in story.labelled:
         for run in runs:
             finished = run.get("status", {}).get("phase") in FINISHED
-            if run["spec"]["githubApp"] != REX and not finished and _created(run) <= at_that_time.watermark:
+            mark = at_that_time.watermark
+            is_stale = run["spec"]["githubApp"] != REX and not finished and _created(run) <= mark
+            if is_stale and not _is_owner_of_kept(story, run, among=runs, until=mark):
                 yield Broken(invariant="labels move after the stale runs are gone", what=run["metadata"]["name"])
     labels, record = set(story.scene.github.labels(1)), story.scene.record()
     if not {"task-7", "team-a", "team-b", "looks-good"} <= labels:

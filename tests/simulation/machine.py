@@ -23,7 +23,7 @@ from tests.simulation.alone import Alone
 from tests.simulation.argo import Argo
 from tests.simulation.invariants import always, broken
 from tests.simulation.turns import Killed
-from tests.simulation.world import BRANCH, LABELS, Story
+from tests.simulation.world import AGENTS, BRANCH, LABELS, Story, is_ending
 from tests.support.harness import Workflow, submitted
 
 _ATTEMPTS, _ROUNDS, _QUIET = 4, 40, 2
@@ -65,8 +65,16 @@ class Task(RuleBasedStateMachine):
     @rule(agent=st.sampled_from([TESS, TESS, CLEO, REX]))
     def an_agent_starts(self, agent: str) -> None:
         """The platform starts an agent."""
-        run = self.scene.agent(agent=agent, name=f"run-{self._next()}")
-        self.story.born[run["metadata"]["uid"]] = run
+        self.story.bear(f"run-{self._next()}", agent=agent, owners=[])
+
+    @rule(agent=st.sampled_from([TESS, REX]), which=which, by_job=st.booleans())
+    def an_agent_starts_another(self, agent: str, which: int, *, by_job: bool) -> None:
+        """An agent starts another one, and owns it: directly, or by its Job."""
+        living = [each for each in self.scene.api.list("coderuns", namespace=AGENTS) if not is_ending(each)]
+        if not living:
+            return
+        owner = self.story.owner_of_its_runs(living[which % len(living)], by_job=by_job)
+        self.story.bear(f"run-{self._next()}", agent=agent, owners=[owner])
 
     @precondition(lambda self: len(self.story.pushes) < _MOST_PUSHES)
     @rule()

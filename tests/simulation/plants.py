@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from steps.agents import runs
+from steps.agents import decisions, runs
 from steps.agents import stop as stopping
 from steps.breaker import circuit
 from steps.breaker.circuit import Circuit
@@ -69,6 +69,10 @@ def keeps_its_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def never_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HeldLease, "release", HeldLease.write)
+
+
+def forgets_what_a_run_owns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "find_spared", lambda *_, **__: {})
 
 
 def knows_no_exempt_agent(monkeypatch: pytest.MonkeyPatch) -> None:

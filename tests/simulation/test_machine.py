@@ -31,6 +31,7 @@ TestTask.settings = settings(
         pytest.param(plants.keeps_its_epoch, id="epoch not raised"),
         pytest.param(plants.knows_no_exempt_agent, id="exempt agents forgotten"),
         pytest.param(plants.proves_nothing, id="labels before the proof"),
+        pytest.param(plants.forgets_what_a_run_owns, id="owned runs forgotten"),
         pytest.param(plants.lets_nobody_probe, id="breaker never closed"),
     ],
 )

@@ -52,6 +52,7 @@ def test_stories_are_full_of_trouble() -> None:
         pytest.param(plants.keeps_its_epoch, "an epoch has one holder", id="epoch not raised"),
         pytest.param(plants.never_lets_go, "lets go of the Lease", id="Lease not released"),
         pytest.param(plants.knows_no_exempt_agent, "no exempt run is deleted", id="exempt agents forgotten"),
+        pytest.param(plants.forgets_what_a_run_owns, "dies with its owner", id="owned runs forgotten"),
         pytest.param(plants.sees_into_the_future, "no run newer", id="watermark in the future"),
         pytest.param(plants.takes_new_for_old, "no run newer", id="watermark compared the wrong way"),
         pytest.param(plants.thinks_every_push_was_dealt_with, "the last word", id="newer pushes superseded"),

@@ -23,6 +23,7 @@ from tests.doubles.platform.runs import CLEO, REX, TESS
 from tests.simulation.argo import Argo
 from tests.simulation.turns import Mischief, Turns
 from tests.support.harness import DEFAULTS, REPOSITORY, TOKEN, Scene, Workflow
+from tests.support.ownership import reference
 
 BRANCH, TASK = "task-7-work", 7
 LABELS = ["ready-for-qa", "task-7", "team-a"]
@@ -40,6 +41,11 @@ SETTINGS = replace(
 )
 
 
+def is_ending(obj: dict[str, Any]) -> bool:
+    """Whether an object is being deleted."""
+    return "deletionTimestamp" in obj["metadata"]
+
+
 @dataclass(slots=True, kw_only=True)
 class Story:
     """A task and everything that happens to it."""
@@ -52,6 +58,8 @@ class Story:
     workflows: list[Workflow] = field(default_factory=list)
     taken_back: set[str] = field(default_factory=set)
     born: dict[str, dict[str, Any]] = field(default_factory=dict)
+    born_at: dict[str, int] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
     labelled: list[tuple[Record, list[dict[str, Any]]]] = field(default_factory=list)
     at_work: dict[str, Workflow] = field(default_factory=dict)
     noted: list[str] = field(default_factory=list)
@@ -139,8 +147,39 @@ class Story:
     def _start_agent(self) -> None:
         self._serial += 1
         agent = self.random.choice([TESS, TESS, CLEO, REX])
-        run = self.scene.agent(agent=agent, name=f"run-{self._serial}")
+        self.bear(f"run-{self._serial}", agent=agent, owners=self._parents())
+
+    def _parents(self) -> list[dict[str, Any]]:
+        """One agent in three is started by another one, which then owns it: directly, or by its Job."""
+        chance = Random(f"{self.seed} {self._serial}")
+        possible = [each for each in self.scene.api.list("coderuns", namespace=AGENTS) if not is_ending(each)]
+        if not possible or chance.random() > 1 / 3:
+            return []
+        parent = chance.choice(possible)
+        return [self.owner_of_its_runs(parent, by_job=chance.random() < 1 / 2)]
+
+    def owner_of_its_runs(self, run: dict[str, Any], *, by_job: bool) -> dict[str, Any]:
+        """What owns the runs that a run starts: its Job, if it has one and that is wanted, or the run itself."""
+        name = run.get("status", {}).get("jobName", "")
+        job = self.scene.api.find("jobs", name, namespace=AGENTS) if name and by_job else None
+        return run if job is None or is_ending(job) else job
+
+    def bear(self, name: str, *, agent: str, owners: list[dict[str, Any]]) -> None:
+        """Start an agent that these objects own."""
+        run = self.scene.agent(agent=agent, name=name, owners=[reference(owner) for owner in owners])
         self.born[run["metadata"]["uid"]] = run
+        self.born_at[run["metadata"]["uid"]] = len(self.turns.trace)
+        for owner in owners:
+            # A Job's owner is the run.
+            above = owner["metadata"].get("ownerReferences") if owner["kind"] == "Job" else None
+            self.parents[name] = above[0]["name"] if above else owner["metadata"]["name"]
+
+    def ancestors(self, name: str) -> set[str]:
+        """Names of the runs that own this one, directly or not."""
+        found: set[str] = set()
+        while (name := self.parents.get(name, "")) and name not in found:
+            found.add(name)
+        return found
 
     def _automation(self) -> None:
         """Another program writes the state document and the runs' status."""
@@ -179,6 +218,7 @@ class Story:
             quiet = 0 if self.argo.found else quiet + 1
             if quiet == _QUIET:
                 return
+        self.noted.append("reconcile comes to rest")
 
     def watermark(self, workflow: Workflow) -> datetime:
         """The latest moment up to which a push can make a run stale; all servers have one clock here."""

@@ -13,4 +13,6 @@ from steps.settings.agent_kinds import RunKind
 _PAGE = Path(__file__).parents[2] / "docs" / "adding-an-agent-kind.md"
 # Tables of settings.toml.
 TABLES: tuple[str, ...] = tuple(re.findall(r"```toml\n(.*?)```", _PAGE.read_text(), re.DOTALL))
-JOB, WORKFLOW = (TypeAdapter(RunKind).validate_python(tomllib.loads(table)["agents"][0]) for table in TABLES)
+JOB, WORKFLOW, PIPELINE_RUN = (
+    TypeAdapter(RunKind).validate_python(tomllib.loads(table)["agents"][0]) for table in TABLES
+)

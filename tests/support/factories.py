@@ -6,14 +6,17 @@ Lease is free. A test names only what differs. All ages count from NOW.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from steps.agents.owned_object import OwnedObject, OwnerReference
 from steps.agents.runs import AgentRun
 from steps.cancellation.state_document import StateDocument
 from steps.domain.push import Push, Repository, Sha, TaskId
 from steps.domain.record import LabelOutcome, Phase, Record
 from steps.domain.run_decision import RunFacts
+from steps.kube.resources import JOBS, Resource
 from steps.lease.lease_object import lease_name
 from steps.observed_state.repair_attempts import RepairAttempts
 from steps.observed_state.task_state import TaskState
@@ -121,6 +124,31 @@ def task_workflow(name: str = "w1", **changes: Any) -> TaskWorkflow:  # noqa: AN
     """A Workflow of the task that the Sensor created and that waits."""
     values: dict[str, Any] = {"task": "7", "repository_label": "", "created_at": ago(900), "phase": "Pending"}
     return TaskWorkflow(name=name, **(values | changes))
+
+
+def owner(uid: str, *, kind: str = "CodeRun", api_version: str = "agents.platform/v1") -> OwnerReference:
+    """A reference to an owner."""
+    return OwnerReference(api_version=api_version, kind=kind, name=f"name-of-{uid}", uid=uid)
+
+
+def owned_object(
+    uid: str,
+    *owners: str | OwnerReference,
+    name: str = "",
+    resource: Resource = JOBS,
+    labels: Mapping[str, str] | None = None,
+    created_at: datetime | None = None,
+) -> OwnedObject:
+    """An object with these owners; a Job, if nothing else is said."""
+    return OwnedObject(
+        resource=resource,
+        name=name or f"name-of-{uid}",
+        uid=uid,
+        resource_version="1",
+        created_at=created_at or ago(1900),
+        labels=labels or {},
+        owners=tuple(owner(each) if isinstance(each, str) else each for each in owners),
+    )
 
 
 def document(task: str = "7", **changes: Any) -> StateDocument:  # noqa: ANN401 - passed on

@@ -2,7 +2,8 @@
 
 Guarantees: owners are found by kind, name *and* uid in the dependent's own namespace; a dependent whose owners are all
 absent or deleting in the foreground is deleted; a foreground owner stays until no dependent blocks it; a dependent
-that has dependents itself is deleted in the foreground too; a deleted namespace is emptied first.
+that has dependents itself is deleted in the foreground too; owners in a circle do not wait for each other; a deleted
+namespace is emptied first.
 Not guaranteed: how long the real collector takes; here it works at once unless it is switched off.
 """
 
@@ -127,12 +128,22 @@ class Collector:
             return
         finalizers = item["metadata"].get("finalizers", ())
         if waiting and self._dependents(item):
+            if any(deleting_with(dependent, FOREGROUND_FINALIZER) for _, dependent in self._dependents(item)):
+                self._unblock_owners(at, item)
             policy = FOREGROUND
         elif ORPHAN_FINALIZER in finalizers:
             policy = ORPHAN
         else:
             policy = FOREGROUND if FOREGROUND_FINALIZER in finalizers else BACKGROUND
         self._delete(at, item, policy)
+
+    def _unblock_owners(self, at: Reference, item: JsonObject) -> None:
+        """Let its owners go first: one of them may be among its own dependents, and each would wait for the other."""
+        references = [{**each, "blockOwnerDeletion": False} for each in item["metadata"]["ownerReferences"]]
+        self._put(at, item, ownerReferences=references)
+        for reference in references:
+            if owner := self._owner(reference, namespace=at.namespace):
+                self.store.touched.append(owner[0])
 
     def _delete(self, at: Reference, item: JsonObject, policy: str) -> None:
         delete(

@@ -3,7 +3,7 @@
 Guarantees: the result passes the kind's schema in strict mode.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.doubles.platform.crd import API_VERSION, KIND
@@ -28,6 +28,7 @@ def agent_run(
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
+    owners: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the manifest of one agent's run on one task.
 
@@ -46,6 +47,8 @@ def agent_run(
         },
     }
     metadata |= {"name": name} if name else {"generateName": f"task-{task}-{short}-"}
+    if owners:
+        metadata["ownerReferences"] = [dict(owner) for owner in owners]
     if annotations:
         metadata["annotations"] = dict(annotations)
     spec: dict[str, Any] = {

@@ -13,6 +13,7 @@ from types import MappingProxyType
 ROOT = Path(__file__).parents[3]
 _PUSH = ("scenarios/whole_push", "scenarios/pull_request", "scenarios/agents_end")
 _STOP = ("unit/agents/stop", "scenarios/kinds")
+_OWNED = ("scenarios/owned_runs", "scenarios/owned_objects", "scenarios/named_jobs")
 # Module below steps/, and its tests below tests/, each without "test_" and ".py".
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -20,6 +21,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "domain.watermark": ("unit/domain/watermark",),
         "domain.claim_decision": ("unit/domain/claim_decision",),
         "domain.run_decision": ("unit/domain/run_decision",),
+        "domain.ownership": ("unit/domain/ownership",),
         "domain.label_decision": ("unit/domain/label_decision",),
         "core.keys": ("unit/lease/task_lease",),
         "lease.lease_object": ("unit/lease/task_lease", "unit/kube/refusals"),
@@ -46,11 +48,17 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cancellation.state_update": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
         "cancellation.state_document": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
         "agents.runs": ("unit/agents/runs", "scenarios/kinds", *_PUSH),
-        "agents.graceful_stop": _STOP,
-        "agents.deletion": (*_STOP, "unit/breaker/breaker", *_PUSH),
-        "agents.stop": (*_STOP, "scenarios/events", *_PUSH),
-        "agents.verification": ("unit/agents/verification", *_STOP, "scenarios/refused_deletes", *_PUSH),
-        "agents.dependents": ("unit/agents/dependents", "unit/agents/stop"),
+        "agents.decisions": ("scenarios/owned_runs", *_STOP, *_PUSH),
+        "agents.graceful_stop": (*_STOP, "scenarios/owned_runs"),
+        "agents.deletion": (*_STOP, "scenarios/owned_runs", "unit/breaker/breaker", *_PUSH),
+        "agents.stop": (*_STOP, *_OWNED, "scenarios/events", *_PUSH),
+        "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, "scenarios/refused_deletes", *_PUSH),
+        "agents.observation": ("unit/agents/verification", *_OWNED, *_STOP),
+        "agents.overdue": ("unit/agents/overdue", *_OWNED, *_STOP),
+        "agents.ownership": (*_OWNED, *_STOP),
+        "agents.owned_object": ("unit/agents/owned_resources", *_OWNED),
+        "agents.owned_resources": ("unit/agents/owned_resources", "unit/agents/dependents", "scenarios/owned_objects"),
+        "agents.dependents": ("unit/agents/dependents", "unit/agents/stop", "scenarios/named_jobs"),
         "cancel": (
             "scenarios/endings",
             "unit/cancellation/report",

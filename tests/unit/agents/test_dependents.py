@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
 
 import pytest
 
-from steps.agents.dependents import JOB_NAME, OwnedResources, find_active_pods, find_jobs, force_delete_pods
+from steps.agents.dependents import force_delete_pods, list_active_pods, list_objects
+from steps.agents.owned_object import OwnedObject
+from steps.agents.owned_resources import JOB_NAME, OwnedResources
 from steps.cancellation.claim import claim_record
 from steps.core.errors import LockLostError
+from steps.kube.resources import JOBS, PODS
 from tests.doubles.kubernetes import Fault
+from tests.support import factories
 from tests.support.harness import DEFAULTS, Scene
 
 AGENTS = DEFAULTS.namespaces.agents
 RUN, OTHER = "run", "other-run"
 
 
-def job(uid: str, *owners: str, name: str = "") -> dict[str, Any]:
+def job(uid: str, *owners: str, name: str = "") -> OwnedObject:
     """A Job."""
-    references = [{"uid": owner} for owner in owners]
-    return {"metadata": {"uid": uid, "name": name or f"name-of-{uid}", "ownerReferences": references}}
+    return factories.owned_object(uid, *owners, name=name or f"name-of-{uid}")
 
 
-def pod(*owners: str, of: str = "") -> dict[str, Any]:
+def pod(*owners: str, of: str = "") -> OwnedObject:
     """A pod with the label of its Job's name."""
-    return {"metadata": job("pod", *owners)["metadata"] | {"labels": {JOB_NAME: of} if of else None}}
+    return factories.owned_object("pod", *owners, resource=PODS, labels={JOB_NAME: of} if of else {})
 
 
 FAMILY = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"called"})).with_others({RUN, OTHER})
@@ -44,14 +46,14 @@ FAMILY = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"called"})).
         pytest.param(job("j"), False, id="no owner"),
     ],
 )
-def test_a_job_belongs_to_its_owner_or_to_the_run_that_names_it(found: dict[str, Any], *, ours: bool) -> None:
-    assert FAMILY.has_job(found) is ours
-    assert set(FAMILY.with_jobs([found]).jobs) == ({found["metadata"]["uid"]} if ours else set())
+def test_a_job_belongs_to_its_owner_or_to_the_run_that_names_it(found: OwnedObject, *, ours: bool) -> None:
+    assert FAMILY.has(found) is ours
+    assert set(FAMILY.with_objects([found]).objects) == ({found.uid} if ours else set())
 
 
 def with_jobs() -> OwnedResources:
     """The runs' resources, after their Job and a namesake of it were seen."""
-    return FAMILY.with_jobs([job("ours", RUN), job("theirs", OTHER, name="called")])
+    return FAMILY.with_objects([job("ours", RUN), job("theirs", OTHER, name="called")])
 
 
 @pytest.mark.parametrize(
@@ -68,16 +70,15 @@ def with_jobs() -> OwnedResources:
         pytest.param(pod(), False, id="no owner"),
     ],
 )
-def test_a_pod_belongs_to_its_owner_or_to_the_run_that_names_its_job(found: dict[str, Any], *, ours: bool) -> None:
-    assert with_jobs().has_pod(found) is ours
+def test_a_pod_belongs_to_its_owner_or_to_the_run_that_names_its_job(found: OwnedObject, *, ours: bool) -> None:
+    assert with_jobs().has(found) is ours
 
 
 TWO = OwnedResources(
     run_uids=frozenset({RUN, "second"}),
     names=frozenset({"called", "second-called"}),
-    jobs={
-        each["metadata"]["uid"]: each
-        for each in (job("first-job", RUN), job("named", name="called"), job("second-job", "second"))
+    objects={
+        each.uid: each for each in (job("first-job", RUN), job("named", name="called"), job("second-job", "second"))
     },
     others=frozenset({OTHER}),
 )
@@ -87,7 +88,7 @@ def test_only_one_run_keeps_its_jobs_by_owner_and_by_name_and_the_rest_become_ot
     one = TWO.only({RUN}, names={"called", ""})
     assert one.run_uids == {RUN}
     assert one.names == {"called"}, "a run without a Job's name has an empty one"
-    assert one.jobs.keys() == {"first-job", "named"}
+    assert one.objects.keys() == {"first-job", "named"}
     assert one.others == {OTHER, "second", "second-job"}
 
 
@@ -101,22 +102,22 @@ def test_only_one_run_keeps_its_jobs_by_owner_and_by_name_and_the_rest_become_ot
         pytest.param(pod(of="second-called"), False, id="another run names its Job"),
     ],
 )
-def test_only_the_pods_of_one_run_are_its_own(found: dict[str, Any], *, ours: bool) -> None:
-    assert TWO.only({RUN}, names={"called"}).has_pod(found) is ours
+def test_only_the_pods_of_one_run_are_its_own(found: OwnedObject, *, ours: bool) -> None:
+    assert TWO.only({RUN}, names={"called"}).has(found) is ours
 
 
 def test_known_jobs_stay_known_when_more_are_added() -> None:
-    again = with_jobs().with_jobs([job("second", RUN)]).with_others({"third"}).with_jobs([])
-    assert set(again.jobs) == {"ours", "second"}
+    again = with_jobs().with_objects([job("second", RUN)]).with_others({"third"}).with_objects([])
+    assert set(again.objects) == {"ours", "second"}
     assert again.others == {OTHER, "theirs", "third"}
     assert again.job_names == {"called", "name-of-ours", "name-of-second"}
 
 
 def test_removing_a_run_removes_its_jobs() -> None:
     owned = OwnedResources(run_uids=frozenset({RUN, OTHER}), names=frozenset({"called", "other"}))
-    owned = owned.with_jobs([job("a", RUN), job("b", OTHER), job("c", name="other"), job("d", name="called")])
+    owned = owned.with_objects([job("a", RUN), job("b", OTHER), job("c", name="other"), job("d", name="called")])
     left = owned.without({OTHER}, names={"other"})
-    assert (set(left.run_uids), set(left.names), set(left.jobs)) == ({RUN}, {"called"}, {"a", "d"})
+    assert (set(left.run_uids), set(left.names), set(left.objects)) == ({RUN}, {"called"}, {"a", "d"})
 
 
 def put_job(scene: Scene, name: str) -> None:
@@ -134,32 +135,30 @@ def test_active_jobs_and_pods_are_found_by_owner_and_by_name_as_metadata(scene: 
         put_job(scene, name)
     scene.later(5)
     owned = OwnedResources(run_uids=frozenset({run["uid"]}), names=frozenset({"called"}))
-    jobs = find_jobs(owned, kube=scene.kube(), namespace=AGENTS)
+    owned = owned.with_objects(list_objects([JOBS], kube=scene.kube(), namespace=AGENTS))
     owned_job = scene.api.get("coderuns", run["name"], namespace=AGENTS)["status"]["jobName"]
-    assert {job["metadata"]["name"] for job in jobs} == {"called", owned_job}
-    owned = owned.with_jobs(jobs)
-    pods = find_active_pods(owned, kube=scene.kube(), namespace=AGENTS)
-    assert {pod["metadata"]["labels"][JOB_NAME] for pod in pods} == {"called", owned_job}
-    assert not [each for each in (*jobs, *pods) if "spec" in each]
+    assert {job.name for job in owned.objects.values()} == {"called", owned_job}
+    pods = [pod for pod in list_active_pods(kube=scene.kube(), namespace=AGENTS) if owned.has(pod)]
+    assert {pod.labels[JOB_NAME] for pod in pods} == {"called", owned_job}
     for each in pods:
-        scene.kubelet.finish(each["metadata"]["name"])
-    assert find_active_pods(owned, kube=scene.kube(), namespace=AGENTS) == []
+        scene.kubelet.finish(each.name)
+    assert [pod for pod in list_active_pods(kube=scene.kube(), namespace=AGENTS) if owned.has(pod)] == []
 
 
 def test_a_pod_that_is_gone_does_not_block_the_forced_delete_of_others(scene: Scene) -> None:
     put_job(scene, "one")
     put_job(scene, "two")
     scene.later(5)
-    pods = scene.api.list("pods", namespace=AGENTS)
-    scene.api.delete("pods", pods[0]["metadata"]["name"], namespace=AGENTS, gracePeriodSeconds=0)
+    pods = list_active_pods(kube=scene.kube(), namespace=AGENTS)
+    scene.api.delete("pods", pods[0].name, namespace=AGENTS, gracePeriodSeconds=0)
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda _: claim_record(None, context=context))
     assert held is not None
     force_delete_pods(pods, kube=context.clients.kube, namespace=AGENTS, held=held)
     asked = [call.body for call in scene.api.calls if call.method == "DELETE"]
-    assert asked == [{"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}} for pod in pods]
+    assert asked == [{"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}} for pod in pods]
     left = {pod["metadata"]["uid"] for pod in scene.api.list("pods", namespace=AGENTS)}
-    assert left.isdisjoint(pod["metadata"]["uid"] for pod in pods)
+    assert left.isdisjoint(pod.uid for pod in pods)
 
 
 @pytest.mark.parametrize("slow", [0.0, DEFAULTS.lease.renew_deadline_s], ids=["in time", "the Lease runs out"])
@@ -168,7 +167,7 @@ def test_a_forced_delete_that_is_refused_for_a_moment_is_sent_again_only_under_t
 ) -> None:
     put_job(scene, "one")
     scene.later(5)
-    pods = scene.api.list("pods", namespace=AGENTS)
+    pods = list_active_pods(kube=scene.kube(), namespace=AGENTS)
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda _: claim_record(None, context=context))
     assert held is not None

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from steps.agents.runs import decide_all, kind_resource, task_runs
+from steps.agents.decisions import decide_all
+from steps.agents.runs import kind_resource, task_runs
 from steps.agents.stop import finish_stop, start_stop
 from steps.cancellation.claim import claim_record, measured_watermark
 from steps.core.errors import Exit
@@ -194,7 +195,8 @@ def test_an_agent_that_is_exempt_by_the_next_attempt_goes_on_with_its_work(scene
     pushed(scene)
     workflow = scene.workflow()
     pause = DEFAULTS.lease.renew_deadline_s + 1
-    scene.api.faults.add(Fault(method="GET", path="/jobs", after=lambda _: scene.clock.sleep(pause)))
+    # The state document is read after the intent is written, and before the first delete.
+    scene.api.faults.add(Fault(method="GET", path="/configmaps/", after=lambda _: scene.clock.sleep(pause)))
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
     assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.STOPPING]
     scene.api.patch("coderuns", name, {"spec": {"githubApp": REX}}, namespace=AGENTS)

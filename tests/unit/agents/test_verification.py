@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from steps.agents.dependents import JOB_NAME, OwnedResources
-from steps.agents.verification import Observation
+from steps.agents.observation import Observation
+from steps.agents.owned_resources import JOB_NAME, OwnedResources
 from steps.domain.record import RunOutcome
+from steps.kube.resources import PODS as POD
 from tests.support import factories
 
 _, RUN = factories.run(deleting=True)
 AGENT = RUN.as_agent(outcome=RunOutcome.STOPPING, reason="stale")
 OWNED = OwnedResources(run_uids=frozenset({RUN.uid}), names=frozenset({"job"}))
-PODS = tuple({"metadata": {"name": name, "uid": name, "labels": {JOB_NAME: "job"}}} for name in ("one", "two"))
+PODS = tuple(factories.owned_object(name, name=name, resource=POD, labels={JOB_NAME: "job"}) for name in ("one", "two"))
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,11 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     workflow = scene.workflow()
     scene.begin(workflow, pod="crashed")
     scene.end_pod("crashed", phase="Failed")
-    scene.agent()
+    loose = scene.agent()["metadata"]["name"]
     scene.later(5)
+    job = scene.api.get("coderuns", loose, namespace=DEFAULTS.namespaces.agents)["status"]["jobName"]
+    without_owner = {"metadata": {"ownerReferences": None}}
+    scene.api.patch("jobs", job, without_owner, namespace=DEFAULTS.namespaces.agents)
     scene.workflow(pushed_at=workflow.push.pushed_at)
     scene.github.push("task-7-work", NEWER)
     later = scene.workflow(sha=NEWER)
@@ -59,6 +62,26 @@ def test_asking_a_run_to_stop_needs_one_verb_more(scene: Scene) -> None:
     patch = (DEFAULTS.namespaces.agents, "agents.platform", "coderuns", "patch")
     assert patch in used(scene.api.calls)
     assert patch in granted(scene)
+
+
+def test_what_a_kind_owns_is_listed_and_only_jobs_may_be_deleted() -> None:
+    kind = replace(DEFAULTS.agents[0], owns=("tekton.dev/v1/taskruns", "v1/configmaps"), pod_selector={"run": "{name}"})
+    for kinds, jobs in (
+        ((kind,), ["list", "delete"]),
+        ((replace(kind, delete=False, stop_patch={"spec": {}}),), ["list"]),
+        ((replace(kind, job=""),), None),
+    ):
+        settings = replace(DEFAULTS, agents=kinds)
+        (role,) = (
+            each
+            for each in steps_access(settings)
+            if each["kind"] == "Role" and each["metadata"]["namespace"] == DEFAULTS.namespaces.agents
+        )
+        verbs = {rule["resources"][0]: rule["verbs"] for rule in role["rules"]}
+        assert len(verbs) == len(role["rules"])
+        assert (verbs["taskruns"], verbs.get("jobs")) == (["list"], jobs)
+        assert verbs["configmaps"] == ["list", "get", "update"]
+        assert verbs["pods"] == ["list", "delete"]
 
 
 def test_reconciles_role_grants_exactly_the_verbs_that_it_uses() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from steps.cancellation.state_document import read_state_document, state_document_task
 from steps.core.keys import repository_label
 from steps.domain.push import Push, Sha
-from steps.domain.record import LabelOutcome, Phase, Record
+from steps.domain.record import LabelOutcome, Phase, Record, RunOutcome
 from steps.observed_state.repair_attempts import RepairAttempts
 from steps.observed_state.task_state import TaskState
 from steps.reconciliation.detection import find_problems
@@ -149,6 +149,25 @@ def test_only_stale_runs_are_findings(given_: dict[str, Any], *, stale: bool) ->
     assert found == ([FindingKind.LIVE_STALE] if stale else [])
     skipped = task_state(record=replace(DONE, labels=LabelOutcome.SKIPPED))
     assert kinds(task_states=(skipped,), runs=(run(**given_),)) == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "kept_for", "exist", "stale"),
+    [
+        pytest.param("r", "child", {"r", "child"}, False, id="it owns a run that exists"),
+        pytest.param("r", "child", {"r"}, True, id="that run is gone"),
+        pytest.param("other", "child", {"r", "child"}, True, id="another run owns it"),
+        pytest.param("r", None, {"r", "child"}, True, id="it was kept for another reason"),
+    ],
+)
+def test_a_stale_run_that_was_kept_for_a_run_that_it_owns_is_a_finding_once_that_one_is_gone(
+    uid: str, kept_for: str | None, exist: set[str], *, stale: bool
+) -> None:
+    _, owner = run()
+    agent = replace(owner.as_agent(outcome=RunOutcome.KEPT, reason="", kept_for=kept_for), uid=uid)
+    known = task_state(record=replace(DONE, agents=(agent,)))
+    found = kinds(task_states=(known,), runs=(run(),), run_uids=frozenset(exist))
+    assert found == ([FindingKind.LIVE_STALE] if stale else [])
 
 
 @pytest.mark.parametrize(

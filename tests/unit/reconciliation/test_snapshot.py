@@ -136,6 +136,15 @@ def test_runs_that_cannot_be_listed_are_unknown(scene: Scene) -> None:
     assert "coderuns" in said
 
 
+def test_the_uids_of_all_runs_are_known_of_finished_ones_too(scene: Scene) -> None:
+    uids = {scene.agent(task=task, phase=phase)["metadata"]["uid"] for task, phase in ((7, ""), (8, "Succeeded"))}
+    odd = scene.agent(name="odd")
+    scene.api.backdate("coderuns", "odd", created="yesterday", namespace=AGENTS)
+    found = take_snapshot(scene.reconcile_context())
+    assert found.run_uids == uids | {odd["metadata"]["uid"]}
+    assert len(found.runs) == 1
+
+
 def test_without_credentials_the_rest_is_read_and_the_problem_reported(scene: Scene) -> None:
     scene.agent()
     scene.later(LOST_AFTER_S)

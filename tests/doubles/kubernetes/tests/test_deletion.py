@@ -158,6 +158,31 @@ def test_orphans_stay_and_lose_their_reference(cluster: Cluster) -> None:
     assert "ownerReferences" not in cluster.get("configmaps", "child").body["metadata"]
 
 
+@pytest.mark.parametrize("policy", ["Foreground", "Background"])
+@pytest.mark.parametrize("block", [True, False], ids=["blocking", "not blocking"])
+def test_a_run_that_another_run_owns_dies_with_it_any_number_of_references_away(
+    cluster: Cluster, policy: str, *, block: bool
+) -> None:
+    owner = cluster.post("coderuns", agent_run(task=7, name="owner", namespace=cluster.namespace)).body
+    between = config_map("between", ownerReferences=owner_of(owner, block=block))
+    middle = cluster.post("configmaps", between).body
+    child = agent_run(task=7, name="child", namespace=cluster.namespace)
+    child["metadata"]["ownerReferences"] = owner_of(middle, block=block)
+    cluster.post("coderuns", child)
+    cluster.delete("coderuns", "owner", {"propagationPolicy": policy})
+    cluster.eventually(lambda: cluster.is_gone("coderuns", "child"))
+    cluster.eventually(lambda: cluster.is_gone("coderuns", "owner"))
+    assert cluster.is_gone("configmaps", "between")
+
+
+def test_owners_in_a_circle_are_deleted_all_the_same(cluster: Cluster) -> None:
+    first = cluster.post("configmaps", config_map("first")).body
+    second = cluster.post("configmaps", config_map("second", ownerReferences=owner_of(first))).body
+    cluster.patch("configmaps", "first", {"metadata": {"ownerReferences": owner_of(second)}})
+    cluster.delete("configmaps", "first", {"propagationPolicy": "Foreground"})
+    cluster.eventually(lambda: cluster.is_gone("configmaps", "first") and cluster.is_gone("configmaps", "second"))
+
+
 def test_an_owner_that_never_existed_does_not_keep_its_dependents(cluster: Cluster) -> None:
     missing = {"apiVersion": "v1", "kind": "ConfigMap", "name": "missing", "uid": NOBODY}
     cluster.post("configmaps", config_map("child", ownerReferences=[missing]))

@@ -1,0 +1,108 @@
+"""One look at what is left of the runs that are being stopped.
+
+Guarantees that a complete look lists the task's runs, everything that the runs may own, and the pods. What cannot be
+told apart from the work of a kept run is not attributed to a run that is being stopped. Not covered: a pod on an
+unreachable node whose object is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from steps.agents.decisions import ALONE, Surroundings, decide_all, find_foreign_runs
+from steps.agents.dependents import has_ended, list_active_pods, list_objects, owned_resources
+from steps.agents.ownership import with_runs
+from steps.agents.runs import task_runs
+from steps.domain import find_owners
+from steps.kube import JOBS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from steps.agents.owned_object import OwnedObject
+    from steps.agents.owned_resources import OwnedResources
+    from steps.agents.runs import AgentRun
+    from steps.domain import Agent, Record
+    from steps.runtime import StepContext
+
+# A hundred agents, each with its reason, have to fit into one annotation.
+_MAX_REASON = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The objects that were found at one moment.
+
+    Attributes:
+        complete: Whether objects and pods were listed as well. Otherwise, no run is known to be gone.
+        objects: What belongs to the runs, without pods and without loose Jobs that have ended.
+        loose: Uids of the Jobs among them that no run owns: a run's status names them, or they have lost their owner.
+            The garbage collector does not delete them.
+        pods: Their active pods.
+        protected: The name of a kept run, by the uid of each object that owns it.
+        blocked: Why an object was not deleted, by its uid.
+    """
+
+    runs: tuple[AgentRun, ...]
+    owned: OwnedResources
+    complete: bool
+    objects: tuple[OwnedObject, ...] = ()
+    loose: frozenset[str] = frozenset()
+    pods: tuple[OwnedObject, ...] = ()
+    protected: Mapping[str, str] = field(default_factory=dict)
+    blocked: Mapping[str, str] = field(default_factory=dict)
+
+    def remains_of(self, agent: Agent) -> str:
+        """Describe the remaining objects of one run; an empty text if it is gone. Needs a complete observation."""
+        run = next((run for run in self.runs if run.uid == agent.uid), None)
+        if run and not run.ended:
+            stays = run.facts.deleting and run.finalizers
+            waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if stays else ""
+            return f"its object still exists in phase {run.facts.phase or 'none'}{waits_for}"[:_MAX_REASON]
+        own = self.owned.only({agent.uid}, names={agent.job})
+        left = [each for each in self.objects if own.has(each) and (not run or each.uid in self.loose)]
+        if left:
+            shown = next((each for each in left if each.uid in self.blocked), left[0])
+            kind = "Job" if shown.resource == JOBS else shown.resource
+            why = f": {self.blocked[shown.uid]}" if shown.uid in self.blocked else ""
+            return f"its {kind} {shown.name} still exists{why}"[:_MAX_REASON]
+        pods = [pod for pod in self.pods if own.has(pod)]
+        return f"pods still run: {names_of(pods)}" if pods else ""
+
+
+def observe(record: Record, *, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:
+    """List the runs. Once they are gone or a grace period is over, list what they own and the pods as well."""
+    kube, namespace = context.clients.kube, context.settings.namespaces.agents
+    judged = decide_all(task_runs(context), record=record)
+    runs = judged.runs
+    if not complete and any(run.uid in owned.run_uids and not run.ended for run in runs):
+        return Observation(runs=runs, owned=with_runs(owned, judged=judged, around=ALONE), complete=False)
+    plurals = {agent.kind for agent in record.agents if agent.unproven}
+    objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespace=namespace)
+    pods = list_active_pods(kube=kube, namespace=namespace)
+    foreign = find_foreign_runs(objects, kinds=context.settings.agents, runs=runs)
+    around = Surroundings(objects=tuple(objects), foreign=foreign)
+    everything = [*objects, *pods, *(run.as_object() for run in runs)]
+    owned = with_runs(owned, judged=judged, around=around).with_objects(everything)
+    own = [each for each in objects if owned.has(each)]
+    loose = [each for each in own if each.resource == JOBS and not owned.is_owner(each.owner_uids)]
+    ended = {each.uid for each in loose if has_ended(each, kube=kube, namespace=namespace)}
+    owners = {uid: each.owner_uids for uid, each in owned.objects.items()}
+    owners |= {each.uid: each.owner_uids for each in everything}
+    kept = {run.uid: run.name for run in runs if run.uid in judged.protected - owned.run_uids}
+    kept |= {each.uid: each.name for each in foreign}
+    return Observation(
+        runs=runs,
+        owned=owned,
+        complete=True,
+        objects=tuple(each for each in own if each.uid not in ended),
+        loose=frozenset(each.uid for each in loose) - ended,
+        pods=tuple(pod for pod in pods if owned.has(pod)),
+        protected={owner: name for uid, name in kept.items() for owner in find_owners([uid], owners=owners)},
+    )
+
+
+def names_of(objects: Collection[OwnedObject]) -> str:
+    """Return the names of objects as one text."""
+    return ", ".join(each.name for each in objects)

@@ -1,0 +1,179 @@
+"""Which objects belong to the runs that are being stopped: by owner reference, by uid, by name, or by label.
+
+Guarantees that owner references are followed through any number of known objects, and that circles end. An object that
+a spared run owns (one that is kept, or that was not asked to stop) never matches, whoever else owns it. A match by name
+or label alone never reaches an object of another run. An object that lost its owner is still recognised by its uid. Not
+covered: an owner of a kind that nobody listed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from steps.domain import find_owned
+from steps.kube import JOBS, PODS, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from steps.agents.owned_object import OwnedObject, OwnerReference
+
+JOB_NAME = "batch.kubernetes.io/job-name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSelector:
+    """The labels of one run's pods.
+
+    Attributes:
+        created_before: The time when another run with the same name was created; None if there is none. A pod that is
+            not older belongs to that run.
+    """
+
+    run_uid: str
+    run_name: str
+    resource: Resource
+    labels: Mapping[str, str]
+    created_before: datetime | None = None
+
+    def matches(self, pod: OwnedObject) -> bool:
+        """Whether a pod has these labels, and is not a pod of the run's namesake."""
+        is_older = self.created_before is None or pod.created_at < self.created_before
+        return is_older and self.labels.items() <= pod.labels.items()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedResources:
+    """Runs and what is known to belong to them. A uid is unique for ever, a name only while the object exists.
+
+    Attributes:
+        run_uids: Uids of the runs.
+        names: Names of their Jobs, from the runs' status.
+        objects: What they own, by uid, as last seen with an owner.
+        recorded: Uids of the runs that owned an object when an earlier attempt looked, by the object's uid.
+        selectors: The labels of their pods.
+        others: Uids of the task's other runs and of what those own. A name or a label alone never matches them.
+        spared: Uids of the runs that are not being stopped, and of what they own. These objects never match.
+        run_kinds: Group and plural of every kind of run. A Job that such an object owns is not matched by its name.
+    """
+
+    run_uids: frozenset[str]
+    names: frozenset[str] = frozenset()
+    objects: Mapping[str, OwnedObject] = field(default_factory=dict)
+    recorded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    selectors: tuple[PodSelector, ...] = ()
+    others: frozenset[str] = frozenset()
+    spared: frozenset[str] = frozenset()
+    run_kinds: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def job_names(self) -> frozenset[str]:
+        """Names of their Jobs."""
+        return self.names | {each.name for each in self.objects.values() if each.resource == JOBS}
+
+    def has(self, each: OwnedObject) -> bool:
+        """Whether an object belongs to the runs."""
+        owners = each.owner_uids
+        if each.uid in self.spared or not owners.isdisjoint(self.spared):
+            return False
+        if self.is_owner(owners) or (not owners and self.is_owner({each.uid}) and each.uid not in self.run_uids):
+            return True
+        named = self._is_named_pod(each) if each.resource == PODS else self._is_named_job(each)
+        return named and each.uid not in self.run_uids and self.others.isdisjoint({*owners, each.uid})
+
+    def is_owner(self, uids: Collection[str]) -> bool:
+        """Whether one of these uids is a run's, or that of an object that belongs to one."""
+        return not (
+            self.run_uids.isdisjoint(uids)
+            and self.objects.keys().isdisjoint(uids)
+            and self.recorded.keys().isdisjoint(uids)
+        )
+
+    def _is_named_job(self, each: OwnedObject) -> bool:
+        return (
+            each.resource == JOBS and each.name in self.job_names and not any(map(self._is_of_a_run_kind, each.owners))
+        )
+
+    def _is_of_a_run_kind(self, reference: OwnerReference) -> bool:
+        return any((reference.group, plural) in self.run_kinds for plural in reference.plurals)
+
+    def _is_named_pod(self, pod: OwnedObject) -> bool:
+        return pod.labels.get(JOB_NAME) in self.job_names or any(each.matches(pod) for each in self.selectors)
+
+    def with_others(self, uids: Iterable[str]) -> OwnedResources:
+        """Add uids of other runs."""
+        return replace(self, others=self.others | (frozenset(uids) - self.run_uids))
+
+    def with_spared(self, uids: Iterable[str]) -> OwnedResources:
+        """Add uids of runs that are not being stopped."""
+        return replace(self.with_others(uids), spared=self.spared | (frozenset(uids) - self.run_uids))
+
+    def with_objects(self, listed: Iterable[OwnedObject]) -> OwnedResources:
+        """Add objects: each to those of the runs, to those of spared runs, or to those of other runs.
+
+        An object that has found another owner meanwhile does not belong to the runs any more. One that has lost its
+        owner counts as it was known before, and so do objects that are left with nothing but each other for owners.
+        """
+        seen = {each.uid: each for each in listed}
+        owners = {uid: each.owner_uids for uid, each in seen.items()}
+        found = replace(
+            self,
+            spared=self.spared | find_owned(self.spared, owners=owners, barrier=self.run_uids),
+            others=self.others | find_owned(self.others, owners=owners),
+        )
+        # A known object stays as it was first seen: that says whose it is, whatever the garbage collector takes away.
+        while lost := {uid for uid in found.objects if uid in seen and not found.has(seen[uid])}:
+            found = replace(found, objects={uid: each for uid, each in found.objects.items() if uid not in lost})
+        to_add = [each for uid, each in seen.items() if uid not in found.objects]
+        while new := {each.uid: each for each in to_add if found.has(each)}:
+            found = replace(found, objects={**found.objects, **new})
+            to_add = [each for each in to_add if each.uid not in new]
+        return found.with_others(each.uid for each in to_add if each.resource == JOBS and each.name in found.job_names)
+
+    def only(self, uids: Collection[str], *, names: Collection[str], barrier: Collection[str] = ()) -> OwnedResources:
+        """Keep only these runs, with what they own and the Jobs that have these names. The rest becomes `others`.
+
+        Args:
+            uids: The runs to keep.
+            names: The names of their Jobs.
+            barrier: Runs that are not followed. What they own is not kept.
+        """
+        recorded = {uid: runs for uid, runs in self.recorded.items() if not runs.isdisjoint(uids)}
+        start = self._jobs_named(names, unless=self.run_uids.difference(uids)) | recorded.keys()
+        own = start | find_owned({*uids, *start}, owners=self._owners(), barrier=barrier)
+        # Whose a pod is may be known by its labels alone.
+        rest = {uid for uid, each in self.objects.items() if each.resource != PODS}
+        return replace(
+            self,
+            run_uids=frozenset(uids),
+            names=frozenset(filter(None, names)),
+            objects={uid: each for uid, each in self.objects.items() if uid in own},
+            recorded=recorded,
+            selectors=tuple(each for each in self.selectors if each.run_uid in uids),
+            others=self.others | (self.run_uids | rest).difference(uids, own),
+        )
+
+    def without(self, uids: Collection[str], *, names: Collection[str]) -> OwnedResources:
+        """Remove these runs, with what they own and the Jobs that have these names."""
+        removed = self._jobs_named(names) | find_owned(uids, owners=self._owners(), barrier=self.run_uids)
+        return replace(
+            self,
+            run_uids=self.run_uids.difference(uids),
+            names=self.names.difference(names),
+            objects={uid: each for uid, each in self.objects.items() if uid not in removed},
+            recorded={uid: runs for uid, runs in self.recorded.items() if not runs <= set(uids)},
+            selectors=tuple(each for each in self.selectors if each.run_uid not in uids),
+        )
+
+    def _owners(self) -> dict[str, frozenset[str]]:
+        return {uid: each.owner_uids for uid, each in self.objects.items()}
+
+    def _jobs_named(self, names: Collection[str], *, unless: Collection[str] = ()) -> frozenset[str]:
+        """Uids of the Jobs that have these names, unless one of some runs owns them."""
+        return frozenset(
+            uid
+            for uid, each in self.objects.items()
+            if each.resource == JOBS and each.name in names and each.owner_uids.isdisjoint(unless)
+        )

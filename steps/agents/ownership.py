@@ -1,0 +1,127 @@
+"""Looks at what a task's runs own, before any of them is stopped.
+
+Guarantees that nothing is listed unless a run is to be stopped, and that each resource is listed once. Pods are listed
+only if one of them is an owner. Not covered: ownership through a resource that the settings do not name (`owns`), and a
+run that is created while the others are being stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from steps.agents.decisions import ALONE, RunDecisions, Surroundings, decide_all, find_foreign_runs
+from steps.agents.dependents import list_objects, owned_resources
+from steps.agents.owned_resources import OwnedResources, PodSelector
+from steps.agents.runs import kind_resource, task_runs
+from steps.kube import PODS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from steps.agents.runs import AgentRun
+    from steps.domain import Agent, Record
+    from steps.runtime import StepContext
+    from steps.settings import RunKind
+
+
+def look_around(runs: Collection[AgentRun], *, plurals: Collection[str], context: StepContext) -> Surroundings:
+    """List what runs may own.
+
+    Args:
+        runs: All runs of the task.
+        plurals: The plural names of the kinds of the runs that are to be stopped. Empty: nothing is listed.
+        context: The step.
+    """
+    if not plurals:
+        return ALONE
+    kube, namespace = context.clients.kube, context.settings.namespaces.agents
+    objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespace=namespace)
+    # Agents start runs from their pods, and a pod may then be the owner. Otherwise, this list is not needed yet.
+    owners = [owner for each in objects for owner in each.owners] + [owner for run in runs for owner in run.owners]
+    if any(owner.is_pod for owner in owners):
+        objects += list_objects([PODS], kube=kube, namespace=namespace)
+    foreign = find_foreign_runs(objects, kinds=context.settings.agents, runs=runs)
+    return Surroundings(objects=tuple(objects), foreign=foreign)
+
+
+def decide_task(record: Record, *, context: StepContext) -> RunDecisions:
+    """List and judge all runs of the step's task, with what they own."""
+    judged = decide_all(task_runs(context), record=record)
+    around = look_around(judged.runs, plurals={run.kind.plural for run in judged.stale}, context=context)
+    return decide_all(judged.runs, record=record, around=around)
+
+
+def owned_by_stopping_runs(
+    record: Record, *, judged: RunDecisions, around: Surroundings, kinds: Collection[RunKind]
+) -> OwnedResources:
+    """Find what the runs own that are being stopped, including runs that an earlier attempt deleted before a crash.
+
+    Args:
+        record: The record.
+        judged: The decisions about the task's runs.
+        around: The objects around the runs.
+        kinds: The kinds of the settings.
+    """
+    unproven = [agent for agent in record.agents if agent.unproven]
+    owned = OwnedResources(
+        run_uids=frozenset(agent.uid for agent in unproven),
+        names=frozenset(agent.job for agent in unproven if agent.job),
+        recorded=_recorded(unproven),
+        selectors=tuple(selector for agent in unproven for selector in _selectors(agent, kinds=kinds)),
+        run_kinds=frozenset((kind.group, kind.plural) for kind in kinds),
+    )
+    return with_runs(owned, judged=judged, around=around).with_objects(
+        [*around.objects, *(run.as_object() for run in judged.runs)]
+    )
+
+
+def with_runs(owned: OwnedResources, *, judged: RunDecisions, around: Surroundings) -> OwnedResources:
+    """Add the runs that are not being stopped. A stale run that has finished may go with a run that owns it."""
+    finished = {agent.uid for agent in judged.kept} - judged.protected
+    namesakes = {(kind_resource(run.kind), run.name): run for run in judged.runs if run.uid not in owned.run_uids}
+
+    def bounded(selector: PodSelector) -> PodSelector:
+        run = namesakes.get((selector.resource, selector.run_name))
+        return replace(selector, created_before=run.facts.created_at) if run else selector
+
+    uids = {run.uid for run in judged.runs}
+    spared = (uids - finished) | {each.uid for each in around.foreign}
+    return replace(owned.with_others(uids).with_spared(spared), selectors=tuple(map(bounded, owned.selectors)))
+
+
+def with_owned(record: Record, owned: OwnedResources) -> Record:
+    """Note in the record what each run owns, so that a further attempt recognises what is left of it."""
+
+    def noted(agent: Agent) -> Agent:
+        if not agent.unproven:
+            return agent
+        known = owned.only({agent.uid}, names={agent.job})
+        uids = known.objects.keys() | known.recorded.keys()
+        return replace(agent, owned=tuple(sorted(uids)) or None)
+
+    return record.with_agents(tuple(map(noted, record.agents)))
+
+
+def _recorded(agents: Iterable[Agent]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for agent in agents:
+        for uid in agent.owned or ():
+            found[uid] = found.get(uid, frozenset()) | {agent.uid}
+    return found
+
+
+def _selectors(agent: Agent, *, kinds: Collection[RunKind]) -> list[PodSelector]:
+    return [
+        PodSelector(
+            run_uid=agent.uid,
+            run_name=agent.name,
+            resource=kind_resource(kind),
+            labels={
+                key: value.replace("{name}", agent.name).replace("{uid}", agent.uid)
+                for key, value in kind.pod_selector.items()
+            },
+        )
+        for kind in kinds
+        if kind.plural == agent.kind and kind.pod_selector
+    ]
