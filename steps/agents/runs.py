@@ -195,18 +195,36 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
 
 
 def decide_by_kind(
-    run: AgentRun, *, repository: str, watermark: datetime, head_sha: str, older: Collection[str] = ()
+    run: AgentRun,
+    *,
+    repository: str,
+    watermark: datetime,
+    head_sha: str,
+    older: Collection[str] = (),
+    other_heads: Collection[str] = (),
 ) -> RunDecision:
     """Judge a run by the policy of its kind. `decide_run` has the rules."""
     policy = AgentPolicy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
     return decide_run(
-        run.facts, policy=policy, repository=repository, watermark=watermark, head_sha=head_sha, older=older
+        run.facts,
+        policy=policy,
+        repository=repository,
+        watermark=watermark,
+        head_sha=head_sha,
+        older=older,
+        other_heads=other_heads,
     )
 
 
 def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
-    """Judge a run by the repository, the watermark, the head and the older commits of a record."""
+    """Judge a run by the repository, the watermark, the heads and the older commits of a record."""
     head = record.pull_request.head_sha if record.pull_request else record.push.sha
     older = {*record.older, str(record.push.before)} - {ZERO_SHA, head}
-    repository = record.push.repository
-    return decide_by_kind(run, repository=repository, watermark=record.watermark, head_sha=head, older=older)
+    return decide_by_kind(
+        run,
+        repository=record.push.repository,
+        watermark=record.watermark,
+        head_sha=head,
+        older=older,
+        other_heads={str(each.push.sha) for each in record.branches},
+    )

@@ -92,7 +92,8 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 workflow_uid=context.holder.workflow_uid,
                 helper=context.helper,
                 started_at=now,
-                older=known_older(stored, push=push) if stored else (),
+                older=_known_older(stored, push=push),
+                branches=stored.branches_beside(push.ref) if stored else (),
             )
         case Resume(push=push, watermark=watermark):
             if stored is None:
@@ -114,3 +115,9 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 left_to="",
                 older=known_older(stored, push=push) if is_newer(push, than=stored.push) else stored.older,
             )
+
+
+def _known_older(stored: Record | None, *, push: Push) -> tuple[str, ...]:
+    """Return the commits that are older than a push that starts, from the latest push of its branch."""
+    done = stored.finished_push(push.ref) if stored else None
+    return known_older(done, push=push) if done else ()

@@ -33,7 +33,7 @@ def preview(context: StepContext) -> None:
     if record is None:
         context.measurements.report(nothing_to_do_report(SUPERSEDED))
         return
-    push, plan = read_label_plan(context=context, push=record.push, older=record.older, while_waiting=lambda: None)
+    push, plan = read_label_plan(record, context=context, while_waiting=lambda: None)
     record = replace(record, pull_request=plan.pull_request)
     record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
     context.log.info("dry run: labels", plan=str(plan.labels))

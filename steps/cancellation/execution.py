@@ -80,6 +80,8 @@ def start_execution(context: StepContext, *, acquire: Acquire | None = None) -> 
 def finish_execution(started: StartedExecution) -> Record:
     """Prove that the agents are gone, move the labels, and release the Lease with a finished record.
 
+    If the Lease had an unfinished push of another branch, that one is finished first, and the step's own after it.
+
     Returns:
         The finished record.
 
@@ -91,6 +93,8 @@ def finish_execution(started: StartedExecution) -> Record:
         record = _finish(started)
     # After the release, a failure must not change the record: another holder may have the Lease.
     announce(record, context=context, held=held)
+    if record.push.ref != context.push.ref and (own := start_execution(context)):
+        return finish_execution(own)
     return record
 
 
@@ -161,14 +165,7 @@ def _read_state(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, L
     runs: list[AgentRun] = []
     run_parallel(
         [
-            lambda: plans.append(
-                read_label_plan(
-                    context=context,
-                    push=held.record.push,
-                    older=held.record.older,
-                    while_waiting=held.renew_if_due,
-                )
-            ),
+            lambda: plans.append(read_label_plan(held.record, context=context, while_waiting=held.renew_if_due)),
             lambda: runs.extend(task_runs(context)),
         ],
         parallel=context.settings.stop.parallel,

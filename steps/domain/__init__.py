@@ -19,7 +19,17 @@ from steps.domain.push import (
     push_from_env,
 )
 from steps.domain.push_order import is_known_older, is_newer, known_older
-from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome, dump_record, parse_record
+from steps.domain.record import (
+    Agent,
+    FinishedPush,
+    LabelOutcome,
+    Phase,
+    PullRequest,
+    Record,
+    RunOutcome,
+    dump_record,
+    parse_record,
+)
 from steps.domain.run_decision import (
     FINISHED_REASON,
     OWNER_REASON,
@@ -43,6 +53,7 @@ __all__ = [
     "Agent",
     "AgentPolicy",
     "ClaimDecision",
+    "FinishedPush",
     "LabelOutcome",
     "LabelPlan",
     "Phase",

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from steps.domain.push_order import is_newer
 from steps.domain.record import LabelOutcome
-from steps.domain.watermark import raised_watermark
 
 if TYPE_CHECKING:
     from steps.domain.push import Push
-    from steps.domain.record import Record
+    from steps.domain.record import FinishedPush, Record
 
 # Why labels stayed, if the reason may go: a person removes the skip label, opens or labels a pull request, or GitHub
 # answers again.
@@ -61,10 +60,11 @@ ClaimDecision = Start | Resume | Superseded
 def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> ClaimDecision:
     """Decide what the holder of the Lease does with this push.
 
-    `is_newer` orders the pushes. The creation time of a Workflow does not, because an event can be repeated or late
-    while agents of a newer push already work. If the record is finished and the push is not newer, the push is
-    superseded, unless it is to move labels that stayed. An unfinished record is always finished. Only a newer push
-    takes it over and may raise the watermark. The watermark never goes back.
+    `is_newer` orders the pushes of a branch. The creation time of a Workflow does not, because an event can be repeated
+    or late while agents of a newer push already work. Pushes of different branches never supersede each other: each
+    branch has a pull request, and its labels. If the branch's latest push is finished and this one is not newer, it is
+    superseded, unless it is to move labels that stayed. An unfinished record is always finished first, whatever its
+    branch. Only a newer push of the same branch takes it over. The watermark never goes back.
 
     Args:
         record: The task's record; None if the task has none.
@@ -73,22 +73,26 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
     """
     if record is None:
         return Start(push=push, watermark=watermark)
-    if is_newer(push, than=record.push):
-        return (Start if record.finished else Resume)(
-            push=push, watermark=raised_watermark(record, push=push, watermark=watermark)
-        )
-    if not record.finished:
+    same_branch = push.ref == record.push.ref
+    if not record.finished and not (same_branch and is_newer(push, than=record.push)):
         return Resume(push=record.push, watermark=record.watermark)
-    labelled = _labels_due(record, push=push)
-    return Resume(push=labelled, watermark=record.watermark) if labelled else Superseded(by=record.push.sha)
+    if same_branch and is_newer(push, than=record.push):
+        return (Start if record.finished else Resume)(push=push, watermark=max(watermark, record.watermark))
+    done = record.finished_push(push.ref)
+    if done is None or is_newer(push, than=done.push):
+        return Start(push=push, watermark=max(watermark, record.watermark))
+    labelled = _labels_due(done, push=push)
+    if labelled is None:
+        return Superseded(by=done.push.sha)
+    return (Resume if same_branch else Start)(push=labelled, watermark=record.watermark)
 
 
-def _labels_due(record: Record, *, push: Push) -> Push | None:
-    """Return the push whose labels this push moves although the record is finished; None if it moves none.
+def _labels_due(done: FinishedPush, *, push: Push) -> Push | None:
+    """Return the push whose labels this push moves although its branch is finished; None if it moves none.
 
     The labels were left to the commit of this push, or they stayed for a reason that may have gone. Then the recorded
     push has to come again. An older one does not do: in a burst of pushes, each would start a pod to look again.
     """
-    if record.labels is LabelOutcome.HEAD_MOVED and record.left_to == push.sha != record.push.sha:
+    if done.labels is LabelOutcome.HEAD_MOVED and done.left_to == push.sha != done.push.sha:
         return push
-    return record.push if record.labels in _MAY_GO and push.sha == record.push.sha else None
+    return done.push if done.labels in _MAY_GO and push.sha == done.push.sha else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from steps.domain.push import Push
-    from steps.domain.record import Record
+    from steps.domain.record import FinishedPush, Record
 
 # GitHub's answers lag by seconds. More pushes than this are not expected within that time.
 MAX_OLDER = 10
@@ -39,7 +39,7 @@ def is_newer(push: Push, *, than: Push) -> bool:
     return (push.before == than.sha != push.sha) or push.pushed_at > than.pushed_at
 
 
-def known_older(record: Record, *, push: Push) -> tuple[str, ...]:
+def known_older(record: Record | FinishedPush, *, push: Push) -> tuple[str, ...]:
     """Return the commits that are older than a push that takes over the record, the newest last.
 
     These are the commit of the recorded push and the commits that it replaced.

@@ -19,6 +19,7 @@ from steps.domain.push import Moment, Push  # noqa: TC001 - pydantic reads the a
 
 RECORD_VERSION = 1
 MAX_AGENTS = 100
+MAX_BRANCHES = 10
 MAX_ERRORS = 20
 MAX_TEXT = 300
 # Uids of owned objects, in all agents of a record together.
@@ -96,6 +97,17 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedPush:
+    """A finished push and what happened to its labels. The attributes are as in `Record`."""
+
+    push: Push
+    finished_at: Moment | None = None
+    labels: LabelOutcome = LabelOutcome.PENDING
+    left_to: str = ""
+    older: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One cancellation.
 
@@ -104,6 +116,7 @@ class Record:
         proven_gone_at: Time when the last stale run and its pods were verified gone. Labels move only after that.
         left_to: Head SHA of the newer push that the labels were left to; empty if there is none.
         older: Commits that are known to be older than the push, the newest last.
+        branches: The latest finished push of each of the task's other branches, the newest last.
         attempts: Number of times that a holder started or resumed the cancellation.
         helper: Workflow whose pod did the work for the push's own Workflow; None if it was the push's own pod.
     """
@@ -125,6 +138,7 @@ class Record:
     labels: LabelOutcome = LabelOutcome.PENDING
     left_to: str = ""
     older: tuple[str, ...] = ()
+    branches: tuple[FinishedPush, ...] = ()
     agents: tuple[Agent, ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -132,6 +146,22 @@ class Record:
     def finished(self) -> bool:
         """Whether nothing is left to do for this push."""
         return self.phase is Phase.COMPLETED
+
+    @property
+    def finished_pushes(self) -> tuple[FinishedPush, ...]:
+        """The latest finished push of each branch of the task; that of the record comes last."""
+        own = FinishedPush(
+            push=self.push, finished_at=self.finished_at, labels=self.labels, left_to=self.left_to, older=self.older
+        )
+        return (*self.branches, own) if self.finished else self.branches
+
+    def finished_push(self, ref: str) -> FinishedPush | None:
+        """Return the latest finished push of a branch; None if none is known."""
+        return next((each for each in self.finished_pushes if each.push.ref == ref), None)
+
+    def branches_beside(self, ref: str) -> tuple[FinishedPush, ...]:
+        """Return the latest finished push of each branch but this one. If there are too many, the oldest is dropped."""
+        return tuple(each for each in self.finished_pushes if each.push.ref != ref)[-MAX_BRANCHES:]
 
     def with_error(self, text: str) -> Record:
         """Add an error. If there are too many, the oldest is dropped."""

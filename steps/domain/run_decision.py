@@ -87,6 +87,7 @@ def decide_run(
     watermark: datetime,
     head_sha: str,
     older: Collection[str] = (),
+    other_heads: Collection[str] = (),
 ) -> RunDecision:
     """Decide to cancel a run, to await its end, or to keep it.
 
@@ -101,6 +102,7 @@ def decide_run(
         watermark: Runs that were created at or before it are stale.
         head_sha: Commit of the head. Runs that work on it are kept.
         older: Commits that are known to be older than the head.
+        other_heads: Commits of the task's other branches. Runs that work on them are kept.
     """
     is_older = any(_is_commit(run.sha, sha) for sha in older)
     # An agent's name is the login of its GitHub App, and GitHub ignores the case of logins.
@@ -113,6 +115,7 @@ def decide_run(
         (agent in exempt, "exempt agent"),
         ("*" not in cancellable and agent not in cancellable, "agent is not listed as cancellable"),
         (_is_commit(run.sha, head_sha), "works on the head"),
+        (any(_is_commit(run.sha, sha) for sha in other_heads), "works on the head of another branch"),
         (run.created_at > watermark and not is_older, "newer than the push"),
         (run.phase in policy.finished, FINISHED_REASON),
     ):

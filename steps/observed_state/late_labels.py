@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from steps.domain import PullRequest, Record
+    from steps.domain import FinishedPush, PullRequest
     from steps.observed_state.task_state import TaskState
     from steps.settings import LabelSettings, ReconcileSettings
 
@@ -34,32 +34,33 @@ def await_pull_request(
     """
     found: dict[str, str] = {}
     for task_state in task_states:
-        record = task_state.record
-        if record and not task_state.holder and may_be_due(record, now=now, settings=settings):
-            found.setdefault(record.push.repository.casefold(), record.push.repository)
+        pushes = task_state.record.finished_pushes if task_state.record and not task_state.holder else ()
+        for done in pushes:
+            if may_be_due(done, now=now, settings=settings):
+                found.setdefault(done.push.repository.casefold(), done.push.repository)
     return frozenset(found.values())
 
 
-def may_be_due(record: Record, *, now: datetime, settings: ReconcileSettings) -> bool:
+def may_be_due(done: FinishedPush, *, now: datetime, settings: ReconcileSettings) -> bool:
     """Whether the labels of a finished push stayed for a reason that may go, and not too long ago."""
-    if not record.finished or record.labels not in _MAY_GO or record.finished_at is None:
+    if done.labels not in _MAY_GO or done.finished_at is None:
         return False
-    return (now - record.finished_at).total_seconds() < settings.late_labels_s
+    return (now - done.finished_at).total_seconds() < settings.late_labels_s
 
 
-def is_due(record: Record, *, pulls: Collection[PullRequest], settings: LabelSettings) -> bool:
+def is_due(done: FinishedPush, *, pulls: Collection[PullRequest], settings: LabelSettings) -> bool:
     """Whether the reason for which the labels stayed has gone.
 
     Args:
-        record: The record of a push whose labels may be due.
+        done: The push whose labels may be due.
         pulls: The open pull requests of its branch.
         settings: The skip label, and the label of the task's pull request.
     """
     plan = decide_labels(
         pulls,
-        push=record.push,
+        push=done.push,
         skip=settings.skip,
-        task_label=settings.task.format(task=record.push.task),
-        older=record.older,
+        task_label=settings.task.format(task=done.push.task),
+        older=done.older,
     )
     return plan.labels in (LabelOutcome.PENDING, LabelOutcome.HEAD_MOVED)

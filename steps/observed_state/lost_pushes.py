@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def newest_pushes(
     activities: Iterable[Activity], *, repository: Repository, senders: Collection[str], settings: PushSettings
 ) -> Iterator[Push]:
-    """Return the newest push of each task by one of the senders. Pushes of others make no agent stale.
+    """Return the newest push of each branch of a task by one of the senders. Pushes of others make no agent stale.
 
     Args:
         activities: The activities that GitHub lists, newest first.
@@ -26,12 +26,12 @@ def newest_pushes(
         settings: Which refs are task branches.
     """
     counted = {login.casefold() for login in senders}
-    seen: set[str] = set()
+    seen: set[str] = set()  # refs
     for activity in activities:
         match = re.fullmatch(settings.branch, activity.ref, re.ASCII)
-        if not match or match.group(1) in seen or activity.sha == ZERO_SHA or activity.by.casefold() not in counted:
+        if not match or activity.ref in seen or activity.sha == ZERO_SHA or activity.by.casefold() not in counted:
             continue
-        seen.add(match.group(1))
+        seen.add(activity.ref)
         yield Push(
             repository=repository,
             task=TaskId(match.group(1)),

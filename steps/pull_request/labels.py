@@ -19,7 +19,7 @@ from steps.domain import ZERO_SHA, LabelOutcome, LabelPlan, decide_labels, is_kn
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from steps.domain import PullRequest, Push, Record
     from steps.github import GitHub
@@ -33,15 +33,14 @@ _UNKNOWN_LAG_S = 3.0
 
 
 def read_label_plan(
-    *, context: StepContext, push: Push, while_waiting: Callable[[], None], older: Collection[str] = ()
+    record: Record, *, context: StepContext, while_waiting: Callable[[], None]
 ) -> tuple[Push, LabelPlan]:
     """Read the push's pull request and decide whether its labels move.
 
     Args:
+        record: The record. Its push is the one that is being processed, usually the step's own.
         context: The step.
-        push: The push that is being processed, usually the step's own.
         while_waiting: Called while waiting.
-        older: Commits that are known to be older than the push.
 
     Returns:
         The push to settle, and the plan. If the step finishes the push of another Workflow and its own push is the
@@ -53,9 +52,10 @@ def read_label_plan(
         ForbiddenError: The credentials are missing or insufficient.
     """
     settings = context.settings.labels
-    github = context.clients.github(while_waiting)
+    github, push = context.clients.github(while_waiting), record.push
     try:
         found = github.open_pull_requests(repository=push.repository, branch=push.branch)
+        skipped = _skipped_elsewhere(record, github=github, skip=settings.skip)
     except UnavailableError as error:
         if context.settings.github.unreadable == "wait":
             raise
@@ -63,10 +63,13 @@ def read_label_plan(
         return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
     task_label = settings.task.format(task=push.task)
     decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
-    plan = decide(push=push, older=older)
+    plan = decide(push=push, older=record.older)
     if plan.labels is LabelOutcome.HEAD_MOVED and plan.left_to == context.push.sha and push.ref == context.push.ref:
         push = context.push
-        plan = decide(push=push, older=older)
+        plan = decide(push=push, older=record.older)
+    if skipped and plan.labels is not LabelOutcome.SKIPPED:
+        context.log.info("skip label is set on the pull request of another branch", pull_request=skipped.number)
+        plan = LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=skipped)
     if plan.lags:
         context.log.info("GitHub still shows an older head: the push counts as the head", push=push.sha)
     plan = replace(plan, clock_offset_s=context.clients.kube.server_clock.ahead_of_s(github.server_clock))
@@ -77,6 +80,16 @@ def read_label_plan(
             pulls=numbers,
         )
     return push, plan
+
+
+def _skipped_elsewhere(record: Record, *, github: GitHub, skip: str) -> PullRequest | None:
+    """Return a pull request of another branch of the task that has the skip label; None if there is none.
+
+    The agents work for the task, so a skip label on any of its pull requests keeps them.
+    """
+    branches = {each.push.branch for each in record.branches}
+    pulls = github.latest_pull_requests(repository=record.push.repository) if branches else ()
+    return next((pull for branch, pull in pulls if branch in branches and pull.has_label(skip)), None)
 
 
 def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Record:

@@ -11,6 +11,7 @@ docs/decisions/0008-reconcile.md says why each repair is safe.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_kind, decide_by_record
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
-    from steps.domain import Push, Record
+    from steps.domain import FinishedPush, Push, Record
     from steps.observed_state import TaskState
     from steps.reconciliation.snapshot import ClusterSnapshot
     from steps.settings import ReconcileStepSettings
@@ -124,32 +125,44 @@ def _finished_findings(task_state: TaskState, record: Record, *, index: TaskInde
     runs = index.runs.get(task_key(record.push.repository, record.push.task), ())
     owners = {agent.uid for agent in record.agents if agent.kept_for in index.snapshot.run_uids}
     runs = tuple(run for run in runs if run.uid not in owners)
-    if _are_labels_due(record, index=index):
-        detail = f"{LABEL_TEXT[record.labels]}; this has changed since"
-        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=record.push, detail=detail)
-    elif record.labels is LabelOutcome.SKIPPED:
-        return
-    elif stale := [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]:
+    due = [done for done in record.finished_pushes if _are_labels_due(done, record=record, index=index)]
+    stale = [run for run in runs if decide_by_record(record, run).action is RunAction.CANCEL]
+    stayed = [found for done in record.finished_pushes if (found := _stayed(done, task_state, index=index))]
+    if due:
+        detail = f"{LABEL_TEXT[due[-1].labels]}; this has changed since"
+        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=due[-1].push, detail=detail)
+    elif stale and record.labels is not LabelOutcome.SKIPPED:
         detail = f"completed, but stale runs are active: {_names(stale)}"
         yield LiveStaleRuns(task_state=task_state, record=record, detail=detail)
-    elif record.labels is LabelOutcome.UNREADABLE:
-        detail = "GitHub could not be read, labels not moved"
-        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=record.push, detail=detail)
-    elif record.labels is LabelOutcome.HEAD_MOVED and index.is_silent(
-        task_state, index.settings.reconcile.lost_after_s
-    ):
-        left = replace(record.push, sha=Sha(record.left_to))
-        detail = f"labels were left to {record.left_to[:12]}, but its push never arrived"
-        yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=left, detail=detail)
+    elif stayed:
+        yield stayed[-1]
 
 
-def _are_labels_due(record: Record, *, index: TaskIndex) -> bool:
+def _stayed(done: FinishedPush, task_state: TaskState, *, index: TaskIndex) -> UnfinishedPush | None:
+    """Return the finding for labels that stayed, and that the same push or the one that they were left to moves."""
+    half_moved = partial(UnfinishedPush, kind=FindingKind.HALF_MOVED, task_state=task_state)
+    if done.labels is LabelOutcome.UNREADABLE:
+        return half_moved(push=done.push, detail="GitHub could not be read, labels not moved")
+    if done.labels is LabelOutcome.HEAD_MOVED and index.is_silent(task_state, index.settings.reconcile.lost_after_s):
+        left = replace(done.push, sha=Sha(done.left_to))
+        return half_moved(push=left, detail=f"labels were left to {done.left_to[:12]}, but its push never arrived")
+    return None
+
+
+def _are_labels_due(done: FinishedPush, *, record: Record, index: TaskIndex) -> bool:
     """Whether the labels stayed for a reason that has gone, so that the same push again moves them."""
     settings, snapshot = index.settings, index.snapshot
-    if not may_be_due(record, now=snapshot.now, settings=settings.reconcile):
+    if not may_be_due(done, now=snapshot.now, settings=settings.reconcile):
         return False
-    pulls = snapshot.pulls.get((record.push.repository.casefold(), record.push.branch), ())
-    return is_due(record, pulls=pulls, settings=settings.labels)
+    repository = done.push.repository.casefold()
+    others = (each.push.branch for each in record.finished_pushes if each.push.ref != done.push.ref)
+    skipped = any(
+        pull.has_label(settings.labels.skip)
+        for branch in others
+        for pull in snapshot.pulls.get((repository, branch), ())
+    )
+    pulls = snapshot.pulls.get((repository, done.push.branch), ())
+    return not skipped and is_due(done, pulls=pulls, settings=settings.labels)
 
 
 def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: set[str]) -> Iterator[DocumentFinding]:
@@ -179,8 +192,10 @@ def _is_stale_for(push: Push, run: AgentRun) -> bool:
 
 
 def _is_newer_than_record(record: Record | None, push: Push) -> bool:
-    """Whether a push is newer than the push of the record."""
-    return record is None or is_newer(push, than=record.push)
+    """Whether a push is newer than the latest push of its branch that the record knows."""
+    done = record.finished_push(push.ref) if record else None
+    known = record.push if record and record.push.ref == push.ref else done.push if done else None
+    return known is None or is_newer(push, than=known)
 
 
 def _names(runs: list[AgentRun]) -> str:

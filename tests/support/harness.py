@@ -189,14 +189,16 @@ class Scene:
         pushed_at: datetime | None = None,
         repository: str = REPOSITORY,
         before: str = "",
+        branch: str = "",
         dry_run: bool = False,
     ) -> Workflow:
         """The Workflow that the Sensor creates now for a push (by default of this very moment)."""
+        branch = branch or f"task-{task}-work"
         push = Push(
             repository=Repository(repository),
             task=TaskId(str(task)),
-            ref=f"refs/heads/task-{task}-work",
-            before=Sha(before or self.replaced_by(sha, branch=f"task-{task}-work", repository=repository)),
+            ref=f"refs/heads/{branch}",
+            before=Sha(before or self.replaced_by(sha, branch=branch, repository=repository)),
             sha=Sha(sha),
             pushed_at=(pushed_at or self.clock.now()).replace(microsecond=0),
             correlation_id=f"delivery-{next(self._serial)}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from tests.support.harness import DEFAULTS
 SECONDS = RULES.late_labels_s
 MAY_GO = (LabelOutcome.NO_PULL_REQUEST, LabelOutcome.AMBIGUOUS, LabelOutcome.SKIPPED)
 STAYED = record(push(sha="a"), labels=LabelOutcome.NO_PULL_REQUEST, finished_at=ago(60))
+(DONE_PUSH,) = STAYED.finished_pushes
 
 
 def pull(number: int = 1, *labels: str, head: str = "a") -> PullRequest:
@@ -25,7 +25,7 @@ def pull(number: int = 1, *labels: str, head: str = "a") -> PullRequest:
 
 @pytest.mark.parametrize("labels", LabelOutcome)
 def test_labels_that_stayed_for_a_reason_that_may_go_are_looked_at_again(labels: LabelOutcome) -> None:
-    assert may_be_due(replace(STAYED, labels=labels), now=NOW, settings=RULES) is (labels in MAY_GO)
+    assert may_be_due(replace(DONE_PUSH, labels=labels), now=NOW, settings=RULES) is (labels in MAY_GO)
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,17 @@ def test_labels_that_stayed_for_a_reason_that_may_go_are_looked_at_again(labels:
     ids=["just young enough", "too old", "of an earlier version", "a clock that is ahead"],
 )
 def test_a_push_is_looked_at_again_for_a_bounded_time(finished_at: datetime | None, *, expected: bool) -> None:
-    assert may_be_due(replace(STAYED, finished_at=finished_at), now=NOW, settings=RULES) is expected
+    assert may_be_due(replace(DONE_PUSH, finished_at=finished_at), now=NOW, settings=RULES) is expected
 
 
 def test_nothing_is_looked_at_again_if_the_settings_say_so() -> None:
-    assert not may_be_due(STAYED, now=NOW, settings=replace(RULES, late_labels_s=0))
+    assert not may_be_due(DONE_PUSH, now=NOW, settings=replace(RULES, late_labels_s=0))
 
 
 @pytest.mark.parametrize("phase", [Phase.IN_PROGRESS, Phase.FAILED])
 def test_an_unfinished_push_is_not_looked_at_again(phase: Phase) -> None:
-    assert not may_be_due(replace(STAYED, phase=phase), now=NOW, settings=RULES)
+    unfinished = task_state(record=replace(STAYED, phase=phase))
+    assert await_pull_request([unfinished], now=NOW, settings=RULES) == set()
 
 
 def test_a_repository_is_asked_once_whatever_its_spelling() -> None:
@@ -70,5 +71,5 @@ def test_a_repository_is_asked_once_whatever_its_spelling() -> None:
 )
 @pytest.mark.parametrize("labels", MAY_GO)
 def test_labels_are_due_once_the_reason_has_gone(pulls: list[PullRequest], labels: LabelOutcome, *, due: bool) -> None:
-    stayed: Any = replace(STAYED, labels=labels, older=("d" * 40,))
+    stayed = replace(DONE_PUSH, labels=labels, older=("d" * 40,))
     assert is_due(stayed, pulls=pulls, settings=DEFAULTS.labels) is due
