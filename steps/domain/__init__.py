@@ -7,6 +7,7 @@ lists the guarantees of the product.
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
 from steps.domain.label_decision import LabelPlan, decide_labels
 from steps.domain.push import (
+    MAX_PRIORITY,
     PARAMETERS,
     RECONCILE_REASON,
     ZERO_SHA,
@@ -26,6 +27,7 @@ from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 __all__ = [
     "FINISHED_REASON",
     "LABEL_TEXT",
+    "MAX_PRIORITY",
     "OUTCOME_TEXT",
     "PARAMETERS",
     "RECONCILE_REASON",
