@@ -60,6 +60,5 @@ def is_due(record: Record, *, pulls: Collection[PullRequest], settings: LabelSet
         push=record.push,
         skip=settings.skip,
         task_label=settings.task.format(task=record.push.task),
-        older=record.older,
     )
     return plan.labels in (LabelOutcome.PENDING, LabelOutcome.HEAD_MOVED)
