@@ -1,4 +1,4 @@
-"""The checks of Argo Workflows: the controller's version, its pods, and its restrictions."""
+"""The checks of Argo Workflows: the controller's version, its pods, its restrictions, and the layout of pods."""
 
 from __future__ import annotations
 
@@ -105,6 +105,23 @@ def restrictions(installation: Installation, check: str) -> Iterator[CheckResult
                 yield CheckResult(check=check, status=CheckStatus.WARNING, found=found, fix=fix)
 
 
+def pod_layout(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that Argo makes the containers that the pods' patch names."""
+    for each in _controllers(installation):
+        namespace = each["metadata"]["namespace"]
+        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
+        if _setting((config or {}).get("data") or {}, "initlessPod").get("enabled") is True:
+            yield CheckResult(
+                check=check,
+                status=CheckStatus.WRONG,
+                found=f"{namespace}: pods have no init container (initlessPod): the patch of the steps' pods adds one "
+                "without an image, and the API server refuses the pods",
+                fix="set initlessPod.enabled: false in the controller's ConfigMap",
+            )
+        else:
+            yield CheckResult(check=check, status=CheckStatus.OK, found=f"{namespace}: init and wait containers")
+
+
 def _config_map(deployment: Json) -> str:
     given: list[str] = deployment["spec"]["template"]["spec"]["containers"][0].get("args") or []
     named = [value for flag, value in pairwise(given) if flag == "--configmap"]
@@ -112,12 +129,15 @@ def _config_map(deployment: Json) -> str:
 
 
 def _referencing(data: dict[str, str]) -> str:
-    """Read the mode; the ConfigMap has either one key for each field, or one document."""
+    """Read the mode of references to templates."""
+    return str(_setting(data, "workflowRestrictions").get("templateReferencing", ""))
+
+
+def _setting(data: dict[str, str], key: str) -> dict[str, Any]:
+    """Read a setting of the controller; its ConfigMap has either one key for each field, or one document."""
     try:
         document: Any = yaml.safe_load(data.get("config") or "") or {}
-        restrictions: Any = yaml.safe_load(data.get("workflowRestrictions") or "") or document.get(
-            "workflowRestrictions"
-        )
-        return str((restrictions or {}).get("templateReferencing", ""))
+        found: Any = yaml.safe_load(data.get(key) or "") or document.get(key)
     except (yaml.YAMLError, AttributeError):
-        return ""
+        return {}
+    return found if isinstance(found, dict) else {}

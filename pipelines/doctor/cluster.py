@@ -1,4 +1,4 @@
-"""The checks of the cluster: namespaces, and the kinds that the API server serves."""
+"""The checks of the cluster: namespaces, the kinds that the API server serves, and the ports that it listens on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.doctor.check import CheckResult, CheckStatus, ClusterResource
 from steps.core import BadInputError, NotFoundError
+from steps.kube import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,9 @@ _ARGO_KINDS = (
     *("workflows", "workflowtemplates", "cronworkflows", "workflowtaskresults"),
     *("eventbus", "eventsources", "sensors"),
 )
+_SERVICES = Resource(group="", version="v1", plural="services")
+_SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
+_DEFAULT, _API_SERVER = "default", "kubernetes"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
@@ -62,6 +66,25 @@ def kinds(installation: Installation, check: str) -> Iterator[CheckResult]:
             from_settings = label.startswith("[[")
             fix = f"install its CRD, or correct {label} in the settings" if from_settings else "install Argo's CRDs"
             yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{name} is not served", fix=fix)
+
+
+def api_server_ports(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that the NetworkPolicy lets the pods out to the ports of the API server.
+
+    A network plugin may judge a connection before or after the port of the Service is replaced by that of an endpoint.
+    """
+    service = installation.find(_SERVICES, namespace=_DEFAULT, name=_API_SERVER)
+    slices = installation.kube.list(_SLICES, namespace=_DEFAULT, labels=f"kubernetes.io/service-name={_API_SERVER}")
+    found = {each["port"] for each in (service or {"spec": {}})["spec"].get("ports") or ()}
+    found |= {each["port"] for one in slices for each in one.get("ports") or () if each.get("port")}
+    missing = sorted(found - set(installation.settings.workflow.api_server_ports))
+    if missing:
+        ports = ", ".join(map(str, missing))
+        problem = f"the API server listens on {ports}, and the NetworkPolicy does not let the pods out to it"
+        fix = f"add {ports} to workflow.api_server_ports, then make render and apply"
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
+    else:
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"ports {', '.join(map(str, sorted(found)))}")
 
 
 def _served(installation: Installation, group: str, version: str) -> set[str]:

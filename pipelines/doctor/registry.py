@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.doctor.argo import argo, restrictions
+from pipelines.doctor.argo import argo, pod_layout, restrictions
 from pipelines.doctor.check import CheckResult, Installation, run_checks
-from pipelines.doctor.cluster import kinds, namespaces
+from pipelines.doctor.cluster import api_server_ports, kinds, namespaces
 from pipelines.doctor.credentials import github_access, github_ca, github_secret, webhook_secret
 from pipelines.doctor.events import event_bus, events, webhook
 from pipelines.doctor.objects import drift
@@ -14,8 +14,10 @@ from pipelines.doctor.workflows import escalated_tasks, limits, schedule
 CHECKS = {
     "namespaces": namespaces,
     "kinds": kinds,
+    "api server": api_server_ports,
     "argo": argo,
     "argo's mode": restrictions,
+    "argo's pods": pod_layout,
     "event bus": event_bus,
     "objects": drift,
     "access": access,

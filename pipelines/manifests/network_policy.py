@@ -26,7 +26,7 @@ def network_policy_manifest(settings: Settings) -> dict[str, Any]:
     traces' collector.
     """
     traces = {settings.tracing.port} if settings.tracing.endpoint else set()
-    ports = sorted({443, 6443, settings.github.port} | traces)
+    ports = sorted({*settings.workflow.api_server_ports, settings.github.port} | traces)
     dns = [V1NetworkPolicyPort(protocol=protocol, port=53) for protocol in ("UDP", "TCP")]
     servers = [V1NetworkPolicyPort(protocol="TCP", port=port) for port in ports]
     return plain_manifest(

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipelines.names import APP, DELIVERY_LABEL, SENSOR, SENSOR_ACCOUNT, TASK_LABEL, TEMPLATE
-from steps.domain import PARAMETERS
+from steps.domain import MAX_PRIORITY, PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _DEPENDENCY = "push"
 _PATTERNS = {parameter.name: parameter.pattern for parameter in PARAMETERS}
 _DELIVERY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-# Ten digits, as the parameter says, and at most a priority of Argo: 32 bits.
-_PUSHED_AT = 10**9, 2**31 - 1
+# Ten digits, as the parameter says.
+_PUSHED_AT = 10**9, 10**10 - 1
 _USER = 9731  # the user in Argo Events' own manifests
 
 
@@ -130,7 +130,9 @@ def _template(name: str, settings: Settings, *, prefix: str, prioritised: bool) 
     ]
     if prioritised:
         # Argo gives a task's mutex to the waiting Workflow with the highest priority: the latest push.
-        parameters.append(_key("spec.priority", "body.repository.pushed_at", raw=True))
+        # A priority has 32 bits. The path takes the first value that fits, so all pushes after 2038 get the second one.
+        bounded = f"[body.repository.pushed_at,!{MAX_PRIORITY}].#(<={MAX_PRIORITY})"
+        parameters.append(_key("spec.priority", bounded, raw=True))
     return {
         "name": name,
         "k8s": {
@@ -174,7 +176,7 @@ def sensor_manifest(settings: Settings) -> dict[str, Any]:
                     "name": _DEPENDENCY,
                     "eventSourceName": settings.events.event_source,
                     "eventName": settings.events.event_name,
-                    # The API server refuses any other priority. The Sensor would retry, and other pushes would wait.
+                    # The API server refuses a priority that is text. The Sensor would retry, and others would wait.
                     "filters": {"data": _filters(settings), "exprs": _numbers("body.repository.pushed_at")},
                 }
             ],

@@ -46,6 +46,14 @@ class WorkflowSettings:
     keep_succeeded_s: Annotated[int, Field(ge=60, description="how long a succeeded Workflow is kept")]
     keep_failed_s: Annotated[int, Field(ge=60, description="how long a failed Workflow is kept, to retry from")]
     credentials_secret: Annotated[Name, Field(description="Secret with GitHub's credentials")]
+    api_server_ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+        Field(
+            min_length=1,
+            description="ports of the API server that the NetworkPolicy lets the pods connect to: that of its Service, "
+            "and that of its endpoints; `doctor` compares them",
+        ),
+    ]
     requests: Annotated[Resources, Field(description="requests of each container")]
     limits: Annotated[
         Resources,

@@ -49,7 +49,7 @@ def build_workflow(
         },
         "spec": {
             "workflowTemplateRef": {"name": TEMPLATE},
-            "priority": int(push.pushed_at.timestamp()),
+            "priority": push.priority,
             "arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]},
         },
     }

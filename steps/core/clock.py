@@ -110,6 +110,14 @@ class ServerClock:
         except ValueError:
             return
 
+    def at(self, monotonic: float) -> datetime | None:
+        """Return the server's time, in UTC; None until it has answered.
+
+        Args:
+            monotonic: This machine's monotonic clock at that time, in seconds.
+        """
+        return None if self._offset_s is None else datetime.fromtimestamp(self._offset_s + monotonic, UTC)
+
     def ahead_of_s(self, other: ServerClock) -> float | None:
         """Return the seconds by which this clock is ahead of the other; None until both servers have answered."""
         if self._offset_s is None or other._offset_s is None:

@@ -8,6 +8,7 @@ from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded
 from steps.domain.label_decision import LabelPlan, decide_labels
 from steps.domain.ownership import find_owned, find_owners, find_spared
 from steps.domain.push import (
+    MAX_PRIORITY,
     PARAMETERS,
     RECONCILE_REASON,
     ZERO_SHA,
@@ -45,6 +46,7 @@ from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 __all__ = [
     "FINISHED_REASON",
     "LABEL_TEXT",
+    "MAX_PRIORITY",
     "OUTCOME_TEXT",
     "OWNER_REASON",
     "PARAMETERS",

@@ -26,6 +26,8 @@ TaskId = NewType("TaskId", str)
 Sha = NewType("Sha", str)
 
 ZERO_SHA = "0" * 40
+# A Workflow's priority has 32 bits.
+MAX_PRIORITY = 2**31 - 1
 # Reason and requester of the Workflows that reconcile submits.
 RECONCILE_REASON = "reconcile"
 
@@ -125,6 +127,11 @@ class Push:
     def owner(self) -> str:
         """Account that owns the repository."""
         return self.repository.partition("/")[0]
+
+    @property
+    def priority(self) -> int:
+        """Priority of its Workflow. A later push has a higher one; after 2038, all have the same."""
+        return min(int(self.pushed_at.timestamp()), MAX_PRIORITY)
 
     @property
     def branch(self) -> str:

@@ -61,6 +61,5 @@ def is_due(done: FinishedPush, *, pulls: Collection[PullRequest], settings: Labe
         push=done.push,
         skip=settings.skip,
         task_label=settings.task.format(task=done.push.task),
-        older=done.older,
     )
     return plan.labels in (LabelOutcome.PENDING, LabelOutcome.HEAD_MOVED)

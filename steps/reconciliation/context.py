@@ -1,6 +1,6 @@
 """The context of reconcile: its settings, and its clients, clock and log.
 
-Guarantees that ages are judged by the API server's clock.
+Guarantees that ages are judged by the API server's clock, also if the pod waited for a node or its image.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ReconcileContext:
 
     Attributes:
         workflow: Name of its Workflow.
-        started_at: creationTimestamp of its Workflow, by the API server's clock. Ages are judged by it, because the
-            clock of a node may be wrong.
+        started_at: creationTimestamp of its Workflow, by the API server's clock. It counts until the API server has
+            answered.
         started: The monotonic clock at that time, in seconds.
         random: Uniform in [0, 1), for jitter.
         measurements: The numbers for the metrics.
@@ -52,8 +52,11 @@ class ReconcileContext:
     dry_run: bool
 
     def now(self) -> datetime:
-        """Return the current time by the API server's clock."""
-        return self.started_at + timedelta(seconds=self.clock.monotonic() - self.started)
+        """Return the current time by the API server's clock. That of a node may be wrong."""
+        monotonic = self.clock.monotonic()
+        measured = self.clients.kube.server_clock.at(monotonic)
+        # Earlier than the truth by the time for which the pod waited, so the first answer replaces it.
+        return measured or self.started_at + timedelta(seconds=monotonic - self.started)
 
     def step_context(self, push: Push) -> StepContext:
         """Return the context of a step for this push. The step does not wait for a Lease."""

@@ -92,7 +92,7 @@ def measure_pass(
     undone = 0 if context.dry_run else len(repairs) - len(repaired)
     numbers.add(ReconcileMetric.REPAIRS_FAILED, undone)
     numbers.set(ReconcileMetric.SECONDS, seconds)
-    numbers.set(ReconcileMetric.PASSED_AT, context.clock.now().timestamp())
+    numbers.set(ReconcileMetric.PASSED_AT, context.now().timestamp())
 
 
 def _is_submission(repair: PlannedRepair) -> bool:

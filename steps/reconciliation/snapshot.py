@@ -44,7 +44,7 @@ class ClusterSnapshot:
     """The state of all tasks at one time.
 
     Attributes:
-        now: Time when the pass began to read, by the API server's clock.
+        now: Time when the pass had read the Leases, by the API server's clock.
         task_states: The Leases of the tasks.
         busy: (task, repository label) of each Workflow that has not ended; the label is empty if it is missing.
         workflows: These Workflows.
@@ -83,12 +83,13 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     Raises:
         StepError: Leases, Workflows or pods cannot be read.
     """
-    settings, kube, now = context.settings, context.clients.kube, context.now()
+    settings, kube = context.settings, context.clients.kube
     home, agents = settings.namespaces.workflows, settings.namespaces.agents
     selector = f"app.kubernetes.io/managed-by={PREFIX}"
     unread: list[str] = []
     leases = kube.list(LEASES, namespace=home, labels=selector)
     task_states = tuple(_parse_all(leases, read_task_state, kind="Lease", unread=unread))
+    now = context.now()
     waiting = f"{TASK},{WORKFLOW_COMPLETED_LABEL}!=true"
     metadata = [each["metadata"] for each in kube.list(WORKFLOWS, namespace=home, labels=waiting, metadata_only=True)]
     workflows = tuple(map(read_task_workflow, metadata))

@@ -28,14 +28,11 @@ def unstarted_workflows(index: TaskIndex) -> Iterator[UnstartedWorkflow]:
         index: The snapshot by task.
     """
     seconds = index.settings.reconcile.unstarted_after_s
+    before = index.ago(seconds)
+    old = [each for each in index.snapshot.workflows if each.created_at and each.created_at <= before]
     oldest: dict[Key, TaskWorkflow] = {}
-    for workflow in index.snapshot.workflows:
-        if workflow.created_at is None or workflow.created_at > index.ago(seconds):
-            continue
-        key = (workflow.repository_label, workflow.task)
-        known = oldest.get(key)
-        if known is None or (workflow.created_at, workflow.name) < (known.created_at, known.name):
-            oldest[key] = workflow
+    for workflow in sorted(old, key=lambda each: (each.created_at, each.name)):
+        oldest.setdefault((workflow.repository_label, workflow.task), workflow)
     for workflow in oldest.values():
         leases = [
             each

@@ -20,6 +20,7 @@ from steps.observed_state.repair_attempts import ATTENTION_LABEL, is_escalated, 
 from steps.reconcile import reconcile
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
+from steps.reconciliation.reconcile_pass import run_pass
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github.faults import Plan
@@ -255,6 +256,19 @@ def test_a_pass_that_takes_too_long_is_the_only_one_of_its_minute(scene: Scene) 
     scene.api.faults.add(Fault(method="GET", path="/leases", before=lambda _: scene.later(35)))
     reconcile(context)
     assert sum(event.get("event") == "pass done" for event in scene.events()) == 1
+
+
+@pytest.mark.parametrize("waited_s", [0, 31, 3600])
+def test_ages_are_right_if_the_pod_of_reconcile_waited_for_a_node(scene: Scene, waited_s: float) -> None:
+    done(scene)
+    assert found(run_pass(scene.reconcile_context(waited_s=waited_s)).repairs) == [], "no clock is wrong"
+    scene.workflow()
+    scene.later(DEFAULTS.reconcile.unstarted_after_s - 1)
+    assert found(run_pass(scene.reconcile_context(waited_s=waited_s)).repairs) == []
+    scene.later(1)
+    assert found(run_pass(scene.reconcile_context(waited_s=waited_s)).repairs) == [
+        (FindingKind.NOT_STARTED, RepairAction.REPORT)
+    ]
 
 
 # Retention.

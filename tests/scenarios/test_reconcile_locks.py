@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +15,11 @@ from steps.domain.record import LabelOutcome, Phase
 from steps.kube.events import EventReason
 from steps.observed_state.repair_attempts import ATTENTION_LABEL, read_attempts
 from steps.reconciliation.finding import FindingKind
+from steps.reconciliation.metrics import ReconcileMetric
 from steps.reconciliation.planning import RepairAction
 from steps.reconciliation.reconcile_pass import run_pass
 from tests.doubles import argo_controller
+from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import Scene
 from tests.support.scenarios import (
@@ -139,9 +143,22 @@ def test_a_holders_clock_an_hour_ahead_is_reported_and_delays_nothing(scene: Sce
 
 def test_the_clock_of_reconciles_pod_is_not_used(scene: Scene) -> None:
     interrupted(scene)
-    context = scene.reconcile_context()
-    scene.clock.jump(3600)
+
+    class Ahead(ManualClock):
+        """The clock of a node that is an hour ahead."""
+
+        def now(self) -> datetime:
+            """Wall-clock time."""
+            return scene.clock.now() + timedelta(hours=1)
+
+        def monotonic(self) -> float:
+            """Seconds that never jump."""
+            return scene.clock.monotonic()
+
+    context = replace(scene.reconcile_context(), clock=Ahead())
     assert found(run_pass(context).repairs) == []
+    passed_at = float(scene.measured["reconcile"].values[ReconcileMetric.PASSED_AT])
+    assert passed_at == pytest.approx(scene.clock.timestamp(), abs=1)
 
 
 # Changes between the snapshot and the repair.

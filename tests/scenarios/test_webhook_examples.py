@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
+from steps.cancellation.workflow import build_workflow
 from tests.doubles.argo_events import Dropped, Event, EventSource, Refused, Rejection, Sensor, sign
 from tests.doubles.github import GitHub, webhooks
 from tests.schemas.published import webhook_examples
 from tests.schemas.validate import validate
+from tests.support.harness import DEFAULTS
 
 # The first run on a machine fetches the examples.
 pytestmark = pytest.mark.timeout(300)
@@ -277,13 +279,29 @@ def test_a_name_in_another_case_is_the_same_name(spelled: Callable[[str], str]) 
 
 
 @pytest.mark.parametrize(
-    "pushed_at", ["2024-05-01T12:00:00Z", "1700000000", None, [], -1, 1.5, True, 10**9 - 1, 2**31, 10**30]
+    "pushed_at", ["2024-05-01T12:00:00Z", "1700000000", None, [], -1, 1.5, True, 10**9 - 1, 10**10, 10**30]
 )
 def test_a_push_time_that_no_workflow_can_have_is_dropped_at_once(pushed_at: object) -> None:
     """The API server would refuse the Workflow, and every other push would wait for the Sensor's retries."""
     payload = _push()
     payload["repository"]["pushed_at"] = pushed_at
     assert isinstance(_receive(payload), Dropped)
+
+
+@pytest.mark.parametrize(
+    ("pushed_at", "priority"),
+    [(2**31 - 2, 2**31 - 2), (2**31 - 1, 2**31 - 1), (2**31, 2**31 - 1), (5_000_000_000, 2**31 - 1)],
+)
+def test_a_push_after_2038_has_the_highest_priority_that_argo_knows(pushed_at: int, priority: int) -> None:
+    payload = _push()
+    payload["repository"]["pushed_at"] = pushed_at
+    created = _receive(payload)
+    assert isinstance(created, list)
+    (workflow,) = created
+    assert workflow["spec"]["priority"] == priority
+    values = {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}
+    assert values["pushed-at"] == str(pushed_at)
+    assert build_workflow(values, settings=DEFAULTS)["spec"]["priority"] == priority
 
 
 def test_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:

@@ -63,7 +63,7 @@ def test_an_exit_hook_whose_pod_finds_no_node_is_reported(scene: Scene) -> None:
     workflow = stale_push(scene)
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns", status=503, reason="ServiceUnavailable", times=0))
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
-    scene.later(DEFAULTS.reconcile.unstarted_after_s)
+    scene.later(DEFAULTS.reconcile.unstarted_after_s + 1)  # the API server dates its answers in whole seconds
     assert found(scene.reconcile()) == REPORTED
     scene.api.faults.clear()
     assert scene.step(fail, workflow, pod="at-last") is Exit.DONE

@@ -396,8 +396,10 @@ class Scene:
 
     # What reconcile does.
 
-    def reconcile_context(self, *, pod: str = "reconcile", dry_run: bool = False) -> ReconcileContext:
-        """What a process of reconcile works with."""
+    def reconcile_context(
+        self, *, pod: str = "reconcile", dry_run: bool = False, waited_s: float = 0
+    ) -> ReconcileContext:
+        """What a process of reconcile works with, whose pod waited so long for a node or its image."""
         holder = Holder(pod=pod, pod_uid=self._pod_uid(pod), workflow_uid="reconcile")
         log = Log(clock=self.clock, stream=self.output).bind(step="reconcile")
         audit = Audit(log=log)
@@ -406,7 +408,7 @@ class Scene:
         return ReconcileContext(
             settings=self.reconcile_settings,
             workflow="reconcile-1",
-            started_at=self.clock.now(),
+            started_at=self.clock.now() - timedelta(seconds=waited_s),
             started=self.clock.monotonic(),
             holder=holder,
             clients=Clients(

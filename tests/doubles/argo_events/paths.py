@@ -1,6 +1,7 @@
-"""gjson's and sjson's paths, as far as our Sensors use them: keys, indexes, `#` and `#(key=="value")`.
+"""gjson's and sjson's paths, as far as our Sensors use them: keys, indexes, `#`, `#(key=="value")`, a bounded number.
 
-Guarantees: a path with anything else raises `NotModelled`. Does not: model wildcards, modifiers, multipaths or pipes.
+Guarantees: a path with anything else raises `NotModelled`. Does not: model wildcards, modifiers, pipes, or another
+multipath than `[key,!number].#(<=number)`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from tests.doubles.argo_events import gojson
 from tests.doubles.argo_events.errors import GoError, NotModelled
 
 _QUERY = re.compile(r'#\((?P<key>[A-Za-z0-9_.-]*)\s*==\s*(?P<value>"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?)\)')
+# The first of a value and a literal that is not above a bound.
+_BOUNDED = re.compile(r"\[(?P<path>[A-Za-z0-9_.-]+),!(?P<literal>-?\d+)\]\.#\(<=(?P<bound>-?\d+)\)")
 _SPECIAL = set("*?|#@{}[]()!")
 
 
@@ -66,6 +69,9 @@ def parse(path: str, *, writing: bool = False) -> tuple[Part, ...]:
 
 def get(document: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
     """Give what is at the path, or `MISSING`."""
+    if bounded := _BOUNDED.fullmatch(path):
+        candidates = (get(document, bounded["path"]), int(bounded["literal"]))
+        return next((each for each in candidates if _is_at_most(each, bounded["bound"])), MISSING)
     found = document
     for part in parse(path):
         found = _step(found, part)
@@ -148,6 +154,19 @@ def _step(value: Any, part: Part) -> Any:  # noqa: ANN401 - any JSON
             return len(value)
         case _:
             return MISSING
+
+
+def _is_at_most(found: Any, bound: str) -> bool:  # noqa: ANN401 - any JSON
+    """Compare as gjson's queries do: text by its characters, and false is at most anything."""
+    match found:
+        case bool():
+            return not found
+        case int() | float():
+            return found <= int(bound)
+        case str():
+            return found <= bound
+        case _:
+            return False
 
 
 def _equals(found: Any, wanted: str | float) -> bool:  # noqa: ANN401 - any JSON

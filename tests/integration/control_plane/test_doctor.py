@@ -222,6 +222,18 @@ def _data(values: dict[str, str | None]) -> Json:
     return {"data": {key: value and base64.b64encode(value.encode()).decode() for key, value in values.items()}}
 
 
+@contextmanager
+def _another_port(ward: Ward) -> Iterator[None]:
+    """An endpoint of the API server behind its Service; this server publishes none, as it listens on loopback only."""
+    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
+    body = endpoints("kubernetes")
+    put(ward.client, path, body | {"metadata": body["metadata"] | {"name": "kubernetes"}, "ports": [{"port": 16443}]})
+    try:
+        yield
+    finally:
+        ward.client.ask("DELETE", path)
+
+
 def _version(ward: Ward) -> Any:  # noqa: ANN401 - a context
     container = {"name": "c", "image": "quay.io/argoproj/workflow-controller:v3.6.2"}
     return ward.changed(DEPLOYMENT, {"spec": {"template": {"spec": {"containers": [container]}}}})
@@ -236,6 +248,13 @@ BROKEN: list[tuple[str, Break, str, str, str]] = [
      "argo", "wrong", "no available pod"),
     ("anything may be referred to", lambda w: w.changed(CONTROLLER, {"data": None}),
      "argo's mode", "warning", "may choose their account"),
+    ("the API server listens on another port", _another_port, "api server", "wrong", "listens on 16443, and"),
+    ("pods have no init container",
+     lambda w: w.changed(CONTROLLER, {"data": {"initlessPod": "enabled: true\n"}}),
+     "argo's pods", "wrong", "pods have no init container"),
+    ("pods have no init container, in one document",
+     lambda w: w.changed(CONTROLLER, {"data": {"config": "initlessPod:\n  enabled: true\n"}}),
+     "argo's pods", "wrong", "pods have no init container"),
     ("the bus is gone", lambda w: w.gone(w.paths["bus"]), "event bus", "wrong", "has no EventBus"),
     ("the bus carries only small messages",
      lambda w: w.changed(w.paths["bus"], {"spec": {"jetstream": {"maxPayload": None}}}),
@@ -290,6 +309,7 @@ def test_each_fault_is_named_with_what_to_do(  # noqa: PLR0917 - one argument pe
         ('repositories = ["5dlabs/cto"]', 'repositories = ["5dlabs/none"]', "github", "no repository 5dlabs/none"),
         ('ca_config_map = ""', 'ca_config_map = "nowhere"', "github's ca", "has no ConfigMap nowhere"),
         ("concurrent = 10\n", "concurrent = 11\n", "limits", "workflow.concurrent is 11"),
+        ("api_server_ports = [443, 6443]", "api_server_ports = [8443]", "api server", "listens on 443, "),
         ('event_source = "github-eventsource"', 'event_source = "other"', "events", "has no EventSource other"),
     ],
 )

@@ -258,6 +258,14 @@ def test_the_network_policy_covers_every_pod() -> None:
         assert wanted <= template["spec"]["podMetadata"]["labels"].items()
 
 
+def test_the_pods_reach_the_ports_of_the_api_server_that_the_settings_name() -> None:
+    settings = replace(DEFAULTS, workflow=replace(DEFAULTS.workflow, api_server_ports=(8443, 16443)))
+    (policy,) = (each for each in all_manifests(settings) if each["kind"] == "NetworkPolicy")
+    dns, servers = policy["spec"]["egress"]
+    assert {each["port"] for each in dns["ports"]} == {53}
+    assert [each["port"] for each in servers["ports"]] == [443, 8443, 16443], "443 is GitHub's"
+
+
 def test_what_reconcile_is_told_changes_no_template_of_a_push() -> None:
     """A WorkflowTemplate that changes while its Workflows run ends them in error under the Secure mode."""
     other = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, tries=9))

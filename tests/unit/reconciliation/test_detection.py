@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from steps.cancellation.state_document import read_state_document, state_document_task
 from steps.core.keys import repository_label
 from steps.domain.push import Push, Sha
-from steps.domain.record import LabelOutcome, Phase, Record, RunOutcome
+from steps.domain.record import LabelOutcome, Phase, PullRequest, Record, RunOutcome
+from steps.domain.wording import LABEL_TEXT
 from steps.observed_state.repair_attempts import RepairAttempts
 from steps.observed_state.task_state import TaskState
 from steps.reconciliation.detection import find_problems
@@ -97,6 +98,28 @@ FAILED = replace(DONE, phase=Phase.FAILED)
 )
 def test_a_lease_has_a_finding_or_none(given_: dict[str, Any], expected: list[FindingKind]) -> None:
     assert kinds(task_states=(task_state(**given_),)) == expected
+
+
+@pytest.mark.parametrize(
+    ("branch", "finished_s", "labels", "expected"),
+    [
+        ("task-7", 60, LabelOutcome.NO_PULL_REQUEST, [FindingKind.HALF_MOVED]),
+        ("task-7", 60, LabelOutcome.SKIPPED, [FindingKind.HALF_MOVED]),
+        ("task-7", 60, LabelOutcome.MOVED, []),
+        ("task-70", 60, LabelOutcome.NO_PULL_REQUEST, []),
+        ("task-7", RULES.late_labels_s, LabelOutcome.NO_PULL_REQUEST, []),
+    ],
+)
+def test_labels_that_are_due_are_a_finding_of_the_recorded_push(
+    branch: str, finished_s: float, labels: LabelOutcome, expected: list[FindingKind]
+) -> None:
+    stayed = replace(DONE, labels=labels, finished_at=ago(finished_s))
+    pulls = {(str(OWN), branch): (PullRequest(number=1, head_sha="a" * 40, labels=()),)}
+    snapshot = ClusterSnapshot(now=NOW, task_states=(task_state(record=stayed),), pulls=pulls)
+    found = find_problems(snapshot, settings=DEFAULTS)
+    assert [each.kind for each in found] == expected
+    assert [push_of(each) for each in found] == [DONE.push] * len(expected)
+    assert [each.detail for each in found] == [f"{LABEL_TEXT[labels]}; this has changed since"] * len(expected)
 
 
 @pytest.mark.parametrize("state", [IN_PROGRESS, FAILED, replace(DONE, labels=LabelOutcome.UNREADABLE)])
@@ -304,7 +327,8 @@ def test_a_workflow_that_nobody_works_for_is_a_finding(
 
 
 def test_of_the_workflows_of_a_task_the_oldest_is_named_once() -> None:
-    waiting = (task_workflow("w2", created_at=ago(500)), task_workflow("w1"), task_workflow("w3"))
+    young = task_workflow("w4", created_at=ago(1))
+    waiting = (young, task_workflow("w2", created_at=ago(500)), task_workflow("w1"), task_workflow("w3"))
     other = task_workflow("w0", repository_label="o.other")
     found = find_problems(
         ClusterSnapshot(now=NOW, workflows=(*waiting, other), task_states=(task_state(),)), settings=DEFAULTS

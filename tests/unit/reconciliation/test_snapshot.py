@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from steps.cancellation.workflow import REPAIR_LABEL
-from steps.core.errors import ForbiddenError
+from steps.core.errors import Exit, ForbiddenError
 from steps.core.keys import REPOSITORY, TASK
 from steps.github.client import GitHub
 from steps.kube.transport import Json, Response
 from steps.observed_state.task_workflow import read_task_workflow
-from steps.reconciliation.snapshot import take_snapshot
+from steps.reconciliation.snapshot import _report_unreadable, take_snapshot
 from steps.settings.github import GitHubSettings
 from steps.telemetry.audit import Audit
 from tests.doubles import argo_controller
@@ -68,7 +68,8 @@ def test_a_workflow_is_read_from_its_metadata_whatever_is_in_it(scene: Scene) ->
     assert (found.created_at, found.phase) == (workflow.created_at, "Pending")
     unseen = read_task_workflow({"name": "w", "labels": {TASK: "7"}, "creationTimestamp": "soon"})
     assert (unseen.phase, unseen.created_at) == ("", None)
-    assert read_task_workflow({}).task == ""
+    unnamed = read_task_workflow({})
+    assert (unnamed.name, unnamed.task) == ("", "")
 
 
 def test_repairs_are_counted_separately(scene: Scene) -> None:
@@ -166,3 +167,50 @@ def test_without_credentials_the_rest_is_read_and_the_problem_reported(scene: Sc
     found = take_snapshot(replace(context, clients=replace(context.clients, github=Refused())))
     assert found.unread == ("no GitHub credentials here",)
     assert (len(found.runs), found.runs_known) == (1, True)
+
+
+def test_an_object_that_cannot_be_read_is_reported_by_kind_and_name(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with it. Its content is not shown."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise KeyError("a payload")
+
+    run = scene.agent()["metadata"]["name"]
+    assert scene.play(scene.workflow(task=8)) is Exit.DONE
+    lease = scene.lease(task=8)["metadata"]["name"]
+    put_config_map(scene, "task-7-state", **{"state.json": "{}"})
+    monkeypatch.setattr("steps.reconciliation.snapshot.read_task_state", fails)
+    monkeypatch.setattr("steps.reconciliation.snapshot.read_state_document", fails)
+    monkeypatch.setattr("steps.agents.runs.parse_run", fails)
+    found = take_snapshot(scene.reconcile_context())
+    advice = "cannot be read (KeyError): correct or delete it"
+    assert found.unread == (
+        f"Lease {lease}: {advice}",
+        f"agent run {run}: {advice}",
+        f"ConfigMap task-7-state: {advice}",
+    )
+    assert not found.runs_known
+
+
+def test_an_object_without_a_name_is_reported_as_well() -> None:
+    unread: list[str] = []
+    for obj in ({}, {"metadata": None}, {"metadata": {"name": "x" * 300}}):
+        _report_unreadable(obj, ValueError("a payload"), kind="Lease", unread=unread)
+    advice = "cannot be read (ValueError): correct or delete it"
+    assert unread == [f"Lease without a name: {advice}"] * 2 + [f"Lease {'x' * 253}: {advice}"]
+
+
+def test_what_github_shows_is_in_the_snapshot(scene: Scene) -> None:
+    scene.agent(task=9)
+    scene.later(LOST_AFTER_S)
+    scene.github.push("task-7-work", NEW)
+    scene.github.close(1)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    opened = scene.github.add_pull_request(head="task-7-work", sha=NEW, labels=["a"])
+    found = take_snapshot(scene.reconcile_context())
+    assert [(each.task, each.sha) for each in found.pushes] == [("7", NEW)]
+    ((branch, (pull,)),) = found.pulls.items()
+    assert branch == ("5dlabs/cto", "task-7-work")
+    assert (pull.number, pull.head_sha, pull.labels) == (opened.number, NEW, ("a",))

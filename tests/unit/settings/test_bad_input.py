@@ -287,6 +287,12 @@ SETTINGS = Path("settings.toml").read_text()
         ("pod_selector = {}", 'pod_selector = { kind = "agent" }', "agents.0.pod_selector: it would match the pods of"),
         ('config_map = "task-{task}-state"', 'config_map = "Task_{task}"', "state.config_map: give a name of"),
         ('pull_policy = "IfNotPresent"', 'pull_policy = "always"', "image.pull_policy: give 'Always', 'IfNotPresent'"),
+        ("api_server_ports = [443, 6443]", "api_server_ports = []", "workflow.api_server_ports: empty"),
+        ("api_server_ports = [443, 6443]", "api_server_ports = [70000]", "workflow.api_server_ports.0"),
+        ("max_payload_bytes = 7340032", "max_payload_bytes = 1024", "events.max_payload_bytes"),
+        ("late_labels_s = 86400", "late_labels_s = -1", "reconcile.late_labels_s"),
+        ("unstarted_after_s = 300", "unstarted_after_s = 0", "reconcile.unstarted_after_s"),
+        ("unheard_events = 50", "unheard_events = 0", "observability.unheard_events"),
         ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a string: put it in quotes"),
     ],
 )
