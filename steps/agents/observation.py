@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from steps.agents.decisions import ALONE, Surroundings, decide_all, find_foreign_runs
+from steps.agents.decisions import decide_all, find_foreign_runs
 from steps.agents.dependents import has_ended, list_active_pods, list_objects, owned_resources
 from steps.agents.ownership import with_runs
 from steps.agents.runs import task_runs
@@ -77,19 +77,17 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
     judged = decide_all(task_runs(context), record=record)
     runs = judged.runs
     if not complete and any(run.uid in owned.run_uids and not run.ended for run in runs):
-        return Observation(runs=runs, owned=with_runs(owned, judged=judged, around=ALONE), complete=False)
+        return Observation(runs=runs, owned=with_runs(owned, judged=judged), complete=False)
     plurals = {agent.kind for agent in record.agents if agent.unproven}
     objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespace=namespace)
     pods = list_active_pods(kube=kube, namespace=namespace)
     foreign = find_foreign_runs(objects, kinds=context.settings.agents, runs=runs)
-    around = Surroundings(objects=tuple(objects), foreign=foreign)
     everything = [*objects, *pods, *(run.as_object() for run in runs)]
-    owned = with_runs(owned, judged=judged, around=around).with_objects(everything)
+    owned = with_runs(owned, judged=judged, foreign=foreign).with_objects(everything)
     own = [each for each in objects if owned.has(each)]
     loose = [each for each in own if each.resource == JOBS and not owned.is_owner(each.owner_uids)]
     ended = {each.uid for each in loose if has_ended(each, kube=kube, namespace=namespace)}
-    owners = {uid: each.owner_uids for uid, each in owned.objects.items()}
-    owners |= {each.uid: each.owner_uids for each in everything}
+    owners = {each.uid: each.owner_uids for each in everything}
     kept = {run.uid: run.name for run in runs if run.uid in judged.protected - owned.run_uids}
     kept |= {each.uid: each.name for each in foreign}
     return Observation(

@@ -19,6 +19,7 @@ from steps.kube import PODS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from steps.agents.owned_object import OwnedObject
     from steps.agents.runs import AgentRun
     from steps.domain import Agent, Record
     from steps.runtime import StepContext
@@ -71,13 +72,19 @@ def owned_by_stopping_runs(
         selectors=tuple(selector for agent in unproven for selector in _selectors(agent, kinds=kinds)),
         run_kinds=frozenset((kind.group, kind.plural) for kind in kinds),
     )
-    return with_runs(owned, judged=judged, around=around).with_objects(
+    return with_runs(owned, judged=judged, foreign=around.foreign).with_objects(
         [*around.objects, *(run.as_object() for run in judged.runs)]
     )
 
 
-def with_runs(owned: OwnedResources, *, judged: RunDecisions, around: Surroundings) -> OwnedResources:
-    """Add the runs that are not being stopped. A stale run that has finished may go with a run that owns it."""
+def with_runs(owned: OwnedResources, *, judged: RunDecisions, foreign: Iterable[OwnedObject] = ()) -> OwnedResources:
+    """Add the runs that are not being stopped. A stale run that has finished may go with a run that owns it.
+
+    Args:
+        owned: What is known to belong to the runs that are being stopped.
+        judged: The decisions about the task's runs.
+        foreign: The runs of other tasks.
+    """
     finished = {agent.uid for agent in judged.kept} - judged.protected
     namesakes = {(kind_resource(run.kind), run.name): run for run in judged.runs if run.uid not in owned.run_uids}
 
@@ -86,7 +93,7 @@ def with_runs(owned: OwnedResources, *, judged: RunDecisions, around: Surroundin
         return replace(selector, created_before=run.facts.created_at) if run else selector
 
     uids = {run.uid for run in judged.runs}
-    spared = (uids - finished) | {each.uid for each in around.foreign}
+    spared = (uids - finished) | {each.uid for each in foreign}
     return replace(owned.with_others(uids).with_spared(spared), selectors=tuple(map(bounded, owned.selectors)))
 
 

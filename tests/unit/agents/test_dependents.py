@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
-from steps.agents.dependents import force_delete_pods, list_active_pods, list_objects
+from steps.agents.dependents import (
+    delete_jobs,
+    force_delete_pods,
+    has_ended,
+    list_active_pods,
+    list_objects,
+    owned_resources,
+)
 from steps.agents.owned_object import OwnedObject
 from steps.agents.owned_resources import JOB_NAME, OwnedResources
 from steps.cancellation.claim import claim_record
 from steps.core.errors import LockLostError
 from steps.kube.resources import JOBS, PODS
-from tests.doubles.kubernetes import Fault
+from steps.kube.transport import Json, Response
+from steps.lease.held_lease import HeldLease
+from steps.runtime.context import StepContext
+from tests.doubles.kubernetes import ApiServer, Fault
 from tests.support import factories
-from tests.support.harness import DEFAULTS, Scene
+from tests.support.harness import DEFAULTS, InProcess, Scene
 
 AGENTS = DEFAULTS.namespaces.agents
 RUN, OTHER = "run", "other-run"
@@ -143,6 +155,110 @@ def test_active_jobs_and_pods_are_found_by_owner_and_by_name_as_metadata(scene: 
     for each in pods:
         scene.kubelet.finish(each.name)
     assert [pod for pod in list_active_pods(kube=scene.kube(), namespace=AGENTS) if owned.has(pod)] == []
+
+
+class Recording(InProcess):
+    """Records what each list is asked for."""
+
+    def __init__(self, api: ApiServer) -> None:
+        super().__init__(api)
+        self.accepted: list[tuple[str, bool]] = []
+
+    def send(
+        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
+    ) -> Response:
+        """Forward a request."""
+        plural = target.partition("?")[0].rpartition("/")[2]
+        self.accepted.append((plural, "PartialObjectMetadataList" in headers["Accept"]))
+        return super().send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
+
+
+def test_objects_and_pods_are_listed_as_metadata(scene: Scene) -> None:
+    transport = Recording(scene.api)
+    kube = scene.kube(transport=transport)
+    list_objects([JOBS], kube=kube, namespace=AGENTS)
+    list_active_pods(kube=kube, namespace=AGENTS)
+    assert transport.accepted == [("jobs", True), ("pods", True)]
+
+
+RUNS_ONLY = replace(DEFAULTS.agents[0], plural="runs", job="", owns=())
+NESTED = replace(RUNS_ONLY, plural="nested", owns=("tekton.dev/v1/taskruns", "v1/configmaps"))
+
+
+@pytest.mark.parametrize(
+    ("plurals", "expected"),
+    [
+        ({"runs"}, set()),
+        ({"coderuns"}, {"jobs.batch"}),
+        ({"nested"}, {"taskruns.tekton.dev", "configmaps"}),
+        ({"coderuns", "nested"}, {"jobs.batch", "taskruns.tekton.dev", "configmaps"}),
+        ({"gone-from-the-settings"}, {"jobs.batch", "taskruns.tekton.dev", "configmaps"}),
+    ],
+)
+def test_only_what_runs_of_these_kinds_own_is_listed(plurals: set[str], expected: set[str]) -> None:
+    found = owned_resources((RUNS_ONLY, DEFAULTS.agents[0], NESTED), plurals=plurals)
+    assert set(map(str, found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ended"),
+    [
+        ([], False),
+        ([{"type": "Complete", "status": "True"}], True),
+        ([{"type": "Failed", "status": "True"}], True),
+        ([{"type": "Failed", "status": "False"}], False),
+        ([{"type": "Suspended", "status": "True"}], False),
+    ],
+)
+def test_a_job_has_ended_if_one_of_its_conditions_says_so(
+    scene: Scene, conditions: list[dict[str, str]], *, ended: bool
+) -> None:
+    put_job(scene, "one")
+    put_job(scene, "other")
+    status = {"status": {"conditions": conditions}}
+    scene.api.patch("jobs", "one", status, namespace=AGENTS, subresource="status")
+    job = next(each for each in list_objects([JOBS], kube=scene.kube(), namespace=AGENTS) if each.name == "one")
+    assert has_ended(job, kube=scene.kube(), namespace=AGENTS) is ended
+    assert scene.api.calls[-1].query["fieldSelector"] == "metadata.name=one"
+    assert has_ended(replace(job, uid="of its namesake"), kube=scene.kube(), namespace=AGENTS)
+
+
+def held_lease(scene: Scene) -> tuple[StepContext, HeldLease]:
+    context = scene.context(scene.workflow(), pod="step")
+    held = context.lease().acquire(lambda _: claim_record(None, context=context))
+    assert held is not None
+    return context, held
+
+
+def test_a_job_that_is_gone_or_cannot_be_deleted_does_not_block_the_delete_of_others(scene: Scene) -> None:
+    for name in ("gone", "refused", "fine"):
+        put_job(scene, name)
+    jobs = list_objects([JOBS], kube=scene.kube(), namespace=AGENTS)
+    gone, refused, fine = (next(job for job in jobs if job.name == name) for name in ("gone", "refused", "fine"))
+    scene.api.delete("jobs", "gone", namespace=AGENTS, propagationPolicy="Background")
+    scene.api.faults.add(Fault(method="DELETE", path="/jobs/refused", status=403, reason="Forbidden", times=0))
+    context, held = held_lease(scene)
+    answers = delete_jobs([gone, fine, refused], kube=context.clients.kube, namespace=AGENTS, held=held)
+    assert answers.keys() == {refused.uid, fine.uid}
+    assert (answers[refused.uid][:13], answers[fine.uid]) == ("not deleted: ", "")
+    lines = [line["detail"] for line in scene.events() if line.get("resource") == "jobs.batch"]
+    assert lines == ["gone", "fine", "refused", "refused", "refused"]
+
+
+@pytest.mark.parametrize("slow", [0.0, DEFAULTS.lease.renew_deadline_s], ids=["in time", "the Lease runs out"])
+def test_a_delete_of_a_job_that_is_refused_for_a_moment_is_sent_again_only_under_the_lease(
+    scene: Scene, slow: float
+) -> None:
+    put_job(scene, "one")
+    jobs = list_objects([JOBS], kube=scene.kube(), namespace=AGENTS)
+    context, held = held_lease(scene)
+    refused = Fault(
+        method="DELETE", path="/jobs/", status=403, reason="Forbidden", before=lambda _: scene.clock.sleep(slow)
+    )
+    scene.api.faults.add(refused)
+    with pytest.raises(LockLostError) if slow else nullcontext():
+        delete_jobs(jobs, kube=context.clients.kube, namespace=AGENTS, held=held)
+    assert [call.method for call in scene.api.calls if call.method == "DELETE"] == ["DELETE"] * (1 if slow else 2)
 
 
 def test_a_pod_that_is_gone_does_not_block_the_forced_delete_of_others(scene: Scene) -> None:

@@ -35,6 +35,14 @@ def test_the_text_about_finalizers_is_bounded() -> None:
     assert len(observation.remains_of(AGENT)) == 256
 
 
+def test_of_the_objects_that_are_left_one_that_could_not_be_deleted_is_named_with_the_reason() -> None:
+    jobs = tuple(factories.owned_object(name, RUN.uid, name=name) for name in ("one", "two", "three"))
+    known = Observation(runs=(), owned=OWNED.with_objects(jobs), complete=True, objects=jobs)
+    assert known.remains_of(AGENT) == "its Job one still exists"
+    assert replace(known, blocked={"two": "why"}).remains_of(AGENT) == "its Job two still exists: why"
+    assert len(replace(known, blocked={"two": "x" * 400}).remains_of(AGENT)) == 256
+
+
 def test_all_pods_that_still_run_are_named() -> None:
     owned = replace(OWNED, names=frozenset({AGENT.job, "job"}))
     agent = replace(AGENT, job="job")
