@@ -73,7 +73,7 @@ def decide_push(stored: Record | None, *, context: StepContext) -> ClaimDecision
 
 def claim_record(stored: Record | None, *, context: StepContext) -> Record | None:
     """Return the record to take the Lease with; None if the push is superseded, or is helped although it has begun."""
-    if context.helper and stored and not stored.finished and stored.workflow_uid == context.holder.workflow_uid:
+    if context.helper and stored and stored.workflow_uid == context.holder.workflow_uid:
         context.log.info("not helped: the push's own Workflow has begun")
         return None
     decision = decide_push(stored, context=context)

@@ -107,7 +107,7 @@ def test_a_pull_request_with_a_newer_head_is_left_to_its_push(scene: Scene) -> N
     assert found(scene.reconcile()) == DUE
     assert scene.run_repairs() == [Exit.DONE]
     assert (scene.record().labels, scene.record().left_to) == (LabelOutcome.HEAD_MOVED, NEWER)
-    scene.later(DEFAULTS.reconcile.lost_after_s)
+    scene.later(DEFAULTS.reconcile.lost_after_s + 1)  # ages are in whole seconds
     finish(scene)
     assert scene.record().push.sha == NEWER
     assert "remediation-in-progress" in scene.github.labels(number)

@@ -7,7 +7,7 @@ and not after a termination, and a CronWorkflow's pod. Not modelled: whatever ma
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -50,13 +50,13 @@ class Argo:
     story: Story
     mutex: bool
     found: int = 0
-    _held_by: str = ""
+    _held_by: dict[str, str] = field(default_factory=dict)
 
     # Workflows.
 
-    def deliver(self, sha: str, pushed_at: datetime) -> None:
+    def deliver(self, sha: str, pushed_at: datetime, *, task: int = 7) -> None:
         """A webhook comes: a Workflow, from its creation to its end."""
-        self._run_through(self.story.scene.workflow(sha=sha, pushed_at=pushed_at))
+        self._run_through(self.story.scene.workflow(sha=sha, pushed_at=pushed_at, task=task))
 
     def _run_through(self, workflow: Workflow) -> None:
         story = self.story
@@ -65,20 +65,20 @@ class Argo:
             story.turns.give_up("waits for the mutex", for_s=2)
             if self.ended_meanwhile(workflow):
                 return
-        self._held_by = workflow.name
+        self._held_by[workflow.push.task] = workflow.name
         story.scene.argo.mark(workflow.name, RUNNING)
         code = self._attempts(workflow)
-        if code is Exit.DONE and story.scene.lease()["spec"]["holderIdentity"].startswith(workflow.uid):
+        if code is Exit.DONE and story.holder(workflow).startswith(workflow.uid):
             story.noted.append(f"a Workflow that succeeded lets go of the Lease: {workflow.name}")
         story.scene.argo.mark(workflow.name, SUCCEEDED if code is Exit.DONE else FAILED)
-        if self._held_by == workflow.name:
-            self._held_by = ""
+        if self._held_by.get(workflow.push.task) == workflow.name:
+            del self._held_by[workflow.push.task]
 
     def ended_meanwhile(self, workflow: Workflow) -> bool:
         """Whether somebody has ended a Workflow while it waited; it must have had nothing left to do."""
         if self._phase(workflow) != FAILED:
             return False
-        record = self.story.scene.record()
+        record = self.story.scene.record(task=int(workflow.push.task))
         # Seen late, the record may be of a newer push that is being worked on by now: that one answers this, too.
         answered = record.finished and record.push.pushed_at == workflow.push.pushed_at
         if not answered and record.push.pushed_at <= workflow.push.pushed_at:
@@ -91,9 +91,10 @@ class Argo:
         return str(found.get("status", {}).get("phase") or PENDING)
 
     def _may_begin(self, workflow: Workflow) -> bool:
-        """The newest push of those that wait is next."""
-        waiting = [each for each in self.story.workflows if self._phase(each) == PENDING]
-        return not self._held_by and max(waiting, key=lambda each: each.push.pushed_at) is workflow
+        """The newest push of those that wait for the task's mutex is next."""
+        task = workflow.push.task
+        waiting = [each for each in self.story.workflows if each.push.task == task and self._phase(each) == PENDING]
+        return task not in self._held_by and max(waiting, key=lambda each: each.push.pushed_at) is workflow
 
     def _attempts(self, workflow: Workflow) -> Exit:
         code: Exit | None = None

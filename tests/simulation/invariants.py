@@ -22,7 +22,7 @@ from steps.domain.record import LabelOutcome, Phase, parse_record
 from steps.domain.watermark import RESOLUTION_S
 from tests.doubles.kubernetes import Call
 from tests.doubles.platform.runs import REX
-from tests.simulation.world import AGENTS, STATE, Story
+from tests.simulation.world import AGENTS, NEIGHBOUR, STATE, TASK, Story
 
 FINISHED = ("Succeeded", "Failed")
 # A line of the trace: who, and what it does.
@@ -46,7 +46,7 @@ def always(story: Story) -> list[Broken]:
 
 def broken(story: Story) -> list[Broken]:
     """Everything that does not hold at the end of a story."""
-    checks = [_lost, _state]
+    checks = [_lost, _state, _neighbour]
     leases = story.scene.api.list("leases", namespace=story.scene.settings.namespaces.workflows)
     if any(map(_record_of, leases)):
         checks += [_gone, _labels, _commented, _ended]
@@ -142,7 +142,8 @@ def _lost(story: Story) -> Iterator[Broken]:
 
 def _leases(story: Story) -> Iterator[dict[str, Any]]:
     for call in story.scene.api.calls:
-        if "/leases" in call.path and call.method in ("POST", "PUT") and call.status < 300:
+        written = "/leases" in call.path and call.method in ("POST", "PUT") and call.status < 300
+        if written and f"-task-{TASK}-" in call.body["metadata"]["name"]:
             yield call.body
 
 
@@ -235,6 +236,16 @@ def _state(story: Story) -> Iterator[Broken]:
         yield Broken(invariant="the flag is down at the end", what=str(document))
 
 
+def _neighbour(story: Story) -> Iterator[Broken]:
+    """4, 7: a push to another task ends as it would alone, whoever processed it."""
+    own = [each for each in story.workflows if each.push.task == str(NEIGHBOUR)]
+    if not own or any(each.name in story.taken_back for each in own):
+        return
+    record = story.scene.record(task=NEIGHBOUR)
+    if (record.phase, record.labels) != (Phase.COMPLETED, LabelOutcome.MOVED) or story.holder(own[0]):
+        yield Broken(invariant="the neighbour's push is finished", what=f"{record.phase}, {record.labels}")
+
+
 def _ended(story: Story) -> Iterator[Broken]:
     """7: the Lease is free, the record final, and it is the newest push's."""
     lease, record = story.scene.lease(), story.scene.record()
@@ -243,7 +254,8 @@ def _ended(story: Story) -> Iterator[Broken]:
     if record.phase is not Phase.COMPLETED:
         yield Broken(invariant="the record is final", what=f"{record.phase}: {record.errors}")
     # Another one may have worked for a push before it was taken back.
-    newest = max((each.push.sha for each in story.workflows if each.name not in story.taken_back), default="")
+    own = (each for each in story.workflows if each.push.task == str(TASK))
+    newest = max((each.push.sha for each in own if each.name not in story.taken_back), default="")
     if record.push.sha < newest:
         yield Broken(invariant="the newest push has the last word", what=str(record.push))
     unproven = [agent.name for agent in record.agents if agent.unproven]

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from steps.domain.record import Record
+from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
 from tests.doubles.platform.kubelet import Ending
@@ -25,7 +26,7 @@ from tests.simulation.turns import Mischief, Turns
 from tests.support.harness import DEFAULTS, REPOSITORY, TOKEN, Scene, Workflow
 from tests.support.ownership import reference
 
-BRANCH, TASK = "task-7-work", 7
+BRANCH, TASK, NEIGHBOUR = "task-7-work", 7, 8
 LABELS = ["ready-for-qa", "task-7", "team-a"]
 STATE = {"status": "InProgress", "unknown": [1, {"kept": True}], "counter": 0}
 AGENTS = DEFAULTS.namespaces.agents
@@ -64,6 +65,7 @@ class Story:
     at_work: dict[str, Workflow] = field(default_factory=dict)
     noted: list[str] = field(default_factory=list)
     increments: int = 0
+    neighbours: int = 0
     argo: Argo = field(init=False)
     _serial: int = 0
 
@@ -74,6 +76,7 @@ class Story:
         github = github_double.GitHub(clock=clock.timestamp, sleep=clock.sleep)
         github.add_repository(REPOSITORY, labels=["ready-for-qa", "remediation-in-progress", "skip-automation"])
         github.add_pull_request(head=BRANCH, sha=f"{0:040x}", labels=LABELS)
+        github.add_pull_request(head=f"task-{NEIGHBOUR}-work", sha=f"{0:040x}", labels=["ready-for-qa"])
         github.add_token(TOKEN)
         self.scene = Scene(
             github=github,
@@ -87,7 +90,7 @@ class Story:
         metadata = {"name": "task-7-state", "namespace": AGENTS}
         document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
         self.scene.api.create(document | {"data": {"state.json": json.dumps(STATE)}})
-        github.plan.action("before", self._witness, method="POST", path="/labels$", times=math.inf)
+        github.plan.action("before", self._witness, method="POST", path="/issues/1/labels$", times=math.inf)
         self.turns = Turns(random=self.random, clock=clock, mischief=self.random.choice(MISCHIEF))
         self.argo = Argo(story=self, mutex=self.random.choice([True, False]))
 
@@ -114,6 +117,10 @@ class Story:
         for number in range(self.random.randint(1, 4)):
             self.turns.spawn(f"platform-{number}", self._start_agent, after_s=self.random.uniform(0, at + 40))
         self.turns.spawn("automation", self._automation, after_s=self.random.uniform(0, at))
+        # Drawn apart, so that a story with a neighbour is otherwise the same.
+        chance = Random(f"{self.seed} neighbour")
+        if chance.random() < 1 / 2:
+            self.turns.spawn("neighbour", self._neighbour, after_s=chance.uniform(0, at + 5))
         self.turns.spawn("person", self._person, after_s=self.random.uniform(0, at + 20))
         self._delay_labels(at)
         self.turns.run()
@@ -143,6 +150,19 @@ class Story:
             delay_s = self.random.choice([0.0, 0.2, 2.0, 15.0, 50.0])
             deliver = partial(self.argo.deliver, sha, pushed_at)
             self.turns.spawn(f"argo-{number}-{copy}", deliver, after_s=delay_s)
+
+    def _neighbour(self) -> None:
+        """A push to another task, with nothing to stop. Its pod helps this task, and this task's pods help it."""
+        self.neighbours += 1
+        self.scene.github.push(f"task-{NEIGHBOUR}-work", f"{1:040x}")
+        self.argo.deliver(f"{1:040x}", self.scene.clock.now().replace(microsecond=0), task=NEIGHBOUR)
+
+    def holder(self, workflow: Workflow) -> str:
+        """Who holds the Lease of a Workflow's task; nobody if there is none."""
+        lease = lease_name(repository=workflow.push.repository, task=workflow.push.task)
+        home = self.scene.settings.namespaces.workflows
+        found = self.scene.api.find("leases", lease, namespace=home)
+        return str(found["spec"].get("holderIdentity") or "") if found else ""
 
     def _start_agent(self) -> None:
         self._serial += 1
@@ -231,5 +251,6 @@ class Story:
         if not {settings.add, settings.remove} & set(self.scene.github.labels(1)):
             self.noted.append("a pull request has one of the two labels at any time")
         record = self.scene.record()
-        if record.workflow_uid == self.at_work[self.turns.current.name].uid:
+        worker = self.at_work[self.turns.current.name]
+        if worker.uid == record.workflow_uid or worker.name == record.helper:
             self.labelled.append((record, self.scene.api.list("coderuns", namespace=AGENTS)))
