@@ -73,8 +73,8 @@ def decide_push(stored: Record | None, *, context: StepContext) -> ClaimDecision
 
 def claim_record(stored: Record | None, *, context: StepContext) -> Record | None:
     """Return the record to take the Lease with; None if the push is superseded, or is helped although it has begun."""
-    if context.helper and stored and stored.workflow_uid == context.holder.workflow_uid:
-        context.log.info("not helped: the push's own Workflow has begun")
+    if context.helper and stored and _is_own_matter(stored, context=context):
+        context.log.info("not helped: the push's own Workflow has begun, or the push is finished")
         return None
     decision = decide_push(stored, context=context)
     now = context.clock.now()
@@ -115,6 +115,13 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 left_to="",
                 older=known_older(stored, push=push) if is_newer(push, than=stored.push) else stored.older,
             )
+
+
+def _is_own_matter(stored: Record, *, context: StepContext) -> bool:
+    """Whether a push is left to its own Workflow: that one has begun, or it only looks again at labels that stayed."""
+    done = stored.finished_push(context.push.ref)
+    begun = stored.workflow_uid == context.holder.workflow_uid
+    return begun or (done is not None and done.push.sha == context.push.sha)
 
 
 def _known_older(stored: Record | None, *, push: Push) -> tuple[str, ...]:

@@ -146,6 +146,18 @@ def test_a_push_whose_own_workflow_has_begun_is_left_to_it(burst: Scene) -> None
     assert (burst.record(task=8).phase, burst.record(task=8).helper) == (Phase.FAILED, None)
 
 
+def test_a_push_that_is_finished_is_not_helped_to_look_at_its_labels_again(burst: Scene) -> None:
+    burst.github.close(pull_request(8))
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[8], pod="own") is Exit.DONE
+    again = burst.workflow(task=8, pushed_at=workflows[8].push.pushed_at)
+    record = burst.record(task=8)
+    assert record.labels is LabelOutcome.NO_PULL_REQUEST
+    burst.attempt(workflows[7], pod="helper")
+    assert burst.record(task=8) == record
+    assert burst.play(again) is Exit.DONE
+
+
 @pytest.mark.parametrize("spec", [{"suspend": True}, {"shutdown": "Stop"}], ids=["suspended", "stopped"])
 def test_a_workflow_that_a_person_holds_back_is_not_helped(burst: Scene, spec: dict[str, object]) -> None:
     workflows = pushed(burst)

@@ -48,7 +48,7 @@ def broken(story: Story) -> list[Broken]:
     """Everything that does not hold at the end of a story."""
     checks = [_lost, _state, _neighbour]
     leases = story.scene.api.list("leases", namespace=story.scene.settings.namespaces.workflows)
-    if any(map(_record_of, leases)):
+    if any(_record_of(lease) for lease in leases if f"-task-{TASK}-" in lease["metadata"]["name"]):
         checks += [_gone, _labels, _commented, _ended]
     return always(story) + [found for check in checks for found in check(story)]
 
