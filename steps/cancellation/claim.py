@@ -17,7 +17,6 @@ from steps.domain import (
     Start,
     Superseded,
     decide_claim,
-    is_newer,
     known_older,
     push_watermark,
 )
@@ -113,7 +112,7 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 pull_request=None,
                 labels=LabelOutcome.PENDING,
                 left_to="",
-                older=known_older(stored, push=push) if is_newer(push, than=stored.push) else stored.older,
+                older=known_older(stored, push=push) if push.sha != stored.push.sha else stored.older,
             )
 
 

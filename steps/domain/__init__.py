@@ -19,7 +19,7 @@ from steps.domain.push import (
     check_push_time,
     push_from_env,
 )
-from steps.domain.push_order import is_known_older, is_newer, known_older
+from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
 from steps.domain.record import (
     Agent,
     FinishedPush,
@@ -82,6 +82,7 @@ __all__ = [
     "find_spared",
     "is_known_older",
     "is_newer",
+    "is_newer_than_known",
     "known_older",
     "parse_record",
     "push_from_env",

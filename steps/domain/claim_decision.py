@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
-from steps.domain.push_order import is_newer
+from steps.domain.push_order import is_newer_than_known
 from steps.domain.record import LabelOutcome
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
     if record is None:
         return Start(push=push, watermark=watermark)
     same_branch = push.ref == record.push.ref
-    if not record.finished and not (same_branch and is_newer(push, than=record.push)):
+    if not record.finished and not (same_branch and is_newer_than_known(push, known=record)):
         return Resume(push=record.push, watermark=record.watermark)
-    if same_branch and is_newer(push, than=record.push):
+    if same_branch and is_newer_than_known(push, known=record):
         return (Start if record.finished else Resume)(push=push, watermark=max(watermark, record.watermark))
     done = record.finished_push(push.ref)
-    if done is None or is_newer(push, than=done.push):
+    if done is None or is_newer_than_known(push, known=done):
         return Start(push=push, watermark=max(watermark, record.watermark))
     labelled = _labels_due(done, push=push)
     if labelled is None:

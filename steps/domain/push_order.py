@@ -39,6 +39,21 @@ def is_newer(push: Push, *, than: Push) -> bool:
     return (push.before == than.sha != push.sha) or push.pushed_at > than.pushed_at
 
 
+def is_newer_than_known(push: Push, *, known: Record | FinishedPush) -> bool:
+    """Whether a push came after the recorded push of its branch.
+
+    If reconcile submits the head that labels were left to, nobody knows which commit that push replaced, and its time
+    is that of an earlier push. A push that replaced a commit which is known to be older than that head came before it.
+
+    Args:
+        push: The push in question.
+        known: The record, or the latest finished push of the branch.
+    """
+    if known.push.before == ZERO_SHA and push.sha != known.push.sha and push.before in known.older:
+        return False
+    return is_newer(push, than=known.push)
+
+
 def known_older(record: Record | FinishedPush, *, push: Push) -> tuple[str, ...]:
     """Return the commits that are older than a push that takes over the record, the newest last.
 

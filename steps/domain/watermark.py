@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from steps.domain.push_order import is_newer
+from steps.domain.push_order import is_newer_than_known
 
 if TYPE_CHECKING:
     from steps.domain.push import Push
@@ -38,4 +38,4 @@ def push_watermark(*, created_at: datetime | None, pushed_at: datetime, offset_s
 
 def raised_watermark(record: Record, *, push: Push, watermark: datetime) -> datetime:
     """Return the watermark of a record that a push takes over. Only a newer push may raise it; it never goes back."""
-    return max(watermark, record.watermark) if is_newer(push, than=record.push) else record.watermark
+    return max(watermark, record.watermark) if is_newer_than_known(push, known=record) else record.watermark

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_kind, decide_by_record
-from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunAction, Sha, is_newer, push_watermark
+from steps.domain import LABEL_TEXT, ZERO_SHA, LabelOutcome, Phase, RunAction, Sha, is_newer_than_known, push_watermark
 from steps.lease import lease_name
 from steps.observed_state import is_due, may_be_due
 from steps.reconciliation.finding import (
@@ -144,7 +144,7 @@ def _stayed(done: FinishedPush, task_state: TaskState, *, index: TaskIndex) -> U
     if done.labels is LabelOutcome.UNREADABLE:
         return half_moved(push=done.push, detail="GitHub could not be read, labels not moved")
     if done.labels is LabelOutcome.HEAD_MOVED and index.is_silent(task_state, index.settings.reconcile.lost_after_s):
-        left = replace(done.push, sha=Sha(done.left_to))
+        left = replace(done.push, before=Sha(ZERO_SHA), sha=Sha(done.left_to))
         return half_moved(push=left, detail=f"labels were left to {done.left_to[:12]}, but its push never arrived")
     return None
 
@@ -194,8 +194,8 @@ def _is_stale_for(push: Push, run: AgentRun) -> bool:
 def _is_newer_than_record(record: Record | None, push: Push) -> bool:
     """Whether a push is newer than the latest push of its branch that the record knows."""
     done = record.finished_push(push.ref) if record else None
-    known = record.push if record and record.push.ref == push.ref else done.push if done else None
-    return known is None or is_newer(push, than=known)
+    known = record if record and record.push.ref == push.ref else done
+    return known is None or is_newer_than_known(push, known=known)
 
 
 def _names(runs: list[AgentRun]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from steps.core.errors import Exit
-from tests.support.harness import NEW, NEWER, Scene
+from steps.domain.record import LabelOutcome
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
 from tests.support.scenarios import found
 
 
@@ -107,3 +109,24 @@ def test_if_the_api_servers_clock_is_behind_no_new_agent_is_stale(scene: Scene) 
     scene.later(2)
     assert scene.play(scene.workflow(sha=NEW, pushed_at=pushed_at)) is Exit.DONE
     assert scene.runs() == {fresh}
+
+
+def test_a_push_between_two_others_that_comes_late_is_superseded_by_a_head_whose_webhook_was_lost(scene: Scene) -> None:
+    """Reconcile knows the head only from the pull request: neither its time nor the commit that it replaced."""
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
+    middle = "d" * 40
+    pushes = []
+    for sha in (NEW, middle, NEWER):
+        scene.later(2)
+        scene.github.push("task-7-work", sha)
+        pushes.append(scene.clock.now())
+    assert scene.play(scene.workflow(sha=NEW, pushed_at=pushes[0])) is Exit.DONE
+    assert scene.record().left_to == NEWER
+    on_head = scene.agent(annotations={"sha": NEWER})["metadata"]["name"]
+    scene.later(600)
+    assert len(found(scene.reconcile())) == 1
+    assert scene.run_repairs() == [Exit.DONE]
+    assert (scene.record().push.sha, scene.record().labels) == (NEWER, LabelOutcome.MOVED)
+    assert scene.play(scene.workflow(sha=middle, before=NEW, pushed_at=pushes[1])) is Exit.DONE
+    assert scene.record().push.sha == NEWER
+    assert scene.runs() == {on_head}
