@@ -24,6 +24,7 @@ from rich.console import Console
 from tests.tools.bench import calls, cold_start, latency, lock, reconcile, rendering
 from tests.tools.bench.bench import Bench, bench
 from tests.tools.bench.cluster import burst, chain
+from tests.tools.bench.cluster.burst_timeline import Wait, burst_picture
 from tests.tools.bench.cluster.timeline import picture
 from tests.tools.bench.measured import BenchError, Entry, Result
 from tests.tools.bench.report import Machine, as_json, markdown, tables
@@ -46,7 +47,7 @@ HERE = Series(
 CLUSTER = Series(
     entries=(chain.ENTRY, burst.ENTRY), document=Path("docs/measurements-cluster.md"), words=("--cluster",)
 )
-PICTURE = Path("docs/timeline.svg")
+PICTURE, BURST_PICTURE = Path("docs/timeline.svg"), Path("docs/burst.svg")
 PLAIN_WIDTH = 150
 
 
@@ -85,9 +86,14 @@ def _interrupt(*_: object) -> None:
 
 
 def _write(
-    given: argparse.Namespace, results: list[Result], *, machine: Machine, pushes: list[dict[str, float]]
+    given: argparse.Namespace,
+    results: list[Result],
+    *,
+    machine: Machine,
+    pushes: list[dict[str, float]],
+    bursts: list[list[Wait]],
 ) -> None:
-    """Write the document; and the picture, if there is anything to show."""
+    """Write the document; and the pictures, if there is anything to show."""
     options_ = {"--quick": given.quick, f"--date {given.date}": given.date}
     words = [*given.series.words, "--write", *(word for word, wanted in options_.items() if wanted)]
     command = f"make bench BENCH={shlex.quote(' '.join(words))}"
@@ -96,6 +102,11 @@ def _write(
         title = f"One push, from the webhook to the free mutex: medians of {len(pushes)}"
         (ROOT / PICTURE).write_text(picture(pushes, title=title))
         text = text.replace("\n## ", f"\n![{title}]({PICTURE.name})\n\n## ", 1)
+    if bursts:
+        (ROOT / BURST_PICTURE).write_text(burst_picture(bursts[0]))
+        title = f"{len(bursts[0])} pushes at once, by task"
+        heading = f"## {burst.ENTRY.title}\n"
+        text = text.replace(heading, f"{heading}\n![{title}]({BURST_PICTURE.name})\n", 1)
     (ROOT / given.series.document).write_text(text)
 
 
@@ -126,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             Path(given.json).write_text(text)
     if given.write:
-        _write(given, results, machine=machine, pushes=run.pushes)
+        _write(given, results, machine=machine, pushes=run.pushes, bursts=run.bursts)
     if given.json != "-":
         console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         for table in tables(results):

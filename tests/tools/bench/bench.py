@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.support.surroundings import Surroundings
+    from tests.tools.bench.cluster.burst_timeline import Wait
     from tests.tools.bench.world import World
 
 ROUNDS_IN_QUICK = 3
@@ -41,6 +42,8 @@ class Bench:
     _around: Surroundings | None = None
     pushes: list[dict[str, float]] = field(default_factory=list)
     """Moments of pushes in the real cluster, for its timeline."""
+    bursts: list[list[Wait]] = field(default_factory=list)
+    """Tasks of bursts in the real cluster, for the picture of the first."""
 
     def rounds(self, usual: int) -> int:
         """How many repetitions."""

@@ -4,45 +4,74 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines import names
+from pipelines.manifests.cancel_workflow import workflow_template
 from tests.doubles.platform.client import MERGE_PATCH
 from tests.e2e.provision.argo import Options
 from tests.e2e.provision.cluster import configure
 from tests.e2e.support.pods import executions
+from tests.e2e.support.task import REPOSITORY
+from tests.support.doubt import wait_out_doubt
+from tests.tools.bench.cluster.burst_timeline import waits
+from tests.tools.bench.cluster.ways import SCRIPT, installed
 from tests.tools.bench.measured import Entry, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.doubles.github.webhooks import Delivery
     from tests.e2e.support.stage import Stage
     from tests.e2e.support.surroundings import Surroundings
     from tests.tools.bench.bench import Bench
 
-MANY, QUICK = 25, 8
-# Design: all agents gone within 30 s; at most two executions for one task.
-GONE_TARGET_S, EXECUTIONS_TARGET = 30.0, 2.0
+MANY, QUICK, FEW = 25, 8, 8
+# Design: against a bare one-pod script in the same run; at most two executions for one task.
+TERMINATING_TARGET, GONE_TARGET, LABELS_TARGET, FURTHER_S, EXECUTIONS_TARGET = 0.4, 0.75, 0.8, 0.1, 2.0
 _DEADLINE_S = 400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """How many may run at once, and how much Argo may ask of the API server."""
+class How:
+    """How the pushes of a burst are answered.
+
+    Attributes:
+        concurrent: The size of the semaphore.
+        busy: Whether Argo may send 100 requests a second to the API server, instead of 20.
+        helped: Whether pods help the pushes that wait.
+        script: Whether a bare script answers, in a pod for each push.
+    """
 
     name: str
     concurrent: int = 10
     busy: bool = False
+    helped: bool = True
+    script: bool = False
 
 
+BARE = How(name="bare script", script=True)
+SHIPPED = How(name="10 at once")
 WAYS = (
-    Way(name="10 at once"),
-    Way(name="25 at once", concurrent=25),
-    Way(name="10 at once, --qps 100", busy=True),
-    Way(name="25 at once, --qps 100", concurrent=25, busy=True),
+    BARE,
+    SHIPPED,
+    How(name="3 at once", concurrent=3),
+    How(name="2 at once", concurrent=2),
+    How(name="10 at once, --qps 100", busy=True),
+    How(name="10 at once, no help", helped=False),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """What was seen of one burst, in seconds since its first webhook."""
+
+    terminating: float
+    gone: float
+    labels: float
+    ended: float
 
 
 def _staged(around: Surroundings, count: int) -> list[Stage]:
@@ -62,59 +91,80 @@ def _deliver(pairs: list[tuple[Stage, Delivery]]) -> float:
     return began
 
 
-def _gone(stages: list[Stage]) -> float:
+def _all(stages: list[Stage], condition: Callable[[Stage], bool], *, what: str) -> float:
+    """Wait until this holds of every task; when it did."""
     for stage in stages:
-        stage.until(lambda stage=stage: not stage.pods(), what="its agents are gone", deadline_s=_DEADLINE_S)  # type: ignore[misc]
+        stage.until(partial(condition, stage), what=what, deadline_s=_DEADLINE_S)
     return time.time()
 
 
 @contextmanager
-def _as(around: Surroundings, way: Way) -> Iterator[None]:
-    """Let Argo and the semaphore be like that, until the context is left."""
-    path = f"/api/v1/namespaces/{around.cluster.settings.namespaces.workflows}/configmaps/{names.LIMITS}"
-    before = around.client.ask("GET", path)["data"]
+def _as(around: Surroundings, way: How) -> Iterator[None]:
+    """Let Argo, the semaphore and help be like that, until the context is left."""
+    home = around.cluster.settings.namespaces.workflows
+    limits = f"/api/v1/namespaces/{home}/configmaps/{names.LIMITS}"
+    template = f"/apis/argoproj.io/v1alpha1/namespaces/{home}/workflowtemplates/{names.TEMPLATE}"
+    before = around.client.ask("GET", limits)["data"]
+    spec = around.client.ask("GET", template)["spec"]
+    settings = around.cluster.settings
+    without = workflow_template(replace(settings, help=replace(settings.help, pushes=0)))["spec"]
 
     def allow(data: dict[str, str]) -> None:
-        around.client.ask("PATCH", path, {"data": data}, content_type=MERGE_PATCH)
+        around.client.ask("PATCH", limits, {"data": data}, content_type=MERGE_PATCH)
 
     configure(around.cluster, Options(busy=way.busy))
     allow({names.LIMITS_KEY: str(way.concurrent)})
+    if not way.helped:
+        around.client.ask("PATCH", template, {"spec": without}, content_type=MERGE_PATCH)
     try:
         yield
     finally:
+        around.client.ask("PATCH", template, {"spec": spec}, content_type=MERGE_PATCH)
         allow(before)
         configure(around.cluster, Options())
 
 
-def _to_many(around: Surroundings, count: int) -> tuple[float, float]:
-    """Pushes to as many tasks: seconds until every agent is gone, and until every Workflow has ended."""
+def _to_many(bench: Bench, around: Surroundings, count: int, *, way: How) -> Burst:
+    """Pushes to as many tasks."""
     stages = _staged(around, count)
-    began = _deliver([(stage, stage.push()) for stage in stages])
-    gone = _gone(stages) - began
+    wait_out_doubt(time.time())
+    repository = SCRIPT.repository if way.script else REPOSITORY
+    began = _deliver([(stage, stage.push(repository=repository)) for stage in stages])
+    terminating = _all(stages, lambda stage: stage.deleting() or not stage.runs(), what="its agent is terminating")
+    gone = _all(stages, lambda stage: not stage.pods(), what="its agents are gone")
+    moved = {"remediation-in-progress"}
+    labels = gone if way.script else _all(stages, lambda stage: stage.labels() == moved, what="its labels are moved")
     for stage in stages:
         stage.all_ended(deadline_s=_DEADLINE_S)
-    return gone, time.time() - began
+    if way is SHIPPED:
+        bench.bursts.append(waits(stages, began=began))
+    return Burst(terminating=terminating - began, gone=gone - began, labels=labels - began, ended=time.time() - began)
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """To many tasks, then to one."""
+    """To many tasks in each way, then to one task."""
     around, count = bench.cluster(), QUICK if bench.quick else MANY
+    around.github.add_repository(SCRIPT.repository)
     many = f"{count} pushes to {count} tasks"
-    first: Row | None = None
-    for way in WAYS:
-        bench.tell(f"{many}, {way.name}")
-        with _as(around, way):
-            gone, ended = _to_many(around, count)
-        row = Row(what=f"{many}, every agent gone: {way.name}", unit="s", values=(gone,), target=GONE_TARGET_S)
-        yield row if first is None else row.against(**{WAYS[0].name: first})
-        first = first or row
-        yield Row(what=f"{many}, every Workflow ended: {way.name}", unit="s", values=(ended,))
+    seen: dict[str, Burst] = {}
+    with installed(around.cluster, SCRIPT):
+        for way in WAYS:
+            bench.tell(f"{many}, {way.name}")
+            with _as(around, way):
+                seen[way.name] = _to_many(bench, around, count, way=way)
+        bench.tell(f"{FEW} pushes to {FEW} tasks")
+        few = _to_many(bench, around, FEW, way=SHIPPED)
+    yield from _rows(seen, many=many)
+    further = (seen[SHIPPED.name].terminating - few.terminating) / max(1, count - FEW)
+    yield Row(what="each push beyond the first eight: agent terminating", unit="s", values=(further,), target=FURTHER_S)
 
     bench.tell(f"{count} pushes to one task")
     (stage,) = _staged(around, 1)
+    wait_out_doubt(time.time())
     began = _deliver([(stage, stage.push(number)) for number in range(1, count + 1)])
     what = f"{count} pushes to one task"
-    yield Row(what=f"{what}: its agent gone", unit="s", values=(_gone([stage]) - began,), target=GONE_TARGET_S)
+    gone = _all([stage], lambda stage: not stage.pods(), what="its agent is gone") - began
+    yield Row(what=f"{what}: its agent gone", unit="s", values=(gone,))
     stage.until(lambda: len(stage.workflows()) == count, what="all Workflows are there")
     stage.all_ended(deadline_s=_DEADLINE_S)
     yield Row(what=f"{what}: every Workflow ended", unit="s", values=(time.time() - began,))
@@ -122,15 +172,35 @@ def measure(bench: Bench) -> Iterator[Row]:
     yield Row(what=f"{what}: executions", unit="calls", values=(ran,), target=EXECUTIONS_TARGET)
 
 
+def _rows(seen: Mapping[str, Burst], *, many: str) -> Iterator[Row]:
+    """The rows of every way. The targets are ratios to the bare script, in seconds of this run."""
+    script = seen[BARE.name]
+    for what, moment, most in (
+        ("every agent terminating", "terminating", TERMINATING_TARGET * script.terminating),
+        ("every agent's pod gone", "gone", GONE_TARGET * script.gone),
+        ("every label moved", "labels", LABELS_TARGET * script.gone),
+        ("every Workflow ended", "ended", None),
+    ):
+        base = Row(what=f"{many}, {what}: {BARE.name}", unit="s", values=(getattr(script, moment),))
+        for name, burst in seen.items():
+            if name == BARE.name:
+                if moment != "labels":
+                    yield base
+                continue
+            target = most if name == SHIPPED.name else None
+            row = Row(what=f"{many}, {what}: {name}", unit="s", values=(getattr(burst, moment),), target=target)
+            yield row.against(**{BARE.name: base})
+
+
 ENTRY = Entry(
     name="burst",
     title="25 pushes at once",
     includes=(
         "Setup as above; each row is measured once. The pushes are sent one right after the other, to tasks with one "
-        "live agent each. `10 at once` is the shipped setting: the semaphore lets ten Workflows run, and Argo's "
-        "controller sends 20 requests a second. With 25 at once and `--qps 100`, the rest of the time is the start of "
-        "25 pods on one node with two processors. Argo limits one task: it needs ten seconds to notice the end of a "
-        "Workflow."
+        "live agent each. `bare script` is one pod for each push with 30 lines of Python that list and delete; it "
+        "moves no labels, so those are compared with the end of its last pod. `10 at once` is the shipped setting: the "
+        "semaphore lets ten Workflows run, and Argo's controller sends 20 requests a second. `no help` switches help "
+        "off: each push waits for its own pod."
     ),
     measure=measure,
 )
