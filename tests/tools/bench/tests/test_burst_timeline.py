@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from itertools import pairwise
+from xml.etree import ElementTree as ET
 
 from tests.tools.bench.cluster.burst_timeline import Wait, burst_picture
 
@@ -12,13 +13,14 @@ NOTHING_TO_STOP = Wait(moments={"lease": 3.0, "gone": 3.2, "settled": 3.9}, help
 
 
 def texts(svg: str) -> list[str]:
-    return [each.text or "" for each in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - made here
+    return [each.text or "" for each in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - made here
 
 
 def test_each_task_has_a_row_and_the_first_that_was_finished_comes_first() -> None:
     found = texts(burst_picture([HELPED, OWN, NOTHING_TO_STOP]))
     assert found[0] == "3 pushes at once: labels moved 5 s after the first; 2 helped by another pod"
-    assert [each for each in found if each.startswith("task")] == [
+    rows = [each for each in found if each.startswith("task")]
+    assert rows == ["task 1, own pod", "task 2, helped", "task 3, helped"]
         "task 1, own pod",
         "task 2, helped",
         "task 3, helped",
@@ -26,10 +28,10 @@ def test_each_task_has_a_row_and_the_first_that_was_finished_comes_first() -> No
 
 
 def test_the_bars_of_a_task_join_each_other() -> None:
-    svg = ElementTree.fromstring(burst_picture([OWN]))  # noqa: S314 - made here
+    svg = ET.fromstring(burst_picture([OWN]))  # noqa: S314 - made here
     bars = [each.attrib for each in svg.iter("{http://www.w3.org/2000/svg}rect") if each.get("y") == "52"]
     assert len(bars) == 4
-    for left, right in zip(bars, bars[1:], strict=False):
+    for left, right in pairwise(bars):
         assert abs(float(left["x"]) + float(left["width"]) - float(right["x"])) < 0.3
 
 
