@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from steps.core import (
+    ConflictError,
     ForbiddenError,
     ListExpiredError,
+    NotFoundError,
     ServerClock,
     UnavailableError,
     backoff,
@@ -277,7 +279,11 @@ class Kube:
         arrived = self._clock.monotonic()
         asked = f"{method} {target.partition('?')[0]}"
         if response.status >= 300:  # noqa: PLR2004 - the success range ends here
-            raise error_of(asked, response)
+            error = error_of(asked, response)
+            if isinstance(error, NotFoundError | ConflictError):
+                # The API server's own answer, unlike one of a proxy.
+                self.server_clock.observe(response.headers.get("date"), monotonic=arrived)
+            raise error
         found = parse_document(asked, response.body)
         check(asked, found)
         self.server_clock.observe(response.headers.get("date"), monotonic=arrived)

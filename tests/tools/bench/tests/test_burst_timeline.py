@@ -21,10 +21,6 @@ def test_each_task_has_a_row_and_the_first_that_was_finished_comes_first() -> No
     assert found[0] == "3 pushes at once: labels moved 5 s after the first; 2 helped by another pod"
     rows = [each for each in found if each.startswith("task")]
     assert rows == ["task 1, own pod", "task 2, helped", "task 3, helped"]
-        "task 1, own pod",
-        "task 2, helped",
-        "task 3, helped",
-    ]
 
 
 def test_the_bars_of_a_task_join_each_other() -> None:
