@@ -243,6 +243,7 @@ def test_what_a_run_of_another_task_comes_to_own_as_well_is_not_forced(nested: S
     owns = (TASK_RUNS, "agents.platform/v1/coderuns")
     nested.settings = replace(DEFAULTS, agents=(replace(NESTED, owns=owns, stop_patch=PLEASE),))
     stale = nested.agent(name="stale", phase="Running")
+    ownership.task_run(nested, "of-nobody")
     nested.later(5)
 
     def share(_: object) -> None:
