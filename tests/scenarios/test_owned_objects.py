@@ -21,6 +21,7 @@ from tests.support.scenarios import AGENTS, UNTOUCHED, pushed
 
 CODE_RUN = DEFAULTS.agents[0]
 NESTED = replace(CODE_RUN, job="", owns=(TASK_RUNS,))
+PLEASE = {"metadata": {"annotations": {"stop": "please"}}}
 LABEL = "tekton.dev/pipelineRun"
 
 
@@ -78,6 +79,7 @@ def test_an_object_that_stays_is_named(nested: Scene) -> None:
     nested.api.patch("taskruns", "task-run-1", held, namespace=AGENTS)
     assert nested.attempt(push(nested)) is Exit.TRY_AGAIN
     assert only_agent(nested).reason == "its taskruns.tekton.dev task-run-1 still exists"
+    assert len(only_agent(nested).owned or ()) == 2, "a further attempt has to know them"
     assert set(nested.github.labels(1)) == UNTOUCHED
 
 
@@ -234,3 +236,23 @@ def test_an_object_that_a_kept_run_owns_as_well_is_neither_awaited_nor_forced(ne
     nested.later(5)
     assert nested.play(workflow) is Exit.DONE
     assert (nested.runs(), names(nested, "pods"), names(nested, "taskruns")) == ({"newer"}, {"of-both"}, {"shared"})
+
+
+def test_what_a_run_of_another_task_comes_to_own_as_well_is_not_forced(nested: Scene) -> None:
+    """The stale run stays, because it ends when it is asked to."""
+    owns = (TASK_RUNS, "agents.platform/v1/coderuns")
+    nested.settings = replace(DEFAULTS, agents=(replace(NESTED, owns=owns, stop_patch=PLEASE),))
+    stale = nested.agent(name="stale", phase="Running")
+    ownership.task_run(nested, "of-nobody")
+    nested.later(5)
+
+    def share(_: object) -> None:
+        done = {"status": {"phase": "Succeeded"}}
+        nested.api.patch("coderuns", "stale", done, namespace=AGENTS, subresource="status")
+        other = nested.agent(name="other", task=8, phase="Running")
+        ownership.pod(nested, "of-both", ownership.task_run(nested, "shared", stale, other))
+        ownership.pod(nested, "of-the-stale", stale)
+
+    nested.api.faults.add(Fault(method="PATCH", path="/coderuns/", after=share))
+    assert nested.attempt(push(nested)) is Exit.DONE
+    assert names(nested, "pods") == {"of-both"}

@@ -177,10 +177,15 @@ def test_an_owner_of_a_kept_run_is_not_asked_to_stop(scene: Scene) -> None:
     assert not [call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]
 
 
-def test_a_run_that_starts_another_one_while_it_is_asked_to_stop_is_not_deleted(scene: Scene) -> None:
+@pytest.mark.parametrize("owner_of", [directly, by_a_job])
+def test_a_run_that_starts_another_one_while_it_is_asked_to_stop_is_not_deleted(
+    scene: Scene, owner_of: Callable[[Scene, Json], Json]
+) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
     stale, workflow = begun(scene)
-    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", after=lambda _: child(scene, stale, name="newer")))
+    scene.api.faults.add(
+        Fault(method="PATCH", path="/coderuns/", after=lambda _: child(scene, owner_of(scene, stale), name="newer"))
+    )
     assert scene.play(workflow) is Exit.DONE
     assert scene.runs() == {"stale", "newer"}
     assert agents(scene)["stale"].reason == reason("newer")

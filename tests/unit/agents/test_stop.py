@@ -261,6 +261,19 @@ def test_a_delete_has_preconditions_and_foreground_propagation(scene: Scene) -> 
     }
 
 
+def test_a_stop_request_that_is_refused_for_a_moment_is_sent_again_only_under_the_lease(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    scene.agent()
+    pushed(scene)
+    pause = DEFAULTS.lease.renew_deadline_s + 1
+    refused = Fault(
+        method="PATCH", path="/coderuns/", status=403, reason="Forbidden", before=lambda _: scene.clock.sleep(pause)
+    )
+    scene.api.faults.add(refused)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert len([call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]) == 1
+
+
 def test_the_audit_names_the_agent_that_was_asked_to_stop_and_the_deleted_one(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
     scene.agent()
