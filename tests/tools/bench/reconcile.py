@@ -12,18 +12,15 @@ import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-from kubernetes import config
-from kubernetes.client import Configuration
 
 from pipelines import names
 from pipelines.client.reconcile_pass import reconcile_context
 from steps.core.keys import PHASE, RECORD, TASK
 from steps.domain.push import Repository, TaskId
-from steps.kube.connection import KubernetesTransport
+from steps.kube.kubeconfig import read_kubeconfig
 from steps.lease.lease_object import lease_name
 from steps.reconciliation.reconcile_pass import run_pass
 from steps.settings.loading import SETTINGS_ENV
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.settings import Settings
-    from steps.kube.transport import Json, Response
+    from steps.kube.transport import Json, Response, Transport
     from tests.tools.bench.bench import Bench
 
 SIZES, QUICK_SIZES = (1_000, 10_000), (200, 1_000)
@@ -62,19 +59,19 @@ class Call:
     path: str
 
 
-class CountingTransport(KubernetesTransport):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountingTransport:
     """Counts what it sends."""
 
-    def __init__(self, *, configuration: Configuration) -> None:
-        super().__init__(configuration=configuration)
-        self.calls: list[Call] = []
+    inner: Transport
+    calls: list[Call] = field(default_factory=list)
 
     def send(
         self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
     ) -> Response:
         """Count a request and send it."""
         self.calls.append(Call(method=method, path=target.partition("?")[0]))
-        return super().send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
+        return self.inner.send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +170,7 @@ class Crowd:
 
     def calls(self) -> Counter[str]:
         """The requests of one pass, by kind."""
-        configuration = Configuration()
-        config.load_kube_config(config_file=str(self.kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
-        transport = CountingTransport(configuration=configuration)
+        transport = CountingTransport(inner=read_kubeconfig(str(self.kubeconfig)))
         context = reconcile_context(self.settings, transport=transport, dry_run=False)
         context = replace(context, log=Log(clock=context.clock, stream=io.StringIO()))
         transport.calls.clear()
