@@ -28,6 +28,7 @@ from steps.telemetry.log import Log
 from tests.doubles import github as github_double
 from tests.doubles.platform.platform import install_crd, runs_path
 from tests.doubles.platform.runs import agent_run
+from tests.doubles.service_account import ServiceAccount
 from tests.integration.control_plane.installation import Installation, install, settings_with
 from tests.integration.control_plane.server import run
 from tests.tools.bench.calls import kind_of
@@ -80,6 +81,7 @@ class Crowd:
 
     installation: Installation
     kubeconfig: Path
+    account: ServiceAccount
     size: int
 
     @property
@@ -156,7 +158,7 @@ class Crowd:
     def as_process(self) -> Ended:
         """One pass, as the schedule's container."""
         environment = {
-            "KUBECONFIG": str(self.kubeconfig),
+            **self.account.environment,
             SETTINGS_ENV: self.settings.for_reconcile(),
             "WORKFLOW_NAME": names.RECONCILE,
             "WORKFLOW_UID": "0",
@@ -164,7 +166,8 @@ class Crowd:
             "POD_NAME": names.RECONCILE,
             "POD_UID": "0",
         }
-        ended = python("-m", "steps.reconcile", environment=environment)
+        command = self.account.command(["python", "-m", "steps.reconcile"])
+        ended = python(*command[1:], environment=environment)
         self.check(json.loads(ended.output.splitlines()[-1]))
         return ended
 
@@ -216,7 +219,8 @@ def measure(bench: Bench) -> Iterator[Row]:
         stack.callback(installation.client.close)
         account = settings.namespaces.workflows, names.RECONCILE
         kubeconfig = plane.service_account_kubeconfig(*account, folder / "kubeconfig")
-        crowd = Crowd(installation=installation, kubeconfig=kubeconfig, size=0)
+        mounted = ServiceAccount.mount(kubeconfig, folder / "account")
+        crowd = Crowd(installation=installation, kubeconfig=kubeconfig, account=mounted, size=0)
         rows: list[Row] = []
         for size in QUICK_SIZES if bench.quick else SIZES:
             bench.tell(f"making {size} tasks")
