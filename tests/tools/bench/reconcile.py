@@ -211,7 +211,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             '"https://api.github.com"': f'"{github_url}"',
             "every_s = 30 ": "every_s = 60 ",
             "in_flight = 10 ": f"in_flight = {BROKEN} ",
-            "ask_github = true ": "ask_github = false ",
+            "ask_github = true": "ask_github = false",
         }
         plane = stack.enter_context(run(prepare=install_crd))
         settings = settings_with(changes, folder=folder)
