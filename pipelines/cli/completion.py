@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import shtab
-
 from pipelines.cli.options import add_command
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from pipelines.cli.options import Subparsers
 
-SHELLS = tuple(shtab.SUPPORTED_SHELLS)
+# Those of shtab.
+SHELLS = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -32,5 +32,19 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the script; returns the exit code."""
+    import shtab
+
+    for action in _actions(options.parser):
+        if name := getattr(action, "complete", ""):
+            action.complete = getattr(shtab, name)  # type: ignore[attr-defined]
     print(shtab.complete(options.parser, shell=options.shell))
     return 0
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yield the options of a parser and of its commands; argparse has no public name for them."""
+    for action in parser._actions:  # noqa: SLF001
+        yield action
+        if isinstance(action.choices, dict):
+            for command in action.choices.values():
+                yield from _actions(command)

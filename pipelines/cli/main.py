@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pipelines.cli import completion, doctor, explain, reconcile, render, status, submit
@@ -48,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(["--help"] if given == ["help"] else given)
     if options.version:
+        from importlib import metadata
+
         print(metadata.version(PROGRAM))
         return 0
     if options.run is None:

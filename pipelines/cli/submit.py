@@ -15,7 +15,6 @@ import os
 import re
 import sys
 import uuid
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipelines.cli.options import add_command, add_json, add_settings, pull_request_number, seconds
@@ -56,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     """
     result = _submit(options)
     if options.json:
+        from dataclasses import asdict
+
         print(json.dumps(asdict(result)))
     else:
         print(f"{result.name} {result.phase}" + (f": {result.message}" if result.message else ""))

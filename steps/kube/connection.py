@@ -1,68 +1,57 @@
-"""The Kubernetes library as a Transport: its configuration, TLS and authentication, without its typed API classes.
+"""Connects to the API server: as the pod's service account, or as a kubeconfig says.
 
-Guarantees a time-out for every request and one attempt: the library's three silent retries would turn a time-out of one
-second into four, and repeat writes. A pod connects to the API server directly: the library would use a proxy from the
-environment, which a cluster may put into every pod.
+Guarantees that a pod connects directly and trusts the cluster's CA alone: a cluster may put a proxy into the
+environment of every pod. The kubelet renews the token file while the pod lives; each request reads it. The `kubernetes`
+library could read the same two files, but it was most of the image and a third of a start (docs/decisions/0018).
 """
 
 from __future__ import annotations
 
 import os
+import ssl
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import urllib3
-from kubernetes import config
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.client.exceptions import ApiException
+from urllib3 import PoolManager
 
-from steps.core import BadInputError, UnavailableError, describe_network_error
-from steps.kube.transport import Response
+from steps.core import BadInputError
+from steps.kube.http_transport import KubernetesTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from steps.kube.transport import Json
+# Where the kubelet mounts a service account, and what it puts into the environment of every container.
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_HOST, _PORT = "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"
+# Idle connections that are kept, more than any step uses at a time: they cost nothing until they are used.
+_CONNECTIONS = 100
 
 
-class KubernetesTransport:
-    """Sends requests through the library's connection pool. Threads may share it."""
+class ServiceAccountToken:
+    """The token of the pod's service account. Threads may share it."""
 
-    def __init__(self, *, configuration: Configuration, advice: str = "") -> None:
-        """Keep the configuration.
-
-        Args:
-            configuration: The library's configuration.
-            advice: The fix if there is no answer.
-        """
-        configuration.retries = False
-        self._advice = advice
-        self._client = ApiClient(configuration)
-
-    def send(
-        self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
-    ) -> Response:
-        """Send one request.
+    def __init__(self, file: Path) -> None:
+        """Read the token.
 
         Raises:
-            UnavailableError: There was no connection, or no whole answer in time.
+            OSError: The file cannot be read.
+            ValueError: The file is empty.
         """
-        sent = dict(headers)
-        self._client.update_params_for_auth(sent, [], ["BearerToken"], target, method, body)
-        url = self._client.configuration.host + target
-        try:
-            answer = self._client.call_api(method, url, sent, body, _request_timeout=(timeout_s, timeout_s))
-            content: bytes = answer.response.data
-        except (urllib3.exceptions.HTTPError, ApiException) as error:
-            # The library's text can quote the request; the kind of the network error says enough.
-            raise UnavailableError(
-                f"{method} {target.partition('?')[0]}: {describe_network_error(error)}{self._advice}"
-            ) from error
-        return Response(
-            status=answer.status,
-            headers={name.lower(): value for name, value in answer.headers.items()},
-            body=content or b"",
-        )
+        self._file = file
+        self._newest = self._read()
+
+    def authorization(self) -> str:
+        """Return the header's value; while the file cannot be read, with the token that it had."""
+        # A token outlives its renewal by minutes. If this one has expired, the API server refuses the request.
+        with suppress(OSError, ValueError):
+            self._newest = self._read()
+        return f"Bearer {self._newest}"
+
+    def _read(self) -> str:
+        if token := self._file.read_text(encoding="ascii").strip():
+            return token
+        raise ValueError(f"{self._file} is empty")
 
 
 def connect_kubernetes() -> KubernetesTransport:
@@ -71,16 +60,38 @@ def connect_kubernetes() -> KubernetesTransport:
     Raises:
         BadInputError: There is neither.
     """
-    configuration, advice = Configuration(), ""
     try:
-        if files := os.environ.get("KUBECONFIG"):
-            # The file is named because the library keeps the value that KUBECONFIG had at its import.
-            config.load_kube_config(config_file=files, client_configuration=configuration)  # type: ignore[no-untyped-call]
-            server = urlsplit(configuration.host).netloc.rpartition("@")[2]
-            advice = f" ({server}: is that the cluster you mean, by KUBECONFIG and its context, and can it be reached?)"
-        else:
-            configuration.proxy = None
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (config.ConfigException, OSError) as error:
+        if file := os.environ.get("KUBECONFIG"):
+            # Imported here, since the image does not carry the library.
+            from steps.kube.kubeconfig import read_kubeconfig  # noqa: PLC0415
+
+            return read_kubeconfig(file)
+        return _connect_pod(os.environ, folder=SERVICE_ACCOUNT)
+    except ModuleNotFoundError as error:
+        raise BadInputError(
+            f"KUBECONFIG is set, but the package {error.name} is not installed: in a pod, remove KUBECONFIG; "
+            "on a laptop, install agent-cancellation[generate]"
+        ) from error
+    except (OSError, ValueError) as error:
         raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error
-    return KubernetesTransport(configuration=configuration, advice=advice)
+
+
+def _connect_pod(environ: Mapping[str, str], *, folder: Path) -> KubernetesTransport:
+    """Connect as the service account whose files are in a folder.
+
+    Raises:
+        OSError: The token cannot be read.
+        ValueError: A variable is missing, the token is empty, or there is no certificate of a CA.
+    """
+    if missing := [name for name in (_HOST, _PORT) if not environ.get(name)]:
+        raise ValueError(f"{missing[0]} is not set")
+    host, file = environ[_HOST], folder / "ca.crt"
+    try:
+        tls = ssl.create_default_context(cafile=str(file))
+    except OSError as error:
+        raise ValueError(f"{file}: {error}") from error
+    return KubernetesTransport(
+        host=f"https://{f'[{host}]' if ':' in host else host}:{environ[_PORT]}",
+        pool=PoolManager(maxsize=_CONNECTIONS, ssl_context=tls),
+        authorization=ServiceAccountToken(folder / "token").authorization,
+    )

@@ -5,7 +5,6 @@ Guarantees that no error quotes a value, because a wrong value may be a credenti
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -58,6 +57,8 @@ def _problem_and_fix(problem: ErrorDetails, *, missing: Sequence[tuple[int | str
     if kind == _MISSING:
         return "missing: add it (docs/settings.md explains it)"
     if kind == _UNKNOWN:
+        import difflib  # noqa: PLC0415 - only for an error
+
         with_others = [str(each[-1]) for each in missing if each[:-1] == loc[:-1]]
         meant = difflib.get_close_matches(str(loc[-1]), with_others, n=1)
         return "unknown key; " + (

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tests.doubles.platform.client import Client
+    from tests.doubles.service_account import ServiceAccount
 
 Json = dict[str, Any]
 
@@ -49,6 +50,7 @@ class Argo:
         template: The rendered WorkflowTemplate.
         client: The API server, as an administrator.
         environment: What the pod's mounts stand for here: KUBECONFIG, PATH and the like.
+        account: The mounted service account; None if the environment has KUBECONFIG.
         mounts: Paths of the rendered environment that are elsewhere on this machine.
         outputs: What the entry template's latest pod handed out, read from its folders as Argo does.
     """
@@ -58,6 +60,7 @@ class Argo:
     environment: Mapping[str, str]
     mounts: Mapping[str, Path] = field(default_factory=dict)
     monotonic: Callable[[], float]
+    account: ServiceAccount | None = None
     outputs: dict[str, str] = field(default_factory=dict)
     _pods: int = 0
 
@@ -127,7 +130,7 @@ class Argo:
 
     def _prepared(self, container: Json, *, workflow: Json, pod: _Pod) -> tuple[list[str], dict[str, str]]:
         variables = self.variables(workflow)
-        environment = dict(self.environment)
+        environment = dict(self.environment) | (self.account.environment if self.account else {})
         for each in container["env"]:
             if "value" in each:
                 environment[each["name"]] = pod.mounted(self.resolve(each["value"], variables))
@@ -136,6 +139,8 @@ class Argo:
         for path, target in self.mounts.items():
             environment = {name: value.replace(path, str(target)) for name, value in environment.items()}
         command = [self.resolve(word, variables) for word in container["command"]]
+        if self.account:
+            return self.account.command(command), environment
         return [sys.executable if word == "python" else word for word in command], environment
 
     def _run(self, container: Json, *, workflow: Json, pod: _Pod) -> Process:

@@ -28,6 +28,7 @@ from tests.doubles.platform.kubelet import Ending, Kubelet
 from tests.doubles.platform.platform import put_run, runs_path
 from tests.doubles.platform.running import running
 from tests.doubles.platform.runs import CLEO, REX, TESS, agent_run
+from tests.doubles.service_account import ServiceAccount
 from tests.integration.control_plane.installation import Installation
 from tests.support.doubt import wait_out_doubt
 
@@ -143,9 +144,10 @@ def stage(installation: Installation, github: tuple[github_double.GitHub, str], 
     argo = Argo(
         template=installation.template(),
         client=client,
-        environment={"KUBECONFIG": str(kubeconfig), "PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"},
+        environment={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"},
         mounts={installation.settings.github.credentials_dir: secrets},
         monotonic=time.monotonic,
+        account=ServiceAccount.mount(kubeconfig, tmp_path / "account"),
     )
     with running(Controller(client=client, namespace=agents), kubelet):
         yield Stage(
@@ -242,7 +244,7 @@ def test_bad_parameters_end_with_65_and_write_nothing(stage: Stage) -> None:
 def test_a_role_that_is_missing_ends_with_77_and_says_so(stage: Stage, tmp_path: Path) -> None:
     plane, home = stage.installation.plane, stage.installation.settings.namespaces.workflows
     kubeconfig = plane.service_account_kubeconfig(home, "default", tmp_path / "default")
-    stage.argo.environment = {**stage.argo.environment, "KUBECONFIG": str(kubeconfig)}
+    stage.argo.account = ServiceAccount.mount(kubeconfig, tmp_path / "default-account")
     process = stage.argo.attempt(stage.workflow())
     assert process.exit_code == 77
     assert "give the service account the rendered Role" in process.output

@@ -23,6 +23,7 @@ from steps.observed_state.repair_attempts import ATTEMPTS_ANNOTATION, ATTENTION_
 from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo, Process
 from tests.doubles.platform.client import MERGE_PATCH, Client
+from tests.doubles.service_account import ServiceAccount
 from tests.integration.control_plane.installation import Installation
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(90, func_only=True)]
@@ -145,9 +146,10 @@ def reconciler(
     argo = Argo(
         template=installation.template(names.RECONCILE),
         client=client,
-        environment={"KUBECONFIG": str(kubeconfig), "PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"},
+        environment={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"},
         mounts={installation.settings.github.credentials_dir: secrets},
         monotonic=time.monotonic,
+        account=ServiceAccount.mount(kubeconfig, tmp_path / "account"),
     )
     found = Reconciler(installation=installation, client=client, argo=argo)
     yield found

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.tools.bench import calls, cold_start, latency, lock, reconcile, rendering
+from tests.tools.bench import calls, cold_start, image, latency, lock, reconcile, rendering
 from tests.tools.bench.bench import Bench, bench
 from tests.tools.bench.cluster import burst, chain
 from tests.tools.bench.cluster.burst_timeline import Wait, burst_picture
@@ -41,7 +41,7 @@ class Series:
 
 
 HERE = Series(
-    entries=(cold_start.ENTRY, calls.ENTRY, latency.ENTRY, lock.ENTRY, reconcile.ENTRY, rendering.ENTRY),
+    entries=(cold_start.ENTRY, image.ENTRY, calls.ENTRY, latency.ENTRY, lock.ENTRY, reconcile.ENTRY, rendering.ENTRY),
     document=Path("docs/measurements.md"),
 )
 CLUSTER = Series(

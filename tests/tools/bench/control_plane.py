@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipelines import names
 from tests.doubles import github as github_double
 from tests.doubles.platform.platform import install_crd
+from tests.doubles.service_account import ServiceAccount
 from tests.integration.control_plane.installation import install, settings_with
 from tests.integration.control_plane.server import run
 from tests.tools.bench.platform_process import platform
@@ -36,13 +37,15 @@ def control_plane(folder: Path) -> Iterator[World]:
         namespace = settings.namespaces.agents
         stack.enter_context(platform(kubeconfig=plane.kubeconfig, namespace=namespace))
         account = settings.namespaces.workflows, names.STEPS_ACCOUNT
+        kubeconfig = plane.service_account_kubeconfig(*account, folder / "kubeconfig")
         yield World(
             settings=settings,
             client=installation.client,
             github=github,
             github_url=github_url,
             template=installation.template(),
-            kubeconfig=plane.service_account_kubeconfig(*account, folder / "kubeconfig"),
+            kubeconfig=kubeconfig,
+            account=ServiceAccount.mount(kubeconfig, folder / "account"),
             administrator=plane.kubeconfig,
             secrets=add_credentials(github, folder / "secrets"),
         )

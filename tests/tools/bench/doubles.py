@@ -1,6 +1,7 @@
-"""The world of doubles: Kubernetes and GitHub over HTTP on the loopback interface, with the rendered manifests applied.
+"""The world of doubles: Kubernetes and GitHub on the loopback interface, with the rendered manifests applied.
 
-Not there: accounts and their rights, TLS, and the platform's controllers; an agent that is created stays as it is.
+Pods reach Kubernetes over TLS, as in a cluster. Not there: accounts and their rights, TLS to GitHub, and the platform's
+controllers; an agent that is created stays as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from tests.doubles import github as github_double
 from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
 from tests.doubles.platform.client import Client
 from tests.doubles.platform.crd import CRD
+from tests.doubles.service_account import ServiceAccount
 from tests.integration.control_plane.installation import settings_with
+from tests.integration.control_plane.pki import Authority
 from tests.tools.bench.world import World, add_credentials
 
 if TYPE_CHECKING:
@@ -36,6 +39,11 @@ def doubles(folder: Path) -> Iterator[World]:
         applied = {(each["kind"], each["metadata"]["name"]): api.create(each) for each in all_manifests(settings)}
         url = stack.enter_context(serve(api))
         kubeconfig = write_kubeconfig(folder / "kubeconfig", url)
+        mount = folder / "account"
+        mount.mkdir()
+        (mount / "token").write_text("of the service account")
+        pair = Authority(mount).issue("kubernetes", file_name="kubernetes")
+        secure_url = stack.enter_context(serve(api, tls=pair.server()))
         client = Client(url=url)
         stack.callback(client.close)
         yield World(
@@ -45,6 +53,7 @@ def doubles(folder: Path) -> Iterator[World]:
             github_url=github_url,
             template=applied["WorkflowTemplate", names.TEMPLATE],
             kubeconfig=kubeconfig,
+            account=ServiceAccount(folder=mount, server=secure_url),
             administrator=kubeconfig,
             secrets=add_credentials(github, folder / "secrets"),
         )

@@ -12,18 +12,15 @@ import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-from kubernetes import config
-from kubernetes.client import Configuration
 
 from pipelines import names
 from pipelines.client.reconcile_pass import reconcile_context
 from steps.core.keys import PHASE, RECORD, TASK
 from steps.domain.push import Repository, TaskId
-from steps.kube.connection import KubernetesTransport
+from steps.kube.kubeconfig import read_kubeconfig
 from steps.lease.lease_object import lease_name
 from steps.reconciliation.reconcile_pass import run_pass
 from steps.settings.loading import SETTINGS_ENV
@@ -31,6 +28,7 @@ from steps.telemetry.log import Log
 from tests.doubles import github as github_double
 from tests.doubles.platform.platform import install_crd, runs_path
 from tests.doubles.platform.runs import agent_run
+from tests.doubles.service_account import ServiceAccount
 from tests.integration.control_plane.installation import Installation, install, settings_with
 from tests.integration.control_plane.server import run
 from tests.tools.bench.calls import kind_of
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.settings import Settings
-    from steps.kube.transport import Json, Response
+    from steps.kube.transport import Json, Response, Transport
     from tests.tools.bench.bench import Bench
 
 SIZES, QUICK_SIZES = (1_000, 10_000), (200, 1_000)
@@ -62,19 +60,19 @@ class Call:
     path: str
 
 
-class CountingTransport(KubernetesTransport):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountingTransport:
     """Counts what it sends."""
 
-    def __init__(self, *, configuration: Configuration) -> None:
-        super().__init__(configuration=configuration)
-        self.calls: list[Call] = []
+    inner: Transport
+    calls: list[Call] = field(default_factory=list)
 
     def send(
         self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
     ) -> Response:
         """Count a request and send it."""
         self.calls.append(Call(method=method, path=target.partition("?")[0]))
-        return super().send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
+        return self.inner.send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +81,7 @@ class Crowd:
 
     installation: Installation
     kubeconfig: Path
+    account: ServiceAccount
     size: int
 
     @property
@@ -159,7 +158,7 @@ class Crowd:
     def as_process(self) -> Ended:
         """One pass, as the schedule's container."""
         environment = {
-            "KUBECONFIG": str(self.kubeconfig),
+            **self.account.environment,
             SETTINGS_ENV: self.settings.for_reconcile(),
             "WORKFLOW_NAME": names.RECONCILE,
             "WORKFLOW_UID": "0",
@@ -167,15 +166,14 @@ class Crowd:
             "POD_NAME": names.RECONCILE,
             "POD_UID": "0",
         }
-        ended = python("-m", "steps.reconcile", environment=environment)
+        command = self.account.command(["python", "-m", "steps.reconcile"])
+        ended = python(*command[1:], environment=environment)
         self.check(json.loads(ended.output.splitlines()[-1]))
         return ended
 
     def calls(self) -> Counter[str]:
         """The requests of one pass, by kind."""
-        configuration = Configuration()
-        config.load_kube_config(config_file=str(self.kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
-        transport = CountingTransport(configuration=configuration)
+        transport = CountingTransport(inner=read_kubeconfig(str(self.kubeconfig)))
         context = reconcile_context(self.settings, transport=transport, dry_run=False)
         context = replace(context, log=Log(clock=context.clock, stream=io.StringIO()))
         transport.calls.clear()
@@ -213,7 +211,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             '"https://api.github.com"': f'"{github_url}"',
             "every_s = 30 ": "every_s = 60 ",
             "in_flight = 10 ": f"in_flight = {BROKEN} ",
-            "ask_github = true ": "ask_github = false ",
+            "ask_github = true": "ask_github = false",
         }
         plane = stack.enter_context(run(prepare=install_crd))
         settings = settings_with(changes, folder=folder)
@@ -221,7 +219,8 @@ def measure(bench: Bench) -> Iterator[Row]:
         stack.callback(installation.client.close)
         account = settings.namespaces.workflows, names.RECONCILE
         kubeconfig = plane.service_account_kubeconfig(*account, folder / "kubeconfig")
-        crowd = Crowd(installation=installation, kubeconfig=kubeconfig, size=0)
+        mounted = ServiceAccount.mount(kubeconfig, folder / "account")
+        crowd = Crowd(installation=installation, kubeconfig=kubeconfig, account=mounted, size=0)
         rows: list[Row] = []
         for size in QUICK_SIZES if bench.quick else SIZES:
             bench.tell(f"making {size} tasks")

@@ -58,7 +58,7 @@ def number(value: float, *, unit: str) -> str:
     """A value with as many digits as mean something."""
     if unit == "calls":
         return f"{value:.0f}"
-    if unit == "MiB":
+    if unit in {"MiB", "MB"}:
         return f"{value:.1f}"
     return f"{value:.2f}" if abs(value) >= _SMALL else f"{value:.3f}"
 

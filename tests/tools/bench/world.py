@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
     from tests.doubles.platform.client import Client
+    from tests.doubles.service_account import ServiceAccount
 
 Json = dict[str, Any]
 
@@ -47,6 +48,7 @@ class World:
     Attributes:
         client: The API server, as an administrator.
         kubeconfig: The API server, as the steps' own service account where there are accounts.
+        account: The same, as a pod finds it.
         secrets: Folders that stand for the mounted Secret, by kind of credential: token, app.
     """
 
@@ -56,6 +58,7 @@ class World:
     github_url: str
     template: Json
     kubeconfig: Path
+    account: ServiceAccount
     administrator: Path
     secrets: dict[str, Path]
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(100))
@@ -69,9 +72,10 @@ class World:
         return kind(
             template=self.template,
             client=self.client,
-            environment={"KUBECONFIG": str(self.kubeconfig), "PATH": os.environ["PATH"]},
+            environment={"PATH": os.environ["PATH"]},
             mounts=mounts,
             monotonic=monotonic,
+            account=self.account,
         )
 
     def task(self) -> Task:

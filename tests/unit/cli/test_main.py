@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import shtab
 
 from pipelines.cli.completion import SHELLS
 from pipelines.cli.main import COMMANDS, main
 from pipelines.cli.options import PROGRAM
 
-HEAVY = {"hera", "kubernetes", "github", "rich", "requests", "pydantic", "jinja2", "yaml", "steps"}
+HEAVY = {"hera", "kubernetes", "github", "rich", "requests", "pydantic", "jinja2", "yaml", "steps", "shtab"}
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
 
@@ -54,6 +55,10 @@ def test_what_is_called_heavy_exists() -> None:
     """Otherwise the two tests above could not fail."""
     program = f"import {', '.join(sorted(HEAVY))}"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_scripts_are_offered_for_the_shells_that_shtab_knows() -> None:
+    assert tuple(shtab.SUPPORTED_SHELLS) == SHELLS
 
 
 def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes.config import incluster_config
 
 from pipelines import names
 from pipelines.cli.main import main as command_line
@@ -386,8 +385,8 @@ def test_a_pod_asks_the_api_server_straight_and_by_the_clusters_own_ca(
     authority, api = Authority(tmp_path), ApiServer()
     pair = authority.issue("kubernetes", file_name="kubernetes")
     (tmp_path / "token").write_text("of the service account")
-    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority.certificate))
+    (tmp_path / "ca.crt").write_bytes(authority.certificate.read_bytes())
+    monkeypatch.setattr("steps.kube.connection.SERVICE_ACCOUNT", tmp_path)
     monkeypatch.delenv("KUBECONFIG", raising=False)
     for name in ("HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, way.url)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.bench import image
 from tests.tools.bench.__main__ import main, options
-from tests.tools.bench.measured import Entry, Result, Row
+from tests.tools.bench.measured import BenchError, Entry, Result, Row
 from tests.tools.bench.report import Machine, markdown
 
 MACHINE = Machine(python="3.11.0", api_server="v1.34.4", cores=2, load=0.5)
@@ -71,3 +72,27 @@ def test_equal_results_give_equal_documents() -> None:
     assert "Measured on Python 3.11.0, kube-apiserver v1.34.4, 2 cores, load 0.5 at the start, 2026-01-02." in text
     later = [Result(entry=entry, rows=(row,), seconds=2.0)]
     assert text == markdown(later, machine=MACHINE, command="python -m tests.tools.bench --write", date="2026-01-02")
+
+
+def test_the_image_is_measured_as_the_dockerfile_builds_it(tmp_path: Path) -> None:
+    text = image.DOCKERFILE.read_text()
+    plan = image.Installation.of(text, environment=tmp_path / "environment", sources=tmp_path / "sources")
+    assert plan.copied == ("pyproject.toml", "README.md", "LICENSE", "steps/")
+    assert plan.variables["PIP_NO_CACHE_DIR"] == "1"
+    assert "/opt/" not in plan.script
+    assert f"-m venv {tmp_path}/environment " in plan.script
+    assert plan.script.endswith(f"rm -rf {tmp_path}/sources")
+
+
+def test_a_dockerfile_of_another_shape_is_not_measured(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="one RUN"):
+        image.Installation.of("FROM x\nRUN a\nRUN b\n", environment=tmp_path, sources=tmp_path)
+
+
+def test_a_links_target_is_counted_once(tmp_path: Path) -> None:
+    packages = tmp_path / "lib/python3.12/site-packages/library"
+    packages.mkdir(parents=True)
+    (packages / "code.py").write_bytes(b"x" * 10)
+    (packages / "link.py").symlink_to("code.py")
+    (tmp_path / "pyvenv.cfg").write_bytes(b"x" * 3)
+    assert image.sizes(tmp_path) == {"library": 10, "the environment": 3}

@@ -1,0 +1,45 @@
+"""Reads a kubeconfig with the `kubernetes` library: contexts, exec plugins, client certificates, proxies.
+
+Guarantees that the library only finds the server and the credentials, and renews them; requests go the same way as
+those of a pod. Not in the image: nothing may import this module unless KUBECONFIG is set.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.rest import RESTClientObject
+from kubernetes.config import ConfigException, load_kube_config
+
+from steps.core import BadInputError
+from steps.kube.http_transport import KubernetesTransport
+
+
+def read_kubeconfig(file: str) -> KubernetesTransport:
+    """Connect to the cluster of the current context.
+
+    Args:
+        file: One path, or several as in KUBECONFIG. Named because the library keeps the value that KUBECONFIG had at
+            its import.
+
+    Raises:
+        BadInputError: The file names no cluster.
+        OSError: A file that it names cannot be read.
+    """
+    configuration = Configuration()
+    try:
+        load_kube_config(config_file=file, client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except ConfigException as error:
+        raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error
+    server = urlsplit(configuration.host).netloc.rpartition("@")[2]
+
+    def authorization() -> str:
+        return configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
+
+    return KubernetesTransport(
+        host=configuration.host,
+        pool=RESTClientObject(configuration).pool_manager,
+        authorization=authorization,
+        advice=f" ({server}: is that the cluster you mean, by KUBECONFIG and its context, and can it be reached?)",
+    )
