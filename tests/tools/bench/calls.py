@@ -102,15 +102,17 @@ def _as(secret: Path, *, url: str) -> Callable[[StepContext], None]:
     """The step with the credentials of a mounted Secret, as the entry point connects."""
 
     def run(context: StepContext) -> None:
-        settings = replace(context.settings.github, api_url=url, credentials_dir=str(secret))
+        github = replace(context.settings.github, api_url=url, credentials_dir=str(secret))
         connections = GitHubConnections(
-            settings=settings,
+            settings=github,
             clock=context.clock,
             breaker=context.clients.breakers.github,
             measured=context.measurements,
             audit=Audit(log=context.log),
         )
-        cancel(replace(context, clients=replace(context.clients, github=connections)))
+        # Settings too: the comment's deadline makes settings of its own.
+        settings = replace(context.settings, github=github)
+        cancel(replace(context, settings=settings, clients=replace(context.clients, github=connections)))
 
     return run
 
