@@ -34,6 +34,8 @@ def test_counting_calls_gives_rows_with_a_verdict(tmp_path: Path, capsys: pytest
     besides = {row["what"]: row for row in rows}["Kubernetes besides the wait, token, n = 5"]
     assert sum(besides["detail"].values()) == besides["median"]
     assert besides["ratios"] == {"list and delete": besides["median"] / 6}
+    github = {row["what"]: row["detail"] for row in rows}["GitHub, token, n = 5"]
+    assert github["POST /issues/N/comments"] == 1
     assert "Kubernetes besides the wait" in capsys.readouterr().out
 
 
