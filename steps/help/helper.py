@@ -70,6 +70,9 @@ class Helper:
     def _start_round(self) -> list[StartedExecution]:
         """Send the DELETEs of the pushes that wait; of one push if `parallel` is 1."""
         left = self._settings.pushes - len(self._seen)
+        if left <= 0:
+            # A list of many waiting Workflows is expensive.
+            return []
         waiting = helpable_pushes(self._context, seen=self._seen, limit=left)
         if self._settings.parallel == 1:
             return list(islice(filter(None, map(self._start, waiting)), 1))

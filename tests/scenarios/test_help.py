@@ -179,6 +179,16 @@ def test_a_pod_helps_as_many_as_the_setting_says_the_oldest_first(burst: Scene) 
     assert [labels(burst, number) == MOVED for number in TASKS] == [True, True, False, True]
 
 
+def test_a_pod_that_has_helped_as_many_as_it_may_lists_no_more(burst: Scene) -> None:
+    burst.settings = replace(DEFAULTS, help=replace(DEFAULTS.help, pushes=2))
+    workflows = pushed(burst)
+    burst.api.calls.clear()
+    burst.attempt(workflows[10], pod="helper")
+    lists = [call for call in burst.api.calls if call.method == "GET" and call.path.endswith("/workflows")]
+    # One for each round of help. The other lists look for superseded Workflows of one task.
+    assert sum("completed" in call.query["labelSelector"] for call in lists) == 2
+
+
 def test_of_two_pushes_to_one_task_the_newest_is_helped_and_the_older_one_is_ended(burst: Scene) -> None:
     older = pushed(burst)
     newer = pushed(burst, NEWER)
