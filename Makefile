@@ -11,6 +11,7 @@ FLAGS ?=
 BENCH ?=
 SOAK ?=
 MUTANTS ?=
+MODEL ?=
 PLATFORM ?=
 
 .DEFAULT_GOAL := help
@@ -86,6 +87,10 @@ demo: $(VENV)/.made ## play one push without a cluster (PLATFORM=cluster: in a r
 bench: $(VENV)/.made ## measure start-up, calls, time (BENCH=--quick, --write, --json FILE; PLATFORM=cluster: the whole chain, as root)
 	$(BIN)/python -m tests.integration.control_plane.binaries
 	$(BIN)/python -m tests.tools.bench $(if $(filter cluster,$(PLATFORM)),--cluster) $(BENCH)
+
+.PHONY: model
+model: $(VENV)/.made ## simulate bursts of up to 10,000 pushes a minute, two minutes (MODEL=--quick, --write, --json FILE)
+	$(BIN)/python -m tests.tools.model $(MODEL)
 
 .PHONY: captures
 captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real cluster, as root

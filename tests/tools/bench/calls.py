@@ -70,7 +70,7 @@ class Counts:
         return {f"{phase} {kind}": float(count) for name in names for (phase, kind), count in found if phase == name}
 
 
-def _cancelled(*, stale: int, kind: str, folder: Path) -> Counts:
+def counted(*, stale: int, kind: str, folder: Path) -> Counts:
     """Play one push with so many stale runs."""
     # Ahead of the machine's clock, which stamps the App's tokens: one from the future would be refused.
     clock = ManualClock(start=datetime.now(UTC) + timedelta(seconds=30))
@@ -161,7 +161,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     for kind, label in (("token", "token"), ("app", "GitHub App")):
         for stale in QUICK_SIZES if bench.quick else SIZES:
             bench.tell(f"counting calls, {label}, n = {stale}")
-            counts = _cancelled(stale=stale, kind=kind, folder=bench.folder / f"calls-{kind}-{stale}")
+            counts = counted(stale=stale, kind=kind, folder=bench.folder / f"calls-{kind}-{stale}")
             least = Row(what="", unit="calls", values=(1.0 + stale,))
             name = f"{label}, n = {stale}"
             if kind == "token":
