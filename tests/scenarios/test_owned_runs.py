@@ -188,7 +188,8 @@ def test_a_run_that_starts_another_one_while_it_is_asked_to_stop_is_not_deleted(
     )
     assert scene.play(workflow) is Exit.DONE
     assert scene.runs() == {"stale", "newer"}
-    assert agents(scene)["stale"].reason == reason("newer")
+    kept, uid = agents(scene)["stale"], scene.api.get("coderuns", "newer", namespace=AGENTS)["metadata"]["uid"]
+    assert (kept.reason, kept.kept_for, kept.owned) == (reason("newer"), uid, None)
 
 
 @pytest.mark.parametrize("owner_of", [directly, by_a_job])
