@@ -47,8 +47,7 @@ def _merged(record: Record, agents: Iterable[Agent]) -> Record:
     known = {agent.uid: agent for agent in record.agents}
     for agent in agents:
         before = known.get(agent.uid)
-        is_known = before is not None and agent.unproven and agent.owned is None
-        known[agent.uid] = replace(agent, owned=before.owned) if before and is_known else agent
+        known[agent.uid] = replace(agent, owned=before.owned) if before and agent.unproven else agent
     return record.with_agents(tuple(known.values()))
 
 

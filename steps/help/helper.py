@@ -42,7 +42,7 @@ class Helper:
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """Help in a thread of its own while the body runs, and once more after it.
+        """Help in a thread of its own while the body runs, and once more after it if there was something to help.
 
         If `parallel` is 1, there is no thread: the help comes after the body.
         """
@@ -57,7 +57,9 @@ class Helper:
             helping = pool.submit(self._help)
             yield
             wait([helping])
-            self._help()
+            # Help took time. A newer push to the own task may wait for the mutex meanwhile.
+            if self._seen:
+                self._help()
 
     def _help(self) -> None:
         """Help in rounds until no further push waits. Never fails, except on SIGTERM."""

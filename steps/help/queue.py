@@ -19,11 +19,11 @@ from steps.kube import LEASES, WORKFLOWS
 from steps.lease import LeaseSnapshot, read_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from steps.runtime import StepContext
 
-_PAGE = 25
+_PAGE, _TASKS = 25, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +57,18 @@ def helpable_pushes(context: StepContext, *, seen: Collection[str], limit: int) 
     )
     workflows = (read_waiting_workflow(each, settings=context.settings.push) for each in found)
     others = (each for each in workflows if each and each.name != context.workflow and each.uid not in seen)
-    waiting = list(in_order(others))
-    if not waiting:
-        return []
-    leases = _leases({str(each.push.task) for each in waiting}, context=context)
-    pushes = (HelpablePush(workflow=each, lease=leases.get(each.lease)) for each in waiting)
-    return list(islice((push for push in pushes if push.lease is None or not push.lease.holder), limit))
+    return list(islice(_free_pushes(list(in_order(others)), context=context), limit))
+
+
+def _free_pushes(waiting: Sequence[WaitingWorkflow], *, context: StepContext) -> Iterator[HelpablePush]:
+    """Yield the pushes whose task's Lease is free. Reads the Leases of at most `_TASKS` tasks in one request."""
+    for first in range(0, len(waiting), _TASKS):
+        some = waiting[first : first + _TASKS]
+        leases = _leases({str(each.push.task) for each in some}, context=context)
+        for workflow in some:
+            lease = leases.get(workflow.lease)
+            if lease is None or not lease.holder:
+                yield HelpablePush(workflow=workflow, lease=lease)
 
 
 def _leases(tasks: Collection[str], *, context: StepContext) -> dict[str, LeaseSnapshot]:

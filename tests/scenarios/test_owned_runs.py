@@ -188,15 +188,19 @@ def test_a_run_that_starts_another_one_while_it_is_asked_to_stop_is_not_deleted(
     )
     assert scene.play(workflow) is Exit.DONE
     assert scene.runs() == {"stale", "newer"}
-    assert agents(scene)["stale"].reason == reason("newer")
+    kept, uid = agents(scene)["stale"], scene.api.get("coderuns", "newer", namespace=AGENTS)["metadata"]["uid"]
+    assert (kept.reason, kept.kept_for, kept.owned) == (reason("newer"), uid, None)
 
 
-def test_a_run_that_changes_because_it_has_started_another_one_is_not_deleted(scene: Scene) -> None:
+@pytest.mark.parametrize("owner_of", [directly, by_a_job])
+def test_a_run_that_changes_because_it_has_started_another_one_is_not_deleted(
+    scene: Scene, owner_of: Callable[[Scene, Json], Json]
+) -> None:
     """Its status names the new run, so the precondition of the delete fails."""
     stale, workflow = begun(scene)
 
     def start(_: object) -> None:
-        child(scene, stale, name="newer")
+        child(scene, owner_of(scene, stale), name="newer")
         status = {"status": {"message": "started another one"}}
         scene.api.patch("coderuns", "stale", status, namespace=AGENTS, subresource="status")
 
@@ -204,6 +208,33 @@ def test_a_run_that_changes_because_it_has_started_another_one_is_not_deleted(sc
     assert scene.play(workflow) is Exit.DONE
     assert scene.runs() == {"stale", "newer"}
     assert (agents(scene)["stale"].outcome, agents(scene)["stale"].reason) == (RunOutcome.KEPT, reason("newer"))
+    assert agents(scene)["stale"].kept_for == scene.api.get("coderuns", "newer", namespace=AGENTS)["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("owner_of", [directly, by_a_job])
+def test_a_run_that_starts_another_one_while_its_delete_waits_for_a_busy_server_is_not_deleted(
+    scene: Scene, owner_of: Callable[[Scene, Json], Json]
+) -> None:
+    stale, workflow = begun(scene)
+    scene.api.faults.add(
+        Fault(
+            method="DELETE",
+            path="/coderuns/stale",
+            status=429,
+            before=lambda _: child(scene, owner_of(scene, stale), name="newer"),
+        )
+    )
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.runs() == {"stale", "newer"}
+    assert agents(scene)["stale"].reason == reason("newer")
+
+
+def test_a_run_that_is_gone_once_a_busy_server_answers_is_not_deleted_again(scene: Scene) -> None:
+    _, workflow = begun(scene)
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/stale", lose="reply"))
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.runs() == set()
+    assert len([call for call in scene.api.calls if call.method == "DELETE"]) == 1
 
 
 def test_a_run_that_is_being_deleted_already_is_awaited_although_it_owns_a_kept_run(scene: Scene) -> None:
