@@ -119,3 +119,17 @@ def test_a_head_that_is_known_to_be_older_is_waited_for_and_not_longer_than_ten_
     assert at_least_s <= scene.clock.monotonic() - began <= at_most_s
     assert scene.record().labels is LabelOutcome.MOVED
     assert not [line for line in scene.events() if line["event"].startswith("pull request head moved")]
+
+
+@pytest.mark.parametrize(("before", "at_least_s", "at_most_s"), [(ZERO_SHA, 3, 6), (OLD, 0, 2)])
+def test_a_head_that_may_be_newer_is_waited_for_only_if_the_push_names_no_commit_that_it_replaced(
+    scene: Scene, before: str, at_least_s: float, at_most_s: float
+) -> None:
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow(before=before)
+    scene.later(1)
+    scene.github.push("task-7-work", NEWER)
+    began = scene.clock.monotonic()
+    assert scene.attempt(workflow) is Exit.DONE
+    assert at_least_s <= scene.clock.monotonic() - began <= at_most_s
+    assert (scene.record().labels, scene.record().left_to) == (LabelOutcome.HEAD_MOVED, NEWER)

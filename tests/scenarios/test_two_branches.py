@@ -132,3 +132,19 @@ def test_a_waiting_push_of_the_other_branch_is_helped(both: Scene) -> None:
     assert both.record().helper == first.name
     assert set(both.github.labels(1)) == MOVED != UNTOUCHED
     assert both.api.get("workflows", second.name, namespace=HOME)["status"].get("phase") != "Failed"
+
+
+def test_a_push_of_the_same_commit_to_the_other_branch_does_not_stand_for_it(both: Scene) -> None:
+    """Both branches are at one commit, and the webhook of one of them is lost."""
+    without_help(both)
+    both.begin(push(both, SECOND, B1), pod="crashed")
+    both.end_pod("crashed", phase="Failed")
+    both.github.push(SECOND, NEW)
+    assert both.play(push(both, FIRST, NEW)) is Exit.DONE
+    (other,) = both.record().branches
+    assert (other.push.sha, other.labels, other.left_to) == (B1, LabelOutcome.HEAD_MOVED, NEW)
+    assert (labels(both, 1), labels(both, 2)) == (DONE, LEFT)
+    both.later(DEFAULTS.reconcile.lost_after_s + 1)
+    assert len(found(both.reconcile())) == 1
+    assert both.run_repairs() == [Exit.DONE]
+    assert (labels(both, 1), labels(both, 2)) == (DONE, DONE)
