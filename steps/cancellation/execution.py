@@ -18,7 +18,7 @@ from steps.cancellation.coalescing import waiting_head_push
 from steps.cancellation.settlement import announce, complete_skipped, settle
 from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core import run_parallel
-from steps.domain import LabelOutcome, RunOutcome, raised_watermark
+from steps.domain import LabelOutcome, RunOutcome
 from steps.pull_request import read_label_plan
 from steps.runtime import StepContext, recording_failure
 from steps.telemetry import Measure
@@ -154,9 +154,7 @@ def _for_head_push(
     if waiting is None:
         return record, runs
     held.renew_if_due()
-    watermark = raised_watermark(record, push=waiting.push, watermark=waiting.watermark)
-    record = replace(record, push=waiting.push, watermark=watermark, labels=LabelOutcome.PENDING, left_to="")
-    return record, task_runs(context)
+    return replace(record, push=waiting.push, labels=LabelOutcome.PENDING, left_to=""), task_runs(context)
 
 
 def _read_state(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:

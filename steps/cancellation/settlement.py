@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from steps.cancellation.coalescing import terminate_superseded
 from steps.cancellation.report import SUPERSEDED, completed_report, nothing_to_do_report
 from steps.cancellation.state_update import StateChange, update_state_document
-from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunOutcome
+from steps.domain import LABEL_TEXT, Phase, RunOutcome
 from steps.kube import EventReason
 from steps.pull_request import move_labels, update_comment
 from steps.runtime import emit_event, emit_task_event
@@ -75,7 +75,7 @@ def announce(record: Record, *, context: StepContext, held: HeldLease) -> None:
         context: The step.
         held: The task's Lease, released.
     """
-    if record.labels is LabelOutcome.SKIPPED and record.proven_gone_at is None:
+    if record.proven_gone_at is None:
         _end_superseded(record, about=held.reference, context=context)
         return
     ended = terminate_superseded(record, context=context)
@@ -105,8 +105,8 @@ def report_finished(context: StepContext) -> None:
 
 def _measure(record: Record, *, context: StepContext) -> None:
     """Write the measurements of a finished record."""
-    skipped = record.labels is LabelOutcome.SKIPPED and record.proven_gone_at is None
-    outcome = CancellationResult.SKIPPED if skipped else CancellationResult.COMPLETED
+    # Only a push that the skip label stopped ends without that proof.
+    outcome = CancellationResult.COMPLETED if record.proven_gone_at else CancellationResult.SKIPPED
     context.measurements.set_label(Measure.OUTCOME, outcome)
     context.measurements.report(completed_report(record))
     if record.proven_gone_at is None or record.finished_at is None:

@@ -40,7 +40,7 @@ from steps.domain.run_decision import (
     RunFacts,
     decide_run,
 )
-from steps.domain.watermark import push_watermark, raised_watermark
+from steps.domain.watermark import push_watermark
 from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
 __all__ = [
@@ -87,5 +87,4 @@ __all__ = [
     "parse_record",
     "push_from_env",
     "push_watermark",
-    "raised_watermark",
 ]

@@ -1,19 +1,12 @@
 """The watermark: the time up to which the runs of a task are stale.
 
-Guarantees that a watermark never goes back, and that it is earlier than each run that may be newer than the push. The
-reasons are in docs/decisions/0001-watermark.md.
+Guarantees that it is earlier than each run that may be newer than the push. `decide_claim` never lowers a recorded one.
+The reasons are in docs/decisions/0001-watermark.md.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-
-from steps.domain.push_order import is_newer_than_known
-
-if TYPE_CHECKING:
-    from steps.domain.push import Push
-    from steps.domain.record import Record
 
 # Both clocks and both times (GitHub's time of a push, a run's creationTimestamp) are in whole seconds. So the order of
 # a push and a run that was created within this many seconds of it is not known.
@@ -34,8 +27,3 @@ def push_watermark(*, created_at: datetime | None, pushed_at: datetime, offset_s
     carried_over = pushed_at + timedelta(seconds=offset_s - RESOLUTION_S)
     bounded = min(created_at, carried_over) if created_at else carried_over
     return bounded.astimezone(UTC).replace(microsecond=0)
-
-
-def raised_watermark(record: Record, *, push: Push, watermark: datetime) -> datetime:
-    """Return the watermark of a record that a push takes over. Only a newer push may raise it; it never goes back."""
-    return max(watermark, record.watermark) if is_newer_than_known(push, known=record) else record.watermark

@@ -27,7 +27,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lease.lease_object": ("unit/lease/task_lease", "unit/kube/refusals"),
         "lease.task_lease": ("unit/lease/task_lease", "unit/kube/refusals", "scenarios/servers_that_refuse"),
         "lease.held_lease": ("unit/lease/task_lease", "unit/kube/refusals"),
-        "cancellation.claim": ("unit/cancellation/claim",),
+        "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
         "reconciliation.detection": ("unit/reconciliation/detection",),
@@ -79,6 +79,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *_PUSH,
         ),
         "cancellation.execution": (
+            "unit/cancellation/execution",
             "scenarios/endings",
             "unit/cancellation/report",
             "unit/telemetry/measurements",
@@ -88,13 +89,21 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *_PUSH,
         ),
         "cancellation.settlement": (
+            "unit/cancellation/execution",
+            "unit/telemetry/measurements",
+            "scenarios/help",
             "scenarios/endings",
             "unit/cancellation/report",
             "scenarios/events",
             "unit/cancellation/state_document",
             *_PUSH,
         ),
-        "cancellation.dry_run": ("scenarios/endings", "unit/cancellation/report", *_PUSH),
+        "cancellation.dry_run": (
+            "unit/cancellation/execution",
+            "scenarios/endings",
+            "unit/cancellation/report",
+            *_PUSH,
+        ),
         "fail": ("scenarios/endings", "scenarios/events", *_PUSH),
     }
 )

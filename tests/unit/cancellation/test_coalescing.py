@@ -11,7 +11,7 @@ import pytest
 from steps.cancel import cancel
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.core.errors import Exit
-from steps.domain.record import LabelOutcome, Phase, RunOutcome
+from steps.domain.record import LabelOutcome, Phase, Record, RunOutcome
 from steps.domain.watermark import RESOLUTION_S
 from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller
@@ -270,6 +270,42 @@ def test_a_superseded_workflow_works_for_the_waiting_head(scene: Scene) -> None:
     assert scene.record().push.sha == head.push.sha
     assert (scene.record().labels, scene.record().attempts) == (LabelOutcome.MOVED, 1)
     assert phase(scene, head) == "Failed"
+
+
+def test_a_push_that_comes_again_works_for_the_waiting_head(scene: Scene) -> None:
+    first, head = in_one_second(scene, 2)
+    scene.api.delete("workflows", head.name, namespace=HOME)  # its webhook has not come yet
+    assert scene.play(first) is Exit.DONE
+    assert scene.record().labels is LabelOutcome.HEAD_MOVED
+    scene.later(5)
+    late = scene.workflow(sha=head.push.sha, pushed_at=head.push.pushed_at)
+    scene.later(5)
+    since = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    again = scene.workflow(sha=first.push.sha, before=first.push.before, pushed_at=first.push.pushed_at)
+    seen: list[Record] = []
+    scene.github.before(lambda: seen.append(scene.record()), method="POST", path="/labels$")
+    assert scene.play(again) is Exit.DONE
+    assert (scene.record().push, scene.record().labels) == (late.push, LabelOutcome.MOVED)
+    assert [record.attempts for record in seen] == [1]
+    assert scene.runs() == {since}
+    assert phase(scene, late) == "Failed"
+
+
+def test_while_it_works_for_the_waiting_head_the_record_leaves_no_label_to_anybody(scene: Scene) -> None:
+    scene.agent()
+    scene.later(5)
+    *_, waiting = in_one_second(scene, 3)
+    first = scene.workflow(sha=f"{100:040x}", pushed_at=waiting.push.pushed_at)
+    scene.later(2)
+    seen: list[Record] = []
+    scene.api.faults.add(
+        Fault(method="DELETE", path="/coderuns/", before=lambda _: seen.append(scene.record()), times=1)
+    )
+    assert scene.play(first) is Exit.DONE
+    assert [(record.push, record.labels, record.left_to) for record in seen] == [
+        (waiting.push, LabelOutcome.PENDING, "")
+    ]
 
 
 def test_a_superseded_workflow_uses_the_watermark_of_the_waiting_head(scene: Scene) -> None:

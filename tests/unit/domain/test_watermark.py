@@ -6,8 +6,8 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from steps.domain.watermark import push_watermark, raised_watermark
-from tests.support.pushes import T0, at, push, record
+from steps.domain.watermark import push_watermark
+from tests.support.pushes import T0, at
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,3 @@ def test_the_watermark_is_the_time_of_the_push_by_the_api_servers_clock(
 def test_a_watermark_is_in_utc_for_any_time_zone_of_the_push() -> None:
     pushed_at = T0.astimezone(timezone(timedelta(hours=9)))
     assert push_watermark(created_at=at(5), pushed_at=pushed_at, offset_s=0).tzinfo is UTC
-
-
-@pytest.mark.parametrize(("pushed", "expected"), [(1, 20), (0, 6), (-1, 6)], ids=["newer", "the same second", "older"])
-def test_only_a_newer_push_raises_the_watermark_of_a_record(pushed: float, expected: float) -> None:
-    assert raised_watermark(record(6, pushed=0), push=push(pushed=pushed), watermark=at(20)) == at(expected)
