@@ -121,7 +121,7 @@ def _checked_claim(stored: Record | None, *, context: StepContext) -> Record | N
     if record is None and stored is not None and stored.labels is LabelOutcome.HEAD_MOVED:
         waiting = waiting_head_push(stored.left_to, ref=stored.push.ref, context=context)
         if waiting:
-            record = claim_record(stored, context=replace(context, push=waiting.push, created_at=waiting.created_at))
+            record = claim_record(stored, context=replace(context, push=waiting.push))
     if record is not None:
         context.clients.breakers.agents.check(patience_s=context.settings.stop.grace_s)
         if context.settings.github.unreadable == "wait":

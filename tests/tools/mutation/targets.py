@@ -80,6 +80,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "cancellation.execution": (
             "unit/cancellation/execution",
+            "scenarios/pull_request",
             "scenarios/endings",
             "unit/cancellation/report",
             "unit/telemetry/measurements",

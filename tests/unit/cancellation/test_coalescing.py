@@ -288,6 +288,7 @@ def test_a_push_that_comes_again_works_for_the_waiting_head(scene: Scene) -> Non
     assert scene.play(again) is Exit.DONE
     assert (scene.record().push, scene.record().labels) == (late.push, LabelOutcome.MOVED)
     assert [record.attempts for record in seen] == [1]
+    assert first.push.sha in scene.record().older
     assert scene.runs() == {since}
     assert phase(scene, late) == "Failed"
 
