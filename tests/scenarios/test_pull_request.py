@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from steps.core.errors import Exit
+from steps.domain.push import ZERO_SHA
 from steps.domain.record import LabelOutcome, Phase
 from tests.doubles.argo_controller import FAILED
 from tests.doubles.github import fail as github_fails
@@ -26,10 +27,11 @@ def crashed(scene: Scene, sha: str = NEW, **more: Any) -> Workflow:  # noqa: ANN
     return workflow
 
 
-def test_a_push_that_resumes_another_and_is_the_head_moves_its_own_labels(scene: Scene) -> None:
+@pytest.mark.parametrize("before", ["", ZERO_SHA], ids=["names what it replaced", "does not name it"])
+def test_a_push_that_resumes_another_and_is_the_head_moves_its_own_labels(scene: Scene, before: str) -> None:
     first = crashed(scene)
     pushed(scene, NEWER)
-    same_second = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at)
+    same_second = scene.workflow(sha=NEWER, before=before, pushed_at=first.push.pushed_at)
     assert scene.play(same_second) is Exit.DONE
     assert (scene.record().push, scene.record().labels) == (same_second.push, LabelOutcome.MOVED)
 
