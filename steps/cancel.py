@@ -12,12 +12,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from steps.cancellation import (
-    finish_execution,
-    preview,
-    report_finished,
-    start_execution,
-)
+from steps.cancellation import finish_execution, preview, report_finished, start_execution
 from steps.domain import check_push_time
 from steps.help import Helper
 from steps.runtime import run_step

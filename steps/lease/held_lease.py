@@ -68,11 +68,6 @@ class HeldLease:
         self.record = record
 
     @property
-    def body(self) -> Json:
-        """The Lease after its last write."""
-        return self._body
-
-    @property
     def reference(self) -> ObjectReference:
         """The Lease as the object of an Event."""
         metadata = self._body["metadata"]

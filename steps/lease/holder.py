@@ -1,8 +1,8 @@
 """The holder of a Lease, and the check whether it is dead.
 
-A holder is a pod of a Workflow; the pod of a retry is a new holder. A pod
-that does not exist, has another uid, or has ended cannot renew, so its Lease is free at once, before it expires. Not
-guaranteed: that a force-deleted pod on an unreachable node has stopped. Fencing epochs cover that.
+A holder is a pod of a Workflow; the pod of a retry is a new holder. A pod that does not exist, has another uid, or has
+ended cannot renew, so its Lease is free at once, before it expires. Not guaranteed: that a force-deleted pod on an
+unreachable node has stopped. Fencing epochs cover that.
 """
 
 from __future__ import annotations
