@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
+from pipelines.settings.older_settings import from_older_version
 from pipelines.settings.settings_tree import Settings
 from steps.core import BadInputError
 from steps.settings import load_settings
@@ -27,4 +28,4 @@ def read_settings(path: Path) -> Settings:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: not TOML: {error}: correct that line") from error
-    return load_settings(Settings, values, source=str(path))
+    return load_settings(Settings, from_older_version(values, source=str(path)), source=str(path))

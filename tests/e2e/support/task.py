@@ -14,7 +14,8 @@ from typing import Any
 
 from pipelines import names
 from steps.core.keys import RECORD
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.github import webhooks
