@@ -29,7 +29,7 @@ $(VENV)/.made: pyproject.toml
 setup: $(VENV)/.made ## make the virtual environment
 
 .PHONY: render
-render: $(VENV)/.made ## write rendered/, docs/settings.md and the comments in settings.toml (ENV=staging: rendered-staging/ from settings-staging.toml)
+render: $(VENV)/.made ## write rendered/ from settings.toml, and docs/settings.md (ENV=staging: rendered-staging/ from settings-staging.toml)
 	$(BIN)/agent-cancellation render --settings $(SETTINGS) --output $(OUTPUT)
 	$(BIN)/python -m pipelines.settings_docs
 
