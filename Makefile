@@ -100,6 +100,10 @@ captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real clust
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, with docker, podman or buildah)
 	./steps/build-image.sh
 
+.PHONY: dist
+dist: $(VENV)/.made ## build the wheel and the sdist into dist/; equal sources give equal bytes
+	$(BIN)/python -m build --no-isolation --outdir dist
+
 .PHONY: clean
 clean: ## remove generated files and the virtual environment (not the cached binaries)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
