@@ -1,6 +1,6 @@
 """The settings tree of the steps, and how to load it.
 
-`pipelines.settings` extends the tree with the generator's own settings and reads it from `settings.toml`. It renders
+`pipelines.settings` extends the tree with the generator's own settings and reads it from a settings file. It renders
 the part below into the environment of every container as `CANCELLATION_SETTINGS`: `StepSettings` for the steps of a
 push, `ReconcileStepSettings` for reconcile. The steps read it from there. An unknown or malformed key is an error that
 names the key. Credentials are never settings: they are files in `github.credentials_dir`.
@@ -93,7 +93,7 @@ def load_settings(tree: type[T], values: Mapping[str, object], *, source: str) -
     try:
         return TypeAdapter(tree).validate_python(values)
     except ValidationError as error:
-        raise BadInputError(f"{source}: " + "; ".join(describe_errors(error))) from error
+        raise BadInputError(f"{source}: " + "; ".join(describe_errors(error, values=values))) from error
 
 
 def settings_from_env(env: Mapping[str, str], tree: type[T]) -> T:

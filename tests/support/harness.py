@@ -15,13 +15,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from github import Auth
 
 from pipelines.manifests.config_maps import breakers
-from pipelines.settings import Settings, read_settings
+from pipelines.settings import Settings, example_settings
 from steps.breaker.shared import Breaker, Breakers
 from steps.cancel import cancel
 from steps.cancellation.execution import StartedExecution, start_execution
@@ -65,7 +64,7 @@ from tests.doubles.platform.runs import TESS, agent_run
 REPOSITORY = "5dlabs/cto"
 OLD, NEW, NEWER = "a" * 40, "b" * 40, "c" * 40
 TOKEN = "ghs_scene"
-DEFAULTS: Settings = read_settings(Path(__file__).parents[2] / "settings.toml")
+DEFAULTS: Settings = example_settings()
 
 
 class InProcess:

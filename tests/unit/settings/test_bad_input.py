@@ -20,6 +20,7 @@ from steps.settings.loading import SETTINGS_ENV, StepSettings, settings_from_env
 from steps.settings.tasks import TaskPattern
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, NEW, OLD, Scene
+from tests.support.settings_files import whole_text
 
 GOOD = {
     "REPOSITORY": "5dlabs/cto",
@@ -243,7 +244,7 @@ def test_a_record_that_cannot_be_read_is_named_and_left_as_it_is(scene: Scene, t
 
 # Settings.
 
-SETTINGS = Path("settings.toml").read_text()
+SETTINGS = whole_text()
 
 
 @pytest.mark.parametrize(
@@ -276,7 +277,7 @@ SETTINGS = Path("settings.toml").read_text()
         ('name = "agent-cancellation:0.1.0"', 'name = "agent-cancellation"', "image.name"),
         ("[lease]", "[lease", "not TOML"),
         ("repositories = [", "repositorys = [", "events.repositorys: unknown key; did you mean repositories?"),
-        ("grace_s = 30", "", "stop.grace_s: missing: add it"),
+        ('plural = "coderuns"', "", "agents.0.plural: missing: add it"),
         ("grace_s = 30", "grace_s = 'half a minute'", "stop.grace_s: give a valid number"),
         ("[labels]", "[labels]\nextra = 1", "labels.extra: unknown key; remove it"),
         (
