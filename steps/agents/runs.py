@@ -261,8 +261,9 @@ def decide_by_kind(
 
 def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
     """Judge a run by the repository, the watermark, the heads and the older commits of a record."""
-    head = record.pull_request.head_sha if record.pull_request else record.push.sha
-    older = {*record.older, str(record.push.before)} - {ZERO_SHA, head}
+    head, push = record.head_sha, record.push
+    # The last commit of a branch that has ended: an agent that began after the end works on a branch that lives again.
+    older = {*record.older, str(push.before)} - {ZERO_SHA, str(push.before) if push.ends else head}
     return decide_by_kind(
         run,
         repository=record.push.repository,

@@ -167,7 +167,7 @@ def _emit_stopping_events(runs: Sequence[AgentRun], *, record: Record, context: 
     if not runs or not context.settings.kubernetes.events:
         return
     push = record.push
-    reason = f"by push {push.sha[:12]} to {push.branch} by {push.requested_by}, workflow {context.workflow}"
+    reason = f"by {push.title} by {push.requested_by}, workflow {context.workflow}"
     names = ", ".join(f"{run.facts.agent} {run.name}" for run in runs)
     namespace = context.settings.namespaces.agents
     events = [

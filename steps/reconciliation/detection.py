@@ -87,7 +87,7 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
             yield LostPush(
                 task_state=own,
                 push=push,
-                detail=f"no Workflow for {push.sha[:12]}, pushed {push.pushed_at.isoformat()}; stale runs are active: "
+                detail=f"no Workflow for {push.title}, at {push.pushed_at.isoformat()}; stale runs are active: "
                 + _names(stale),
             )
 

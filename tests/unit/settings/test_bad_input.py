@@ -78,7 +78,7 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
         ("REF", "refs/heads/task-7-a..b", "'..'"),
         ("SHA", NEW.upper(), "hexadecimal"),
         ("SHA", NEW[:7], "hexadecimal"),
-        ("SHA", "0" * 40, "deleted"),
+        ("SHA", "0" * 40, "give the last commit of the branch as before"),
         ("PUSHED_AT", "2026-03-01T12:00:00Z", "Unix seconds"),
         ("DRY_RUN", "True", "true or false"),
     ],
