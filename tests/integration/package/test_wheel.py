@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.main import EXTRAS
-from pipelines.manifests.files import find_drift, render_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import find_drift
 from pipelines.settings.packaged import example_text
 from tests.integration.package.fixtures import ROOT, Tool, build
 from tests.support.harness import DEFAULTS

@@ -1,0 +1,68 @@
+"""Settings files of older versions: what is understood, and what is said."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.cli.main import main
+from pipelines.settings import read_settings
+from pipelines.settings.older_files import CHANGES, KeyChange, understand
+from pipelines.settings.packaged import default_values, example_text
+from steps.core.errors import Exit
+from tests.support.harness import DEFAULTS
+from tests.support.settings_files import whole_text
+
+MOVED = KeyChange(old="push.branch", new="tasks", why="now [[tasks]]", convert=lambda text: [{"branch": text}])
+INSIDE = KeyChange(old="stop.wait_s", new="lease.wait_s", why="now lease.wait_s")
+
+
+def test_a_file_with_the_keys_of_an_older_version_gives_the_same_settings(tmp_path: Path) -> None:
+    text = whole_text()
+    for heading in ("[lease]", "[github]"):
+        text = text.replace(f"{heading}\n", f'{heading}\nhandover = "/tmp/x"\n')
+    (tmp_path / "settings.toml").write_text(text)
+    said: list[str] = []
+    assert read_settings(tmp_path / "settings.toml", say=said.append) == DEFAULTS
+    assert [each.partition(": ")[2].partition(" is ")[0] for each in said] == ["lease.handover", "github.handover"]
+
+
+def test_each_change_is_said_by_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f"{example_text()}\n[lease]\nhandover = '/tmp/lease'\n")
+    assert main(("render", "--settings", str(path), "--output", str(tmp_path / "rendered"))) == Exit.DONE
+    assert f"{path}: lease.handover is no longer used" in capsys.readouterr().err
+
+
+def test_a_file_of_today_is_not_commented(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "settings.toml").write_text(example_text())
+    read_settings(tmp_path / "settings.toml")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.old)
+def test_a_key_that_changed_is_no_key_of_today(change: KeyChange) -> None:
+    table, _, key = change.old.partition(".")
+    assert key not in default_values().get(table, {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"push": {"branch": "x", "tolerance_s": 1}}, {"push": {"tolerance_s": 1}, "tasks": [{"branch": "x"}]}, 1),
+        ({"push": {"branch": "x"}, "tasks": []}, {"push": {}, "tasks": []}, 1),
+        ({"stop": {"wait_s": 1}}, {"stop": {}, "lease": {"wait_s": 1}}, 1),
+        ({"stop": {"wait_s": 1}, "lease": {"wait_s": 2}}, {"stop": {}, "lease": {"wait_s": 2}}, 1),
+        ({"stop": {"wait_s": 1}, "lease": "odd"}, {"stop": {}, "lease": "odd"}, 1),
+        ({"stop": "odd", "push": [1]}, {"stop": "odd", "push": [1]}, 0),
+        ({}, {}, 0),
+    ],
+)
+def test_a_key_that_moved_keeps_its_value(before: dict[str, Any], after: dict[str, Any], said: int) -> None:
+    kept = tomllib.loads("") | before
+    found, notes = understand(before, changes=(MOVED, INSIDE))
+    assert (found, len(notes)) == (after, said)
+    assert before == kept, "the user's own values are not changed"
