@@ -40,9 +40,12 @@ def diff_cluster(settings: Settings, *, kube: Kube) -> Iterator[str]:
 
 
 def projected(found: Any, wanted: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return what an object has of the keys of a manifest. The API server drops empty values."""
+    """Return what an object has of the keys of a manifest.
+
+    The API server drops empty values, and spells a number 1.0 as 1.
+    """
     if isinstance(wanted, dict) and isinstance(found, dict):
         return {key: projected(found.get(key), value) for key, value in wanted.items() if key in found or not value}
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         return [projected(one, other) for one, other in zip(found, wanted, strict=True)]
-    return wanted if found is None and not wanted else found
+    return wanted if found == wanted or (found is None and not wanted) else found

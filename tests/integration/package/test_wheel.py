@@ -18,6 +18,7 @@ from pipelines.cli.main import EXTRAS
 from pipelines.manifests.files import render_files
 from pipelines.manifests.folder import find_drift
 from pipelines.settings.packaged import example_text
+from tests.integration.control_plane.binaries import find
 from tests.integration.package.fixtures import ROOT, Tool, build
 from tests.support.harness import DEFAULTS
 
@@ -42,9 +43,7 @@ def test_the_installed_code_is_the_wheels(tool: Tool, tmp_path: Path) -> None:
 
 
 def test_kubectl_runs_it_as_a_plugin(tool: Tool, tmp_path: Path) -> None:
-    if (kubectl := shutil.which("kubectl")) is None:
-        pytest.skip("there is no kubectl here")
-    ran = tool.run("agent-cancellation", "--version", folder=tmp_path, program=kubectl)
+    ran = tool.run("agent-cancellation", "--version", folder=tmp_path, program=str(find().kubectl))
     assert (ran.returncode, ran.stdout.strip()) == (0, PROJECT["version"])
 
 
