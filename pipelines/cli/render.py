@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     if options.check:
         drift = find_drift(files, output=options.output)
         for line in drift:
-            print(f"{options.output}/{line} (run make render)", file=sys.stderr)
+            print(f"{options.output}/{line} (run agent-cancellation render)", file=sys.stderr)
         return Exit.BUG if drift else Exit.DONE
     try:
         write_files(files, output=options.output)

@@ -37,7 +37,7 @@ def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
                 check=check,
                 status=CheckStatus.WRONG,
                 found=f"{name} in {namespace} differs from the settings at {path}",
-                fix="run make render, commit and apply; or find who changes the object",
+                fix="run agent-cancellation render, commit and apply; or find who changes the object",
             )
         else:
             same += 1

@@ -7,6 +7,7 @@ missing are named together.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pipelines.settings import default_values
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str, str], str]
 
-_IMAGE = "registry.example.com/agent-cancellation:0.1.0"
+_PACKAGE = "agent-cancellation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ def _asked(suggested: Answers, *, given: Answers, ask: Ask) -> Answers:
     def several(known: tuple[str, ...], question: str, suggestion: tuple[str, ...] = ()) -> tuple[str, ...]:
         return known or tuple(ask(f"{question}, separated by commas", ",".join(suggestion)).replace(",", " ").split())
 
+    version = metadata.version(_PACKAGE)
     return replace(
         suggested,
         repositories=several(given.repositories, "Repositories as owner/name", suggested.repositories),
@@ -96,7 +98,7 @@ def _asked(suggested: Answers, *, given: Answers, ask: Ask) -> Answers:
         agents=one(given.agents, "Namespace of the agents", suggested.agents),
         events=one(given.events, "Namespace of the EventSource and the Sensor", suggested.events),
         workflows=one(given.workflows, "Namespace of this project's Workflows", suggested.workflows),
-        image=one(given.image, "Name and tag of the steps' image", _IMAGE),
+        image=one(given.image, "Name and tag of the steps' image", f"registry.example.com/{_PACKAGE}:{version}"),
     )
 
 

@@ -6,6 +6,7 @@ works without a cluster.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from pipelines.doctor import ClusterResource
 from pipelines.names import APP
 from pipelines.starter.kinds import known_kinds
 from steps.core import ForbiddenError, NotFoundError, StepError
+from steps.settings import REPOSITORY_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _NAMESPACES = ClusterResource(group="", version="v1", plural="namespaces")
 _BUSES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventbus")
 _SOURCES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventsources")
+# As for the settings' own names.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # Enough to see where runs are; a busy cluster has thousands.
 _LOOKED_AT = 500
 
@@ -105,13 +109,15 @@ def _github_events(source: Json) -> Iterator[EventSource]:
     if APP.items() <= labels.items() or not isinstance(events, dict):
         return
     for event, settings in events.items():
-        if isinstance(settings, dict):
+        # A name that no setting can have is not suggested.
+        if isinstance(settings, dict) and all(map(_NAME.fullmatch, (metadata["name"], event))):
             secret = settings.get("webhookSecret")
+            name = str(secret.get("name")) if isinstance(secret, dict) else ""
             yield EventSource(
                 namespace=metadata["namespace"],
                 name=metadata["name"],
                 event=event,
-                webhook_secret=str(secret.get("name") or "") if isinstance(secret, dict) else "",
+                webhook_secret=name if _NAME.fullmatch(name) else "",
                 repositories=tuple(_repositories(settings.get("repositories"))),
             )
 
@@ -119,4 +125,5 @@ def _github_events(source: Json) -> Iterator[EventSource]:
 def _repositories(listed: Any) -> Iterator[str]:  # noqa: ANN401 - others' JSON
     for each in listed if isinstance(listed, list) else ():
         if isinstance(each, dict) and isinstance(names := each.get("names"), list):
-            yield from (f"{each.get('owner')}/{name}" for name in names)
+            found = (f"{each.get('owner')}/{name}" for name in names)
+            yield from (path for path in found if re.fullmatch(REPOSITORY_PATTERN, path))

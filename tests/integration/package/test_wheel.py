@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -124,4 +125,7 @@ def test_equal_sources_give_equal_bytes_whatever_the_clock_and_the_modes(wheel: 
         archive.extractall(tmp_path / "unpacked", filter="data")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert not (unpacked / "notes.txt").exists()
+    copied = re.findall(r"^COPY ((?:\S+ )+)\S+$", (unpacked / "steps" / "Dockerfile").read_text(), re.MULTILINE)
+    assert [name for line in copied for name in line.split() if not (unpacked / name).exists()] == [], "for the image"
+    assert len(copied) == 2
     assert build("wheel", source=unpacked, output=tmp_path / "again").read_bytes() == wheel.read_bytes()

@@ -218,7 +218,16 @@ def test_what_this_project_rendered_is_not_taken_for_somebody_elses(cluster: Api
 
 @pytest.mark.parametrize(
     "github",
-    [None, [], "x", {"a": None}, {"a": {"repositories": "x"}}, {"a": {"webhookSecret": 1, "repositories": [1]}}],
+    [
+        None,
+        [],
+        "x",
+        {"a": None},
+        {"a": {"repositories": "x"}},
+        {"a": {"webhookSecret": 1, "repositories": [1]}},
+        {"An_Event": {}},
+        {"a": {"webhookSecret": {"name": "a secret"}, "repositories": [{"owner": "acme", "names": ["*", None]}]}},
+    ],
     ids=str,
 )
 def test_an_odd_event_source_stops_nothing(cluster: ApiServer, github: Any) -> None:  # noqa: ANN401 - others' JSON
