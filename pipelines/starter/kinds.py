@@ -24,5 +24,5 @@ def known_kinds() -> dict[str, dict[str, Any]]:
 
 def agent_table(kind: str, *, cancellable: Sequence[str], exempt: Sequence[str]) -> dict[str, Any]:
     """Return the keys of the `[[agents]]` table that the settings file gets."""
-    agents = {"cancellable": list(cancellable), "exempt": list(exempt)}
-    return known_kinds()[kind] | agents
+    # What a person has to decide comes first.
+    return {"cancellable": list(cancellable), "exempt": list(exempt)} | known_kinds()[kind]

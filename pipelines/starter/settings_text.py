@@ -1,4 +1,7 @@
-"""The settings file that `init` writes: only what differs from the defaults, with comments."""
+"""The settings file that `init` writes: what every installation decides, with comments.
+
+Guarantees that namespaces and branches are written also where they are the defaults: a new user has to see them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,6 @@ _INTRODUCTION = """\
 
 def settings_text(answers: Answers) -> str:
     """Write the settings file."""
-    defaults = default_values()
     tables: dict[str, dict[str, Any]] = {
         "events": {"repositories": list(answers.repositories), "senders": list(answers.senders)},
         "image": {"name": answers.image},
@@ -34,18 +36,15 @@ def settings_text(answers: Answers) -> str:
         tables["events"] |= {"event_source": source.name, "event_name": source.event, "render_event_source": False}
         if source.webhook_secret:
             tables["events"]["webhook_secret"] = source.webhook_secret
-    for name, keys in tables.items():
-        known = defaults.get(name, {})
-        tables[name] = {key: value for key, value in keys.items() if key not in known or known[key] != value}
     tables |= _tasks(answers)
-    text = "".join(_table(f"[{name}]", keys) for name, keys in tables.items() if keys)
+    text = "".join(_table(f"[{name}]", keys) for name, keys in tables.items())
     agents = agent_table(answers.kind, cancellable=answers.cancellable, exempt=answers.exempt)
     return refresh_comments(f"{_INTRODUCTION}{text}{_table('[[agents]]', agents)}")
 
 
 def _tasks(answers: Answers) -> dict[str, dict[str, Any]]:
-    """Return the table that says which branches are tasks, if it is not the default."""
-    return {"push": {"branch": answers.branch}} if answers.branch else {}
+    """Return the table that says which branches are tasks."""
+    return {"push": {"branch": answers.branch or default_values()["push"]["branch"]}}
 
 
 def _table(heading: str, keys: Mapping[str, Any]) -> str:

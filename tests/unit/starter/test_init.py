@@ -74,7 +74,7 @@ def test_a_dozen_keys_are_written_that_render_as_they_are(folder: Path, capsys: 
     (kind,) = settings.agents
     assert (kind.plural, kind.cancellable, kind.exempt) == ("coderuns", ("*",), ("acme-coder",))
     values = tomllib.loads((folder / "settings.toml").read_text())
-    assert values.keys() == {"events", "image", "agents"}
+    assert values.keys() == {"events", "image", "namespaces", "push", "agents"}
     assert "# owner/name; pushes to any other are ignored" in (folder / "settings.toml").read_text()
     assert main(("render",)) == Exit.DONE
     assert main(("render", "--check")) == Exit.DONE
@@ -328,6 +328,31 @@ def test_with_force_it_is_and_foreign_files_stay(folder: Path) -> None:
     assert read_settings(folder / "settings.toml").events.repositories == ("acme/shop",)
     assert (folder / "other.yaml").read_text() == "mine too"
     assert {path.name for path in folder.iterdir()} == FILES | {"other.yaml"}
+
+
+def test_an_interruption_leaves_each_file_whole_or_absent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(("init", *GIVEN)) == Exit.DONE
+    whole = {path.name: path.read_text() for path in folder.iterdir()}
+    real = Path.replace
+    for after in range(len(FILES)):
+        for path in folder.iterdir():
+            path.unlink()
+        left = after
+
+        def stopped(self: Path, target: Path) -> Path:
+            nonlocal left
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+            return real(self, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                main(("init", *GIVEN))
+        found = {path.name: path.read_text() for path in folder.iterdir() if path.name in FILES}
+        assert found.items() <= whole.items()
+        assert len(found) == after
 
 
 def test_a_folder_that_is_a_file_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
