@@ -24,6 +24,7 @@ _REPEATED = (
     ("--repository", "OWNER/NAME", "repository whose pushes count; repeat it for each"),
     ("--sender", "LOGIN", "login whose pushes make agents stale, such as my-coder[bot]; repeat it for each"),
     ("--cancellable", "AGENT", "agent that may be cancelled; repeat it for each (all except the exempt)"),
+    ("--example", "BRANCH", "branch that --branch matches; repeat it for each"),
     ("--exempt", "AGENT", "agent that is never cancelled; repeat it for each (the senders)"),
 )
 _SINGLE = (
@@ -31,7 +32,7 @@ _SINGLE = (
     ("--workflows-namespace", "NAMESPACE", "namespace of this project's Workflows"),
     ("--agents-namespace", "NAMESPACE", "namespace of the agent runs"),
     ("--events-namespace", "NAMESPACE", "namespace of the EventSource and the Sensor"),
-    ("--branch", "PATTERN", "pattern of a task's whole ref; its first group is the task id"),
+    ("--branch", "PATTERN", "pattern of a task's branch, with a group (?P<id>…) for the task id"),
     ("--kind", "KIND", "kind of the agent runs"),
     ("--context", "CONTEXT", "context of the kubeconfig to read the cluster from (the current one)"),
 )
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         agents=options.agents_namespace,
         events=options.events_namespace,
         branch=options.branch,
+        examples=tuple(options.example),
         kind=options.kind,
         cancellable=tuple(options.cancellable),
         exempt=tuple(options.exempt),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _USAGE = 2
 # The extra of pyproject.toml that brings a package which a command imports.
-EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "rich", "shtab"), "generate")
+EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "re2", "rich", "shtab"), "generate")
 COMMANDS = (init, render, doctor, submit, status, explain, reconcile, completion)
 
 

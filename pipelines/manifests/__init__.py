@@ -5,8 +5,7 @@ Guarantees that equal settings give equal bytes.
 
 from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.files import render_files
-from pipelines.manifests.folder import find_drift, replace_file, write_files
-from pipelines.manifests.folder_diff import diff_folder, diff_texts
+from pipelines.manifests.folder import diff_folder, diff_texts, find_drift, replace_file, write_files
 from pipelines.manifests.yaml_dump import dump_yaml
 
 __all__ = [

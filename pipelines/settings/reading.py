@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.settings.decoding import decode
 from pipelines.settings.layering import layer
-from pipelines.settings.older_files import understand
+from pipelines.settings.older_settings import from_older_version
 from pipelines.settings.packaged import default_values, example_values
 from pipelines.settings.settings_tree import Settings
 from steps.core import BadInputError
@@ -82,7 +82,7 @@ def _whole(values: Mapping[str, Any], *, source: str, say: Callable[[str], objec
     for key, text in _texts(values):
         if any(ord(character) < ord(" ") for character in text):
             raise BadInputError(f"{source}: {key}: it has a line end or another control character: remove it")
-    found, notes = understand(values)
+    found, notes = from_older_version(values, source=source)
     for note in notes:
         say(f"{source}: {note}")
     return layer(found, over=default_values())

@@ -61,7 +61,8 @@ def _table(table: Table, *, own: Mapping[str, Any], source: str) -> str:
 def _key(table: Table, key: str, *, own: Mapping[str, Any], source: str) -> Iterator[str]:
     yield f"{table.name}.{key}"
     yield from textwrap.wrap(table.keys[key], _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    if (default := _value(default_values(), table, key)) is not _MISSING:
+    if (default := _value(default_values(), table, key)) is not _MISSING or key in table.left_out:
+        default = table.left_out[key] if default is _MISSING else default
         yield f"  default: {json.dumps(default)}"
     else:
         yield f"  required, for example: {json.dumps(_value(example_values(), table, key))}"

@@ -29,7 +29,8 @@ class Answers:
     """What the user wants; empty where nothing was said.
 
     Attributes:
-        branch: Pattern of a task's ref; empty for the default.
+        branch: Pattern of a task's branch; empty for the default.
+        examples: Branches that the pattern matches.
         event_source: The EventSource to use instead of one of its own.
     """
 
@@ -40,6 +41,7 @@ class Answers:
     agents: str = ""
     events: str = ""
     branch: str = ""
+    examples: tuple[str, ...] = ()
     kind: str = ""
     cancellable: tuple[str, ...] = ()
     exempt: tuple[str, ...] = ()
@@ -69,7 +71,12 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         event_source=source,
     )
     answers = _asked(suggested, given=given, ask=ask) if ask else suggested
-    needed = {"--repository": answers.repositories, "--sender": answers.senders, "--image": answers.image}
+    needed: dict[str, object] = {
+        "--repository": answers.repositories,
+        "--sender": answers.senders,
+        "--image": answers.image,
+    }
+    needed |= {"--example": answers.examples} if answers.branch else {}
     if missing := [option for option, answer in needed.items() if not answer]:
         raise BadInputError(f"{', '.join(missing)}: missing: give them, or run init in a terminal, where it asks")
     return replace(

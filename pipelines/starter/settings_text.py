@@ -36,15 +36,17 @@ def settings_text(answers: Answers) -> str:
         tables["events"] |= {"event_source": source.name, "event_name": source.event, "render_event_source": False}
         if source.webhook_secret:
             tables["events"]["webhook_secret"] = source.webhook_secret
-    tables |= _tasks(answers)
     text = "".join(_table(f"[{name}]", keys) for name, keys in tables.items())
+    text += "".join(_table("[[tasks]]", keys) for keys in _tasks(answers))
     agents = agent_table(answers.kind, cancellable=answers.cancellable, exempt=answers.exempt)
     return refresh_comments(f"{_INTRODUCTION}{text}{_table('[[agents]]', agents)}")
 
 
-def _tasks(answers: Answers) -> dict[str, dict[str, Any]]:
-    """Return the table that says which branches are tasks."""
-    return {"push": {"branch": answers.branch or default_values()["push"]["branch"]}}
+def _tasks(answers: Answers) -> list[dict[str, Any]]:
+    """Return the tables that say which branches are tasks."""
+    if not answers.branch:
+        return list(default_values()["tasks"])
+    return [{"branch": answers.branch, "examples": list(answers.examples)}]
 
 
 def _table(heading: str, keys: Mapping[str, Any]) -> str:

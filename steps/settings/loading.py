@@ -28,6 +28,7 @@ from steps.settings.cancellation import (
 )
 from steps.settings.github import CommentSettings, GitHubSettings, LabelSettings
 from steps.settings.reconcile import PushSources, ReconcileSettings
+from steps.settings.tasks import TaskPattern, check_prefixes
 from steps.settings.types import STRICT
 from steps.settings.validation import describe_errors
 
@@ -44,6 +45,7 @@ class StepSettings:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     namespaces: Namespaces
+    tasks: Annotated[tuple[TaskPattern, ...], Field(min_length=1, description="branches that are tasks")]
     push: PushSettings
     lease: LeaseSettings
     stop: StopSettings
@@ -57,6 +59,7 @@ class StepSettings:
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
 
     def __post_init__(self) -> None:
+        check_prefixes(self.tasks)
         # The last request may start just before a renewal is due, and take this long twice: to connect, and to get an
         # answer.
         if not self.lease.renew_every_s + 2 * self.comment.deadline_s < self.lease.renew_deadline_s:

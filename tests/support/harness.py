@@ -27,8 +27,9 @@ from steps.cancellation.execution import StartedExecution, start_execution
 from steps.cancellation.workflow import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, build_workflow
 from steps.core.clock import parse_time
 from steps.core.errors import Exit, StepError, UnavailableError
-from steps.domain.push import ZERO_SHA, Push, Repository, Sha, TaskId
+from steps.domain.push import ZERO_SHA, Push, Repository, Sha
 from steps.domain.record import Record, parse_record
+from steps.domain.task_id import TaskId
 from steps.fail import fail
 from steps.github.client import GitHub
 from steps.github.sign_in import SignIn

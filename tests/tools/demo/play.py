@@ -20,7 +20,8 @@ from pipelines.manifests.files import render_files
 from pipelines.manifests.folder import write_files
 from pipelines.settings import read_settings
 from steps.core.keys import RECORD
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.argo_events import Dropped, EventSource, Rejection, Sensor

@@ -74,8 +74,8 @@ def test_a_dozen_keys_are_written_that_render_as_they_are(folder: Path, capsys: 
     (kind,) = settings.agents
     assert (kind.plural, kind.cancellable, kind.exempt) == ("coderuns", ("*",), ("acme-coder",))
     values = tomllib.loads((folder / "settings.toml").read_text())
-    assert values.keys() == {"events", "image", "namespaces", "push", "agents"}
-    assert "# owner/name; pushes to any other are ignored" in (folder / "settings.toml").read_text()
+    assert values.keys() == {"events", "image", "namespaces", "tasks", "agents"}
+    assert "pushes to any other are ignored" in (folder / "settings.toml").read_text()
     assert main(("render",)) == Exit.DONE
     assert main(("render", "--check")) == Exit.DONE
     capsys.readouterr()
@@ -104,8 +104,8 @@ def test_another_folder_is_made(folder: Path) -> None:
 
 
 def test_a_branch_of_ones_own_is_written_without_escapes(folder: Path) -> None:
-    pattern = r"refs/heads/bot/(\d{1,9})"
-    assert main(("init", *GIVEN, "--branch", pattern)) == Exit.DONE
+    pattern = r"bot/(?P<id>\d{1,9})"
+    assert main(("init", *GIVEN, "--branch", pattern, "--example", "bot/7")) == Exit.DONE
     assert f"branch = '{pattern}'" in (folder / "settings.toml").read_text()
     assert main(("render",)) == Exit.DONE
 
@@ -126,8 +126,10 @@ def test_everything_that_is_missing_is_named_together(folder: Path, capsys: pyte
         (("--sender", "two words"), "events.senders.1"),
         (("--image", "no-tag"), "image.name: give a name with a tag"),
         (("--agents-namespace", "Not_One"), "namespaces.agents: give at most 63 lower-case letters"),
-        (("--branch", "task-("), "push: branch is not a regular expression"),
-        (("--branch", "task-([0-9]+)\r"), "push.branch: it has a line end"),
+        (("--branch", "task-(", "--example", "task-7"), "tasks.0: branch is not a regular expression"),
+        (("--branch", "task-([0-9]+)\r", "--example", "task-7"), "tasks.0.branch: it has a line end"),
+        (("--branch", "task-([0-9]+)", "--example", "main"), "tasks.0: the example 'main' does not match"),
+        (("--branch", "task-([0-9]+)"), "--example: missing: give them"),
         (("--kind", "pod-of-peas"), "--kind: give one of code-run"),
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else None,

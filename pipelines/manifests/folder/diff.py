@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from pipelines.manifests.folder import rendered_before
+from pipelines.manifests.folder.writing import rendered_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
