@@ -1,4 +1,4 @@
-"""The command `agent-cancellation`: one module for each subcommand, and modules for tables and text."""
+"""The command `agent-cancellation`: one module for each subcommand, and views for tables and text."""
 
 from pipelines.cli.main import main
 

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or no cluster is configured.
     """
-    from pipelines.cli.doctor_table import print_findings
+    from pipelines.cli.views.doctor_table import print_findings
     from pipelines.client import kube_client, kubeconfig_transport, server_time
     from pipelines.doctor import Installation, check_installation, exit_code
     from pipelines.settings import read_settings

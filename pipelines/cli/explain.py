@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or the API server refuses or does not answer.
     """
-    from pipelines.cli.explanation import explain_task
-    from pipelines.cli.output import open_console
+    from pipelines.cli.views.explanation import explain_task
+    from pipelines.cli.views.output import open_console
     from pipelines.client import (
         kube_client,
         kubeconfig_transport,

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or the API server refuses or does not answer.
     """
-    from pipelines.cli.reconcile_table import print_pass
+    from pipelines.cli.views.reconcile_table import print_pass
     from pipelines.client import kubeconfig_transport, reconcile_context
     from pipelines.settings import read_settings
     from steps.core import Exit

@@ -1,10 +1,10 @@
 """Render every manifest into a folder for GitOps.
 
-    agent-cancellation render [--settings FILE] [--output FOLDER] [--check]
+    agent-cancellation render [--settings FILE] [--output FOLDER] [--check | --diff [folder|cluster] | --explain [KEY]]
 
 Guarantees: everything is built and checked before the first byte is written, equal settings give equal bytes, and a
-file that is no longer rendered is removed, but only if it carries our first line. `--check` writes nothing and exits
-with 1 if the folder differs from the settings.
+file that is no longer rendered is removed, but only if it carries our first line. `--check`, `--diff` and `--explain`
+write nothing. The first two exit with 1 if the folder, or the cluster, differs from the settings.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from pipelines.cli.options import add_command, add_folder, add_settings
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from pipelines.cli.options import Subparsers
+    from pipelines.settings import Settings
+
+_FOLDER, _CLUSTER = "folder", "cluster"
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -25,7 +29,18 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = add_command(subparsers, "render", run=run, summary="write the manifests for GitOps from settings.toml")
     add_settings(parser)
     add_folder(parser, "--output", default="rendered", about="folder to write to")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the folder is out of date")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the folder is out of date")
+    instead.add_argument(
+        "--diff",
+        nargs="?",
+        const=_FOLDER,
+        choices=(_FOLDER, _CLUSTER),
+        help="write nothing; print what would change in the folder, or in the cluster; exit with 1 if anything would",
+    )
+    instead.add_argument(
+        "--explain", nargs="?", const="", metavar="KEY", help="write nothing; explain a setting such as stop.grace_s"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,15 +49,20 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings cannot be rendered.
     """
+    if options.explain is not None:
+        return _explain(options)
     from pipelines.manifests import find_drift, render_files, write_files
     from pipelines.settings import read_settings
     from steps.core import BadInputError, Exit
 
-    files = render_files(read_settings(options.settings))
+    settings = read_settings(options.settings)
+    files = render_files(settings)
+    if options.diff:
+        return _diff(options, settings=settings, files=files)
     if options.check:
         drift = find_drift(files, output=options.output)
         for line in drift:
-            print(f"{options.output}/{line} (run make render)", file=sys.stderr)
+            print(f"{options.output}/{line} (run agent-cancellation render)", file=sys.stderr)
         return Exit.BUG if drift else Exit.DONE
     try:
         write_files(files, output=options.output)
@@ -51,4 +71,34 @@ def run(options: argparse.Namespace) -> int:
             f"{error.filename}: {error.strerror}: give a folder that can be written by --output"
         ) from error
     print(f"{options.output}: {len(files)} files")
+    return Exit.DONE
+
+
+def _diff(options: argparse.Namespace, *, settings: Settings, files: dict[str, str]) -> int:
+    """Print what would change; returns the exit code."""
+    from pipelines.client import kube_client, kubeconfig_transport
+    from pipelines.doctor import diff_cluster
+    from pipelines.manifests import diff_folder
+    from steps.core import Exit
+
+    lines: Iterable[str] = (
+        diff_cluster(settings, kube=kube_client(settings, transport=kubeconfig_transport()))
+        if options.diff == _CLUSTER
+        else diff_folder(files, output=options.output)
+    )
+    differs = False
+    for line in lines:
+        differs = True
+        print(line)
+    return Exit.BUG if differs else Exit.DONE
+
+
+def _explain(options: argparse.Namespace) -> int:
+    """Explain settings, with the values of the file if there is one; returns the exit code."""
+    from pipelines.settings import read_values
+    from pipelines.settings_docs import explain_settings
+    from steps.core import Exit
+
+    own = read_values(options.settings) if options.settings.exists() else {}
+    print(explain_settings(options.explain, own=own, source=str(options.settings)))
     return Exit.DONE

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or the API server refuses or does not answer.
     """
-    from pipelines.cli.status_table import print_table, watch_table
+    from pipelines.cli.views.status_table import print_table, watch_table
     from pipelines.client import kube_client, kubeconfig_transport, read_task_statuses, server_time
     from pipelines.settings import read_settings
     from steps.core import Exit

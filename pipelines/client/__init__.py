@@ -2,7 +2,7 @@
 
 from pipelines.client.argo_connection import argo_server_from_env
 from pipelines.client.github import connect_github
-from pipelines.client.kubeconfig import kube_client, kubeconfig_transport, server_time
+from pipelines.client.kubeconfig import context_name, kube_client, kubeconfig_transport, server_time
 from pipelines.client.push_lookup import find_push
 from pipelines.client.reconcile_pass import reconcile_context
 from pipelines.client.submission import Cluster, KubernetesApi, SubmissionResult, wait_for_workflow
@@ -17,6 +17,7 @@ __all__ = [
     "TaskStatus",
     "argo_server_from_env",
     "connect_github",
+    "context_name",
     "describe_labels",
     "describe_run",
     "find_push",

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from steps.settings import StepSettings
 
 
-def kubeconfig_transport() -> KubernetesTransport:
+def kubeconfig_transport(*, context: str = "") -> KubernetesTransport:
     """Connect with the file that KUBECONFIG names, or with ~/.kube/config.
+
+    Args:
+        context: Context of the file; empty for the current one.
 
     Raises:
         BadInputError: The file is missing, or names no cluster.
@@ -35,12 +38,23 @@ def kubeconfig_transport() -> KubernetesTransport:
     file = os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
     advice = "set KUBECONFIG to a kubeconfig with a current context, as kubectl uses it"
     try:
-        return connect_kubernetes()
+        return connect_kubernetes(context=context)
     except BadInputError as error:
         raise BadInputError(f"no cluster configured: {error.__cause__}: {advice} (now {file})") from error
     except (YAMLError, TypeError, AttributeError, LookupError, ValueError) as error:
         # The client's own message can quote the file, with its credentials.
         raise BadInputError(f"no cluster configured: {file} is not a kubeconfig: {advice}") from error
+
+
+def context_name() -> str:
+    """Return the name of the current context, for a message; empty if it cannot be read."""
+    from kubernetes.config import ConfigException, list_kube_config_contexts  # noqa: PLC0415 - slow
+
+    try:
+        _, current = list_kube_config_contexts(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError, LookupError, TypeError, ValueError, YAMLError):
+        return ""
+    return str(current["name"])
 
 
 def silent_audit() -> Audit:

@@ -81,7 +81,7 @@ def api_server_ports(installation: Installation, check: str) -> Iterator[CheckRe
     if missing:
         ports = ", ".join(map(str, missing))
         problem = f"the API server listens on {ports}, and the NetworkPolicy does not let the pods out to it"
-        fix = f"add {ports} to workflow.api_server_ports, then make render and apply"
+        fix = f"add {ports} to workflow.api_server_ports, then render and apply"
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
     else:
         yield CheckResult(check=check, status=CheckStatus.OK, found=f"ports {', '.join(map(str, sorted(found)))}")

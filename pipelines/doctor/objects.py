@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _IRREGULAR = {"NetworkPolicy": "networkpolicies"}
 # People may change its data live.
-_LIVE = {("ConfigMap", LIMITS)}
+LIVE = {("ConfigMap", LIMITS)}
 
 
 def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
@@ -25,26 +25,26 @@ def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
     for manifest in all_manifests(installation.settings):
         kind, metadata = manifest["kind"], manifest["metadata"]
         name, namespace = f"{kind} {metadata['name']}", metadata["namespace"]
-        found = installation.find(_resource_of(manifest), namespace=namespace, name=metadata["name"])
+        found = installation.find(resource_of(manifest), namespace=namespace, name=metadata["name"])
         if found is None:
             fix = "run kubectl apply -k rendered/, or let GitOps apply it"
             yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{namespace} has no {name}", fix=fix)
             continue
-        ignored = {"data"} if (kind, metadata["name"]) in _LIVE else set()
+        ignored = {"data"} if (kind, metadata["name"]) in LIVE else set()
         wanted = {key: value for key, value in manifest.items() if key not in ignored}
         if path := difference(wanted, found):
             yield CheckResult(
                 check=check,
                 status=CheckStatus.WRONG,
                 found=f"{name} in {namespace} differs from the settings at {path}",
-                fix="run make render, commit and apply; or find who changes the object",
+                fix="run agent-cancellation render, commit and apply; or find who changes the object",
             )
         else:
             same += 1
     yield CheckResult(check=check, status=CheckStatus.OK, found=f"{same} objects are as the settings render them")
 
 
-def _resource_of(manifest: dict[str, Any]) -> Resource:
+def resource_of(manifest: dict[str, Any]) -> Resource:
     """Return the API resource of a manifest's kind."""
     group, _, version = manifest["apiVersion"].rpartition("/")
     plural = _IRREGULAR.get(manifest["kind"], f"{manifest['kind'].lower()}s")

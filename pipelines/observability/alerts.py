@@ -49,18 +49,15 @@ class Alert:
         """Build the rule for Prometheus.
 
         Args:
-            runbook: Address of docs/operations.md.
+            runbook: Address of docs/operations.md; empty: no link.
         """
+        link = {"runbook_url": f"{runbook}#{self.name.lower()}"} if runbook else {}
         return {
             "alert": self.name,
             "expr": self.expr,
             "for": self.lasts,
             "labels": {"severity": self.severity, **self.labels},
-            "annotations": {
-                "summary": self.summary,
-                "description": self.about,
-                "runbook_url": f"{runbook}#{self.name.lower()}",
-            },
+            "annotations": {"summary": self.summary, "description": self.about} | link,
         }
 
 

@@ -4,13 +4,16 @@ Guarantees that every default is in `defaults.toml`, beside this module, and non
 differs, and what no default can know.
 """
 
-from pipelines.settings.packaged import default_values
-from pipelines.settings.reading import example_settings, read_settings
+from pipelines.settings.packaged import default_values, example_values
+from pipelines.settings.reading import example_settings, read_settings, read_values, settings_from
 from pipelines.settings.settings_tree import Settings
 
 __all__ = [
     "Settings",
     "default_values",
     "example_settings",
+    "example_values",
     "read_settings",
+    "read_values",
+    "settings_from",
 ]

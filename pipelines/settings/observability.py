@@ -26,8 +26,10 @@ class ObservabilitySettings:
     ]
     runbook: Annotated[
         str,
-        pattern_validator(r"https?://[^\s#]+", give="an address that begins with https:// or http://, without a #"),
-        Field(description="address of docs/operations.md; alerts link to it"),
+        pattern_validator(
+            r"(https?://[^\s#]+)?", give="an address that begins with https:// or http://, without a #, or nothing"
+        ),
+        Field(description="address of docs/operations.md; alerts link to it; empty: no link"),
     ]
     failing_percent: Annotated[
         int,

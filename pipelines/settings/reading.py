@@ -6,6 +6,7 @@ file and the key.
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +19,26 @@ from steps.core import BadInputError
 from steps.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
-def read_settings(path: Path) -> Settings:
+def _say(note: str) -> None:
+    sys.stderr.write(f"{note}\n")
+
+
+def read_settings(path: Path, *, say: Callable[[str], object] = _say) -> Settings:
     """Read a settings file.
+
+    Args:
+        path: The file.
+        say: Called with each key of an older version that has changed.
 
     Raises:
         BadInputError: The file is missing, is not TOML, or has an unknown or malformed key, or lacks one that has no
             default.
     """
-    return settings_from(read_values(path), source=str(path))
+    return settings_from(read_values(path), source=str(path), say=say)
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -49,17 +58,18 @@ def read_values(path: Path) -> dict[str, Any]:
         raise BadInputError(f"{path}: not TOML: {error}: correct that line") from error
 
 
-def settings_from(values: Mapping[str, Any], *, source: str) -> Settings:
+def settings_from(values: Mapping[str, Any], *, source: str, say: Callable[[str], object] = _say) -> Settings:
     """Create the settings from a user's keys.
 
     Args:
         values: Nested mapping from TOML.
         source: Origin of the values, for the error.
+        say: Called with each key of an older version that has changed.
 
     Raises:
         BadInputError: A key is unknown or malformed, or lacks a default and is missing.
     """
-    return load_settings(Settings, _whole(values, source=source), source=source)
+    return load_settings(Settings, _whole(values, source=source, say=say), source=source)
 
 
 def example_settings() -> Settings:
@@ -67,12 +77,15 @@ def example_settings() -> Settings:
     return settings_from(example_values(), source="example.toml")
 
 
-def _whole(values: Mapping[str, Any], *, source: str) -> dict[str, Any]:
+def _whole(values: Mapping[str, Any], *, source: str, say: Callable[[str], object]) -> dict[str, Any]:
     """Complete a user's keys. What rewrites the user's keys before they are checked belongs here, in this order."""
     for key, text in _texts(values):
         if any(ord(character) < ord(" ") for character in text):
             raise BadInputError(f"{source}: {key}: it has a line end or another control character: remove it")
-    return layer(from_older_version(values, source=source), over=default_values())
+    found, notes = from_older_version(values, source=source)
+    for note in notes:
+        say(f"{source}: {note}")
+    return layer(found, over=default_values())
 
 
 def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic.fields import FieldInfo
@@ -20,12 +20,14 @@ class Table:
 
     Attributes:
         keys: Description of each key, in the order of the settings tree.
+        left_out: Value of each key that a table of a repeated kind may leave out.
         repeated: Whether the file may have several of it.
     """
 
     name: str
     about: str
     keys: dict[str, str]
+    left_out: dict[str, Any]
     repeated: bool
 
     @property
@@ -47,8 +49,9 @@ def setting_tables() -> Iterator[Table]:
 def _table(name: str, tree: type, *, repeated: bool) -> Table:
     hints = typing.get_type_hints(tree, include_extras=True)
     keys = {field.name: _described(hints[field.name])[1] for field in fields(tree)}
+    left_out = {field.name: field.default for field in fields(tree) if field.default is not MISSING}
     about = (tree.__doc__ or "").strip().partition("\n")[0]
-    return Table(name=name, about=about, keys=keys, repeated=repeated)
+    return Table(name=name, about=about, keys=keys, left_out=left_out, repeated=repeated)
 
 
 def _described(hint: Any) -> tuple[Any, str]:  # noqa: ANN401 - a type hint

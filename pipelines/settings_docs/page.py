@@ -33,7 +33,9 @@ def _tables() -> Iterator[dict[str, Any]]:
     for table in setting_tables():
         shown = values[table.name][0] if table.repeated else values[table.name]
         known = defaults.get(table.name)
-        required = set(table.keys) if known is None else set(table.keys) - set(known[0] if table.repeated else known)
+        required = table.keys.keys() - table.left_out.keys()
+        # A table of one's own, beside the defaults, needs its keys as well.
+        required -= set() if known is None else set(known[0] if table.repeated else known)
         rows = [
             (key, ("required: " if key in required else "") + _cell(f"`{json.dumps(shown[key])}`"), _cell(about))
             for key, about in table.keys.items()

@@ -54,8 +54,11 @@ class ServiceAccountToken:
         raise ValueError(f"{self._file} is empty")
 
 
-def connect_kubernetes() -> KubernetesTransport:
+def connect_kubernetes(*, context: str = "") -> KubernetesTransport:
     """Connect as the pod's service account, or as KUBECONFIG says outside a cluster.
+
+    Args:
+        context: Context of the kubeconfig; empty for the current one.
 
     Raises:
         BadInputError: There is neither.
@@ -65,7 +68,7 @@ def connect_kubernetes() -> KubernetesTransport:
             # Imported here, since the image does not carry the library.
             from steps.kube.kubeconfig import read_kubeconfig  # noqa: PLC0415
 
-            return read_kubeconfig(file)
+            return read_kubeconfig(file, context=context)
         return _connect_pod(os.environ, folder=SERVICE_ACCOUNT)
     except ModuleNotFoundError as error:
         raise BadInputError(

@@ -16,12 +16,13 @@ from steps.core import BadInputError
 from steps.kube.http_transport import KubernetesTransport
 
 
-def read_kubeconfig(file: str) -> KubernetesTransport:
-    """Connect to the cluster of the current context.
+def read_kubeconfig(file: str, *, context: str = "") -> KubernetesTransport:
+    """Connect to the cluster of a context.
 
     Args:
         file: One path, or several as in KUBECONFIG. Named because the library keeps the value that KUBECONFIG had at
             its import.
+        context: The context; empty for the current one.
 
     Raises:
         BadInputError: The file names no cluster.
@@ -29,7 +30,7 @@ def read_kubeconfig(file: str) -> KubernetesTransport:
     """
     configuration = Configuration()
     try:
-        load_kube_config(config_file=file, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        load_kube_config(config_file=file, context=context or None, client_configuration=configuration)  # type: ignore[no-untyped-call]
     except ConfigException as error:
         raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error
     server = urlsplit(configuration.host).netloc.rpartition("@")[2]

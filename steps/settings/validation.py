@@ -20,7 +20,7 @@ _FIXES = {
     "too_short": "empty: give at least one",
     "string_too_short": "empty: give at least one character",
     "tuple_type": 'not a list: give one in brackets, such as ["one", "two"]',
-    "dataclass_type": "not a table: give one (docs/settings.md shows it)",
+    "dataclass_type": "not a table: give one (render --explain shows its keys)",
     "string_type": "not a string: put it in quotes",
 }
 
@@ -50,8 +50,8 @@ def describe_errors(error: ValidationError, *, values: Mapping[str, object]) -> 
     """
     problems = error.errors(include_url=False, include_input=False)
     if missing := [_key(problem) for problem in problems if problem["type"] == _MISSING]:
-        them = "it (docs/settings.md explains it)" if len(missing) == 1 else "them (docs/settings.md explains them)"
-        yield f"{', '.join(missing)}: missing: add {them}"
+        them = "it" if len(missing) == 1 else "them"
+        yield f"{', '.join(missing)}: missing: add {them} (render --explain explains {them})"
     for problem in problems:
         loc = problem["loc"]
         # A list whose items are wrong counts as too short.
@@ -77,7 +77,7 @@ def _meant(loc: tuple[int | str, ...], *, problems: Sequence[ErrorDetails], valu
     known = [str(each[-1]) for each in beside[_MISSING] if each[:-1] == loc[:-1]]
     known += [key for key in table if (*loc[:-1], key) not in beside[_UNKNOWN]]
     meant = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    return f"did you mean {meant[0]}?" if meant else "remove it (docs/settings.md lists all keys)"
+    return f"did you mean {meant[0]}?" if meant else "remove it (render --explain lists all keys)"
 
 
 def _problem_and_fix(problem: ErrorDetails) -> str:

@@ -53,6 +53,7 @@ class Argo:
         account: The mounted service account; None if the environment has KUBECONFIG.
         mounts: Paths of the rendered environment that are elsewhere on this machine.
         outputs: What the entry template's latest pod handed out, read from its folders as Argo does.
+        python: The interpreter of the image, with what is installed there.
     """
 
     template: Json
@@ -62,6 +63,7 @@ class Argo:
     monotonic: Callable[[], float]
     account: ServiceAccount | None = None
     outputs: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
     _pods: int = 0
 
     def variables(self, workflow: Json) -> dict[str, str]:
@@ -140,8 +142,8 @@ class Argo:
             environment = {name: value.replace(path, str(target)) for name, value in environment.items()}
         command = [self.resolve(word, variables) for word in container["command"]]
         if self.account:
-            return self.account.command(command), environment
-        return [sys.executable if word == "python" else word for word in command], environment
+            return self.account.command(command, python=self.python), environment
+        return [self.python if word == "python" else word for word in command], environment
 
     def _run(self, container: Json, *, workflow: Json, pod: _Pod) -> Process:
         command, environment = self._prepared(container, workflow=workflow, pod=pod)

@@ -63,9 +63,9 @@ class ServiceAccount:
         address = urlsplit(self.server)
         return {"KUBERNETES_SERVICE_HOST": address.hostname or "", "KUBERNETES_SERVICE_PORT": str(address.port or 443)}
 
-    def command(self, words: Sequence[str]) -> list[str]:
+    def command(self, words: Sequence[str], *, python: str = sys.executable) -> list[str]:
         """Return the command that runs `python -m MODULE ...` with this mount."""
-        python, option, *module = words
-        if (python, option) != ("python", "-m"):
+        program, option, *module = words
+        if (program, option) != ("python", "-m"):
             raise LookupError(f"not modelled: {' '.join(words)}")
-        return [sys.executable, "-c", _PROGRAM, str(self.folder), *module]
+        return [python, "-c", _PROGRAM, str(self.folder), *module]

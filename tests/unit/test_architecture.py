@@ -119,6 +119,19 @@ def borrowed(module: Path, text: str) -> list[str]:
     return found
 
 
+def reads_own_settings(text: str) -> bool:
+    return re.search(r"""ROOT / ["']settings\.toml|Path\(["']settings\.toml["']\)\.(?:read|open)""", text) is not None
+
+
+def test_no_test_and_no_generated_page_reads_the_users_own_settings() -> None:
+    """They play the packaged files, so a user may write anything into settings.toml."""
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "pipelines" / "settings_docs").rglob("*.py")]
+    found = [path for path in files if path != Path(__file__) and reads_own_settings(path.read_text())]
+    assert found == []
+    assert reads_own_settings('(ROOT / "settings.toml").read_text()')
+    assert reads_own_settings('Path("settings.toml").read_text()')
+
+
 def test_no_module_borrows_from_a_test_module() -> None:
     modules = sorted((ROOT / "tests").rglob("*.py"))
     assert [each for module in modules for each in borrowed(module, module.read_text())] == []

@@ -18,6 +18,14 @@ from tests.doubles.kubernetes.routes import Target
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+# Whole numbers above this are not exact in a float.
+_EXACT = 2**53
+
+
+def _number(text: str) -> float | int:
+    """Read a number with a point as an API server does: it stores 1.0 as 1."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def parsed(request: Request, *, strict: bool = True) -> Any:  # noqa: ANN401 - JSON is any value
@@ -25,7 +33,7 @@ def parsed(request: Request, *, strict: bool = True) -> Any:  # noqa: ANN401 - J
     if not request.body:
         return None
     try:
-        return json.loads(request.body)
+        return json.loads(request.body, parse_float=_number)
     except ValueError as error:
         if strict:
             raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error

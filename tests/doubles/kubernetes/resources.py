@@ -63,7 +63,7 @@ def argo(plural: str, kind: str) -> Resource:
         generation=True,
         custom=True,
         unconditional=False,
-        has_status=plural in {"sensors", "eventsources"},
+        has_status=plural in {"sensors", "eventsources", "eventbus"},
     )
 
 
@@ -151,6 +151,7 @@ BUILT_IN = (
     argo("cronworkflows", "CronWorkflow"),
     argo("sensors", "Sensor"),
     argo("eventsources", "EventSource"),
+    argo("eventbus", "EventBus"),
 )
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import names
-from pipelines.manifests.files import render_files, write_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import write_files
 from pipelines.settings import Settings
 from tests.integration.control_plane.binaries import find
 from tests.integration.control_plane.installation import settings_with

@@ -10,8 +10,9 @@ from tests.doubles import github as github_double
 from tests.integration.control_plane.fixtures import control_plane, namespace, pytest_collection_modifyitems
 from tests.integration.control_plane.installation import Installation, install, settings_with
 from tests.integration.control_plane.server import ControlPlane
+from tests.integration.package.fixtures import bare_tool, tool, wheel
 
-__all__ = ["control_plane", "namespace", "pytest_collection_modifyitems"]
+__all__ = ["bare_tool", "control_plane", "namespace", "pytest_collection_modifyitems", "tool", "wheel"]
 
 
 @pytest.fixture(scope="session")

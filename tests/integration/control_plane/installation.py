@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipelines import names
-from pipelines.manifests.files import render_files, write_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import write_files
 from pipelines.settings import Settings, read_settings
 from tests.doubles.platform.client import Client
 from tests.doubles.platform.platform import install_crd

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from pipelines import names
-from pipelines.manifests.files import render_files, write_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import write_files
 from tests.integration.control_plane.installation import Installation, manifests, settings_with
 from tests.schemas import gomod
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -15,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.main import EXTRAS
-from pipelines.manifests.files import find_drift, render_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import find_drift
 from pipelines.settings.packaged import example_text
+from tests.integration.control_plane.binaries import find
 from tests.integration.package.fixtures import ROOT, Tool, build
 from tests.support.harness import DEFAULTS
 
@@ -41,9 +44,7 @@ def test_the_installed_code_is_the_wheels(tool: Tool, tmp_path: Path) -> None:
 
 
 def test_kubectl_runs_it_as_a_plugin(tool: Tool, tmp_path: Path) -> None:
-    if (kubectl := shutil.which("kubectl")) is None:
-        pytest.skip("there is no kubectl here")
-    ran = tool.run("agent-cancellation", "--version", folder=tmp_path, program=kubectl)
+    ran = tool.run("agent-cancellation", "--version", folder=tmp_path, program=str(find().kubectl))
     assert (ran.returncode, ran.stdout.strip()) == (0, PROJECT["version"])
 
 
@@ -124,4 +125,7 @@ def test_equal_sources_give_equal_bytes_whatever_the_clock_and_the_modes(wheel: 
         archive.extractall(tmp_path / "unpacked", filter="data")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert not (unpacked / "notes.txt").exists()
+    copied = re.findall(r"^COPY ((?:\S+ )+)\S+$", (unpacked / "steps" / "Dockerfile").read_text(), re.MULTILINE)
+    assert [name for line in copied for name in line.split() if not (unpacked / name).exists()] == [], "for the image"
+    assert len(copied) == 2
     assert build("wheel", source=unpacked, output=tmp_path / "again").read_bytes() == wheel.read_bytes()

@@ -207,8 +207,9 @@ def test_what_an_alert_says_quotes_only_labels_that_it_has() -> None:
 def test_every_alert_has_a_section_of_its_own_with_commands_and_links_to_it() -> None:
     sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL))
     for alert in alerts(DEFAULTS):
-        rule = alert.rule(runbook=DEFAULTS.observability.runbook)
-        assert rule["annotations"]["runbook_url"] == f"{DEFAULTS.observability.runbook}#{alert.name.lower()}"
+        rule = alert.rule(runbook="https://git.example.com/operations.md")
+        assert rule["annotations"]["runbook_url"] == f"https://git.example.com/operations.md#{alert.name.lower()}"
+        assert "runbook_url" not in alert.rule(runbook="")["annotations"], "a link that leads nowhere is none"
         assert alert.name in sections, f"{OPERATIONS.name} has no section {alert.name}"
         assert "$ kubectl" in sections[alert.name] or "*PushDropped*" in sections[alert.name], alert.name
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.manifests.files import render_files, write_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import write_files
 from tests.e2e.provision.argo import Options
 from tests.e2e.provision.cluster import Cluster, configure, up
 from tests.e2e.provision.packages import install_packages

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipelines import names
-from pipelines.manifests.files import render_files, write_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import write_files
 from pipelines.settings import read_settings
 from steps.core.keys import RECORD
 from steps.domain.push import Repository

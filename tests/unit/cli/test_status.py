@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.explanation import NEXT_STEP
 from pipelines.cli.main import COMMANDS, main
-from pipelines.cli.output import age, open_console
-from pipelines.cli.status_table import COLUMNS
+from pipelines.cli.views.explanation import NEXT_STEP
+from pipelines.cli.views.output import age, open_console
+from pipelines.cli.views.status_table import COLUMNS
 from pipelines.client.task_status import TaskPhase
 from steps.core.errors import Exit
 from tests.doubles.github import fail as github_fails

@@ -23,7 +23,8 @@ from pipelines import names
 from pipelines.cli.main import main
 from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.cancel_workflow import retry_expression
-from pipelines.manifests.files import HEADER, find_drift, render_files, write_files
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import HEADER, find_drift, write_files
 from pipelines.manifests.kubernetes_objects import plain_manifest
 from pipelines.manifests.yaml_dump import dump_yaml
 from pipelines.observability.prometheus import monitoring_manifests

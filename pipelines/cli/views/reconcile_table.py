@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from pipelines.cli.output import open_console
+from pipelines.cli.views.output import open_console
 
 if TYPE_CHECKING:
     from steps.reconciliation import PassResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.cli.output import age
+from pipelines.cli.views.output import age
 from pipelines.client import TaskPhase, describe_labels, describe_run
 
 if TYPE_CHECKING:

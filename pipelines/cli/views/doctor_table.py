@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.cli.output import open_console
+from pipelines.cli.views.output import open_console
 from pipelines.doctor import CheckStatus
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.cli.output import age, open_console
+from pipelines.cli.views.output import age, open_console
 from pipelines.client import TaskPhase
 
 if TYPE_CHECKING:

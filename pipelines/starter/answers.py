@@ -1,0 +1,114 @@
+"""The answers that a settings file is written from: given by options, found in the cluster, or asked.
+
+Guarantees that a given answer wins over the cluster, the cluster wins over a default, and that all answers which are
+missing are named together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from pipelines.settings import default_values
+from pipelines.starter.kinds import DEFAULT_KIND
+from steps.core import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.starter.cluster_facts import ClusterFacts, EventSource
+
+    Ask = Callable[[str, str], str]
+
+_PACKAGE = "agent-cancellation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the user wants; empty where nothing was said.
+
+    Attributes:
+        branch: Pattern of a task's branch; empty for the default.
+        examples: Branches that the pattern matches.
+        event_source: The EventSource to use instead of one of its own.
+    """
+
+    repositories: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+    image: str = ""
+    workflows: str = ""
+    agents: str = ""
+    events: str = ""
+    branch: str = ""
+    examples: tuple[str, ...] = ()
+    kind: str = ""
+    cancellable: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+    event_source: EventSource | None = None
+
+
+def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers:
+    """Complete the given answers.
+
+    Args:
+        given: What the options say.
+        facts: What the cluster has.
+        ask: Asks a person a question with a suggestion; None if nobody can be asked.
+
+    Raises:
+        BadInputError: An answer is missing, and nobody can be asked.
+    """
+    defaults = default_values()["namespaces"]
+    source = facts.sources[0] if len(facts.sources) == 1 and given.events in {"", facts.sources[0].namespace} else None
+    suggested = replace(
+        given,
+        repositories=given.repositories or (source.repositories if source else ()),
+        kind=given.kind or (facts.kinds[0] if facts.kinds else DEFAULT_KIND),
+        workflows=given.workflows or defaults["workflows"],
+        agents=given.agents or _only(facts.run_namespaces) or defaults["agents"],
+        events=given.events or (source.namespace if source else _only(facts.bus_namespaces)) or defaults["events"],
+        event_source=source,
+    )
+    answers = _asked(suggested, given=given, ask=ask) if ask else suggested
+    needed: dict[str, object] = {
+        "--repository": answers.repositories,
+        "--sender": answers.senders,
+        "--image": answers.image,
+    }
+    needed |= {"--example": answers.examples} if answers.branch else {}
+    if missing := [option for option, answer in needed.items() if not answer]:
+        raise BadInputError(f"{', '.join(missing)}: missing: give them, or run init in a terminal, where it asks")
+    return replace(
+        answers,
+        cancellable=answers.cancellable or ("*",),
+        # A bot's login is the agent's name and `[bot]`.
+        exempt=answers.exempt or tuple(login.removesuffix("[bot]") for login in answers.senders),
+        event_source=source if source and answers.events == source.namespace else None,
+    )
+
+
+def _asked(suggested: Answers, *, given: Answers, ask: Ask) -> Answers:
+    """Ask for what the options leave open."""
+
+    def one(known: str, question: str, suggestion: str) -> str:
+        return known or ask(question, suggestion)
+
+    def several(known: tuple[str, ...], question: str, suggestion: tuple[str, ...] = ()) -> tuple[str, ...]:
+        return known or tuple(ask(f"{question}, separated by commas", ",".join(suggestion)).replace(",", " ").split())
+
+    version = metadata.version(_PACKAGE)
+    return replace(
+        suggested,
+        repositories=several(given.repositories, "Repositories as owner/name", suggested.repositories),
+        senders=several(given.senders, "Logins whose pushes make agents stale, such as my-coder[bot]"),
+        agents=one(given.agents, "Namespace of the agents", suggested.agents),
+        events=one(given.events, "Namespace of the EventSource and the Sensor", suggested.events),
+        workflows=one(given.workflows, "Namespace of this project's Workflows", suggested.workflows),
+        image=one(given.image, "Name and tag of the steps' image", f"registry.example.com/{_PACKAGE}:{version}"),
+    )
+
+
+def _only(names: tuple[str, ...]) -> str:
+    """Return the only name; empty if there is none or a choice."""
+    return names[0] if len(names) == 1 else ""

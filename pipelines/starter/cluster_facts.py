@@ -1,0 +1,129 @@
+"""What the cluster already has that an installation needs: namespaces, agent runs, the EventBus, GitHub's EventSource.
+
+Guarantees that it only reads, and that a read which is refused or fails leaves a note and stops nothing: `init` also
+works without a cluster.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pipelines.doctor import ClusterResource
+from pipelines.names import APP
+from pipelines.starter.kinds import known_kinds
+from steps.core import ForbiddenError, NotFoundError, StepError
+from steps.settings import REPOSITORY_PATTERN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from steps.kube import Json, Kube
+
+_NAMESPACES = ClusterResource(group="", version="v1", plural="namespaces")
+_BUSES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventbus")
+_SOURCES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventsources")
+# As for the settings' own names.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# Enough to see where runs are; a busy cluster has thousands.
+_LOOKED_AT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSource:
+    """One event of an EventSource that receives GitHub's webhooks."""
+
+    namespace: str
+    name: str
+    event: str
+    webhook_secret: str
+    repositories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """What was found.
+
+    Attributes:
+        kinds: Known kinds of agents that the API server serves.
+        run_namespaces: Namespaces with runs of these kinds.
+        bus_namespaces: Namespaces with an EventBus.
+        sources: Events of EventSources for GitHub that this project did not render.
+        notes: What could not be read, and what is missing, in sentences.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    run_namespaces: tuple[str, ...] = ()
+    bus_namespaces: tuple[str, ...] = ()
+    sources: tuple[EventSource, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_cluster(kube: Kube) -> ClusterFacts:
+    """Look at the cluster."""
+    notes: list[str] = []
+
+    def found(resource: ClusterResource, what: str) -> list[Json] | None:
+        """List some objects; None if there is no such kind, or if it cannot be read."""
+        try:
+            return list(islice(kube.list(resource, namespace="", page=_LOOKED_AT), _LOOKED_AT))
+        except NotFoundError:
+            notes.append(f"the cluster has no {what}")
+        except ForbiddenError:
+            notes.append(f"you may not list {what} in all namespaces, so they were not looked for")
+        except StepError as error:
+            notes.append(f"{what} could not be read: {error}")
+        return None
+
+    namespaces = found(_NAMESPACES, "namespaces")
+    runs = {}
+    for name, kind in known_kinds().items():
+        resource = ClusterResource(group=kind["group"], version=kind["version"], plural=kind["plural"])
+        runs[name] = found(resource, f"{kind['plural']}.{kind['group']}".rstrip("."))
+    buses, sources = found(_BUSES, "EventBus"), found(_SOURCES, "EventSources")
+    if buses == []:
+        notes.append("there is no EventBus: Argo Events needs one named default in the events' namespace")
+    return ClusterFacts(
+        namespaces=tuple(each["metadata"]["name"] for each in namespaces or ()),
+        kinds=tuple(name for name, objects in runs.items() if objects is not None),
+        run_namespaces=_namespaces([each for objects in runs.values() for each in objects or ()]),
+        bus_namespaces=_namespaces(buses or []),
+        sources=tuple(source for each in sources or () for source in _github_events(each)),
+        notes=tuple(notes),
+    )
+
+
+def _namespaces(objects: list[Json]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each["metadata"]["namespace"] for each in objects))
+
+
+def _github_events(source: Json) -> Iterator[EventSource]:
+    """List the GitHub events of an EventSource, unless this project rendered it. Others' objects may have any shape."""
+    metadata = source["metadata"]
+    labels = metadata.get("labels") or {}
+    spec = source.get("spec")
+    events = spec.get("github") if isinstance(spec, dict) else None
+    if APP.items() <= labels.items() or not isinstance(events, dict):
+        return
+    for event, settings in events.items():
+        # A name that no setting can have is not suggested.
+        if isinstance(settings, dict) and all(map(_NAME.fullmatch, (metadata["name"], event))):
+            secret = settings.get("webhookSecret")
+            name = str(secret.get("name")) if isinstance(secret, dict) else ""
+            yield EventSource(
+                namespace=metadata["namespace"],
+                name=metadata["name"],
+                event=event,
+                webhook_secret=name if _NAME.fullmatch(name) else "",
+                repositories=tuple(_repositories(settings.get("repositories"))),
+            )
+
+
+def _repositories(listed: Any) -> Iterator[str]:  # noqa: ANN401 - others' JSON
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and isinstance(names := each.get("names"), list):
+            found = (f"{each.get('owner')}/{name}" for name in names)
+            yield from (path for path in found if re.fullmatch(REPOSITORY_PATTERN, path))

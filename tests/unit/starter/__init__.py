@@ -1,0 +1,1 @@
+"""Tests of `pipelines.starter` and of the command that uses it."""
