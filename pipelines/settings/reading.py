@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
+from pipelines.settings.kind_presets import expand_presets
 from pipelines.settings.settings_tree import Settings
 from steps.core import BadInputError
 from steps.settings import load_settings
@@ -17,7 +18,8 @@ def read_settings(path: Path) -> Settings:
     """Read a settings file.
 
     Raises:
-        BadInputError: The file is missing, is not TOML, or has an unknown, missing or malformed key.
+        BadInputError: The file is missing, is not TOML, or has an unknown, missing or malformed key, or names no
+            preset of an agent kind.
     """
     try:
         values = tomllib.loads(path.read_text())
@@ -27,4 +29,4 @@ def read_settings(path: Path) -> Settings:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: not TOML: {error}: correct that line") from error
-    return load_settings(Settings, values, source=str(path))
+    return load_settings(Settings, expand_presets(values, source=str(path)), source=str(path))
