@@ -65,7 +65,11 @@ def kinds(installation: Installation, check: str) -> Iterator[CheckResult]:
         else:
             from_settings = label.startswith("[[")
             fix = f"install its CRD, or correct {label} in the settings" if from_settings else "install Argo's CRDs"
-            yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{name} is not served", fix=fix)
+            others = [each for each in _versions(installation, group) if plural in _served(installation, group, each)]
+            problem = f"{name} is not served" + (f", only {', '.join(others)}" if others else "")
+            if from_settings and others:
+                fix = f"give a served version for {label} in the settings, or install a release with {version}"
+            yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
 
 
 def api_server_ports(installation: Installation, check: str) -> Iterator[CheckResult]:
@@ -93,3 +97,12 @@ def _served(installation: Installation, group: str, version: str) -> set[str]:
     except (BadInputError, NotFoundError):
         return set()
     return {each["name"] for each in found["resources"]}
+
+
+def _versions(installation: Installation, group: str) -> list[str]:
+    """Return the versions of a group that the API server serves, the preferred one first."""
+    try:
+        found = installation.kube.get(ClusterResource(group=group, version="", plural=""), namespace="", name="")
+    except (BadInputError, NotFoundError):
+        return []
+    return [each["version"] for each in found.get("versions") or ()]

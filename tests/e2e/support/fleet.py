@@ -14,7 +14,7 @@ from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.client import JsonObject
 from tests.doubles.platform.runs import TESS
 from tests.e2e.support.stage import Stage, sha
-from tests.e2e.support.task import REPOSITORY
+from tests.e2e.support.task import FINISHED, REPOSITORY
 from tests.e2e.support.witness import AGENT
 from tests.support.documented_kinds import KINDS
 
@@ -79,9 +79,10 @@ class Fleet:
         return self.stage.witness.when(what, f"{self.preset}-{full}") is not None
 
     def pods(self, full: str) -> set[str]:
-        """Names of the pods of a run that are there, whoever owns them."""
+        """Names of the pods of a run that have not ended, whoever owns them."""
         path, query = f"/api/v1/namespaces/{self.stage.agents}/pods", {"labelSelector": f"{_LABEL}={full}"}
-        return {each["metadata"]["name"] for each in self.stage.client.ask("GET", path, query=query)["items"]}
+        found = self.stage.client.ask("GET", path, query=query)["items"]
+        return {each["metadata"]["name"] for each in found if each["status"]["phase"] not in FINISHED}
 
     def there(self) -> set[str]:
         """Names of the runs of the task that are there and not being deleted."""
