@@ -84,7 +84,7 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
     foreign = find_foreign_runs([*objects, *pods], kinds=context.settings.agents, runs=runs)
     everything = [*objects, *pods, *(run.as_object() for run in runs)]
     owned = with_runs(owned, judged=judged, foreign=foreign).with_objects(everything)
-    own = [each for each in objects if owned.has(each)]
+    own = owned.among(objects).values()
     loose = [each for each in own if each.resource == JOBS and not owned.is_owner(each.owner_uids)]
     ended = {each.uid for each in loose if has_ended(each, kube=kube, namespace=namespace)}
     owners = {each.uid: each.owner_uids for each in everything}
