@@ -48,17 +48,17 @@ def namespaces(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 def kinds(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the API server serves the kinds of the agents, what these own, and the kinds of Argo."""
-    wanted = {
-        f"[[agents]] {kind.plural}": (kind.group, kind.version, kind.plural) for kind in installation.settings.agents
-    }
-    wanted |= {
-        f"[[agents]] {kind.plural}.owns {owned.plural}": (owned.group, owned.version, owned.plural)
-        for kind in installation.settings.agents
-        for owned in kind.owned_resources
-    }
-    wanted |= {plural: (*_ARGO_GROUP, plural) for plural in _ARGO_KINDS}
-    served = {key: _served(installation, *key) for key in {(group, version) for group, version, _ in wanted.values()}}
-    for label, (group, version, plural) in wanted.items():
+    agents = installation.settings.agents
+    # Two of them may have the same plural name, in other groups or versions.
+    wanted = {(kind.group, kind.version, kind.plural): f"[[agents]] {kind.plural}" for kind in agents}
+    for kind in agents:
+        for owned in kind.owned_resources:
+            label = f"[[agents]] {kind.plural}.owns {owned.plural}"
+            wanted.setdefault((owned.group, owned.version, owned.plural), label)
+    for plural in _ARGO_KINDS:
+        wanted.setdefault((*_ARGO_GROUP, plural), plural)
+    served = {key: _served(installation, *key) for key in {(group, version) for group, version, _ in wanted}}
+    for (group, version, plural), label in wanted.items():
         name = f"{plural}.{group}/{version}" if group else f"{plural}/{version}"
         if plural in served[group, version]:
             yield CheckResult(check=check, status=CheckStatus.OK, found=name)
