@@ -187,7 +187,8 @@ def _is_finished(task_state: TaskState) -> bool:
 
 def _is_stale_for(push: Push, run: AgentRun) -> bool:
     watermark = push_watermark(created_at=None, pushed_at=push.pushed_at, offset_s=0.0)
-    decision = decide_by_kind(run, repository=push.repository, watermark=watermark, head_sha=push.sha)
+    older = {str(push.before)} - {ZERO_SHA}
+    decision = decide_by_kind(run, repository=push.repository, watermark=watermark, head_sha=push.sha, older=older)
     return decision.action is RunAction.CANCEL
 
 

@@ -153,6 +153,19 @@ def test_reconcile_leaves_a_run_alone_that_works_on_the_head_again(scene: Scene,
 
 
 @OF_SCALED
+def test_reconcile_finds_a_lost_push_by_a_run_that_can_be_started_again(scene: Scene, preset: Preset) -> None:
+    ready(scene, preset)
+    scene.reconcile_settings = replace(DEFAULTS, agents=(preset.kind,))
+    preset.run(scene, "run")
+    scene.later(5)
+    pushed(scene)
+    scene.later(DEFAULTS.reconcile.lost_after_s + 60)
+    scene.reconcile()
+    assert scene.run_repairs() == [Exit.DONE]
+    assert (pods_of(scene, "run"), told(scene)["run"].outcome) == (set(), RunOutcome.FINISHED)
+
+
+@OF_SCALED
 def test_a_run_that_is_scaled_up_while_its_old_pods_end_is_left_alone(scene: Scene, preset: Preset) -> None:
     ready(scene, preset)
     scene.kubelet.ending, scene.kubelet.exit_after_s = Ending.AFTER, 10.0
