@@ -49,7 +49,9 @@ def describe_errors(error: ValidationError) -> Iterator[str]:
         loc = problem["loc"]
         # A list whose items are wrong counts as too short.
         if not any(other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in problems):
-            yield f"{'.'.join(map(str, loc))}: {_problem_and_fix(problem, missing=missing)}"
+            # A rule about several sections names its keys itself.
+            where = f"{'.'.join(map(str, loc))}: " if loc else ""
+            yield f"{where}{_problem_and_fix(problem, missing=missing)}"
 
 
 def _problem_and_fix(problem: ErrorDetails, *, missing: Sequence[tuple[int | str, ...]]) -> str:

@@ -93,5 +93,6 @@ def test_two_kinds_that_could_claim_one_object_are_refused(tmp_path: Path, one: 
     if not expected:
         assert len(settings_with(tmp_path, *tables).agents) == 2
         return
-    with pytest.raises(BadInputError, match=expected):
+    with pytest.raises(BadInputError, match=rf"settings\.toml: .*{expected}") as caught:
         settings_with(tmp_path, *tables)
+    assert ": :" not in str(caught.value)
