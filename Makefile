@@ -29,7 +29,7 @@ $(VENV)/.made: pyproject.toml
 setup: $(VENV)/.made ## make the virtual environment
 
 .PHONY: render
-render: $(VENV)/.made ## write rendered/, docs/settings.md and the comments in settings.toml (ENV=staging: rendered-staging/ from settings-staging.toml)
+render: $(VENV)/.made ## write rendered/ from settings.toml, and docs/settings.md (ENV=staging: rendered-staging/ from settings-staging.toml)
 	$(BIN)/agent-cancellation render --settings $(SETTINGS) --output $(OUTPUT)
 	$(BIN)/python -m pipelines.settings_docs
 
@@ -99,6 +99,10 @@ captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real clust
 .PHONY: image
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, with docker, podman or buildah)
 	./steps/build-image.sh
+
+.PHONY: dist
+dist: $(VENV)/.made ## build the wheel and the sdist into dist/; equal sources give equal bytes
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 .PHONY: clean
 clean: ## remove generated files and the virtual environment (not the cached binaries)

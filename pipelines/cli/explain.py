@@ -11,7 +11,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings, task_id
+from pipelines.cli.options import add_command, add_json, add_settings, task_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
     parser = add_command(subparsers, "explain", run=run, summary="explain why each agent was or was not cancelled")
     add_settings(parser)
-    parser.add_argument("task", type=task_id, metavar="TASK", help="task id")
+    parser.add_argument("task", type=task_argument, metavar="TASK", help="task id")
     parser.add_argument(
         "--repository", default="", metavar="OWNER/NAME", help="repository, if several have a task with this id"
     )

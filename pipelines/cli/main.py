@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _USAGE = 2
+# The extra of pyproject.toml that brings a package which a command imports.
+EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "rich", "shtab"), "generate")
 COMMANDS = (submit, status, explain, doctor, reconcile, render, completion)
 
 
@@ -54,10 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.run is None:
         parser.print_help(sys.stderr)
         return _USAGE
-    from steps.core import StepError  # a wrong command line ends before this import
+    from steps.core import Exit, StepError  # a wrong command line ends before this import
 
     try:
         code: int = options.run(options)
+    except ModuleNotFoundError as error:
+        if (extra := EXTRAS.get((error.name or "").partition(".")[0])) is None:
+            raise
+        print(
+            f"{PROGRAM} {given[0]} needs the package {error.name}: install {PROGRAM}[{extra}], for example by "
+            f"`uv tool install '{PROGRAM}[{extra}]'` or `pipx install '{PROGRAM}[{extra}]'`",
+            file=sys.stderr,
+        )
+        return Exit.BAD_INPUT
     except StepError as error:
         print(error, file=sys.stderr)
         return error.exit

@@ -56,15 +56,19 @@ def add_json(parser: argparse.ArgumentParser, about: str) -> None:
     parser.add_argument("--json", action="store_true", help=about)
 
 
-def task_id(text: str) -> str:
-    """Check a task id.
+def task_argument(text: str) -> str:
+    """Return the id of a task as labels and names have it; an empty text stays empty.
 
     Raises:
-        argparse.ArgumentTypeError: The id is not a number in range.
+        argparse.ArgumentTypeError: The text cannot be an id.
     """
-    if not re.fullmatch(r"([1-9][0-9]{0,8})?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"invalid task id {text[:40]!a}: give a number from 1 to 999999999")
-    return text
+    if not re.fullmatch(r"([A-Za-z0-9._/@#+=,%][A-Za-z0-9._/@#+=,%-]{0,243})?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"invalid task id {text[:40]!a}: give it as the branch or `status` shows it")
+    if not text:
+        return text
+    from steps.domain import task_id
+
+    return task_id(text)
 
 
 def pull_request_number(text: str) -> int:

@@ -14,7 +14,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings, task_id
+from pipelines.cli.options import add_command, add_json, add_settings, task_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
     parser = add_command(subparsers, "status", run=run, summary="show where cancellations stand")
     add_settings(parser)
-    parser.add_argument("task", type=task_id, nargs="?", default="", metavar="TASK", help="task id (all tasks)")
+    parser.add_argument("task", type=task_argument, nargs="?", default="", metavar="TASK", help="task id (all tasks)")
     parser.add_argument("--watch", action="store_true", help="show it again every two seconds, until interrupted")
     add_json(parser, "print it as JSON; with --watch one line each time")
 

@@ -17,7 +17,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings, pull_request_number, seconds
+from pipelines.cli.options import add_command, add_json, add_settings, pull_request_number, seconds, task_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--repository", metavar="OWNER/NAME", help="repository (git's origin, or the only one in the settings)"
     )
-    parser.add_argument("--task", metavar="TASK", help="task id, to find its pull request (from the branch)")
+    parser.add_argument(
+        "--task", type=task_argument, metavar="TASK", help="task id, to find its pull request (from the branch)"
+    )
     parser.add_argument(
         "--pr", type=pull_request_number, metavar="NUMBER", help="pull request that gives branch and head"
     )

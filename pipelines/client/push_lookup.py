@@ -8,13 +8,13 @@ GitHub only for values that neither the options nor the checkout give.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steps.agents import parse_repository
 from steps.core import BadInputError
+from steps.domain import find_task
 
 if TYPE_CHECKING:
     import argparse
@@ -84,7 +84,7 @@ def find_push(options: argparse.Namespace, *, settings: Settings) -> PushTarget:
         raise BadInputError(f"repository unknown: give --repository, one of {', '.join(settings.events.repositories)}")
     task = options.task or _task_id(ref, settings=settings)
     if not task:
-        raise BadInputError(f"{ref!a} is not the branch of a task: give a ref that matches settings push.branch")
+        raise BadInputError(f"{ref!a} is not the branch of a task: give a ref that matches settings tasks")
     return PushTarget(repository=repository, task=task, ref=ref, sha=sha)
 
 
@@ -97,8 +97,7 @@ def _default_repository(origin: str, *, settings: Settings) -> str:
 
 
 def _task_id(ref: str, *, settings: Settings) -> str:
-    match = re.fullmatch(settings.push.branch, ref, re.ASCII)
-    return str(match.group(1)) if match else ""
+    return find_task(ref, patterns=settings.tasks) or ""
 
 
 def _github(option: str, *, repository: str, settings: Settings) -> PersonalGitHub:
@@ -126,8 +125,7 @@ def _task_head(task: str, *, repository: str, settings: Settings) -> Head:
     chosen = labelled if len(labelled) == 1 else found
     if not chosen:
         raise BadInputError(
-            f"{repository} has no open pull request from a branch of task {task} (settings push.branch): "
-            "give --ref and --sha"
+            f"{repository} has no open pull request from a branch of task {task} (settings tasks): give --ref and --sha"
         )
     if len(chosen) > 1:
         shown = ", ".join(f"#{head.number} from {head.branch}" for head in chosen)

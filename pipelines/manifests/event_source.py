@@ -16,6 +16,10 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
     for repository in settings.events.repositories:
         owner, _, name = repository.partition("/")
         owners.setdefault(owner, []).append(name)
+    whole = [owner for owner, names in owners.items() if "*" in names]
+    sources: dict[str, Any] = {"organizations": whole} if whole else {}
+    if some := {owner: names for owner, names in owners.items() if owner not in whole}:
+        sources["repositories"] = [{"owner": owner, "names": names} for owner, names in some.items()]
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "EventSource",
@@ -28,7 +32,7 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
             "service": {"ports": [{"port": 12000, "targetPort": 12000}]},
             "github": {
                 settings.events.event_name: {
-                    "repositories": [{"owner": owner, "names": names} for owner, names in owners.items()],
+                    **sources,
                     "webhook": {
                         "endpoint": "/github/webhook",
                         "port": "12000",

@@ -10,10 +10,10 @@ GitHub does not repeat an unanswered webhook, and a Sensor acknowledges after it
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from pipelines.manifests.task_id import ref_pattern, task_id_template
 from pipelines.names import APP, DELIVERY_LABEL, SENSOR, SENSOR_ACCOUNT, TASK_LABEL, TEMPLATE
 from steps.domain import MAX_PRIORITY, PARAMETERS
 
@@ -27,6 +27,7 @@ _PATTERNS = {parameter.name: parameter.pattern for parameter in PARAMETERS}
 _DELIVERY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # Ten digits, as the parameter says.
 _PUSHED_AT = 10**9, 10**10 - 1
+_REPOSITORY = r"[A-Za-z0-9._-]{1,100}"
 _USER = 9731  # the user in Argo Events' own manifests
 
 
@@ -37,7 +38,12 @@ def _text(path: str, *patterns: str) -> dict[str, Any]:
 
 def _names(path: str, names: Iterable[str]) -> dict[str, Any]:
     """Build a filter on GitHub's names. GitHub ignores their case, and settings may spell them differently."""
-    return {"path": path, "type": "string", "value": [f"^(?i:{_literal(name)})$" for name in names]}
+    return {"path": path, "type": "string", "value": [f"^(?i:{_name(name)})$" for name in names]}
+
+
+def _name(name: str) -> str:
+    """Build the pattern of a name, or of all repositories of an owner."""
+    return _literal(name[:-1]) + _REPOSITORY if name.endswith("/*") else _literal(name)
 
 
 def _numbers(path: str) -> list[dict[str, Any]]:
@@ -61,7 +67,9 @@ def _filters(settings: Settings) -> list[dict[str, Any]]:
         _names("body.repository.full_name", rules.repositories),
         _names("body.sender.login", rules.senders),
         _text("body.sender.type", "Bot" if all(login.endswith("[bot]") for login in rules.senders) else "Bot|User"),
-        _text("body.ref", settings.push.branch),
+        _text("body.ref", *map(ref_pattern, settings.tasks)),
+        # A pattern may match more than that, and Argo would evaluate an expression in a ref.
+        _text("body.ref", _PATTERNS["ref"]),
         _text("body.before", _PATTERNS["before"]),
         _text("body.after", _PATTERNS["sha"]),
         {"path": "body.deleted", "type": "bool", "value": ["false"]},
@@ -85,10 +93,9 @@ def _argument(name: str, key: str) -> dict[str, Any]:
 
 
 def _task(dest: str, settings: Settings) -> dict[str, Any]:
-    """Take the task id from the ref, by the group of the branch pattern. The filter ensures that it matches."""
-    pattern = json.dumps(f"^(?:{settings.push.branch})$")
-    template = f'{{{{ regexReplaceAll {pattern} .Input.body.ref "${{1}}" }}}}'
-    return {"src": {"dependencyName": _DEPENDENCY, "dataTemplate": template}, "dest": dest}
+    """Build the task id from the ref. The filter ensures that a pattern matches."""
+    source = {"dependencyName": _DEPENDENCY, "dataTemplate": task_id_template(settings)}
+    return {"src": source, "dest": dest}
 
 
 def _workflow(settings: Settings, *, prefix: str) -> dict[str, Any]:

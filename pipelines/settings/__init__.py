@@ -1,9 +1,16 @@
 """The settings of the generator: the steps' settings, and the settings that only the manifests need.
 
-Guarantees that no key has a default in code, so `settings.toml` shows every decision.
+Guarantees that every default is in `defaults.toml`, beside this module, and none in code. A user's file has only what
+differs, and what no default can know.
 """
 
-from pipelines.settings.reading import read_settings
+from pipelines.settings.packaged import default_values
+from pipelines.settings.reading import example_settings, read_settings
 from pipelines.settings.settings_tree import Settings
 
-__all__ = ["Settings", "read_settings"]
+__all__ = [
+    "Settings",
+    "default_values",
+    "example_settings",
+    "read_settings",
+]

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from pipelines.settings.events import EventSettings
 from pipelines.settings.observability import ObservabilitySettings
+from pipelines.settings.sensor_syntax import check_sensor_syntax
 from pipelines.settings.workflow import ImageSettings, TracingSettings, WorkflowSettings
 from steps.core import BadInputError
 from steps.settings import PushSources, ReconcileStepSettings, StepSettings
@@ -28,6 +29,11 @@ class Settings(ReconcileStepSettings):
     tracing: TracingSettings
     events: EventSettings
     observability: ObservabilitySettings
+
+    def __post_init__(self) -> None:
+        # `super()` without arguments does not work in a dataclass with slots.
+        ReconcileStepSettings.__post_init__(self)
+        check_sensor_syntax(self.tasks)
 
     def for_steps(self) -> str:
         """Render the settings of the steps of a push, as JSON.

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from pydantic import TypeAdapter
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, default_values, example_settings
 from pipelines.settings_docs.descriptions import setting_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def settings_page(settings: Settings) -> str:
-    """Render the page's text."""
+def settings_page() -> str:
+    """Render the page's text, from the packaged defaults and the packaged example."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -25,14 +25,19 @@ def settings_page(settings: Settings) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown from our own descriptions
     )
-    return environment.get_template("settings.md.j2").render(tables=list(_tables(settings)))
+    return environment.get_template("settings.md.j2").render(tables=list(_tables()))
 
 
-def _tables(settings: Settings) -> Iterator[dict[str, Any]]:
-    values = TypeAdapter(Settings).dump_python(settings, mode="json")
+def _tables() -> Iterator[dict[str, Any]]:
+    values, defaults = TypeAdapter(Settings).dump_python(example_settings(), mode="json"), default_values()
     for table in setting_tables():
-        shipped = values[table.name][0] if table.repeated else values[table.name]
-        rows = [(key, _cell(f"`{json.dumps(shipped[key])}`"), _cell(about)) for key, about in table.keys.items()]
+        shown = values[table.name][0] if table.repeated else values[table.name]
+        known = defaults.get(table.name)
+        required = set(table.keys) if known is None else set(table.keys) - set(known[0] if table.repeated else known)
+        rows = [
+            (key, ("required: " if key in required else "") + _cell(f"`{json.dumps(shown[key])}`"), _cell(about))
+            for key, about in table.keys.items()
+        ]
         yield {"heading": table.heading, "about": table.about, "rows": rows}
 
 

@@ -124,5 +124,5 @@ def _is_run(each: OwnedObject, *, kind: RunKind) -> bool:
     return (
         (each.resource.group, each.resource.plural) == (kind.group, kind.plural)
         and kind.selector.items() <= each.labels.items()
-        and (not key or key in each.labels)
+        and (not key or bool(kind.branch) or key in each.labels)
     )

@@ -1,7 +1,8 @@
 """Finds, reads and judges the agent runs of a task.
 
-Guarantees that it writes nothing. The settings define the kinds of runs (`agents`). If the task of a kind is a label,
-the API server selects the runs. Otherwise, all objects of the kind are listed and filtered here.
+Guarantees that it writes nothing. The settings define the kinds of runs (`agents`) and the branches that are tasks
+(`tasks`). If the task of a kind is a label, the API server selects the runs that have it. Otherwise, all objects of the
+kind are listed and filtered here.
 """
 
 from __future__ import annotations
@@ -11,18 +12,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steps.agents.owned_object import OwnedObject, OwnerReference, read_owners
-from steps.core import parse_time
-from steps.domain import ZERO_SHA, Agent, AgentPolicy, RunDecision, RunFacts, RunOutcome, decide_run
+from steps.core import KEEP, parse_time
+from steps.domain import (
+    HEADS,
+    ZERO_SHA,
+    Agent,
+    AgentPolicy,
+    RunDecision,
+    RunFacts,
+    RunOutcome,
+    decide_run,
+    find_task,
+    task_id,
+)
 from steps.kube import ObjectReference, Resource, label_key, read_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from steps.domain import Record, TaskId
     from steps.kube import Json, Kube
     from steps.runtime import StepContext
-    from steps.settings import RunKind
+    from steps.settings import RunKind, TaskPattern
 
 # Texts of a run go into the record, and the record has to fit into an annotation.
 _MAX_TEXT = 256
@@ -104,9 +116,17 @@ class AgentRun:
         return self.as_agent(outcome=RunOutcome.STOPPING, reason="stale")
 
 
+def run_task(obj: Json, *, kind: RunKind, patterns: Sequence[TaskPattern]) -> TaskId | None:
+    """Return the task of a run: by its id, or by the branch that it works on if it has no id."""
+    if text := read_field(obj, kind.task):
+        return task_id(kind.task_prefix + text)
+    return find_task(read_field(obj, kind.branch), patterns=patterns)
+
+
 def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
     """Read the fields that the decisions need. A field that the object does not have is empty."""
     metadata = obj["metadata"]
+    marks = (metadata.get("labels") or {}, metadata.get("annotations") or {})
 
     def text(path: str) -> str:
         return read_field(obj, path)[:_MAX_TEXT]
@@ -126,24 +146,39 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
             agent=text(kind.agent),
             phase=text(kind.phase),
             sha=text(kind.sha),
+            branch=text(kind.branch).removeprefix(HEADS),
+            keep=any(each.get(KEEP) == "true" for each in marks),
         ),
         finalizers=tuple(str(name)[:_MAX_TEXT] for name in metadata.get("finalizers") or ()),
         owners=read_owners(metadata),
     )
 
 
-def list_runs(kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: TaskId) -> Iterator[AgentRun]:
+def list_runs(
+    kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: TaskId, patterns: Sequence[TaskPattern]
+) -> Iterator[AgentRun]:
     """List all runs of a task, of all kinds and repositories.
 
     Raises:
         BadInputError: The API server does not serve a kind: its CRD is not installed.
     """
     for kind in kinds:
-        key = label_key(kind.task)
-        labels = _selector(kind.selector | ({key: str(task)} if key else {}))
-        for obj in kube.list(kind_resource(kind), namespace=namespace, labels=labels):
-            if read_field(obj, kind.task) == task:
+        for obj in kube.list(kind_resource(kind), namespace=namespace, labels=_task_selector(kind, task=task)):
+            if run_task(obj, kind=kind, patterns=patterns) == task:
                 yield parse_run(obj, kind=kind)
+
+
+def _task_selector(kind: RunKind, *, task: TaskId) -> str:
+    """Select as many of the task's runs as the API server can tell apart.
+
+    A number is spelled in one way only. Any other id may differ in case, or stand for a text that no label can have.
+    """
+    key = label_key(kind.task)
+    if not key or kind.branch:
+        return _selector(kind.selector)
+    if task.isdecimal() and not kind.task_prefix:
+        return _selector(kind.selector | {key: str(task)})
+    return ",".join(filter(None, (_selector(kind.selector), key)))
 
 
 def live_runs(
@@ -151,6 +186,7 @@ def live_runs(
     *,
     kube: Kube,
     namespace: str,
+    patterns: Sequence[TaskPattern],
     unreadable: Callable[[Json, Exception], None],
     seen: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[str, AgentRun]]:
@@ -160,6 +196,7 @@ def live_runs(
         kinds: The kinds of runs.
         kube: The API server.
         namespace: The namespace of the agents.
+        patterns: The branches that are tasks.
         unreadable: Called with each object that cannot be read as a run, and the error. The other objects are still
             read.
         seen: Called with the uid of each object, whether or not it has finished.
@@ -169,10 +206,10 @@ def live_runs(
     """
     for kind in kinds:
         key = label_key(kind.task)
-        labels = ",".join(filter(None, (_selector(kind.selector), key)))
+        labels = ",".join(filter(None, (_selector(kind.selector), "" if kind.branch else key)))
         for obj in kube.list(kind_resource(kind), namespace=namespace, labels=labels):
             seen(str((obj.get("metadata") or {}).get("uid", "")))
-            task = read_field(obj, kind.task)
+            task = run_task(obj, kind=kind, patterns=patterns)
             if task and read_field(obj, kind.phase) not in kind.finished:
                 try:
                     run = parse_run(obj, kind=kind)
@@ -191,7 +228,11 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
     settings = context.settings
     return tuple(
         list_runs(
-            settings.agents, kube=context.clients.kube, namespace=settings.namespaces.agents, task=context.push.task
+            settings.agents,
+            kube=context.clients.kube,
+            namespace=settings.namespaces.agents,
+            task=context.push.task,
+            patterns=settings.tasks,
         )
     )
 
@@ -200,6 +241,7 @@ def decide_by_kind(
     run: AgentRun,
     *,
     repository: str,
+    branch: str,
     watermark: datetime,
     head_sha: str,
     older: Collection[str] = (),
@@ -214,6 +256,7 @@ def decide_by_kind(
         run.facts,
         policy=policy,
         repository=repository,
+        branch=branch,
         watermark=watermark,
         head_sha=head_sha,
         older=older,
@@ -228,6 +271,7 @@ def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
     return decide_by_kind(
         run,
         repository=record.push.repository,
+        branch=record.push.branch,
         watermark=record.watermark,
         head_sha=head,
         older=older,

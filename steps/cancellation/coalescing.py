@@ -94,7 +94,7 @@ def _waiting_workflows(context: StepContext) -> Iterator[WaitingWorkflow]:
     own_lease = lease_name(repository=context.push.repository, task=context.push.task)
     labels = f"{TASK}={context.push.task},{_NOT_STARTED}"
     for found in context.clients.kube.list(WORKFLOWS, namespace=home, labels=labels):
-        waiting = read_waiting_workflow(found, settings=context.settings.push)
+        waiting = read_waiting_workflow(found, settings=context.settings)
         if waiting and waiting.name != context.workflow and waiting.lease == own_lease:
             yield waiting
 

@@ -12,6 +12,7 @@ from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
 from steps.core import parse_optional_time
+from steps.domain import ID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ class StateDocument:
 def state_document_task(name: str, *, settings: StateSettings) -> str:
     """Return the task of a state ConfigMap by its name; an empty text for another ConfigMap."""
     before, _, after = settings.config_map.partition("{task}")
-    match = re.fullmatch(f"{re.escape(before)}([1-9][0-9]{{0,8}}){re.escape(after)}", name)
+    match = re.fullmatch(f"{re.escape(before)}({ID_PATTERN}){re.escape(after)}", name)
     return match.group(1) if match else ""
 
 

@@ -16,11 +16,12 @@ from steps.domain import PARAMETERS, check_push_time, push_from_env
 from steps.lease import lease_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from steps.domain import Push
     from steps.kube import Json
-    from steps.settings import PushSettings
+    from steps.settings import StepSettings, TaskPattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +47,14 @@ class WaitingWorkflow:
         return lease_name(repository=self.push.repository, task=self.push.task)
 
 
-def read_waiting_workflow(found: Json, *, settings: PushSettings) -> WaitingWorkflow | None:
+def read_waiting_workflow(found: Json, *, settings: StepSettings) -> WaitingWorkflow | None:
     """Read a Workflow; return None if its own step would not process it.
 
     A dry run is left out: a person needs its output.
 
     Args:
         found: The Workflow, from the API server.
-        settings: The rules for pushes.
+        settings: The branches that are tasks, and the tolerance between clocks.
     """
     metadata, spec = found["metadata"], found["spec"]
     if spec.get("shutdown") or spec.get("suspend"):
@@ -62,8 +63,8 @@ def read_waiting_workflow(found: Json, *, settings: PushSettings) -> WaitingWork
         return None
     created_at = parse_time(metadata["creationTimestamp"])
     try:
-        push = _push(found, settings=settings)
-        check_push_time(push, created_at=created_at, settings=settings)
+        push = _push(found, tasks=settings.tasks)
+        check_push_time(push, created_at=created_at, settings=settings.push)
     except BadInputError:
         return None  # its own step reports the error
     if push.dry_run:
@@ -74,12 +75,12 @@ def read_waiting_workflow(found: Json, *, settings: PushSettings) -> WaitingWork
         version=metadata["resourceVersion"],
         push=push,
         created_at=created_at,
-        watermark=first_watermark(push, created_at=created_at, settings=settings),
+        watermark=first_watermark(push, created_at=created_at, settings=settings.push),
     )
 
 
-def _push(workflow: Json, *, settings: PushSettings) -> Push:
+def _push(workflow: Json, *, tasks: Sequence[TaskPattern]) -> Push:
     given = (workflow["spec"].get("arguments") or {}).get("parameters") or ()
     values = {each["name"]: str(each.get("value", "")) for each in given}
     env = {known.env: values[known.name] for known in PARAMETERS if known.name in values}
-    return push_from_env(env, settings=settings)
+    return push_from_env(env, tasks=tasks)

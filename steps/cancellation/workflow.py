@@ -31,14 +31,14 @@ def build_workflow(
 
     Args:
         values: Parameters of the WorkflowTemplate by name. Those with a default are optional.
-        settings: The namespace, and the pattern of branches.
+        settings: The namespace, and the branches that are tasks.
         labels: Further labels.
 
     Raises:
         BadInputError: A parameter is unknown, missing or malformed.
     """
     known = {parameter.name: parameter for parameter in PARAMETERS}
-    push = push_from_env({known[name].env: value for name, value in values.items()}, settings=settings.push)
+    push = push_from_env({known[name].env: value for name, value in values.items()}, tasks=settings.tasks)
     return {
         "apiVersion": f"{WORKFLOWS.group}/{WORKFLOWS.version}",
         "kind": "Workflow",

@@ -36,12 +36,13 @@ from steps.core.errors import (
     TryAgainError,
     UnavailableError,
 )
-from steps.core.keys import APP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
+from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_network_error, error_chain
 from steps.core.retry import backoff, header_seconds, poll_pauses, retry, retry_on_conflict, wait
 
 __all__ = [
     "APP",
+    "KEEP",
     "PHASE",
     "PREFIX",
     "RECORD",

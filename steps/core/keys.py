@@ -5,6 +5,8 @@ from __future__ import annotations
 PREFIX = "agent-cancellation"
 RECORD = f"{PREFIX}/record"
 PHASE = f"{PREFIX}/phase"
+# On a run: "true" as a label or an annotation keeps it.
+KEEP = f"{PREFIX}/keep"
 TASK = f"{PREFIX}/task"
 REPOSITORY = f"{PREFIX}/repository"
 APP = {"app.kubernetes.io/name": PREFIX, "app.kubernetes.io/managed-by": PREFIX}

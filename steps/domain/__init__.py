@@ -15,7 +15,6 @@ from steps.domain.push import (
     Push,
     Repository,
     Sha,
-    TaskId,
     check_push_time,
     push_from_env,
 )
@@ -40,17 +39,34 @@ from steps.domain.run_decision import (
     RunFacts,
     decide_run,
 )
+from steps.domain.task_id import (
+    HASH_LENGTH,
+    HASHED_PATTERN,
+    HEADS,
+    ID_PATTERN,
+    NO_SLUG,
+    SLUG_LENGTH,
+    TaskId,
+    find_task,
+    task_id,
+)
 from steps.domain.watermark import push_watermark
 from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
 __all__ = [
     "FINISHED_REASON",
+    "HASHED_PATTERN",
+    "HASH_LENGTH",
+    "HEADS",
+    "ID_PATTERN",
     "LABEL_TEXT",
     "MAX_PRIORITY",
+    "NO_SLUG",
     "OUTCOME_TEXT",
     "OWNER_REASON",
     "PARAMETERS",
     "RECONCILE_REASON",
+    "SLUG_LENGTH",
     "ZERO_SHA",
     "Agent",
     "AgentPolicy",
@@ -80,6 +96,7 @@ __all__ = [
     "find_owned",
     "find_owners",
     "find_spared",
+    "find_task",
     "is_known_older",
     "is_newer",
     "is_newer_than_known",
@@ -87,4 +104,5 @@ __all__ = [
     "parse_record",
     "push_from_env",
     "push_watermark",
+    "task_id",
 ]

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, NewType
 from pydantic import AfterValidator
 
 from steps.core import BadInputError
+from steps.domain.task_id import HEADS, ID_PATTERN, TaskId, match_task
 from steps.settings import REPOSITORY_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from steps.settings import PushSettings
+    from steps.settings import PushSettings, TaskPattern
 
 Repository = NewType("Repository", str)
-TaskId = NewType("TaskId", str)
 Sha = NewType("Sha", str)
 
 ZERO_SHA = "0" * 40
@@ -59,7 +59,7 @@ PARAMETERS = (
         pattern=REPOSITORY_PATTERN,
         expects="owner/name",
     ),
-    Parameter(name="task-id", pattern=r"[1-9][0-9]{0,8}", expects="a number from 1 to 999999999"),
+    Parameter(name="task-id", pattern=ID_PATTERN, expects="the task's id: lower-case letters, digits, inner dashes"),
     # What git allows in a branch, but for characters that mean something to a shell, to Argo or to Markdown.
     Parameter(
         name="ref",
@@ -136,7 +136,7 @@ class Push:
     @property
     def branch(self) -> str:
         """The ref without refs/heads/."""
-        return self.ref.removeprefix("refs/heads/")
+        return self.ref.removeprefix(HEADS)
 
 
 def _shown(value: str) -> str:
@@ -144,12 +144,12 @@ def _shown(value: str) -> str:
     return ascii(value if len(value) <= 60 else value[:57] + "...")  # noqa: PLR2004 - one line of an error
 
 
-def push_from_env(env: Mapping[str, str], *, settings: PushSettings) -> Push:
+def push_from_env(env: Mapping[str, str], *, tasks: Sequence[TaskPattern]) -> Push:
     """Read and check the parameters.
 
     Args:
         env: The container's environment.
-        settings: Which refs are task branches.
+        tasks: Which branches are tasks.
 
     Raises:
         BadInputError: A parameter is missing or malformed. The message names each one and the expected value.
@@ -167,7 +167,7 @@ def push_from_env(env: Mapping[str, str], *, settings: PushSettings) -> Push:
     if problems:
         raise BadInputError("parameters: " + "; ".join(problems))
     _check_names(values)
-    _check_task(values, settings=settings)
+    _check_task(values, tasks=tasks)
     return Push(
         repository=Repository(values["repository"]),
         task=TaskId(values["task-id"]),
@@ -190,13 +190,15 @@ def _check_names(values: Mapping[str, str]) -> None:
         raise BadInputError("parameters: sha is all zeros: the branch was deleted, there is nothing to work on")
 
 
-def _check_task(values: Mapping[str, str], *, settings: PushSettings) -> None:
-    match = re.fullmatch(settings.branch, values["ref"], re.ASCII)
+def _check_task(values: Mapping[str, str], *, tasks: Sequence[TaskPattern]) -> None:
+    match = match_task(values["ref"], patterns=tasks)
     if match is None:
-        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: not a task's branch (settings push.branch)")
-    if match.group(1) != values["task-id"]:
+        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: no pattern of the settings (tasks) matches")
+    if match.problem:
+        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: {match.problem}")
+    if match.id != values["task-id"]:
         raise BadInputError(
-            f"parameters: task-id is {values['task-id']}, but ref belongs to task {match.group(1)}: they must agree"
+            f"parameters: task-id is {values['task-id']}, but ref belongs to task {match.id}: they must agree"
         )
 
 

@@ -1,7 +1,7 @@
 """Decides about one agent run: cancel it, await its end, or keep it.
 
-Guarantees that a run in doubt is kept. A run is never cancelled if it is exempt, works on the head, is newer than the
-push, or does not name its repository or agent.
+Guarantees that a run in doubt is kept. A run is never cancelled if it is exempt, is marked to be kept, works on the
+head or on another branch, is newer than the push, or does not name its repository or agent.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from steps.core import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,6 +22,8 @@ _ABBREVIATED = 7
 FINISHED_REASON = "finished"
 # The reason for a stale run that was asked to stop, and of which only pods may be left.
 STOPPED_REASON = "asked to stop already"
+# The reason for a run that a person has marked.
+KEEP_REASON = f"marked with {KEEP}"
 # The reason for a stale run that is kept, up to the name of the run that it owns.
 OWNER_REASON = "owns a run that is kept: "
 
@@ -57,7 +61,11 @@ class RunDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """The fields of a run that a decision needs. A text is empty if the run does not have the field."""
+    """The fields of a run that a decision needs. A text is empty if the run does not have the field.
+
+    Attributes:
+        keep: Whether a person has marked the run to be kept.
+    """
 
     created_at: datetime
     deleting: bool
@@ -65,6 +73,8 @@ class RunFacts:
     agent: str
     phase: str
     sha: str
+    branch: str = ""
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,7 @@ def decide_run(
     *,
     policy: AgentPolicy,
     repository: str,
+    branch: str,
     watermark: datetime,
     head_sha: str,
     older: Collection[str] = (),
@@ -108,6 +119,7 @@ def decide_run(
         run: The fields of the run.
         policy: The agents that may be cancelled.
         repository: Repository of the push.
+        branch: Branch of the push, without refs/heads/. A run that names another branch is kept.
         watermark: Runs that were created at or before it are stale.
         head_sha: Commit of the head. Runs that work on it are kept.
         older: Commits that are known to be older than the head.
@@ -118,11 +130,13 @@ def decide_run(
     agent = run.agent.casefold()
     exempt, cancellable = ({name.casefold() for name in names} for names in (policy.exempt, policy.cancellable))
     for kept, reason in (
+        (run.keep, KEEP_REASON),
         (not run.repository, "names no repository"),
         (run.repository.casefold() != repository.casefold(), "belongs to another repository"),
         (not run.agent, "names no agent"),
         (agent in exempt, "exempt agent"),
         ("*" not in cancellable and agent not in cancellable, "agent is not listed as cancellable"),
+        (run.branch not in {"", branch}, "works on another branch"),
         (_is_commit(run.sha, head_sha), "works on the head"),
         (any(_is_commit(run.sha, sha) for sha in other_heads), "works on the head of another branch"),
         (policy.restartable and not is_older, "its commit is not known to be older"),

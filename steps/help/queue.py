@@ -55,7 +55,7 @@ def helpable_pushes(context: StepContext, *, seen: Collection[str], limit: int) 
         labels=f"{TASK},{WORKFLOW_COMPLETED_LABEL}!=true",
         page=_PAGE,
     )
-    workflows = (read_waiting_workflow(each, settings=context.settings.push) for each in found)
+    workflows = (read_waiting_workflow(each, settings=context.settings) for each in found)
     others = (each for each in workflows if each and each.name != context.workflow and each.uid not in seen)
     return list(islice(_free_pushes(list(in_order(others)), context=context), limit))
 

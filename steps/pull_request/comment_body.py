@@ -36,7 +36,7 @@ class SafeMarkdown(str):
 
 def comment_marker(push: Push) -> SafeMarkdown:
     """The first line of a task's comment. It identifies the comment; GitHub does not show it."""
-    return SafeMarkdown(f"<!-- agent-cancellation task={int(push.task)} -->")
+    return SafeMarkdown(f"<!-- agent-cancellation task={push.task} -->")
 
 
 def comment_text(record: Record, *, settings: StepSettings) -> str:

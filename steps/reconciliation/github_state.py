@@ -63,8 +63,10 @@ def read_github(
     settings = context.settings
     # An agent that is younger cannot have missed a push for long enough.
     before = now - timedelta(seconds=settings.reconcile.lost_after_s)
-    working = {run.facts.repository.casefold() for _, run in runs if run.facts.created_at <= before}
-    active = [Repository(name) for name in settings.events.repositories if name.casefold() in working]
+    working = {
+        run.facts.repository.casefold(): run.facts.repository for _, run in runs if run.facts.created_at <= before
+    }
+    active = [Repository(name) for key, name in sorted(working.items()) if settings.events.has(key)]
     awaiting = sorted(await_pull_request(task_states, now=now, settings=settings.reconcile))
     if not active and not awaiting:
         return GitHubState()
@@ -80,7 +82,7 @@ def read_github(
     for repository in active:
         activities = read_or_report(partial(github.activity, repository=repository), unread=unread)
         pushes += newest_pushes(
-            activities, repository=repository, senders=settings.events.senders, settings=settings.push
+            activities, repository=repository, senders=settings.events.senders, tasks=settings.tasks
         )
     return GitHubState(pushes=tuple(pushes), pulls=_pulls(awaiting, github=github, unread=unread))
 

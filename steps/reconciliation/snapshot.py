@@ -98,7 +98,14 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
     run_uids: set[str] = set()
     runs = read_or_report(
-        lambda: live_runs(settings.agents, kube=kube, namespace=agents, unreadable=unreadable, seen=run_uids.add),
+        lambda: live_runs(
+            settings.agents,
+            kube=kube,
+            namespace=agents,
+            patterns=settings.tasks,
+            unreadable=unreadable,
+            seen=run_uids.add,
+        ),
         unread=unread_runs,
     )
     runs_known = not unread_runs

@@ -108,7 +108,7 @@ def pod_audit(env: Mapping[str, str], *, log: Log) -> Audit:
 
 def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measurements, tracer: Tracer) -> StepContext:
     settings = settings_from_env(env, StepSettings)
-    pushed = push_from_env(env, settings=settings.push)
+    pushed = push_from_env(env, tasks=settings.tasks)
     holder, created_at = pod_identity(env)
     log = log.bind(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)
     tracer.set_attributes(correlation_id=pushed.correlation_id, repository=pushed.repository, task=pushed.task)

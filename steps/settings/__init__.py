@@ -9,6 +9,7 @@ from steps.settings.cancellation import BreakerSettings, KubernetesSettings, Lea
 from steps.settings.github import GitHubSettings, LabelSettings
 from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings, StepSettings, load_settings, settings_from_env
 from steps.settings.reconcile import PushSources, ReconcileSettings
+from steps.settings.tasks import TaskPattern
 from steps.settings.types import REPOSITORY_PATTERN, Count, Name, Seconds
 from steps.settings.validation import pattern_validator
 
@@ -30,6 +31,7 @@ __all__ = [
     "Seconds",
     "StateSettings",
     "StepSettings",
+    "TaskPattern",
     "load_settings",
     "pattern_validator",
     "settings_from_env",

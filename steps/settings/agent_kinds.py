@@ -83,9 +83,23 @@ class RunKind:
     ]
     selector: Annotated[dict[str, str], Field(description="labels of every run of this kind, besides the task's")]
     task: Annotated[
-        FieldPath,
-        Field(description="path of the task id; a label is selected by the API server; any other path lists all runs"),
+        OptionalFieldPath,
+        Field(
+            description="path of the task id; a label selects the runs that have it; empty: runs have none, and belong "
+            "to the task of their branch"
+        ),
     ]
+    task_prefix: Annotated[
+        str,
+        Field(description="text before the run's task id, as in `prefix` of the runs' branches in [[tasks]]"),
+    ] = ""
+    branch: Annotated[
+        OptionalFieldPath,
+        Field(
+            description="path of the branch that the run works on; it decides the task if the run has no id, and the "
+            "run is kept if the push is to another branch; empty: runs have none"
+        ),
+    ] = ""
     repository: Annotated[
         PathOrRepository,
         Field(
@@ -161,6 +175,8 @@ class RunKind:
         return self.phase.startswith("spec.")
 
     def __post_init__(self) -> None:
+        if not self.task and not self.branch:
+            raise ValueError("task and branch are empty, so no run would belong to a task: set one of them")
         if not self.delete and not self.stop_patch:
             raise ValueError("delete is false and stop_patch is empty, so runs would never stop: set one of them")
         if self.restartable and not self.sha:

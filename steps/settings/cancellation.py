@@ -1,8 +1,7 @@
-"""Settings of a cancellation: branches, the task's Lease, stopping agents, requests, the circuit breaker, the state."""
+"""Settings of a cancellation: clocks, the task's Lease, stopping agents, requests, the circuit breaker, the state."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -25,14 +24,10 @@ class Namespaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushSettings:
-    """Which pushes count, and how far clocks may be apart."""
+    """How far clocks may be apart."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    branch: Annotated[
-        str,
-        Field(description="pattern of a task's whole ref; the first group is the task id; Go (RE2) and Python syntax"),
-    ]
     tolerance_s: Annotated[
         Seconds,
         Field(
@@ -41,14 +36,6 @@ class PushSettings:
             "time plus the difference, so a redelivery an hour late is harmless"
         ),
     ]
-
-    def __post_init__(self) -> None:
-        try:
-            groups = re.compile(self.branch).groups
-        except re.error as error:
-            raise ValueError(f"branch is not a regular expression: {error}") from error
-        if groups != 1:
-            raise ValueError(f"branch needs exactly one group, the task id; it has {groups}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The settings tree of the steps, and how to load it.
 
-`pipelines.settings` extends the tree with the generator's own settings and reads it from `settings.toml`. It renders
+`pipelines.settings` extends the tree with the generator's own settings and reads it from a settings file. It renders
 the part below into the environment of every container as `CANCELLATION_SETTINGS`: `StepSettings` for the steps of a
 push, `ReconcileStepSettings` for reconcile. The steps read it from there. An unknown or malformed key is an error that
 names the key. Credentials are never settings: they are files in `github.credentials_dir`.
@@ -28,6 +28,7 @@ from steps.settings.cancellation import (
 )
 from steps.settings.github import CommentSettings, GitHubSettings, LabelSettings
 from steps.settings.reconcile import PushSources, ReconcileSettings
+from steps.settings.tasks import TaskPattern, check_prefixes
 from steps.settings.types import STRICT
 from steps.settings.validation import describe_errors
 
@@ -44,6 +45,7 @@ class StepSettings:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     namespaces: Namespaces
+    tasks: Annotated[tuple[TaskPattern, ...], Field(min_length=1, description="branches that are tasks")]
     push: PushSettings
     lease: LeaseSettings
     stop: StopSettings
@@ -59,6 +61,7 @@ class StepSettings:
     def __post_init__(self) -> None:
         if problem := find_doubly_claimed(self.agents):
             raise ValueError(problem)
+        check_prefixes(self.tasks)
         # The last request may start just before a renewal is due, and take this long twice: to connect, and to get an
         # answer.
         if not self.lease.renew_every_s + 2 * self.comment.deadline_s < self.lease.renew_deadline_s:
@@ -92,7 +95,7 @@ def load_settings(tree: type[T], values: Mapping[str, object], *, source: str) -
     try:
         return TypeAdapter(tree).validate_python(values)
     except ValidationError as error:
-        raise BadInputError(f"{source}: " + "; ".join(describe_errors(error))) from error
+        raise BadInputError(f"{source}: " + "; ".join(describe_errors(error, values=values))) from error
 
 
 def settings_from_env(env: Mapping[str, str], tree: type[T]) -> T:

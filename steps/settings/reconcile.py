@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import REPOSITORY_PATTERN, SENDER_PATTERN, STRICT, Count, Seconds
+from steps.settings.types import OWNER_PATTERN, REPOSITORY_PATTERN, SENDER_PATTERN, STRICT, Count, Seconds
 from steps.settings.validation import pattern_validator
 
 
@@ -18,13 +18,28 @@ class PushSources:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     repositories: Annotated[
-        tuple[Annotated[str, pattern_validator(REPOSITORY_PATTERN, give="owner/name, such as 5dlabs/cto")], ...],
-        Field(min_length=1, description="owner/name; pushes to any other are ignored"),
+        tuple[
+            Annotated[
+                str,
+                pattern_validator(
+                    rf"{REPOSITORY_PATTERN}|{OWNER_PATTERN}/\*",
+                    give="owner/name, such as 5dlabs/cto, or owner/* for all repositories of an owner",
+                ),
+            ],
+            ...,
+        ],
+        Field(min_length=1, description="owner/name, or owner/* for all of an owner; pushes to any other are ignored"),
     ]
     senders: Annotated[
         tuple[Annotated[str, pattern_validator(SENDER_PATTERN, give="a login, such as octocat or some-app[bot]")], ...],
         Field(min_length=1, description="logins whose pushes make agents stale"),
     ]
+
+    def has(self, repository: str) -> bool:
+        """Whether pushes to a repository count. GitHub ignores the case of its names."""
+        name = repository.casefold()
+        known = {each.casefold() for each in self.repositories}
+        return name in known or f"{name.partition('/')[0]}/*" in known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 
 # A repository (owner/name) and a login. Every user anchors them. RE2 and Python read them alike.
 # An Enterprise Managed User's login has an underscore before the enterprise's short code.
-REPOSITORY_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}"
+OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}"
+REPOSITORY_PATTERN = OWNER_PATTERN + r"/\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}"
 SENDER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?"
 # A text in double quotes is the same for all runs of a kind.
 PathOrRepository = Annotated[

@@ -6,12 +6,12 @@ Guarantees that no error quotes a value, because a wrong value may be a credenti
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AfterValidator, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -20,7 +20,7 @@ _FIXES = {
     "too_short": "empty: give at least one",
     "string_too_short": "empty: give at least one character",
     "tuple_type": 'not a list: give one in brackets, such as ["one", "two"]',
-    "dataclass_type": "not a table: give one, as in the shipped settings.toml",
+    "dataclass_type": "not a table: give one (docs/settings.md shows it)",
     "string_type": "not a string: put it in quotes",
 }
 
@@ -41,31 +41,49 @@ def pattern_validator(pattern: str, *, give: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def describe_errors(error: ValidationError) -> Iterator[str]:
-    """Describe each wrong key once, without problems that only follow from another."""
+def describe_errors(error: ValidationError, *, values: Mapping[str, object]) -> Iterator[str]:
+    """Describe each wrong key once, without problems that only follow from another; missing keys all together, first.
+
+    Args:
+        error: What pydantic found.
+        values: What it looked at.
+    """
     problems = error.errors(include_url=False, include_input=False)
-    missing = [problem["loc"] for problem in problems if problem["type"] == _MISSING]
+    if missing := [_key(problem) for problem in problems if problem["type"] == _MISSING]:
+        them = "it (docs/settings.md explains it)" if len(missing) == 1 else "them (docs/settings.md explains them)"
+        yield f"{', '.join(missing)}: missing: add {them}"
     for problem in problems:
         loc = problem["loc"]
         # A list whose items are wrong counts as too short.
-        if not any(other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in problems):
+        follows = any(other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in problems)
+        if problem["type"] == _UNKNOWN:
+            yield f"{_key(problem)}: unknown key; {_meant(loc, problems=problems, values=values)}"
+        elif problem["type"] != _MISSING and not follows:
             # A rule about several sections names its keys itself.
-            where = f"{'.'.join(map(str, loc))}: " if loc else ""
-            yield f"{where}{_problem_and_fix(problem, missing=missing)}"
+            where = f"{_key(problem)}: " if loc else ""
+            yield f"{where}{_problem_and_fix(problem)}"
 
 
-def _problem_and_fix(problem: ErrorDetails, *, missing: Sequence[tuple[int | str, ...]]) -> str:
-    loc, kind = problem["loc"], problem["type"]
-    if kind == _MISSING:
-        return "missing: add it (docs/settings.md explains it)"
-    if kind == _UNKNOWN:
-        import difflib  # noqa: PLC0415 - only for an error
+def _key(problem: ErrorDetails) -> str:
+    return ".".join(map(str, problem["loc"]))
 
-        with_others = [str(each[-1]) for each in missing if each[:-1] == loc[:-1]]
-        meant = difflib.get_close_matches(str(loc[-1]), with_others, n=1)
-        return "unknown key; " + (
-            f"did you mean {meant[0]}?" if meant else "remove it (docs/settings.md lists all keys)"
-        )
+
+def _meant(loc: tuple[int | str, ...], *, problems: Sequence[ErrorDetails], values: Mapping[str, object]) -> str:
+    """Say which key of the same table was meant: one that is missing, or one that has a default."""
+    import difflib  # noqa: PLC0415 - only for an error
+
+    table: Any = values
+    for each in loc[:-1]:
+        table = table[each]
+    beside = {kind: {each["loc"] for each in problems if each["type"] == kind} for kind in (_MISSING, _UNKNOWN)}
+    known = [str(each[-1]) for each in beside[_MISSING] if each[:-1] == loc[:-1]]
+    known += [key for key in table if (*loc[:-1], key) not in beside[_UNKNOWN]]
+    meant = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f"did you mean {meant[0]}?" if meant else "remove it (docs/settings.md lists all keys)"
+
+
+def _problem_and_fix(problem: ErrorDetails) -> str:
+    kind = problem["type"]
     if kind in _FIXES:
         return _FIXES[kind]
     text = problem["msg"].removeprefix("Value error, ")

@@ -13,9 +13,8 @@ import pytest
 
 from pipelines import names
 from pipelines.manifests.bundle import all_manifests
-from pipelines.settings import read_settings
+from pipelines.settings import example_settings
 from tests.doubles.github import fail
-from tests.e2e.provision.images import ROOT
 from tests.e2e.support.pods import executions, step_pods
 from tests.e2e.support.stage import Stage
 
@@ -44,7 +43,7 @@ RESOURCES = (
     ("rbac.authorization.k8s.io", "roles"),
 )
 Grant = tuple[str, str, str, str]
-RENDERED = list(all_manifests(read_settings(ROOT / "settings.toml")))
+RENDERED = list(all_manifests(example_settings()))
 ACCOUNTS = [
     (each["metadata"]["namespace"], each["metadata"]["name"]) for each in RENDERED if each["kind"] == "ServiceAccount"
 ]

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles.platform.controller import job_name
 from tests.doubles.platform.platform import runs_path

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support.moments import all_in_cancel, in_main, not_begun
+from tests.e2e.support.moments import in_cancel, in_main, not_begun
 from tests.e2e.support.outcome import settled
 from tests.e2e.support.pods import evict, kill
 from tests.e2e.support.stage import Stage
@@ -24,13 +24,11 @@ def finished_all_the_same(stage: Stage, name: str) -> dict[str, Any]:
     return settled(stage)
 
 
-def test_pods_that_are_lost_while_they_wait_for_an_agent_are_repeated(new_stage: Callable[[], Stage]) -> None:
-    stages = [new_stage(), new_stage()]
-    found = all_in_cancel(stages)
-    for stage, name, befall in zip(stages, found, (kill, evict), strict=True):
-        befall(stage, name)
-    for stage, name in zip(stages, found, strict=True):
-        assert finished_all_the_same(stage, name)["attempts"] == 2
+@befalls
+def test_a_pod_that_is_lost_while_it_waits_for_an_agent_is_repeated(stage: Stage, befall: Befall) -> None:
+    name = in_cancel(stage)
+    befall(stage, name)
+    assert finished_all_the_same(stage, name)["attempts"] == 2
 
 
 @befalls

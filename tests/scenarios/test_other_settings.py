@@ -37,9 +37,10 @@ CHANGES = {
     'workflows = "agent-cancellation"': 'workflows = "ci-stop"',
     'agents = "agent-platform"': 'agents = "ci-agents"',
     'events = "argo-events"': 'events = "ci-events"',
-    "branch = 'refs/heads/(?:feature/)?task-([1-9][0-9]{0,8})(?:-[A-Za-z0-9._-]{0,150})?'": (
-        "branch = 'refs/heads/(?:fix|feat)/([1-9][0-9]{0,5})/[a-z-]{1,50}'"
+    "branch = '(?:feature/)?task-(?P<id>[1-9][0-9]{0,8})(?:-[A-Za-z0-9._-]{0,150})?'": (
+        "branch = '(?:fix|feat)/(?P<id>[1-9][0-9]{0,5})/[a-z-]{1,50}'"
     ),
+    'examples = ["task-42", "feature/task-42-fix-login"]': 'examples = ["fix/7/login"]',
     'add = "remediation-in-progress"': 'add = "status: being fixed"',
     'remove = "ready-for-qa"': 'remove = "status: please review"',
     'skip = "skip-automation"': 'skip = "hands off"',
@@ -59,7 +60,7 @@ CHANGES = {
 }
 # What the shipped settings say instead; with `task-id`, which is also a parameter, only where it is a label.
 SHIPPED = (
-    *("5dlabs", "5DLabs", "metadata.labels.task-id", "task-([1-9]", "task-{task}", "state.json"),
+    *("5dlabs", "5DLabs", "metadata.labels.task-id", "task-(?P", "task-{task}", "state.json"),
     *("ready-for-qa", "remediation-in-progress", "skip-automation"),
     *("argo-events", "agent-platform", "cancel-agents-breakers", "github-eventsource", "github-webhook-secret"),
 )

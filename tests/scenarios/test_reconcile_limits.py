@@ -12,8 +12,8 @@ from steps.cancellation.state_update import STATE_EPOCH
 from steps.cancellation.workflow import build_workflow
 from steps.core.errors import Exit, ForbiddenError
 from steps.core.keys import RECORD
-from steps.domain.push import TaskId
 from steps.domain.record import Phase, dump_record
+from steps.domain.task_id import TaskId
 from steps.kube.events import EventReason
 from steps.lease.lease_object import lease_name
 from steps.observed_state.repair_attempts import ATTENTION_LABEL, is_escalated, read_attempts

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from pipelines.manifests.files import render_files
 from steps.cancellation.workflow import build_workflow
 from tests.doubles.argo_events import Dropped, Event, EventSource, Refused, Rejection, Sensor, sign
 from tests.doubles.github import GitHub, webhooks
@@ -21,17 +21,15 @@ from tests.support.harness import DEFAULTS
 # The first run on a machine fetches the examples.
 pytestmark = pytest.mark.timeout(300)
 
-RENDERED = Path(__file__).parents[2] / "rendered"
 SECRET = "s3cret"
 DELIVERY = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 Object = dict[str, Any]
 
 
 def _rendered(kind: str) -> Object:
-    for path in sorted(RENDERED.rglob("*.yaml")):
-        manifest = yaml.safe_load(path.read_text())
-        if isinstance(manifest, dict) and manifest.get("kind") == kind:
-            return manifest
+    for path, text in sorted(render_files(DEFAULTS).items()):
+        if path.endswith(".yaml") and (manifest := yaml.safe_load(text)).get("kind") == kind:
+            return dict(manifest)
     raise LookupError(f"nothing rendered is a {kind}")
 
 

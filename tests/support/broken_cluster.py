@@ -13,8 +13,9 @@ from datetime import timedelta
 
 from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.keys import PHASE, RECORD, TASK
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
 from steps.domain.record import LabelOutcome, Phase, Record, dump_record
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles import argo_controller
 from tests.doubles.clock import ManualClock

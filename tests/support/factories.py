@@ -13,9 +13,10 @@ from typing import Any
 from steps.agents.owned_object import OwnedObject, OwnerReference
 from steps.agents.runs import AgentRun
 from steps.cancellation.state_document import StateDocument
-from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.push import Push, Repository, Sha
 from steps.domain.record import LabelOutcome, Phase, Record
 from steps.domain.run_decision import RunFacts
+from steps.domain.task_id import TaskId
 from steps.kube.resources import JOBS, Resource
 from steps.lease.lease_object import lease_name
 from steps.observed_state.repair_attempts import RepairAttempts

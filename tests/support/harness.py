@@ -15,21 +15,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from github import Auth
 
 from pipelines.manifests.config_maps import breakers
-from pipelines.settings import Settings, read_settings
+from pipelines.settings import Settings, example_settings
 from steps.breaker.shared import Breaker, Breakers
 from steps.cancel import cancel
 from steps.cancellation.execution import StartedExecution, start_execution
 from steps.cancellation.workflow import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, build_workflow
 from steps.core.clock import parse_time
 from steps.core.errors import Exit, StepError, UnavailableError
-from steps.domain.push import ZERO_SHA, Push, Repository, Sha, TaskId
+from steps.domain.push import ZERO_SHA, Push, Repository, Sha
 from steps.domain.record import Record, parse_record
+from steps.domain.task_id import TaskId
 from steps.fail import fail
 from steps.github.client import GitHub
 from steps.github.sign_in import SignIn
@@ -64,7 +64,7 @@ from tests.doubles.platform.runs import TESS, agent_run
 REPOSITORY = "5dlabs/cto"
 OLD, NEW, NEWER = "a" * 40, "b" * 40, "c" * 40
 TOKEN = "ghs_scene"
-DEFAULTS: Settings = read_settings(Path(__file__).parents[2] / "settings.toml")
+DEFAULTS: Settings = example_settings()
 
 
 class InProcess:

@@ -11,11 +11,13 @@ import pytest
 
 from pipelines.cli.main import build_parser
 from pipelines.manifests.files import render_files
-from pipelines.settings import Settings, read_settings
+from pipelines.settings import Settings, example_settings
+from pipelines.settings.packaged import default_text, example_text
 from pipelines.settings_docs.page import settings_page
 from pipelines.settings_docs.toml_comments import refresh_comments
 from steps.core.errors import Exit
 from steps.settings.loading import load_settings
+from tests.support.settings_files import whole_text
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
@@ -65,11 +67,11 @@ def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_namespace_and_label_that_a_document_tells_to_type_exists(document: Path) -> None:
-    settings = read_settings(ROOT / "settings.toml")
+    settings = example_settings()
     spaces = {settings.namespaces.workflows, settings.namespaces.agents, settings.namespaces.events, "argo"}
     code = "".join(path.read_text() for folder in ("steps", "pipelines") for path in (ROOT / folder).rglob("*.py"))
     marks = set(re.findall(r"(?:PREFIX\}|\"agent-cancellation)/([a-z-]+)\"", code))
-    objects = {path.stem.partition("-")[2] for path in (ROOT / "rendered").rglob("*.yaml")}
+    objects = {Path(path).stem.partition("-")[2] for path in render_files(settings)}
     for line in console_lines(document):
         assert set(re.findall(r" -n (\S+)", line)) <= spaces, line
         assert {
@@ -120,7 +122,7 @@ def test_the_exit_codes_that_are_explained_are_the_steps_own() -> None:
 
 
 def test_what_the_page_on_github_enterprise_sets_can_be_rendered() -> None:
-    values = tomllib.loads((ROOT / "settings.toml").read_text())
+    values = tomllib.loads(whole_text())
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "github-enterprise.md").read_text(), re.DOTALL)
     assert len(blocks) == 3
     for block in map(tomllib.loads, blocks):
@@ -140,11 +142,11 @@ def test_what_the_page_on_github_enterprise_quotes_is_said() -> None:
 
 
 def test_the_settings_page_is_what_the_code_says() -> None:
-    assert (ROOT / "docs" / "settings.md").read_text() == settings_page(read_settings(ROOT / "settings.toml"))
+    assert (ROOT / "docs" / "settings.md").read_text() == settings_page()
 
 
-def test_the_comments_in_settings_toml_are_what_the_code_says() -> None:
-    text = (ROOT / "settings.toml").read_text()
+@pytest.mark.parametrize("text", [default_text(), example_text()], ids=["defaults", "example"])
+def test_the_comments_in_the_packaged_files_are_what_the_code_says(text: str) -> None:
     assert refresh_comments(text) == text
 
 

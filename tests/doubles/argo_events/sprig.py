@@ -6,6 +6,7 @@ has corners (strings with leading zeros, fractions in strings): those raise `Not
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -99,10 +100,22 @@ def _trunc(length: Any, text: Any) -> str:  # noqa: ANN401 - checked here
         raise NotModelled("trunc in the middle of a character") from error
 
 
+def truth(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a condition holds: not for what is missing, empty or zero."""
+    return not (value is NO_VALUE or value is None or value in ("", 0, False) or value in ([], {}))
+
+
+def _and(*values: Any) -> Any:  # noqa: ANN401 - any JSON
+    return next((value for value in values if not truth(value)), values[-1])
+
+
+def _or(*values: Any) -> Any:  # noqa: ANN401 - any JSON
+    return next((value for value in values if truth(value)), values[-1])
+
+
 def _default(otherwise: Any, *given: Any) -> Any:  # noqa: ANN401 - any JSON
     value = given[0] if given else NO_VALUE
-    empty = value is NO_VALUE or value is None or value in ("", 0, False) or value in ([], {})
-    return otherwise if empty else value
+    return value if truth(value) else otherwise
 
 
 def _int64(value: Any) -> Int:  # noqa: ANN401 - any JSON
@@ -148,14 +161,20 @@ def _verb(verb: str, value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "and": _and,
     "default": _default,
     "index": _index,
     "int64": _int64,
     "lower": lambda text: _lower(_string(text)),
+    "not": lambda value: not truth(value),
+    "or": _or,
     "printf": _printf,
     "regexFind": _regex_find,
+    "regexMatch": lambda pattern, text: compile_go(_string(pattern)).search(_string(text)) is not None,
     "regexReplaceAll": lambda pattern, text, new: replace_all(_string(pattern), _string(text), _string(new)),
     "replace": lambda old, new, text: _string(text).replace(_string(old), _string(new)),
+    "sha256sum": lambda text: hashlib.sha256(_string(text).encode()).hexdigest(),
+    "trimAll": lambda characters, text: _string(text).strip(_string(characters)),
     "trimPrefix": lambda prefix, text: _string(text).removeprefix(_string(prefix)),
     "trimSuffix": lambda suffix, text: _string(text).removesuffix(_string(suffix)),
     "trunc": _trunc,

@@ -1,6 +1,6 @@
 """The project in the cluster, installed by the README's commands.
 
-Guarantees: what is applied is what `settings.toml` renders, but for the image's name and GitHub's address; the
+Guarantees: what is applied is what the packaged settings render, but for the image's name and GitHub's address; the
 workflows' namespace admits only pods that meet the `restricted` Pod Security Standard. Reconcile's schedule is
 suspended until a test lets it run, since it would finish what other tests interrupt on purpose.
 """

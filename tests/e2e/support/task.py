@@ -14,7 +14,8 @@ from typing import Any
 
 from pipelines import names
 from steps.core.keys import RECORD
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.github import webhooks
@@ -96,10 +97,14 @@ class Task:
         return self._workflows(f"{names.TASK_LABEL}={self.task}")
 
     def all_ended(self, *, deadline_s: float = _DEADLINE_S) -> None:
-        """Wait until all Workflows of the task have ended."""
+        """Wait until the task has Workflows and all of them have ended.
+
+        A webhook is answered before the Sensor has created its Workflow.
+        """
 
         def ended() -> bool:
-            return all(each.get("status", {}).get("phase") in FINISHED for each in self.workflows())
+            found = self.workflows()
+            return bool(found) and all(each.get("status", {}).get("phase") in FINISHED for each in found)
 
         self.until(ended, what=f"the Workflows of task {self.task} end", deadline_s=deadline_s)
 

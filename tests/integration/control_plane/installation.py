@@ -1,7 +1,7 @@
 """The project installed on a real API server as a user installs it: Argo's CRDs, then `kubectl apply -k`.
 
-Guarantees: what is applied is what `settings.toml` renders, but for the values that a test passes; each namespace that
-the settings name exists. Not there: controllers of Argo; what they would do is tests.doubles.argo_workflows.
+Guarantees: what is applied is what the packaged settings render, but for the values that a test passes; each namespace
+that the settings name exists. Not there: controllers of Argo; what they would do is tests.doubles.argo_workflows.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.doubles.platform.client import Client
 from tests.doubles.platform.platform import install_crd
 from tests.integration.control_plane.binaries import find
 from tests.schemas import gomod
+from tests.support.settings_files import write_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.integration.control_plane.server import ControlPlane
 
-ROOT = Path(__file__).parents[3]
 ARGO_WORKFLOWS, ARGO_EVENTS = "github.com/argoproj/argo-workflows/v4", "github.com/argoproj/argo-events"
 _PLURALS = {"NetworkPolicy": "networkpolicies"}
 _ESTABLISHED_S = 60.0
@@ -71,15 +71,8 @@ class Installation:
 
 
 def settings_with(changes: Mapping[str, str], *, folder: Path) -> Settings:
-    """The shipped settings with some texts replaced, each of which must be there."""
-    text = (ROOT / "settings.toml").read_text()
-    for old, new in changes.items():
-        if old not in text:
-            raise LookupError(f"settings.toml has no {old!r}")
-        text = text.replace(old, new)
-    path = folder / "settings.toml"
-    path.write_text(text)
-    return read_settings(path)
+    """The packaged settings with some texts replaced, each of which must be there."""
+    return read_settings(write_settings(folder, changes))
 
 
 def install_argo_crds(installation: Installation) -> None:

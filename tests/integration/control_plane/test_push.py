@@ -18,7 +18,8 @@ import pytest
 from pipelines import names
 from steps.cancellation.workflow import build_workflow as workflow_of_a_push
 from steps.core.keys import RECORD
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.argo_workflows import Argo

@@ -17,7 +17,8 @@ from pipelines import names
 from steps.cancellation.state_update import STATE_EPOCH
 from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLETED_LABEL
 from steps.core.keys import PHASE, RECORD, REPOSITORY, TASK
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from steps.observed_state.repair_attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL
 from tests.doubles import github as github_double

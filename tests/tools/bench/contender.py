@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from steps.core.clock import SystemClock
-from steps.domain.push import Push, Repository, Sha, TaskId
+from steps.domain.push import Push, Repository, Sha
 from steps.domain.record import Phase, Record
+from steps.domain.task_id import TaskId
 from steps.kube.client import Kube
 from steps.kube.connection import connect_kubernetes
 from steps.lease.holder import Holder

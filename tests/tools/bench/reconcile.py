@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines import names
 from pipelines.client.reconcile_pass import reconcile_context
 from steps.core.keys import PHASE, RECORD, TASK
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.kube.kubeconfig import read_kubeconfig
 from steps.lease.lease_object import lease_name
 from steps.reconciliation.reconcile_pass import run_pass

@@ -19,7 +19,8 @@ from pipelines import names
 from pipelines.manifests.files import render_files, write_files
 from pipelines.settings import read_settings
 from steps.core.keys import RECORD
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.argo_events import Dropped, EventSource, Rejection, Sensor
@@ -34,6 +35,7 @@ from tests.doubles.platform.platform import put_run
 from tests.doubles.platform.running import running
 from tests.doubles.platform.runs import CLEO, REX, TESS, agent_run
 from tests.support.doubt import wait_out_doubt
+from tests.support.settings_files import write_settings
 from tests.tools.demo.outcome import LEFT, STALE, Moment, Outcome, State, said
 from tests.tools.demo.webhook import push_webhook
 
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
     from tests.doubles.argo_workflows import Process
 
-ROOT = Path(__file__).parents[3]
 REPOSITORY, TASK, BRANCH = "5dlabs/cto", 7, "task-7-fix-login"
 OLD, NEW = "0ddba11" + "0" * 33, "5ca1ab1e" + "0" * 32
 SECRET, TOKEN = "a webhook secret", "ghs_demo"
@@ -91,9 +92,7 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
     with ExitStack() as stack:
         github = github_double.GitHub()
         github_url = stack.enter_context(github_double.serve(github))
-        text = (ROOT / "settings.toml").read_text().replace('"https://api.github.com"', f'"{github_url}"')
-        (folder / "settings.toml").write_text(text)
-        settings = read_settings(folder / "settings.toml")
+        settings = read_settings(write_settings(folder, {'"https://api.github.com"': f'"{github_url}"'}))
         spaces = settings.namespaces
         api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents, spaces.events))
         url = stack.enter_context(serve(api))

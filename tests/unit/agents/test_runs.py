@@ -9,9 +9,9 @@ import pytest
 
 from steps.agents.runs import decide_by_kind, list_runs, live_runs, parse_repository, parse_run
 from steps.core.errors import Exit
-from steps.domain.push import TaskId
 from steps.domain.record import Agent, LabelOutcome, RunOutcome
 from steps.domain.run_decision import RunAction
+from steps.domain.task_id import TaskId
 from steps.kube.transport import Json
 from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.controller import Cleanup
@@ -27,6 +27,8 @@ BARE: dict[str, Any] = {
     "metadata": {"name": "j", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
 }
 
+TASKS = DEFAULTS.tasks
+
 
 def selectors(scene: Scene) -> list[str]:
     """The label selectors of the list requests."""
@@ -35,7 +37,7 @@ def selectors(scene: Scene) -> list[str]:
 
 def of_task(scene: Scene, kind: RunKind) -> set[str]:
     """Names of the runs of task 7."""
-    found = list_runs([kind], kube=scene.kube(), namespace=AGENTS, task=TaskId("7"))
+    found = list_runs([kind], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, task=TaskId("7"))
     return {run.name for run in found}
 
 
@@ -94,7 +96,9 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
 ) -> None:
     names = [scene.agent(task=task)["metadata"]["name"] for task in (7, 8)]
     scene.agent(phase="Succeeded")
-    found = live_runs([replace(kind, selector=selector)], kube=scene.kube(), namespace=AGENTS, unreadable=unexpected)
+    found = live_runs(
+        [replace(kind, selector=selector)], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, unreadable=unexpected
+    )
     assert sorted((task, run.name) for task, run in found) == [("7", names[0]), ("8", names[1])]
     assert selectors(scene) == [asked]
 
@@ -102,7 +106,7 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
 def test_a_run_that_names_no_task_belongs_to_no_task(scene: Scene) -> None:
     kind = replace(CODE_RUN, task="metadata.annotations.task")
     scene.agent()
-    assert not list(live_runs([kind], kube=scene.kube(), namespace=AGENTS, unreadable=unexpected))
+    assert not list(live_runs([kind], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, unreadable=unexpected))
     assert of_task(scene, kind) == set()
 
 
@@ -125,14 +129,14 @@ def test_the_reference_to_a_run_has_its_kind(
 
 def test_a_run_with_empty_fields_is_kept() -> None:
     run = parse_run(BARE, kind=CODE_RUN)
-    verdict = decide_by_kind(run, repository=REPOSITORY, watermark=run.facts.created_at, head_sha=NEW)
+    verdict = decide_by_kind(run, repository=REPOSITORY, branch="task-7", watermark=run.facts.created_at, head_sha=NEW)
     assert (verdict.action, verdict.reason) == (RunAction.KEEP, "names no repository")
 
 
 def test_the_recorded_entry_identifies_the_run(scene: Scene) -> None:
     obj = scene.agent()
     scene.later(5)
-    (run,) = list_runs([CODE_RUN], kube=scene.kube(), namespace=AGENTS, task=TaskId("7"))
+    (run,) = list_runs([CODE_RUN], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, task=TaskId("7"))
     assert run.as_agent(outcome=RunOutcome.KEPT, reason="r") == Agent(
         kind="coderuns",
         name=obj["metadata"]["name"],
@@ -187,6 +191,7 @@ def test_an_unreadable_run_does_not_block_the_others(scene: Scene) -> None:
         DEFAULTS.agents,
         kube=scene.kube(),
         namespace=AGENTS,
+        patterns=TASKS,
         unreadable=lambda obj, error: odd.append((obj["metadata"]["uid"], type(error).__name__)),
     )
     assert [run.name for _, run in found] == ["fine"]

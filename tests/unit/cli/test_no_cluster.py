@@ -95,9 +95,9 @@ def test_a_folder_without_settings_says_where_to_stand(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("status", "seven"), "give a number from 1 to 999999999"),
-        (("status", "-5"), "give a number from 1 to 999999999"),
-        (("explain", "task-7"), "give a number from 1 to 999999999"),
+        (("status", "seven!"), "give it as the branch or `status` shows it"),
+        (("status", "-5"), "give it as the branch or `status` shows it"),
+        (("explain", "task 7"), "give it as the branch or `status` shows it"),
         (("submit", "--pr", "-1"), "give its number, such as 7"),
         (("submit", "--timeout", "0"), "give seconds, more than 0"),
         (("submit", "--timeout", "nan"), "give seconds, more than 0"),
@@ -114,7 +114,7 @@ def test_an_argument_that_cannot_be_right_is_refused_before_anybody_is_asked(
 def test_a_branch_of_no_task_is_named_with_the_setting_that_decides(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(("submit", "--ref", "main", "--sha", NEW)) == Exit.BAD_INPUT
     assert (
-        "'refs/heads/main' is not the branch of a task: give a ref that matches settings push.branch"
+        "'refs/heads/main' is not the branch of a task: give a ref that matches settings tasks"
         in capsys.readouterr().err
     )
 

@@ -16,6 +16,7 @@ from steps.kube.transport import Response
 from tests.doubles.kubernetes import serve, write_kubeconfig
 from tests.support.broken_cluster import a_world
 from tests.support.harness import Scene
+from tests.support.settings_files import write_settings
 
 KINDS = [
     "stuck", "live-stale-run", "orphaned-lock", "stray-flag", "corrupt-state", "unreadable-record", "idle",
@@ -37,9 +38,7 @@ def test_with_a_token_of_ones_own_github_is_asked(
 ) -> None:
     trouble.github.add_token("ghp_person")
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_person")
-    (tmp_path / "settings.toml").write_text(
-        Path("settings.toml").read_text().replace("https://api.github.com", trouble.github_url)
-    )
+    write_settings(tmp_path, {'"https://api.github.com"': f'"{trouble.github_url}"'})
     trouble.github.calls.clear()
     assert main(["reconcile", "--dry-run", "--json", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
     told = capsys.readouterr()

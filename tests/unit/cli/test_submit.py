@@ -22,6 +22,7 @@ from tests.doubles.github import GitHub
 from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
 from tests.schemas.validate import validate
 from tests.support.harness import DEFAULTS, NEW, InProcess
+from tests.support.settings_files import write_settings
 
 VALUES = {
     "repository": "5dlabs/cto",
@@ -222,11 +223,9 @@ def pull(laptop: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     github.add_pull_request(repository="5dlabs/cto", head="task-7-work", sha=NEW)
     github.add_token("ghp_person")
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_person")
-    text = Path("settings.toml").read_text()
     monkeypatch.chdir(tmp_path)
     with github_double.serve(github) as url:
-        path = tmp_path / "settings.toml"
-        path.write_text(text.replace("https://api.github.com", url))
+        write_settings(tmp_path, {'"https://api.github.com"': f'"{url}"'})
         yield github, ["--repository", "5dlabs/cto", "--no-wait"]
 
 

@@ -12,6 +12,7 @@ from steps.domain.run_decision import AgentPolicy, RunAction, RunFacts, decide_r
 from tests.support import factories
 from tests.support.pushes import T0, at
 
+PUSH = {"repository": "o/r", "branch": "task-7"}
 POLICY = AgentPolicy(
     cancellable=("5DLabs-Cleo", "5DLabs-Tess"), exempt=("5DLabs-Rex",), finished=("Succeeded", "Failed")
 )
@@ -57,6 +58,11 @@ def run(created: float = -10, **changes: object) -> RunFacts:
             "works on the head",
             id="GitLab !259960: force-pushed back to this commit",
         ),
+        pytest.param(run(keep=True), RunAction.KEEP, "marked with agent-cancellation/keep", id="a marked run"),
+        pytest.param(run(branch="task-7"), RunAction.CANCEL, "stale", id="a run on the branch of the push"),
+        pytest.param(
+            run(branch="task-7-b"), RunAction.KEEP, "works on another branch", id="a run on another branch of the task"
+        ),
         pytest.param(run(sha="e" * 40), RunAction.CANCEL, "stale", id="a run that names an older commit"),
         pytest.param(
             run(deleting=True, phase="Succeeded"), RunAction.KEEP, "finished", id="finished and being deleted"
@@ -64,14 +70,14 @@ def run(created: float = -10, **changes: object) -> RunFacts:
     ],
 )
 def test_a_run_is_judged_by_its_fields(facts: RunFacts, action: RunAction, reason: str) -> None:
-    verdict = decide_run(facts, policy=POLICY, repository="o/r", watermark=T0, head_sha="b" * 40)
+    verdict = decide_run(facts, policy=POLICY, **PUSH, watermark=T0, head_sha="b" * 40)
     assert (verdict.action, verdict.reason) == (action, reason)
 
 
 def test_a_star_makes_all_agents_cancellable_except_the_exempt() -> None:
     policy = replace(POLICY, cancellable=("*",))
     verdicts = {
-        agent: decide_run(run(agent=agent), policy=policy, repository="o/r", watermark=T0, head_sha="").action
+        agent: decide_run(run(agent=agent), policy=policy, **PUSH, watermark=T0, head_sha="").action
         for agent in ("5DLabs-Nova", "5DLabs-Rex", "")
     }
     assert verdicts == {"5DLabs-Nova": RunAction.CANCEL, "5DLabs-Rex": RunAction.KEEP, "": RunAction.KEEP}
@@ -89,7 +95,7 @@ def test_nothing_newer_exempt_or_on_the_head_is_ever_cancelled(
     created: int, watermark: int, agent: str, phase: str, sha: str, *, deleting: bool
 ) -> None:
     facts = run(created, agent=agent, phase=phase, sha=sha, deleting=deleting)
-    verdict = decide_run(facts, policy=POLICY, repository="o/r", watermark=at(watermark), head_sha="b" * 40)
+    verdict = decide_run(facts, policy=POLICY, **PUSH, watermark=at(watermark), head_sha="b" * 40)
     if created > watermark or agent != "5DLabs-Tess" or sha == "b" * 40:
         assert verdict.action is RunAction.KEEP
     elif phase != "Succeeded":
@@ -110,5 +116,5 @@ def test_nothing_newer_exempt_or_on_the_head_is_ever_cancelled(
 )
 def test_a_run_that_names_its_commit_is_judged_by_it_before_its_age(sha: str, action: RunAction, reason: str) -> None:
     older = ("d" * 40, "a" * 40)
-    found = decide_run(run(60, sha=sha), policy=POLICY, repository="o/r", watermark=T0, head_sha="b" * 40, older=older)
+    found = decide_run(run(60, sha=sha), policy=POLICY, **PUSH, watermark=T0, head_sha="b" * 40, older=older)
     assert (found.action, found.reason) == (action, reason)

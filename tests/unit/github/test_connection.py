@@ -52,6 +52,7 @@ from tests.integration.control_plane.pki import Authority
 from tests.schemas.validate import validate
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, TOKEN, InProcess, Scene
 from tests.support.keys import PRIVATE, PUBLIC
+from tests.support.settings_files import write_settings
 
 PASSWORD = "p@ss/word"
 CA = "corporate-ca"
@@ -423,8 +424,7 @@ def test_a_laptop_goes_the_way_that_its_environment_names(
 def test_a_laptop_without_the_ca_is_told_what_to_set(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = Path("settings.toml").read_text().replace("https://api.github.com", site.rules.api_url)
-    (tmp_path / "settings.toml").write_text(text)
+    write_settings(tmp_path, {'"https://api.github.com"': f'"{site.rules.api_url}"'})
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
     given = ["--settings", str(tmp_path / "settings.toml"), "--repository", REPOSITORY, "--pr", "1"]
     assert command_line(["submit", *given]) == Exit.BAD_INPUT

@@ -17,8 +17,9 @@ from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core.clock import SystemClock, format_micro_time
 from steps.core.errors import Exit, FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
 from steps.core.keys import repository_label
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
 from steps.domain.record import Phase, Record, parse_record
+from steps.domain.task_id import TaskId
 from steps.kube.client import Kube
 from steps.lease.held_lease import HeldLease
 from steps.lease.holder import Holder

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.settings.packaged import default_text
 from pipelines.settings_docs.descriptions import setting_tables
 from pipelines.settings_docs.toml_comments import refresh_comments
 
-SHIPPED = Path("settings.toml").read_text()
+SHIPPED = default_text()
 GRACE = next(table for table in setting_tables() if table.name == "stop").keys["grace_s"]
 
 

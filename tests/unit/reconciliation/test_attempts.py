@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from steps.core.errors import ConflictError, Exit, UnavailableError
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
+from steps.domain.task_id import TaskId
 from steps.kube.transport import Json
 from steps.lease.lease_object import lease_name
 from steps.observed_state.repair_attempts import (

@@ -487,7 +487,8 @@ def test_at_most_three_runs_are_named(count: int, names: str) -> None:
     ("name", "task"),
     [
         ("task-7-state", "7"),
-        ("task-07-state", ""),
+        ("task-proj-7-state", "proj-7"),
+        ("task-7_-state", ""),
         ("task-7-state-2", ""),
         ("my-task-7-state", ""),
         ("task--state", ""),

@@ -11,8 +11,9 @@ import pytest
 
 from steps.cancellation.workflow import REPAIR_LABEL
 from steps.core.keys import RECORD, REPOSITORY
-from steps.domain.push import Repository, TaskId
+from steps.domain.push import Repository
 from steps.domain.record import Phase
+from steps.domain.task_id import TaskId
 from steps.kube.events import EventReason
 from steps.lease.lease_object import lease_name
 from steps.observed_state.repair_attempts import ATTEMPTS_ANNOTATION, ATTENTION_LABEL, read_attempts

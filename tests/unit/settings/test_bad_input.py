@@ -17,8 +17,10 @@ from steps.core.keys import RECORD
 from steps.domain.push import push_from_env
 from steps.github.credentials import mounted_credentials
 from steps.settings.loading import SETTINGS_ENV, StepSettings, settings_from_env
+from steps.settings.tasks import TaskPattern
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, NEW, OLD, Scene
+from tests.support.settings_files import whole_text
 
 GOOD = {
     "REPOSITORY": "5dlabs/cto",
@@ -46,15 +48,15 @@ HOSTILE = ["", "{{workflow.name}}", "{{=1+1}}", "$(id)", "a\nb", "x" * 10_000, "
     ],
 )
 def test_every_name_that_people_use_is_taken(field: str, value: str) -> None:
-    settings = replace(DEFAULTS.push, branch=r"refs/heads/(?:renovate/)?task-([1-9][0-9]{0,8})-.+")
-    push_from_env(GOOD | {field: value}, settings=settings)
+    tasks = TaskPattern(branch=r"(?:renovate/)?task-([1-9][0-9]{0,8})-.+", examples=("task-7-x",))
+    push_from_env(GOOD | {field: value}, tasks=[tasks])
 
 
 @pytest.mark.parametrize("field", [*GOOD, "REASON", "REQUESTED_BY", "DRY_RUN"])
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
 def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> None:
     with pytest.raises(BadInputError) as caught:
-        push_from_env(GOOD | {field: value}, settings=DEFAULTS.push)
+        push_from_env(GOOD | {field: value}, tasks=DEFAULTS.tasks)
     message = str(caught.value)
     assert field.lower().replace("_", "-") in message
     assert len(message) < 500
@@ -68,11 +70,11 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
         ("REPOSITORY", "5dlabs/..", "owner/name"),
         ("REPOSITORY", "5dlabs/cto/pulls", "owner/name"),
         ("REPOSITORY", "5dlabs/cto?x=1", "owner/name"),
-        ("TASK_ID", "07", "from 1 to"),
-        ("TASK_ID", "0", "from 1 to"),
+        ("TASK_ID", "07", "ref belongs to task 7"),
+        ("TASK_ID", "PROJ-7", "lower-case letters"),
         ("TASK_ID", "8", "ref belongs to task 7"),
         ("REF", "refs/tags/task-7", "refs/heads/"),
-        ("REF", "refs/heads/main", "not a task's branch"),
+        ("REF", "refs/heads/main", "no pattern of the settings (tasks) matches"),
         ("REF", "refs/heads/task-7-a..b", "'..'"),
         ("SHA", NEW.upper(), "hexadecimal"),
         ("SHA", NEW[:7], "hexadecimal"),
@@ -83,18 +85,18 @@ def test_every_hostile_parameter_is_refused_by_name(field: str, value: str) -> N
 )
 def test_the_error_for_a_wrong_parameter_says_what_it_should_be(field: str, value: str, expected: str) -> None:
     with pytest.raises(BadInputError, match=re.escape(expected)):
-        push_from_env(GOOD | {field: value}, settings=DEFAULTS.push)
+        push_from_env(GOOD | {field: value}, tasks=DEFAULTS.tasks)
 
 
 def test_all_missing_parameters_are_named_at_once() -> None:
     with pytest.raises(BadInputError) as caught:
-        push_from_env({}, settings=DEFAULTS.push)
+        push_from_env({}, tasks=DEFAULTS.tasks)
     assert all(name.lower().replace("_", "-") in str(caught.value) for name in GOOD)
 
 
 @pytest.mark.parametrize("repository", ["5dlabs/.github", "a/b", "o-o/r_r.r-r"])
 def test_unusual_but_real_repositories_pass(repository: str) -> None:
-    assert push_from_env(GOOD | {"REPOSITORY": repository}, settings=DEFAULTS.push).repository == repository
+    assert push_from_env(GOOD | {"REPOSITORY": repository}, tasks=DEFAULTS.tasks).repository == repository
 
 
 def test_a_push_from_the_future_is_refused(scene: Scene) -> None:
@@ -242,7 +244,7 @@ def test_a_record_that_cannot_be_read_is_named_and_left_as_it_is(scene: Scene, t
 
 # Settings.
 
-SETTINGS = Path("settings.toml").read_text()
+SETTINGS = whole_text()
 
 
 @pytest.mark.parametrize(
@@ -254,8 +256,17 @@ SETTINGS = Path("settings.toml").read_text()
         ("[stop]", "[stops]", "stops"),
         ("parallel = 10", "parallel = 0", "stop.parallel"),
         ('agents = "agent-platform"', 'agents = "Agent_Platform"', "namespaces.agents"),
-        ("task-([1-9][0-9]{0,8})", "task-[1-9]", "exactly one group"),
-        ("task-([1-9][0-9]{0,8})", "task-(", "not a regular expression"),
+        ("(?P<id>[1-9][0-9]{0,8})", "[1-9]", "tasks.0: branch needs a group for the task id"),
+        ("(?P<id>[1-9][0-9]{0,8})", "(", "not a regular expression"),
+        ('examples = ["task-42",', 'examples = ["main",', "the example 'main' does not match branch"),
+        ('counter_examples = ["main",', 'counter_examples = ["task-1",', "the counter-example 'task-1' matches branch"),
+        (
+            'counter_examples = ["main", "task-0"]',
+            "[[tasks]]\nbranch = 'x/(?P<id>.+)'\nexamples = ['x/1']",
+            "tasks: two patterns may have the same ids",
+        ),
+        ("[1-9][0-9]{0,8}", "(?=[1-9])[0-9]{1,9}", "tasks.0.branch: the Sensor cannot read it, because it is not RE2"),
+        ("task = 'metadata.labels.task-id'", "task = ''", "agents.0: task and branch are empty"),
         ('skip = "skip-automation"', 'skip = "ready-for-qa"', "three different labels"),
         ('unreadable = "wait"', 'unreadable = "maybe"', "github.unreadable"),
         ('api_url = "https://api.github.com"', 'api_url = "api.github.com"', "github.api_url"),
@@ -266,7 +277,7 @@ SETTINGS = Path("settings.toml").read_text()
         ('name = "agent-cancellation:0.1.0"', 'name = "agent-cancellation"', "image.name"),
         ("[lease]", "[lease", "not TOML"),
         ("repositories = [", "repositorys = [", "events.repositorys: unknown key; did you mean repositories?"),
-        ("grace_s = 30", "", "stop.grace_s: missing: add it"),
+        ('plural = "coderuns"', "", "agents.0.plural: missing: add it"),
         ("grace_s = 30", "grace_s = 'half a minute'", "stop.grace_s: give a valid number"),
         ("[labels]", "[labels]\nextra = 1", "labels.extra: unknown key; remove it"),
         (
@@ -285,7 +296,7 @@ SETTINGS = Path("settings.toml").read_text()
         ("phase = 'status.phase'", "phase = 'spec.replicas'", "agents.0: phase is a field of spec"),
         ("[[agents]]\n", "[[agents]]\npreset = 'jobs'\n", "agents.0.preset: no preset of this name; did you mean job?"),
         ("[[agents]]\n", "[[agents]]\npreset = 1\n", "agents.0.preset: no preset of this name"),
-        ("[[agents]]\n", "[[agents]]\npreset = 'pod'\n\n[[agents]]\n", "agents.0.task: missing: add it"),
+        ("[[agents]]\n", "[[agents]]\npreset = 'pod'\n\n[[agents]]\n", "agents.0.task, agents.0.repository"),
         ('owns = ["batch/v1/jobs"]', 'owns = ["jobs"]', "agents.0.owns.0: give a resource as group/version/plural"),
         ('owns = ["batch/v1/jobs"]', 'owns = ["v1/pods"]', "agents.0.owns.0: give a resource as group/version/plural"),
         ("pod_selector = {}", 'pod_selector = { "a b" = "{name}" }', "agents.0.pod_selector: not labels: give keys"),

@@ -15,7 +15,7 @@ from tests.support.documented_kinds import KINDS, SECTIONS, TABLES
 from tests.support.harness import DEFAULTS
 
 SHIPPED = Path("settings.toml").read_text()
-_TABLE = re.compile(r"^\[\[agents\]\].*?(?=^\[|^# How reconcile)", re.MULTILINE | re.DOTALL)
+_TABLE = re.compile(r"^\[\[agents\]\].*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def settings_with(tmp_path: Path, *tables: str) -> Settings:

@@ -99,7 +99,7 @@ def _value(**source: Any) -> Any:  # noqa: ANN401 - any JSON
         ({"dataTemplate": "{{ .Input.context.id }}", "value": "DEF"}, "DEF"),
         ({"dataTemplate": "{{ .Input.body.X-GitHub-Delivery }}"}, NotModelled),
         ({"dataTemplate": "{{ uuidv4 }}"}, NotModelled),
-        ({"dataTemplate": "{{ if .Input.body.deleted }}x{{ end }}"}, NotModelled),
+        ({"dataTemplate": "{{ if .Input.body.ref }}x{{ $a := 1 }}{{ end }}"}, NotModelled),
         ({"dataTemplate": "{{ .Input.body.commits }}"}, NotModelled),
         ({"dataTemplate": "{{ index .Input.body.commits .Input.body.half }}", "value": "DEF"}, "DEF"),
         ({"dataTemplate": "{{ 1000000 }}"}, "1000000"),

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.settings import read_settings
+from pipelines.settings import example_settings
 from steps.cancel import cancel
 from steps.core.errors import Exit
 from steps.help.queue import _PAGE
 from tests.support.harness import NEW, OLD, Scene
 from tests.tools.bench.calls import AFTER, BEFORE, WAIT, Counts, counted
 from tests.tools.model.parameters import Argo, Help, Requests
-
-ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(params=["token", "app"])
@@ -56,7 +54,7 @@ def test_a_pod_that_finds_its_push_done_sends_as_many_requests(scene: Scene) -> 
 
 
 def test_the_settings_are_the_shipped_ones() -> None:
-    settings = read_settings(ROOT / "settings.toml")
+    settings = example_settings()
     assert settings.workflow.concurrent == Argo().concurrent
     assert settings.help.pushes == Help().pushes
     assert settings.lease.retry_every_s == pytest.approx(Requests().retry_s, rel=0.1)

@@ -1,0 +1,1 @@
+"""The project as a wheel and as an sdist, built and installed as a user installs them."""

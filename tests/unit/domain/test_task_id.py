@@ -1,0 +1,130 @@
+"""The task of a branch, in the steps and in the Sensor's template, and its id in labels and names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.manifests.sensor import sensor_manifest
+from pipelines.manifests.task_id import task_id_template
+from steps.domain.push import PARAMETERS
+from steps.domain.task_id import find_task, match_task, task_id
+from steps.settings.tasks import TaskPattern
+from tests.doubles.argo_events.filters import passes
+from tests.doubles.argo_events.gotemplate import render
+from tests.support.harness import DEFAULTS
+
+NUMBERED = DEFAULTS.tasks[0]
+JIRA = TaskPattern(
+    branch=r"(?:feature|fix)/(?P<id>[A-Z]+-[0-9]+)(?:-.*)?", shares_ids=True, examples=("feature/PROJ-123-login",)
+)
+CLAUDE = TaskPattern(branch=r"claude/(?P<id>.+)", prefix="claude/", examples=("claude/fix-login-a1b2c3",))
+CODEX = TaskPattern(branch=r"codex/issue-(?P<id>[0-9]+)", prefix="codex-", examples=("codex/issue-42",))
+COPILOT = TaskPattern(branch=r"copilot/fix-(?P<id>[0-9]+)", prefix="copilot-", examples=("copilot/fix-42",))
+WHOLE = TaskPattern(branch=r"(?P<id>agent/.+)", shares_ids=True, examples=("agent/PROJ-123-a1",))
+ALL = (NUMBERED, JIRA, CLAUDE, CODEX, COPILOT, WHOLE)
+REF = next(each.pattern for each in PARAMETERS if each.name == "ref")
+TASK_ID = next(each.pattern for each in PARAMETERS if each.name == "task-id")
+
+texts = st.text(st.sampled_from("abzABZ019._/-"), min_size=1, max_size=80)
+
+
+def of_sensor(ref: str, patterns: tuple[TaskPattern, ...] = ALL) -> str:
+    """The id that the Sensor builds."""
+    template = task_id_template(replace(DEFAULTS, tasks=patterns))
+    return render(template, {"Input": {"body": {"ref": ref}}})
+
+
+@pytest.mark.parametrize(
+    ("branch", "expected"),
+    [
+        ("task-42", "42"),
+        ("feature/task-42-fix", "42"),
+        ("feature/PROJ-123-login", "proj-123"),
+        ("fix/PROJ-123", "proj-123"),
+        ("claude/fix-login-a1b2c3", "claude-fix-login-a1b2c3-ab6e8c8b6c"),
+        ("codex/issue-42", "codex-42"),
+        ("copilot/fix-42", "copilot-42"),
+        ("agent/PROJ-123-a1", "agent-proj-123-a1-b6b75d0f6c"),
+        ("main", None),
+        ("task-0", None),
+        ("xtask-42", None),
+        ("codex/issue-42x", None),
+    ],
+)
+def test_a_branch_belongs_to_the_task_of_the_first_pattern_that_matches(branch: str, expected: str | None) -> None:
+    found = find_task(f"refs/heads/{branch}", patterns=ALL)
+    assert found == find_task(branch, patterns=ALL)
+    assert (found and re.sub(r"[0-9a-f]{10}$", "", found)) == (expected and re.sub(r"[0-9a-f]{10}$", "", expected))
+    if found:
+        assert of_sensor(f"refs/heads/{branch}") == found
+
+
+@given(text=texts)
+def test_an_id_is_valid_in_labels_and_names(text: str) -> None:
+    assert re.fullmatch(TASK_ID, task_id(text))
+    assert len(task_id(text)) <= 63
+
+
+@given(text=texts)
+def test_an_id_has_no_case_and_is_its_own_id_or_has_a_hash(text: str) -> None:
+    assert task_id(text.upper()) == task_id(text.lower()) == task_id(text)
+    assert task_id(text) == text.lower() or re.search(r"-[0-9a-f]{10}$", task_id(text))
+
+
+@given(one=texts, other=texts)
+def test_two_ids_stay_two(one: str, other: str) -> None:
+    assert (task_id(one) == task_id(other)) is (one.lower() == other.lower())
+
+
+@pytest.mark.parametrize("text", ["a/b", "a.b", "a_b", "a--b", "-a", "a-", "x" * 64])
+def test_an_id_that_looks_like_the_safe_form_of_another_is_not_that_one(text: str) -> None:
+    assert task_id(task_id(text)) != task_id(text) or task_id(text) == text
+
+
+@given(branch=st.text(st.sampled_from("abzABZ019._/-@#+"), min_size=1, max_size=90))
+def test_the_sensor_builds_the_same_id_as_the_steps(branch: str) -> None:
+    everything = TaskPattern(branch="(?P<id>.+)", examples=("x",))
+    for ref in (f"refs/heads/{branch}", f"refs/heads/claude/{branch}"):
+        for patterns in ((everything,), (CLAUDE, replace(everything, shares_ids=True))):
+            assert of_sensor(ref, patterns) == find_task(ref, patterns=patterns)
+
+
+@pytest.mark.parametrize(
+    "branch",
+    ["claude/a", "codex/issue-42", "task-42", "main", "claude/{{workflow.name}}", "claude/\u0430", "claude/a b"],
+)
+def test_the_sensor_drops_what_no_step_would_take(branch: str) -> None:
+    settings = replace(DEFAULTS, tasks=ALL)
+    filters = sensor_manifest(settings)["spec"]["dependencies"][0]["filters"]["data"]
+    on_refs = {"filters": {"data": [each for each in filters if each["path"] == "body.ref"]}}
+    ref = f"refs/heads/{branch}"
+    wanted = bool(re.fullmatch(REF, ref, re.ASCII)) and find_task(ref, patterns=ALL) is not None
+    assert passes(on_refs, {"body": {"ref": ref}}) is wanted
+
+
+def test_an_id_that_begins_with_the_prefix_of_another_pattern_is_a_problem() -> None:
+    anything = TaskPattern(branch="x/(?P<id>.+)", examples=("x/a",))
+    found = match_task("x/codex-42", patterns=(anything, CODEX))
+    assert found
+    assert found.problem == (
+        "its task id begins with codex-, the prefix of another pattern: give this pattern a prefix too"
+    )
+    assert find_task("x/codex-42", patterns=(anything, CODEX)) is None
+    assert find_task("x/other-42", patterns=(anything, CODEX)) == "other-42"
+
+
+def test_an_id_that_is_shared_belongs_to_both_patterns() -> None:
+    shared = TaskPattern(branch="x/(?P<id>.+)", examples=("x/a",), shares_ids=True)
+    assert find_task("x/codex-42", patterns=(CODEX, shared)) == find_task("codex/issue-42", patterns=(CODEX, shared))
+
+
+def test_a_group_that_is_empty_is_a_problem() -> None:
+    optional = TaskPattern(branch="x/(?P<id>[0-9]*)", examples=("x/1",))
+    found = match_task("x/", patterns=[optional])
+    assert found
+    assert "group for the task id is empty" in found.problem
