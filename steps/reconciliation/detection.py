@@ -187,8 +187,9 @@ def _is_finished(task_state: TaskState) -> bool:
 
 def _is_stale_for(push: Push, run: AgentRun) -> bool:
     watermark = push_watermark(created_at=None, pushed_at=push.pushed_at, offset_s=0.0)
+    older = {str(push.before)} - {ZERO_SHA}
     decision = decide_by_kind(
-        run, repository=push.repository, branch=push.branch, watermark=watermark, head_sha=push.sha
+        run, repository=push.repository, branch=push.branch, watermark=watermark, head_sha=push.sha, older=older
     )
     return decision.action is RunAction.CANCEL
 
