@@ -151,7 +151,8 @@ def _stayed(done: FinishedPush, task_state: TaskState, *, index: TaskIndex) -> U
 
 def _are_labels_due(done: FinishedPush, *, record: Record, index: TaskIndex) -> bool:
     """Whether the labels stayed for a reason that has gone, so that the same push again moves them."""
-    settings, snapshot = index.settings, index.snapshot
+    snapshot = index.snapshot
+    settings = index.settings.for_repository(done.push.repository)
     if not may_be_due(done, now=snapshot.now, settings=settings.reconcile):
         return False
     repository = done.push.repository.casefold()
