@@ -118,12 +118,20 @@ def _github_events(source: Json) -> Iterator[EventSource]:
                 name=metadata["name"],
                 event=event,
                 webhook_secret=name if _NAME.fullmatch(name) else "",
-                repositories=tuple(_repositories(settings.get("repositories"))),
+                repositories=tuple(_repositories(settings)),
             )
 
 
-def _repositories(listed: Any) -> Iterator[str]:  # noqa: ANN401 - others' JSON
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and isinstance(names := each.get("names"), list):
-            found = (f"{each.get('owner')}/{name}" for name in names)
-            yield from (path for path in found if re.fullmatch(REPOSITORY_PATTERN, path))
+def _repositories(settings: Json) -> Iterator[str]:
+    """List the repositories of an event, and the organizations whose webhook it receives as owner/*."""
+    for owner in _listed(settings, "organizations"):
+        if isinstance(owner, str) and re.fullmatch(REPOSITORY_PATTERN, f"{owner}/any"):
+            yield f"{owner}/*"
+    for each in _listed(settings, "repositories"):
+        found = (f"{each.get('owner')}/{name}" for name in _listed(each, "names")) if isinstance(each, dict) else ()
+        yield from (path for path in found if re.fullmatch(REPOSITORY_PATTERN, path))
+
+
+def _listed(values: Json, key: str) -> list[Any]:
+    found = values.get(key)
+    return found if isinstance(found, list) else []

@@ -193,6 +193,12 @@ def test_what_the_cluster_has_is_taken(cluster: ApiServer, folder: Path, capsys:
     assert {call.method for call in cluster.calls} == {"GET"}
 
 
+def test_the_webhook_of_an_organization_stands_for_all_its_repositories(cluster: ApiServer, folder: Path) -> None:
+    cluster.create(event_source("hooks", "github", {"push": {"organizations": ["acme", "no owner", 1]}}))
+    assert main(("init", *GIVEN[2:])) == Exit.DONE
+    assert read_settings(folder / "settings.toml").events.repositories == ("acme/*",)
+
+
 def test_a_given_answer_wins_over_the_cluster(cluster: ApiServer, folder: Path) -> None:
     cluster.create(event_source("hooks", "github", HOOK))
     cluster.create(agent_run(task=1, agent=TESS, namespace="bots"))
