@@ -47,7 +47,7 @@ def fail(context: StepContext) -> None:
     held = lease.acquire(failed)
     if held is None:
         return
-    message = f"cancellation for {held.record.push.sha[:12]} failed: {held.record.errors[-1]}"
+    message = f"cancellation for {held.record.push.title} failed: {held.record.errors[-1]}"
     update_state_document(StateChange(in_progress=False, message=message), context=context, held=held)
     update_comment(held.record, context=context, held=held)
     held.release(held.record)

@@ -50,13 +50,16 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterResource(Resource):
-    """A resource without namespaces, or in all namespaces; without a plural, all resources of a group."""
+    """A resource without namespaces, or in all namespaces; without a plural, all resources of a group.
+
+    Without a version as well, the group itself.
+    """
 
     def path(self, *, namespace: str = "", name: str = "") -> str:
         """Return the API path of an object or of the collection."""
         del namespace
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        return "/".join(part for part in (root, self.plural, quote(name, safe="")) if part)
+        root = f"/apis/{self.group}" if self.group else "/api"
+        return "/".join(part for part in (root, self.version, self.plural, quote(name, safe="")) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

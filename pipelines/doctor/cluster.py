@@ -48,24 +48,28 @@ def namespaces(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 def kinds(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the API server serves the kinds of the agents, what these own, and the kinds of Argo."""
-    wanted = {
-        f"[[agents]] {kind.plural}": (kind.group, kind.version, kind.plural) for kind in installation.settings.agents
-    }
-    wanted |= {
-        f"[[agents]] {kind.plural}.owns {owned.plural}": (owned.group, owned.version, owned.plural)
-        for kind in installation.settings.agents
-        for owned in kind.owned_resources
-    }
-    wanted |= {plural: (*_ARGO_GROUP, plural) for plural in _ARGO_KINDS}
-    served = {key: _served(installation, *key) for key in {(group, version) for group, version, _ in wanted.values()}}
-    for label, (group, version, plural) in wanted.items():
+    agents = installation.settings.agents
+    # Two of them may have the same plural name, in other groups or versions.
+    wanted = {(kind.group, kind.version, kind.plural): f"[[agents]] {kind.plural}" for kind in agents}
+    for kind in agents:
+        for owned in kind.owned_resources:
+            label = f"[[agents]] {kind.plural}.owns {owned.plural}"
+            wanted.setdefault((owned.group, owned.version, owned.plural), label)
+    for plural in _ARGO_KINDS:
+        wanted.setdefault((*_ARGO_GROUP, plural), plural)
+    served = {key: _served(installation, *key) for key in {(group, version) for group, version, _ in wanted}}
+    for (group, version, plural), label in wanted.items():
         name = f"{plural}.{group}/{version}" if group else f"{plural}/{version}"
         if plural in served[group, version]:
             yield CheckResult(check=check, status=CheckStatus.OK, found=name)
         else:
             from_settings = label.startswith("[[")
             fix = f"install its CRD, or correct {label} in the settings" if from_settings else "install Argo's CRDs"
-            yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{name} is not served", fix=fix)
+            others = [each for each in _versions(installation, group) if plural in _served(installation, group, each)]
+            problem = f"{name} is not served" + (f", only {', '.join(others)}" if others else "")
+            if from_settings and others:
+                fix = f"give a served version for {label} in the settings, or install a release with {version}"
+            yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
 
 
 def api_server_ports(installation: Installation, check: str) -> Iterator[CheckResult]:
@@ -93,3 +97,12 @@ def _served(installation: Installation, group: str, version: str) -> set[str]:
     except (BadInputError, NotFoundError):
         return set()
     return {each["name"] for each in found["resources"]}
+
+
+def _versions(installation: Installation, group: str) -> list[str]:
+    """Return the versions of a group that the API server serves, the preferred one first."""
+    try:
+        found = installation.kube.get(ClusterResource(group=group, version="", plural=""), namespace="", name="")
+    except (BadInputError, NotFoundError):
+        return []
+    return [each["version"] for each in found.get("versions") or ()]

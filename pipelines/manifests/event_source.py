@@ -16,6 +16,7 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
     for repository in settings.events.repositories:
         owner, _, name = repository.partition("/")
         owners.setdefault(owner, []).append(name)
+    pulls = {"closed", "opened"} & set(settings.events.react_to)
     whole = [owner for owner, names in owners.items() if "*" in names]
     sources: dict[str, Any] = {"organizations": whole} if whole else {}
     if some := {owner: names for owner, names in owners.items() if owner not in whole}:
@@ -39,7 +40,7 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
                         "method": "POST",
                         "maxPayloadSize": settings.events.max_payload_bytes,
                     },
-                    "events": ["push"],
+                    "events": ["push", *(["pull_request"] if pulls else [])],
                     "contentType": "json",
                     "active": True,
                     "webhookSecret": {"name": settings.events.webhook_secret, "key": "secret"},

@@ -21,9 +21,14 @@ def ref_pattern(pattern: TaskPattern) -> str:
     return f"{HEADS}(?:{pattern.branch})"
 
 
-def task_id_template(settings: Settings) -> str:
-    """Build the Go template. The first pattern that matches decides, as in the steps."""
-    found = "{{ $id := .Input.body.ref }}"
+def task_id_template(settings: Settings, *, ref: str = ".Input.body.ref") -> str:
+    """Build the Go template. The first pattern that matches decides, as in the steps.
+
+    Args:
+        settings: The branches that are tasks.
+        ref: Go's expression for the ref, with refs/heads/.
+    """
+    found = f"{{{{ $id := {ref} }}}}"
     for index, pattern in enumerate(settings.tasks):
         anchored = json.dumps(f"^{ref_pattern(pattern)}$")
         found += f"{{{{ {'else if' if index else 'if'} regexMatch {anchored} $id }}}}"

@@ -11,6 +11,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from pipelines.settings.decoding import decode
+from pipelines.settings.kind_presets import expand_presets
 from pipelines.settings.layering import layer
 from pipelines.settings.older_settings import from_older_version
 from pipelines.settings.packaged import default_values, example_values
@@ -85,7 +86,7 @@ def _whole(values: Mapping[str, Any], *, source: str, say: Callable[[str], objec
     found, notes = from_older_version(values, source=source)
     for note in notes:
         say(f"{source}: {note}")
-    return layer(found, over=default_values())
+    return layer(expand_presets(found, source=source), over=default_values())
 
 
 def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:

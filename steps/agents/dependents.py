@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from steps.agents.owned_object import OwnedObject
-    from steps.kube import Kube
+    from steps.kube import Json, Kube
     from steps.lease import HeldLease
     from steps.settings import RunKind
 
@@ -69,12 +69,23 @@ def has_ended(job: OwnedObject, *, kube: Kube, namespace: str) -> bool:
     return True
 
 
+def end_pods(pods: Iterable[OwnedObject], *, kube: Kube, namespace: str, held: HeldLease) -> None:
+    """Delete pods, each with its own grace period. A pod that is gone or was replaced is left alone."""
+    _delete_pods(pods, {}, WriteCause.POD, kube=kube, namespace=namespace, held=held)
+
+
 def force_delete_pods(pods: Iterable[OwnedObject], *, kube: Kube, namespace: str, held: HeldLease) -> None:
     """Delete pods without a grace period. A pod that is gone or was replaced is left alone."""
+    _delete_pods(pods, {"gracePeriodSeconds": 0}, WriteCause.FORCE, kube=kube, namespace=namespace, held=held)
+
+
+def _delete_pods(
+    pods: Iterable[OwnedObject], grace: Json, cause: WriteCause, *, kube: Kube, namespace: str, held: HeldLease
+) -> None:
     for pod in pods:
         held.ensure_held()
-        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
-        reason = held.write_reason(WriteCause.FORCE)
+        options = {**grace, "preconditions": {"uid": pod.uid}}
+        reason = held.write_reason(cause)
         try:
             kube.delete(
                 PODS, namespace=namespace, name=pod.name, options=options, reason=reason, guard=held.ensure_held

@@ -39,7 +39,7 @@ class Observation:
         objects: What belongs to the runs, without pods and without loose Jobs that have ended.
         loose: Uids of the Jobs among them that no run owns: a run's status names them, or they have lost their owner.
             The garbage collector does not delete them.
-        pods: Their active pods.
+        pods: Their active pods, and runs that are pods.
         protected: The name of a kept run, by the uid of each object that owns it.
         blocked: Why an object was not deleted, by its uid.
     """
@@ -81,10 +81,10 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
     plurals = {agent.kind for agent in record.agents if agent.unproven}
     objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespace=namespace)
     pods = list_active_pods(kube=kube, namespace=namespace)
-    foreign = find_foreign_runs(objects, kinds=context.settings.agents, runs=runs)
+    foreign = find_foreign_runs([*objects, *pods], kinds=context.settings.agents, runs=runs)
     everything = [*objects, *pods, *(run.as_object() for run in runs)]
     owned = with_runs(owned, judged=judged, foreign=foreign).with_objects(everything)
-    own = [each for each in objects if owned.has(each)]
+    own = owned.among(objects).values()
     loose = [each for each in own if each.resource == JOBS and not owned.is_owner(each.owner_uids)]
     ended = {each.uid for each in loose if has_ended(each, kube=kube, namespace=namespace)}
     owners = {each.uid: each.owner_uids for each in everything}
@@ -96,7 +96,7 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
         complete=True,
         objects=tuple(each for each in own if each.uid not in ended),
         loose=frozenset(each.uid for each in loose) - ended,
-        pods=tuple(pod for pod in pods if owned.has(pod)),
+        pods=tuple(pod for pod in pods if owned.has(pod) or pod.uid in owned.run_uids),
         protected={owner: name for uid, name in kept.items() for owner in find_owners([uid], owners=owners)},
     )
 

@@ -1,7 +1,8 @@
-"""Ends what is left of runs whose grace period is over: their pods without grace, and Jobs that nobody else deletes.
+"""Ends what is left of stopped runs: pods and Jobs that nobody else deletes, and after the grace period all their pods.
 
 Guarantees that nothing is ended that belongs to another run as well, that owns a kept run, or whose kind has to end by
-itself. A Job is deleted before its pods, because it would start them again. Not guaranteed: that the objects go.
+itself. A Job is deleted before its pods, because it would start them again. A pod that has no owner gets its own grace
+period as soon as its run is gone or has ended. Not guaranteed: that the objects go.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.agents.dependents import delete_jobs, force_delete_pods
+from steps.agents.dependents import delete_jobs, end_pods, force_delete_pods
 from steps.agents.observation import names_of
 from steps.domain import OWNER_REASON
 from steps.kube import JOBS
@@ -30,7 +31,7 @@ class OverdueObjects:
     """What is left of the runs whose grace period is over, and of no other run.
 
     Attributes:
-        pods: Their pods.
+        pods: Their pods, and runs that are pods themselves.
         jobs: The Jobs that nobody else deletes.
         blocked: Why a Job is not deleted, by its uid.
     """
@@ -50,11 +51,12 @@ class OverdueObjects:
         """
         by_itself = {run.uid for run in observation.runs if not run.kind.delete and not run.ended}
         overdue = [agent for agent in stopping if agent.uid in due and agent.uid not in by_itself]
+        uids = {agent.uid for agent in overdue}
         own = _nearest(observation, overdue)
         others = _nearest(observation, [agent for agent in stopping if agent not in overdue])
 
         def is_overdue(each: OwnedObject) -> bool:
-            return own.has(each) and not others.has(each)
+            return each.uid in uids or (own.has(each) and not others.has(each))
 
         pods = tuple(pod for pod in observation.pods if is_overdue(pod) and pod.uid not in observation.protected)
         busy = {uid for pod in pods for uid in pod.owner_uids}
@@ -100,3 +102,26 @@ def end_objects(own: OverdueObjects, *, handled: set[str], context: StepContext,
         force_delete_pods(pods, kube=kube, namespace=namespace, held=held)
     handled |= {uid for uid, refused in answers.items() if not refused} | {pod.uid for pod in pods}
     return {uid: refused for uid, refused in answers.items() if refused}
+
+
+def end_loose_pods(
+    observation: Observation, *, stopping: Collection[Agent], asked: set[str], context: StepContext, held: HeldLease
+) -> None:
+    """Delete the pods without an owner of runs that are gone or have ended, each once. Nobody else would.
+
+    Args:
+        observation: A complete observation.
+        stopping: The runs that are being stopped.
+        asked: Uids of the pods that were deleted before; these are added.
+        context: The step.
+        held: The task's Lease.
+    """
+    alive = {run.uid for run in observation.runs if not run.ended}
+    over = {agent.uid for agent in stopping} - alive
+    pods = OverdueObjects.of(observation, due=over, stopping=stopping).pods
+    loose = [pod for pod in pods if not pod.owners and pod.uid not in asked | over]
+    if loose:
+        context.log.info("deleting pods without an owner", pods=names_of(loose))
+        namespace = context.settings.namespaces.agents
+        end_pods(loose, kube=context.clients.kube, namespace=namespace, held=held)
+        asked |= {pod.uid for pod in loose}

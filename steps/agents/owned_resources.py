@@ -75,12 +75,20 @@ class OwnedResources:
 
     def has(self, each: OwnedObject) -> bool:
         """Whether an object belongs to the runs."""
+        return self._has(each, job_names=self.job_names)
+
+    def among(self, objects: Iterable[OwnedObject]) -> dict[str, OwnedObject]:
+        """Return those of these objects that belong to the runs, by uid."""
+        names = self.job_names
+        return {each.uid: each for each in objects if self._has(each, job_names=names)}
+
+    def _has(self, each: OwnedObject, *, job_names: frozenset[str]) -> bool:
         owners = each.owner_uids
         if each.uid in self.spared or not owners.isdisjoint(self.spared):
             return False
         if self.is_owner(owners) or (not owners and self.is_owner({each.uid}) and each.uid not in self.run_uids):
             return True
-        named = self._is_named_pod(each) if each.resource == PODS else self._is_named_job(each)
+        named = self._is_named_pod(each, job_names) if each.resource == PODS else self._is_named_job(each, job_names)
         return named and each.uid not in self.run_uids and self.others.isdisjoint({*owners, each.uid})
 
     def is_owner(self, uids: Collection[str]) -> bool:
@@ -91,16 +99,14 @@ class OwnedResources:
             and self.recorded.keys().isdisjoint(uids)
         )
 
-    def _is_named_job(self, each: OwnedObject) -> bool:
-        return (
-            each.resource == JOBS and each.name in self.job_names and not any(map(self._is_of_a_run_kind, each.owners))
-        )
+    def _is_named_job(self, each: OwnedObject, job_names: frozenset[str]) -> bool:
+        return each.resource == JOBS and each.name in job_names and not any(map(self._is_of_a_run_kind, each.owners))
 
     def _is_of_a_run_kind(self, reference: OwnerReference) -> bool:
         return any((reference.group, plural) in self.run_kinds for plural in reference.plurals)
 
-    def _is_named_pod(self, pod: OwnedObject) -> bool:
-        return pod.labels.get(JOB_NAME) in self.job_names or any(each.matches(pod) for each in self.selectors)
+    def _is_named_pod(self, pod: OwnedObject, job_names: frozenset[str]) -> bool:
+        return pod.labels.get(JOB_NAME) in job_names or any(each.matches(pod) for each in self.selectors)
 
     def with_others(self, uids: Iterable[str]) -> OwnedResources:
         """Add uids of other runs."""
@@ -124,12 +130,17 @@ class OwnedResources:
             others=self.others | find_owned(self.others, owners=owners),
         )
         # A known object stays as it was first seen: that says whose it is, whatever the garbage collector takes away.
-        while lost := {uid for uid in found.objects if uid in seen and not found.has(seen[uid])}:
+        again = {uid: seen[uid] for uid in found.objects if uid in seen}
+        while lost := again.keys() - found.among(again.values()).keys():
+            again = {uid: each for uid, each in again.items() if uid not in lost}
             found = replace(found, objects={uid: each for uid, each in found.objects.items() if uid not in lost})
-        to_add = [each for uid, each in seen.items() if uid not in found.objects]
-        while new := {each.uid: each for each in to_add if found.has(each)}:
+        to_add = likely = [each for uid, each in seen.items() if uid not in found.objects]
+        while new := found.among(likely):
             found = replace(found, objects={**found.objects, **new})
             to_add = [each for each in to_add if each.uid not in new]
+            # Only what a new object owns can follow from it, or what names a new Job.
+            is_job = any(each.resource == JOBS for each in new.values())
+            likely = to_add if is_job else [each for each in to_add if not new.keys().isdisjoint(each.owner_uids)]
         return found.with_others(each.uid for each in to_add if each.resource == JOBS and each.name in found.job_names)
 
     def only(self, uids: Collection[str], *, names: Collection[str], barrier: Collection[str] = ()) -> OwnedResources:

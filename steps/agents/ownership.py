@@ -38,9 +38,10 @@ def look_around(runs: Collection[AgentRun], *, plurals: Collection[str], context
         return ALONE
     kube, namespace = context.clients.kube, context.settings.namespaces.agents
     objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespace=namespace)
-    # Agents start runs from their pods, and a pod may then be the owner. Otherwise, this list is not needed yet.
+    # Agents start runs from their pods, and a pod may then be the owner. Otherwise, this list is not needed yet, unless
+    # pods are runs: one of another task may have a run of this task for an owner.
     owners = [owner for each in objects for owner in each.owners] + [owner for run in runs for owner in run.owners]
-    if any(owner.is_pod for owner in owners):
+    if any(owner.is_pod for owner in owners) or any(kind_resource(kind) == PODS for kind in context.settings.agents):
         objects += list_objects([PODS], kube=kube, namespace=namespace)
     foreign = find_foreign_runs(objects, kinds=context.settings.agents, runs=runs)
     return Surroundings(objects=tuple(objects), foreign=foreign)

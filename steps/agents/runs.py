@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Texts of a run go into the record, and the record has to fit into an annotation.
 _MAX_TEXT = 256
+# Kinds of built-in resources whose items have no `kind` in a list, and whose names are not that of the resource.
+_BUILT_IN = {"replicasets": "ReplicaSet", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
 _REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
@@ -131,8 +133,8 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
 
     return AgentRun(
         kind=kind,
-        # Items of a list of built-in kinds have no `kind`. The names of these kinds follow the pattern of Job and Pod.
-        object_kind=obj.get("kind") or kind.plural.removesuffix("s").capitalize(),
+        # Items of a list of built-in kinds have no `kind`. The names of most follow the pattern of Job and Pod.
+        object_kind=obj.get("kind") or _BUILT_IN.get(kind.plural) or kind.plural.removesuffix("s").capitalize(),
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
@@ -246,7 +248,10 @@ def decide_by_kind(
     other_heads: Collection[str] = (),
 ) -> RunDecision:
     """Judge a run by the policy of its kind. `decide_run` has the rules."""
-    policy = AgentPolicy(cancellable=run.kind.cancellable, exempt=run.kind.exempt, finished=run.kind.finished)
+    kind = run.kind
+    policy = AgentPolicy(
+        cancellable=kind.cancellable, exempt=kind.exempt, finished=kind.finished, restartable=kind.restartable
+    )
     return decide_run(
         run.facts,
         policy=policy,
@@ -261,8 +266,9 @@ def decide_by_kind(
 
 def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
     """Judge a run by the repository, the watermark, the heads and the older commits of a record."""
-    head = record.pull_request.head_sha if record.pull_request else record.push.sha
-    older = {*record.older, str(record.push.before)} - {ZERO_SHA, head}
+    head, push = record.head_sha, record.push
+    # The last commit of a branch that has ended: an agent that began after the end works on a branch that lives again.
+    older = {*record.older, str(push.before)} - {ZERO_SHA, str(push.before) if push.ends else head}
     return decide_by_kind(
         run,
         repository=record.push.repository,

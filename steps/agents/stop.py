@@ -39,7 +39,9 @@ def record_intent(record: Record, judged: RunDecisions) -> Record:
     again = {agent.uid: replace(agent, outcome=RunOutcome.STOPPING) for agent in record.agents if agent.unproven}
     # The pod of a run may still work after the run was asked to stop and has ended.
     kept = [agent for agent in judged.kept if agent.reason != FINISHED_REASON or agent.uid not in again]
-    return _merged(record, (*again.values(), *kept, *(run.as_stopping() for run in judged.stale)))
+    # A run that can be started again stays in a finished phase. What an earlier attempt noted of it stays as well.
+    stale = [run.as_stopping() for run in judged.stale if not (run.ended and run.uid in again)]
+    return _merged(record, (*again.values(), *kept, *stale))
 
 
 def _merged(record: Record, agents: Iterable[Agent]) -> Record:
@@ -167,7 +169,7 @@ def _emit_stopping_events(runs: Sequence[AgentRun], *, record: Record, context: 
     if not runs or not context.settings.kubernetes.events:
         return
     push = record.push
-    reason = f"by push {push.sha[:12]} to {push.branch} by {push.requested_by}, workflow {context.workflow}"
+    reason = f"by {push.title} by {push.requested_by}, workflow {context.workflow}"
     names = ", ".join(f"{run.facts.agent} {run.name}" for run in runs)
     namespace = context.settings.namespaces.agents
     events = [

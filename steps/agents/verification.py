@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from steps.agents.decisions import decide_each
 from steps.agents.deletion import STOPPED_ON_REQUEST
 from steps.agents.observation import observe
-from steps.agents.overdue import OverdueObjects, end_objects
+from steps.agents.overdue import OverdueObjects, end_loose_pods, end_objects
 from steps.core import poll_pauses
 from steps.domain import RunOutcome
 
@@ -61,6 +61,7 @@ def verify_gone(
     owned = owned.without(spared_uids, names={agent.job for agent in spared}).with_spared(spared_uids)
     started, pauses = clock.monotonic(), poll_pauses(settings.poll_s)
     handled: set[str] = set()
+    asked: set[str] = set()
     blocked: dict[str, str] = {}
     while True:
         held.renew_if_due()
@@ -72,6 +73,8 @@ def verify_gone(
         overdue = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s + settings.verify_s}
         if left is not None and all(not text or uid in overdue for uid, text in left.items()):
             return _with_conclusions(record, left=left, observation=observation), observation.runs
+        if observation.complete:
+            end_loose_pods(observation, stopping=stopping, asked=asked, context=context, held=held)
         own = OverdueObjects.of(observation, due=due, stopping=stopping)
         blocked = own.blocked | end_objects(own, handled=handled, context=context, held=held)
         clock.sleep(next(pauses))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from steps.agents import StartedStop, decide_all, finish_stop, start_stop, task_runs
 from steps.cancellation.claim import claim_record, measured_watermark
 from steps.cancellation.coalescing import waiting_head_push
-from steps.cancellation.settlement import announce, complete_skipped, settle
+from steps.cancellation.settlement import announce, complete_unstopped, settle
 from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core import run_parallel
 from steps.domain import LabelOutcome, RunOutcome
@@ -41,7 +41,8 @@ class StartedExecution:
         context: The step. Its log lines have the epoch.
         held: The task's Lease.
         record: The record after the decision.
-        stop: The agents that are being stopped; None if the skip label is set.
+        stop: The agents that are being stopped; None if the skip label is set, or if the ended branch
+            lives again.
     """
 
     context: StepContext
@@ -101,7 +102,7 @@ def finish_execution(started: StartedExecution) -> Record:
 def _finish(started: StartedExecution) -> Record:
     context, held = started.context, started.held
     if started.stop is None:
-        return complete_skipped(started.record, context=context, held=held)
+        return complete_unstopped(started.record, context=context, held=held)
     record = finish_stop(started.stop, context=context, held=held)
     record = replace(record, proven_gone_at=context.clock.now())
     held.write(record)
@@ -130,13 +131,13 @@ def _checked_claim(stored: Record | None, *, context: StepContext) -> Record | N
 
 
 def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, StartedStop | None]:
-    """Decide, and send the DELETEs. Returns the record, and the started stop unless the skip label is set."""
+    """Decide, and send the DELETEs. Returns the record, and the started stop unless no agent is to be stopped."""
     (push, plan), runs = _read_state(context, held=held)
     record = replace(held.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
     if record.labels is LabelOutcome.HEAD_MOVED:
         record, runs = _for_head_push(record, runs, context=context, held=held)
     record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
-    if record.labels is LabelOutcome.SKIPPED:
+    if record.labels in (LabelOutcome.SKIPPED, LabelOutcome.OPEN_AGAIN):
         return record, None
     judged = decide_all(runs, record=record)
     for agent in judged.kept:

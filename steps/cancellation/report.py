@@ -24,7 +24,7 @@ def completed_report(record: Record) -> str:
     """Describe a completed cancellation."""
     stopped = [agent for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
     kept = [agent for agent in record.agents if agent.outcome is RunOutcome.KEPT]
-    head = f"{_about(record.push)}: {len(stopped)} stopped, {len(kept)} kept; {LABEL_TEXT[record.labels]}"
+    head = f"{record.push.title}: {len(stopped)} stopped, {len(kept)} kept; {LABEL_TEXT[record.labels]}"
     helper = [f"  by the pod of {record.helper}"] if record.helper else []
     return _text(head, helper, [("stopped", agent, agent.reason) for agent in stopped], _kept_lines(kept))
 
@@ -39,17 +39,13 @@ def preview_report(push: Push, *, labels: LabelOutcome, judged: RunDecisions) ->
     """
     stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="") for run in judged.stale]
     moved = "labels would be moved" if labels is LabelOutcome.PENDING else LABEL_TEXT[labels]
-    head = f"{_about(push)}: {len(stale)} would be stopped, {len(judged.kept)} kept; {moved}; nothing was done"
+    head = f"{push.title}: {len(stale)} would be stopped, {len(judged.kept)} kept; {moved}; nothing was done"
     return _text(head, [], [("would be stopped", agent, "") for agent in stale], _kept_lines(judged.kept))
 
 
 def nothing_to_do_report(reason: str) -> str:
     """Say that there was nothing to do, and why."""
     return _line(f"nothing to do: {reason}")
-
-
-def _about(push: Push) -> str:
-    return f"push {push.sha[:12]} to {push.branch}"
 
 
 def _kept_lines(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:

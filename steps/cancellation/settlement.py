@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from steps.cancellation.coalescing import terminate_superseded
 from steps.cancellation.report import SUPERSEDED, completed_report, nothing_to_do_report
 from steps.cancellation.state_update import StateChange, update_state_document
-from steps.domain import LABEL_TEXT, Phase, RunOutcome
+from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunOutcome
 from steps.kube import EventReason
 from steps.pull_request import move_labels, update_comment
 from steps.runtime import emit_event, emit_task_event
@@ -42,15 +42,19 @@ def settle(record: Record, *, context: StepContext, held: HeldLease) -> Record:
     record = move_labels(record, context=context, held=held)
     update_state_document(StateChange(in_progress=False), context=context, held=held)
     record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
-    update_comment(record, context=context, held=held)
+    if not record.push.ends or any(agent.outcome is not RunOutcome.KEPT for agent in record.agents):
+        # Who closes a pull request need not read that there was nothing to stop.
+        update_comment(record, context=context, held=held)
     held.release(record)
     _measure(record, context=context)
     context.log.info("cancellation completed", labels=str(record.labels), agents=len(record.agents))
     return record
 
 
-def complete_skipped(record: Record, *, context: StepContext, held: HeldLease) -> Record:
-    """Release the Lease with a finished record, because a person's skip label is set.
+def complete_unstopped(record: Record, *, context: StepContext, held: HeldLease) -> Record:
+    """Release the Lease with a finished record, because no agent is to be stopped.
+
+    A person's skip label is set, or the branch that ended lives again.
 
     Returns:
         The finished record.
@@ -58,8 +62,13 @@ def complete_skipped(record: Record, *, context: StepContext, held: HeldLease) -
     Raises:
         LockLostError: The Lease is lost, and nothing was written.
     """
-    context.log.info("skip label is set, agents not stopped", label=context.settings.labels.skip)
+    if record.labels is LabelOutcome.SKIPPED:
+        context.log.info("skip label is set, agents not stopped", label=context.settings.labels.skip)
+    else:
+        context.log.info("pull request is open again, agents not stopped", branch=record.push.branch)
     record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
+    if record.agents:
+        update_comment(record, context=context, held=held)
     held.release(record)
     _measure(record, context=context)
     return record
@@ -105,7 +114,7 @@ def report_finished(context: StepContext) -> None:
 
 def _measure(record: Record, *, context: StepContext) -> None:
     """Write the measurements of a finished record."""
-    # Only a push that the skip label stopped ends without that proof.
+    # Only a push whose agents were left ends without that proof.
     outcome = CancellationResult.COMPLETED if record.proven_gone_at else CancellationResult.SKIPPED
     context.measurements.set_label(Measure.OUTCOME, outcome)
     context.measurements.report(completed_report(record))
@@ -131,7 +140,7 @@ def _end_superseded(record: Record, *, about: ObjectReference, context: StepCont
 def _completed(record: Record, *, ended: list[str]) -> str:
     """Describe the completed cancellation."""
     gone = sum(agent.outcome in (RunOutcome.GONE, RunOutcome.FINISHED) for agent in record.agents)
-    text = f"push {record.push.sha[:12]}: stale runs gone: {gone}; {LABEL_TEXT[record.labels]}"
+    text = f"{record.push.title}: stale runs gone: {gone}; {LABEL_TEXT[record.labels]}"
     return f"{text}; {_superseded(ended)}" if ended else text
 
 

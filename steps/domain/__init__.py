@@ -5,10 +5,13 @@ lists the guarantees of the product.
 """
 
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
-from steps.domain.label_decision import LabelPlan, decide_labels
+from steps.domain.label_decision import LabelPlan, decide_ended, decide_labels
 from steps.domain.ownership import find_owned, find_owners, find_spared
 from steps.domain.push import (
+    CLOSED_REASON,
+    DELETED_REASON,
     MAX_PRIORITY,
+    OPENED_REASON,
     PARAMETERS,
     RECONCILE_REASON,
     ZERO_SHA,
@@ -54,6 +57,8 @@ from steps.domain.watermark import push_watermark
 from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
 __all__ = [
+    "CLOSED_REASON",
+    "DELETED_REASON",
     "FINISHED_REASON",
     "HASHED_PATTERN",
     "HASH_LENGTH",
@@ -62,6 +67,7 @@ __all__ = [
     "LABEL_TEXT",
     "MAX_PRIORITY",
     "NO_SLUG",
+    "OPENED_REASON",
     "OUTCOME_TEXT",
     "OWNER_REASON",
     "PARAMETERS",
@@ -90,6 +96,7 @@ __all__ = [
     "TaskId",
     "check_push_time",
     "decide_claim",
+    "decide_ended",
     "decide_labels",
     "decide_run",
     "dump_record",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
+from steps.domain.push import OPENED_REASON
 from steps.domain.push_order import is_newer_than_known
 from steps.domain.record import LabelOutcome
 
@@ -71,20 +72,43 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
         push: The push of this Workflow.
         watermark: The watermark of this push.
     """
+    if push.reason == OPENED_REASON:
+        return _decide_opened(record, push=push)
     if record is None:
         return Start(push=push, watermark=watermark)
     same_branch = push.ref == record.push.ref
     if not record.finished and not (same_branch and is_newer_than_known(push, known=record)):
-        return Resume(push=record.push, watermark=record.watermark)
+        return _resume(record)
     if same_branch and is_newer_than_known(push, known=record):
         return (Start if record.finished else Resume)(push=push, watermark=max(watermark, record.watermark))
     done = record.finished_push(push.ref)
     if done is None or is_newer_than_known(push, known=done):
         return Start(push=push, watermark=max(watermark, record.watermark))
-    labelled = _labels_due(done, push=push)
-    if labelled is None:
+    return _labels_or_nothing(record, _labels_due(done, push=push), done=done)
+
+
+def _labels_or_nothing(record: Record, due: Push | None, *, done: FinishedPush) -> ClaimDecision:
+    if due is None:
         return Superseded(by=done.push.sha)
-    return (Resume if same_branch else Start)(push=labelled, watermark=record.watermark)
+    return (Resume if record.push.ref == due.ref else Start)(push=due, watermark=record.watermark)
+
+
+def _decide_opened(record: Record | None, *, push: Push) -> ClaimDecision:
+    """Decide about a pull request that was opened or opened again. It makes no agent stale.
+
+    It only moves labels that its head's push left, and says in the comment of an ended branch that it lives again.
+    """
+    done = record.finished_push(push.ref) if record else None
+    if record is None or done is None:
+        return Superseded(by="") if record is None or record.finished else _resume(record)
+    if not record.finished:
+        return _resume(record)
+    again = done.push.ends and done.push.before == push.sha and done.labels is LabelOutcome.CLOSED
+    return _labels_or_nothing(record, done.push if again else _labels_due(done, push=push), done=done)
+
+
+def _resume(record: Record) -> Resume:
+    return Resume(push=record.push, watermark=record.watermark)
 
 
 def _labels_due(done: FinishedPush, *, push: Push) -> Push | None:

@@ -1,7 +1,7 @@
 """Decides which pull request a push belongs to, and whether its labels move.
 
 Guarantees that labels move only on the one open pull request whose head is the push, and never if it has a person's
-skip label.
+skip label. If the branch has ended, no label moves.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from steps.domain.push_order import is_known_older
 from steps.domain.record import LabelOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from steps.domain.push import Push
     from steps.domain.record import PullRequest
@@ -68,3 +68,18 @@ def decide_labels(
     if chosen[0].head_sha != push.sha:
         return LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=chosen[0], left_to=chosen[0].head_sha)
     return LabelPlan(labels=LabelOutcome.PENDING, pull_request=chosen[0])
+
+
+def decide_ended(*, opened: Sequence[PullRequest], closed: Sequence[PullRequest], skip: str) -> LabelPlan:
+    """Decide about a branch that has ended. Its labels never move.
+
+    Args:
+        opened: The open pull requests of the branch. If there is one, the branch lives again.
+        closed: Its closed ones. The latest is the one that ended.
+        skip: The skip label.
+    """
+    if opened:
+        return LabelPlan(labels=LabelOutcome.OPEN_AGAIN, pull_request=max(opened, key=lambda pull: pull.number))
+    latest = max(closed, key=lambda pull: pull.number, default=None)
+    skipped = latest is not None and latest.has_label(skip)
+    return LabelPlan(labels=LabelOutcome.SKIPPED if skipped else LabelOutcome.CLOSED, pull_request=latest)

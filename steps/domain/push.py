@@ -30,6 +30,9 @@ ZERO_SHA = "0" * 40
 MAX_PRIORITY = 2**31 - 1
 # Reason and requester of the Workflows that reconcile submits.
 RECONCILE_REASON = "reconcile"
+# Reasons of the Workflows that the Sensor creates for events other than a push.
+CLOSED_REASON, DELETED_REASON, OPENED_REASON = "closed", "deleted", "opened"
+_ENDS = (CLOSED_REASON, DELETED_REASON, RECONCILE_REASON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,11 @@ PARAMETERS = (
         expects="the commit that the ref pointed at before the push; zeros if that is not known",
         default=ZERO_SHA,
     ),
-    Parameter(name="sha", pattern=r"[0-9a-f]{40}", expects="40 lower-case hexadecimal digits"),
+    Parameter(
+        name="sha",
+        pattern=r"[0-9a-f]{40}",
+        expects="40 lower-case hexadecimal digits; zeros if the branch or its pull request has ended",
+    ),
     Parameter(name="pushed-at", pattern=r"[1-9][0-9]{9}", expects="the time of the push in Unix seconds"),
     Parameter(name="correlation-id", pattern=r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?", expects="the delivery's id"),
     Parameter(name="reason", pattern=r"[a-z][a-z0-9-]{0,49}", expects="one word, such as push", default="push"),
@@ -105,9 +112,10 @@ Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """A push to a task's branch. All fields are checked.
+    """A push to a task's branch, or its end. All fields are checked.
 
     Attributes:
+        sha: Commit of the ref after the push; zeros if its pull request was closed or the branch was deleted.
         before: Commit of the ref before the push; zeros if it is not known, or if the push created the branch.
         pushed_at: Time when GitHub received the push, by GitHub's clock.
     """
@@ -132,6 +140,19 @@ class Push:
     def priority(self) -> int:
         """Priority of its Workflow. A later push has a higher one; after 2038, all have the same."""
         return min(int(self.pushed_at.timestamp()), MAX_PRIORITY)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the branch has no head any more for which agents could work."""
+        return self.sha == ZERO_SHA
+
+    @property
+    def title(self) -> str:
+        """Say what happened to the branch, in the middle of a sentence."""
+        if not self.ends:
+            return f"push {self.sha[:12]} to {self.branch}"
+        what = {CLOSED_REASON: "closed pull request of", DELETED_REASON: "deleted branch"}
+        return f"{what.get(self.reason, 'end of branch')} {self.branch}"
 
     @property
     def branch(self) -> str:
@@ -186,8 +207,10 @@ def _check_names(values: Mapping[str, str]) -> None:
     """Check the rules that a pattern without look-ahead cannot express."""
     if ".." in values["ref"] or "//" in values["ref"]:
         raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: no branch contains '..' or '//'")
-    if values["sha"] == ZERO_SHA:
-        raise BadInputError("parameters: sha is all zeros: the branch was deleted, there is nothing to work on")
+    if values["sha"] == ZERO_SHA and values["before"] == ZERO_SHA:
+        raise BadInputError("parameters: sha and before are all zeros: give the last commit of the branch as before")
+    if values["sha"] == ZERO_SHA and values["reason"] not in _ENDS:
+        raise BadInputError(f"parameters: sha is all zeros: give the commit, or one of {', '.join(_ENDS)} as reason")
 
 
 def _check_task(values: Mapping[str, str], *, tasks: Sequence[TaskPattern]) -> None:

@@ -34,9 +34,9 @@ def is_newer(push: Push, *, than: Push) -> bool:
     """
     if push.sha == than.sha and push.before in (ZERO_SHA, than.before):
         return False
-    if than.sha != push.sha == than.before and push.before != than.sha:
+    if than.sha != push.sha == than.before and push.before != than.sha and not push.ends:
         return False
-    return (push.before == than.sha != push.sha) or push.pushed_at > than.pushed_at
+    return (push.before == than.sha != push.sha and not than.ends) or push.pushed_at > than.pushed_at
 
 
 def is_newer_than_known(push: Push, *, known: Record | FinishedPush) -> bool:
@@ -57,10 +57,12 @@ def is_newer_than_known(push: Push, *, known: Record | FinishedPush) -> bool:
 def known_older(record: Record | FinishedPush, *, push: Push) -> tuple[str, ...]:
     """Return the commits that are older than a push that takes over the record, the newest last.
 
-    These are the commit of the recorded push and the commits that it replaced.
+    These are the commit of the recorded push and the commits that it replaced. The last commit of a branch that ends is
+    not older: after a pull request is opened again, an agent may work on it.
     """
     replaced = (*record.older, str(record.push.before), str(record.push.sha))
-    return tuple(dict.fromkeys(sha for sha in replaced if sha not in (ZERO_SHA, push.sha)))[-MAX_OLDER:]
+    newest = push.before if push.ends else push.sha
+    return tuple(dict.fromkeys(sha for sha in replaced if sha not in (ZERO_SHA, newest)))[-MAX_OLDER:]
 
 
 def is_known_older(sha: str, *, push: Push, older: Collection[str] = ()) -> bool:
@@ -73,4 +75,5 @@ def is_known_older(sha: str, *, push: Push, older: Collection[str] = ()) -> bool
         push: The push. It names the commit that it replaced.
         older: Commits that earlier pushes replaced, from the record.
     """
-    return sha in {str(push.before), *older} - {ZERO_SHA, str(push.sha)}
+    newest = push.before if push.ends else push.sha
+    return sha in {str(push.before), *older} - {ZERO_SHA, str(newest)}

@@ -44,6 +44,8 @@ class LabelOutcome(StrEnum):
     AMBIGUOUS = "several-pull-requests"
     UNREADABLE = "github-unreadable"
     SKIPPED = "skip-label"
+    CLOSED = "closed"
+    OPEN_AGAIN = "open-again"
 
 
 class RunOutcome(StrEnum):
@@ -141,6 +143,11 @@ class Record:
     branches: tuple[FinishedPush, ...] = ()
     agents: tuple[Agent, ...] = ()
     errors: tuple[str, ...] = ()
+
+    @property
+    def head_sha(self) -> str:
+        """The commit that agents may work on; zeros if the branch has ended."""
+        return self.pull_request.head_sha if self.pull_request and not self.push.ends else str(self.push.sha)
 
     @property
     def finished(self) -> bool:

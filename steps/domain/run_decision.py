@@ -20,6 +20,8 @@ _ABBREVIATED = 7
 
 # The reason for a kept run that has already ended.
 FINISHED_REASON = "finished"
+# The reason for a stale run that was asked to stop, and of which only pods may be left.
+STOPPED_REASON = "asked to stop already"
 # The reason for a run that a person has marked.
 KEEP_REASON = f"marked with {KEEP}"
 # The reason for a stale run that is kept, up to the name of the run that it owns.
@@ -77,11 +79,17 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPolicy:
-    """The agents that may be cancelled, those that are exempt, and the phases of finished runs."""
+    """The agents that may be cancelled, those that are exempt, and the phases of finished runs.
+
+    Attributes:
+        restartable: Whether a finished run can be started again. Then its age says nothing, and neither does its phase
+            about its pods.
+    """
 
     cancellable: Collection[str]
     exempt: Collection[str]
     finished: Collection[str]
+    restartable: bool = False
 
 
 def _is_commit(text: str, sha: str) -> bool:
@@ -104,7 +112,8 @@ def decide_run(
 
     A run that does not name its agent or repository is kept and reported, because a wrong delete costs hours. The
     commit of a run decides first. If it does not decide, the age does. A run without a phase has not started and is
-    cancelled like any other.
+    cancelled like any other. Of a run that can be started again, only the commit says whether it is stale. If it was
+    asked to stop already, the end of its pods is awaited.
 
     Args:
         run: The fields of the run.
@@ -130,11 +139,14 @@ def decide_run(
         (run.branch not in {"", branch}, "works on another branch"),
         (_is_commit(run.sha, head_sha), "works on the head"),
         (any(_is_commit(run.sha, sha) for sha in other_heads), "works on the head of another branch"),
+        (policy.restartable and not is_older, "its commit is not known to be older"),
         (run.created_at > watermark and not is_older, "newer than the push"),
-        (run.phase in policy.finished, FINISHED_REASON),
+        (run.phase in policy.finished and not policy.restartable, FINISHED_REASON),
     ):
         if kept:
             return RunDecision(action=RunAction.KEEP, reason=reason)
     if run.deleting:
         return RunDecision(action=RunAction.AWAIT, reason="being deleted already")
+    if run.phase in policy.finished:
+        return RunDecision(action=RunAction.AWAIT, reason=STOPPED_REASON)
     return RunDecision(action=RunAction.CANCEL, reason="stale")

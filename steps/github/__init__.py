@@ -14,11 +14,12 @@ from steps.github.connection import (
     pod_connection,
 )
 from steps.github.credentials import app_id, build_credentials, mounted_credentials
-from steps.github.shapes import Activity
+from steps.github.shapes import Activity, BranchPullRequest
 from steps.github.sign_in import SignIn
 
 __all__ = [
     "Activity",
+    "BranchPullRequest",
     "Connection",
     "GitHub",
     "SignIn",

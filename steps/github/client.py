@@ -16,6 +16,7 @@ from steps.github.rest import RestClient
 from steps.github.shapes import (
     UnexpectedShapeError,
     read_activity,
+    read_branch_pull_request,
     read_comment,
     read_items,
     read_number,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from steps.domain import PullRequest
-    from steps.github.shapes import Activity, IssueComment
+    from steps.github.shapes import Activity, BranchPullRequest, IssueComment
     from steps.telemetry import WriteReason
 
 T = TypeVar("T")
@@ -48,19 +49,31 @@ class GitHub(RestClient):
             RepositoryMovedError: The repository has another name now.
             UnavailableError: GitHub did not answer, or with something else than these pull requests.
         """
-        owner = repository.partition("/")[0]
-        query = {"state": "open", "head": f"{owner}:{branch}"}
+        return self._of_branch(repository, branch=branch, state="open", read=read_pull_request)
 
-        def read(document: object) -> list[PullRequest]:
+    def branch_pull_requests(self, *, repository: str, branch: str) -> list[BranchPullRequest]:
+        """List the pull requests from a branch of this repository, open and closed, the latest thirty.
+
+        Raises:
+            BadInputError: The repository does not exist, or the credentials may not see it.
+            RepositoryMovedError: The repository has another name now.
+            UnavailableError: GitHub did not answer, or with something else than these pull requests.
+        """
+        return self._of_branch(repository, branch=branch, state="all", read=read_branch_pull_request)
+
+    def _of_branch(self, repository: str, *, branch: str, state: str, read: Callable[[object], T]) -> list[T]:
+        query = {"state": state, "head": f"{repository.partition('/')[0]}:{branch}"}
+
+        def read_all(document: object) -> list[T]:
             pulls = read_items(document)
             for pull in pulls:
                 ref = read_text(pull, "head", "ref")
                 if ref.casefold() != branch.casefold():
                     raise UnexpectedShapeError("the list has pull requests of other branches")
                 _check_name(pull, repository=repository)
-            return [read_pull_request(pull) for pull in pulls if _is_from(pull, branch=branch)]
+            return [read(pull) for pull in pulls if _is_from(pull, branch=branch)]
 
-        return self._pull_requests(repository, query=query, read=read)
+        return self._pull_requests(repository, query=query, read=read_all)
 
     def _pull_requests(self, repository: str, *, query: dict[str, str], read: Callable[[object], list[T]]) -> list[T]:
         try:
@@ -69,26 +82,24 @@ class GitHub(RestClient):
             raise BadInputError(f"GitHub has no repository {repository}, or the credentials may not see it") from error
         return found
 
-    def latest_pull_requests(self, *, repository: str) -> list[tuple[str, PullRequest]]:
-        """List the open pull requests from branches of this repository, each with its branch, in one request.
+    def latest_pull_requests(self, *, repository: str) -> list[BranchPullRequest]:
+        """List the pull requests from branches of this repository, open and closed, in one request.
 
-        Only the hundred that changed last are listed, the latest first. Opening and labelling count as changes.
+        Only the hundred that changed last are listed, the latest first. Opening, labelling and closing are changes.
 
         Raises:
             BadInputError: The repository does not exist, or the credentials may not see it.
             RepositoryMovedError: The repository has another name now.
             UnavailableError: GitHub did not answer, or with something else than these pull requests.
         """
-        query = {"state": "open", "sort": "updated", "direction": "desc", "per_page": str(_PAGE)}
+        query = {"state": "all", "sort": "updated", "direction": "desc", "per_page": str(_PAGE)}
 
-        def read(document: object) -> list[tuple[str, PullRequest]]:
-            found = []
-            for pull in read_items(document):
+        def read(document: object) -> list[BranchPullRequest]:
+            pulls = read_items(document)
+            for pull in pulls:
                 _check_name(pull, repository=repository)
-                branch = read_text(pull, "head", "ref")
-                if _is_from(pull, branch=branch):
-                    found.append((branch, read_pull_request(pull)))
-            return found
+            own = [pull for pull in pulls if _is_from(pull, branch=read_text(pull, "head", "ref"))]
+            return [read_branch_pull_request(pull) for pull in own]
 
         return self._pull_requests(repository, query=query, read=read)
 

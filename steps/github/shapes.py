@@ -36,6 +36,26 @@ class IssueComment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BranchPullRequest:
+    """A pull request, open or closed, with its branch.
+
+    Attributes:
+        updated_at: The time of its last change at GitHub, in whole seconds.
+        closed_at: The time when it was closed or merged; None if it is open.
+    """
+
+    branch: str
+    pull_request: PullRequest
+    updated_at: datetime
+    closed_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open."""
+        return self.closed_at is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """One change of a ref.
 
@@ -88,6 +108,17 @@ def read_pull_request(pull: object) -> PullRequest:
     )
 
 
+def read_branch_pull_request(pull: object) -> BranchPullRequest:
+    """Return a pull request with its branch and times."""
+    closed = read_text(pull, "state") != "open"
+    return BranchPullRequest(
+        branch=read_text(pull, "head", "ref"),
+        pull_request=read_pull_request(pull),
+        updated_at=_time(pull, "updated_at"),
+        closed_at=_time(pull, "closed_at") if closed else None,
+    )
+
+
 def read_comment(comment: object) -> IssueComment:
     """Return a comment."""
     app, author = read_object(comment, "performed_via_github_app"), read_object(comment, "user")
@@ -103,11 +134,7 @@ def read_comment(comment: object) -> IssueComment:
 
 def read_activity(entry: object) -> Activity:
     """Return a change of a ref."""
-    stamp = read_text(entry, "timestamp")
-    try:
-        at = parse_time(stamp)
-    except (ValueError, OverflowError) as error:
-        raise UnexpectedShapeError("timestamp is not a time") from error
+    at = _time(entry, "timestamp")
     return Activity(
         ref=read_text(entry, "ref"),
         before=read_text(entry, "before"),
@@ -115,6 +142,14 @@ def read_activity(entry: object) -> Activity:
         at=at,
         by=str(read_object(entry, "actor").get("login") or ""),
     )
+
+
+def _time(document: object, key: str) -> datetime:
+    stamp = read_text(document, key)
+    try:
+        return parse_time(stamp)
+    except (ValueError, OverflowError) as error:
+        raise UnexpectedShapeError(f"{key} is not a time") from error
 
 
 def _field(document: object, path: tuple[str, ...], kind: type[T]) -> T:

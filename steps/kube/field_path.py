@@ -1,7 +1,7 @@
 r"""Field paths into plain objects, written as kubectl writes them: `metadata.labels.app\.kubernetes\.io/name`.
 
 A filter selects an item of a list: `status.conditions[status=True].type` is the type of the last condition that is
-true.
+true. Inside a filter, dots need no escape. A text in double quotes is a constant: `"owner/name"`.
 """
 
 from __future__ import annotations
@@ -10,28 +10,59 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from steps.kube.transport import Json
 
 _LABELS = "metadata.labels."
-_ITEM = re.compile(r"(.+)\[([^=\]]+)=([^\]]*)\]")
+# The parts of a path: a name, in which `\.` is a dot, or a filter.
+_PART = re.compile(r"\[([^=\]]+)=([^\]]*)\]|((?:\\.|[^.\[\\])+)")
 
 
 def read_field(obj: Json, path: str) -> str:
     """Return the text or number at a path as text; empty for a missing or nested value."""
-    value: object = obj
-    for key in re.split(r"(?<!\\)\.", path) if path else ():
-        value = _step(value, key.replace("\\.", "."))
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if is_constant(path):
+        return path[1:-1]
+    value: object = obj if path else None
+    for key, wanted in _parts(path):
+        value = _step(value, key) if wanted is None else _item(value, key=key, wanted=wanted)
+    return _text(value)
+
+
+def is_constant(path: str) -> bool:
+    """Whether a path is a text in quotes, which is the same for every object."""
+    return path.startswith('"')
+
+
+def _parts(path: str) -> Iterator[tuple[str, str | None]]:
+    """Split a path into names (without a second value) and filters (field and wanted value)."""
+    for part in _PART.finditer(path):
+        key, wanted, name = part.groups()
+        if name is not None:
+            yield name.replace("\\.", "."), None
+        else:
+            yield key.replace("\\.", "."), wanted
 
 
 def _step(value: object, key: str) -> object:
-    """Return the value of a field, or the last item of a list that matches the filter."""
-    item = _ITEM.fullmatch(key)
-    found = value.get(item[1] if item else key) if isinstance(value, dict) else None
-    if item is None:
-        return found
-    items = found if isinstance(found, list) else []
-    return next((each for each in reversed(items) if isinstance(each, dict) and each.get(item[2]) == item[3]), None)
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def _item(value: object, *, key: str, wanted: str) -> object:
+    """Return the last item of a list that matches a filter."""
+    items = value if isinstance(value, list) else []
+    return next((each for each in reversed(items) if isinstance(each, dict) and _shown(each.get(key)) == wanted), None)
+
+
+def _shown(value: object) -> str | None:
+    """Return a value as a filter names it; None for a missing or nested one."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int) else None
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def label_key(path: str) -> str:

@@ -4,7 +4,7 @@ Guarantees that an object that cannot be read does not affect the others. No mod
 """
 
 from steps.observed_state.late_labels import await_pull_request, is_due, may_be_due
-from steps.observed_state.lost_pushes import newest_pushes
+from steps.observed_state.lost_pushes import closed_branches, newest_pushes
 from steps.observed_state.partial_read import read_or_report
 from steps.observed_state.repair_attempts import (
     ATTEMPTS_ANNOTATION,
@@ -23,6 +23,7 @@ __all__ = [
     "TaskState",
     "TaskWorkflow",
     "await_pull_request",
+    "closed_branches",
     "is_due",
     "is_escalated",
     "may_be_due",

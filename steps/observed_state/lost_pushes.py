@@ -1,38 +1,43 @@
-"""Finds the newest push of each task in the activity that GitHub lists. Pure functions."""
+"""Finds the newest push of each task, and its end, in what GitHub lists. Pure functions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.domain import RECONCILE_REASON, ZERO_SHA, Push, Repository, Sha, find_task
+from steps.domain import HEADS, RECONCILE_REASON, ZERO_SHA, Push, Repository, Sha, find_task
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from steps.github import Activity
-    from steps.settings import TaskPattern
+    from steps.github import Activity, BranchPullRequest
+    from steps.settings import PushSources, TaskPattern
 
 
 def newest_pushes(
     activities: Iterable[Activity],
     *,
     repository: Repository,
-    senders: Collection[str],
+    sources: PushSources,
     tasks: Sequence[TaskPattern],
 ) -> Iterator[Push]:
-    """Return the newest push of each branch of a task by one of the senders. Pushes of others make no agent stale.
+    """Return the newest push of each branch of a task by one of the senders, or its deletion by anybody.
+
+    Pushes of others make no agent stale.
 
     Args:
         activities: The activities that GitHub lists, newest first.
         repository: Repository of the activities.
-        senders: Logins whose pushes count.
+        sources: The senders and the events that count.
         tasks: Which branches are tasks.
     """
-    counted = {login.casefold() for login in senders}
+    counted = {login.casefold() for login in sources.senders}
     seen: set[str] = set()  # refs
     for activity in activities:
         task = find_task(activity.ref, patterns=tasks)
-        if not task or activity.ref in seen or activity.sha == ZERO_SHA or activity.by.casefold() not in counted:
+        if not task or activity.ref in seen:
+            continue
+        deleted = activity.sha == ZERO_SHA
+        if ("deleted" not in sources.react_to) if deleted else (activity.by.casefold() not in counted):
             continue
         seen.add(activity.ref)
         yield Push(
@@ -47,3 +52,37 @@ def newest_pushes(
             dry_run=False,
             requested_by=RECONCILE_REASON,
         )
+
+
+def closed_branches(
+    pulls: Iterable[BranchPullRequest], *, repository: Repository, tasks: Sequence[TaskPattern]
+) -> Iterator[Push]:
+    """Return the end of each branch of a task whose pull requests are all closed.
+
+    Args:
+        pulls: The pull requests that GitHub lists, open and closed.
+        repository: Their repository.
+        tasks: Which branches are tasks.
+    """
+    latest: dict[str, BranchPullRequest] = {}
+    alive: set[str] = set()
+    for pull in pulls:
+        if pull.closed_at is None:
+            alive.add(pull.branch)
+        elif pull.branch not in latest or pull.closed_at > (latest[pull.branch].closed_at or pull.closed_at):
+            latest[pull.branch] = pull
+    for branch, pull in latest.items():
+        task = find_task(branch, patterns=tasks)
+        if task and pull.closed_at and branch not in alive:
+            yield Push(
+                repository=repository,
+                task=task,
+                ref=f"{HEADS}{branch}",
+                before=Sha(pull.pull_request.head_sha),
+                sha=Sha(ZERO_SHA),
+                pushed_at=pull.closed_at,
+                correlation_id=RECONCILE_REASON,
+                reason=RECONCILE_REASON,
+                dry_run=False,
+                requested_by=RECONCILE_REASON,
+            )

@@ -55,6 +55,7 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
         failed=record.phase is Phase.FAILED,
         moved=record.labels is LabelOutcome.MOVED,
         sha=_commit(record.push.sha),
+        cause=_cause(record.push),
         label_outcome=_sentence_start(LABEL_TEXT[record.labels]),
         left_to=_commit(record.left_to) if record.left_to else "",
         acted=list(_described(acted)),
@@ -97,6 +98,13 @@ def _code(value: str) -> SafeMarkdown:
 def _commit(sha: str) -> SafeMarkdown:
     """A commit. GitHub turns it into a link."""
     return SafeMarkdown(sha[:12]) if _SHA.fullmatch(sha) else _code(sha)
+
+
+def _cause(push: Push) -> SafeMarkdown:
+    if not push.ends:
+        return SafeMarkdown(f"push {_commit(push.sha)}")
+    what, _, branch = push.title.rpartition(" ")
+    return SafeMarkdown(f"{what} {_code(branch)}")
 
 
 def _plural(count: int, one: str) -> SafeMarkdown:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from steps.core import UnavailableError, wait
 from steps.domain import ZERO_SHA, LabelOutcome, LabelPlan, decide_labels, is_known_older
+from steps.pull_request.ended_branch import read_ended_plan
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def read_label_plan(
     settings = context.settings.labels
     github, push = context.clients.github(while_waiting), record.push
     try:
+        if push.ends:
+            ended = read_ended_plan(record, github=github, context=context, while_waiting=while_waiting)
+            return push, replace(ended, clock_offset_s=_clock_offset(github, context=context))
         found = github.open_pull_requests(repository=push.repository, branch=push.branch)
         skipped = _skipped_elsewhere(record, github=github, skip=settings.skip)
     except UnavailableError as error:
@@ -72,7 +76,7 @@ def read_label_plan(
         plan = LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=skipped)
     if plan.lags:
         context.log.info("GitHub still shows an older head: the push counts as the head", push=push.sha)
-    plan = replace(plan, clock_offset_s=context.clients.kube.server_clock.ahead_of_s(github.server_clock))
+    plan = replace(plan, clock_offset_s=_clock_offset(github, context=context))
     if plan.labels is LabelOutcome.AMBIGUOUS:
         numbers = [f"#{pull.number}" for pull in found]
         context.log.warning(
@@ -82,6 +86,11 @@ def read_label_plan(
     return push, plan
 
 
+def _clock_offset(github: GitHub, *, context: StepContext) -> float | None:
+    """Seconds by which the API server's clock is ahead of GitHub's."""
+    return context.clients.kube.server_clock.ahead_of_s(github.server_clock)
+
+
 def _skipped_elsewhere(record: Record, *, github: GitHub, skip: str) -> PullRequest | None:
     """Return a pull request of another branch of the task that has the skip label; None if there is none.
 
@@ -89,7 +98,8 @@ def _skipped_elsewhere(record: Record, *, github: GitHub, skip: str) -> PullRequ
     """
     branches = {each.push.branch for each in record.branches}
     pulls = github.latest_pull_requests(repository=record.push.repository) if branches else ()
-    return next((pull for branch, pull in pulls if branch in branches and pull.has_label(skip)), None)
+    opened = (each for each in pulls if each.is_open and each.branch in branches)
+    return next((each.pull_request for each in opened if each.pull_request.has_label(skip)), None)
 
 
 def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Record:

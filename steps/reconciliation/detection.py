@@ -87,7 +87,7 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
             yield LostPush(
                 task_state=own,
                 push=push,
-                detail=f"no Workflow for {push.sha[:12]}, pushed {push.pushed_at.isoformat()}; stale runs are active: "
+                detail=f"no Workflow for {push.title}, at {push.pushed_at.isoformat()}; stale runs are active: "
                 + _names(stale),
             )
 
@@ -187,8 +187,9 @@ def _is_finished(task_state: TaskState) -> bool:
 
 def _is_stale_for(push: Push, run: AgentRun) -> bool:
     watermark = push_watermark(created_at=None, pushed_at=push.pushed_at, offset_s=0.0)
+    older = {str(push.before)} - {ZERO_SHA}
     decision = decide_by_kind(
-        run, repository=push.repository, branch=push.branch, watermark=watermark, head_sha=push.sha
+        run, repository=push.repository, branch=push.branch, watermark=watermark, head_sha=push.sha, older=older
     )
     return decision.action is RunAction.CANCEL
 

@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.core import StepError, TerminatedError
-from steps.domain import Repository
-from steps.observed_state import await_pull_request, newest_pushes, read_or_report
+from steps.domain import Repository, is_newer
+from steps.observed_state import await_pull_request, closed_branches, newest_pushes, read_or_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from steps.agents import AgentRun
     from steps.domain import PullRequest, Push
-    from steps.github import GitHub
+    from steps.github import BranchPullRequest
     from steps.observed_state import TaskState
     from steps.reconciliation.context import ReconcileContext
 
@@ -35,8 +35,8 @@ class GitHubState:
     """What GitHub showed.
 
     Attributes:
-        pushes: The newest push of each task.
-        pulls: The open pull requests by branch. Only repositories with a push that waits for one are read.
+        pushes: The newest push of each branch, and the ends of branches.
+        pulls: The open pull requests by branch, of repositories with agents or with a push that waits for one.
     """
 
     pushes: tuple[Push, ...] = ()
@@ -78,21 +78,30 @@ def read_github(
     except StepError as error:
         unread.append(str(error))
         return GitHubState()
-    pushes: list[Push] = []
+    pushes: dict[tuple[str, str], Push] = {}
     for repository in active:
         activities = read_or_report(partial(github.activity, repository=repository), unread=unread)
-        pushes += newest_pushes(
-            activities, repository=repository, senders=settings.events.senders, tasks=settings.tasks
-        )
-    return GitHubState(pushes=tuple(pushes), pulls=_pulls(awaiting, github=github, unread=unread))
+        for push in newest_pushes(activities, repository=repository, sources=settings.events, tasks=settings.tasks):
+            pushes[repository, push.ref] = push
+    ends = active if "closed" in settings.events.react_to else []
+    listed = {
+        key: read_or_report(partial(github.latest_pull_requests, repository=name), unread=unread)
+        for key, name in {each.casefold(): each for each in (*awaiting, *ends)}.items()
+    }
+    for repository in ends:
+        for end in closed_branches(listed[repository.casefold()], repository=repository, tasks=settings.tasks):
+            known = pushes.get((repository, end.ref))
+            if known is None or is_newer(end, than=known):
+                pushes[repository, end.ref] = end
+    return GitHubState(pushes=tuple(pushes.values()), pulls=_opened(listed))
 
 
-def _pulls(repositories: Iterable[str], *, github: GitHub, unread: list[str]) -> dict[Branch, tuple[PullRequest, ...]]:
-    """Sort the latest open pull requests of the repositories by branch."""
+def _opened(listed: Mapping[str, Iterable[BranchPullRequest]]) -> dict[Branch, tuple[PullRequest, ...]]:
+    """Sort the open pull requests by repository, in lower case, and branch."""
     found: dict[Branch, tuple[PullRequest, ...]] = {}
-    for repository in repositories:
-        listed = read_or_report(partial(github.latest_pull_requests, repository=repository), unread=unread)
-        for branch, pull in listed:
-            key = (repository.casefold(), branch)
-            found[key] = (*found.get(key, ()), pull)
+    for repository, pulls in listed.items():
+        for each in pulls:
+            if each.is_open:
+                key = (repository, each.branch)
+                found[key] = (*found.get(key, ()), each.pull_request)
     return found

@@ -1,18 +1,23 @@
 """Settings of one kind of agent run: a custom resource of any platform, a Job, or an Argo Workflow.
 
-Guarantees that a pod selector names one run: it has the run's name or uid, so it never matches the pods of all runs.
+Guarantees that a pod selector names one run: it has the run's name or uid, so it never matches the pods of all runs. No
+object can be a run of two kinds. Not guaranteed: that a run of one kind does not own a run of another.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from steps.settings.types import STRICT, FieldPath, OptionalFieldPath
+from steps.settings.types import STRICT, FieldPath, OptionalFieldPath, PathOrLogin, PathOrRepository
 from steps.settings.validation import pattern_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # A label's key, with the optional prefix, and its value.
 _LABEL_KEY = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -95,9 +100,24 @@ class RunKind:
             "run is kept if the push is to another branch; empty: runs have none"
         ),
     ] = ""
-    repository: Annotated[FieldPath, Field(description="path of the repository, as a URL or owner/name")]
-    agent: Annotated[FieldPath, Field(description="path of the agent's name")]
-    phase: Annotated[FieldPath, Field(description="path of the phase")]
+    repository: Annotated[
+        PathOrRepository,
+        Field(
+            description="path of the repository, as a URL or owner/name; or, if all runs have the same, owner/name in "
+            "double quotes"
+        ),
+    ]
+    agent: Annotated[
+        PathOrLogin,
+        Field(description="path of the agent's name; or, if all runs have the same, the name in double quotes"),
+    ]
+    phase: Annotated[
+        FieldPath,
+        Field(
+            description="path of the phase; if it is a field of spec, such as spec.replicas, a stopped run can be "
+            "started again, so its commit alone says whether it is stale"
+        ),
+    ]
     sha: Annotated[
         OptionalFieldPath,
         Field(description="path of the commit that the run works on; empty: runs have none (CodeRuns have none)"),
@@ -149,8 +169,37 @@ class RunKind:
             found[OwnedKind(group=group, version=version, plural=plural)] = None
         return tuple(found | ({_JOBS: None} if self.job else {}))
 
+    @property
+    def restartable(self) -> bool:
+        """Whether a run can be started again: its phase is what somebody wants, and its age says nothing."""
+        return self.phase.startswith("spec.")
+
     def __post_init__(self) -> None:
         if not self.task and not self.branch:
             raise ValueError("task and branch are empty, so no run would belong to a task: set one of them")
         if not self.delete and not self.stop_patch:
             raise ValueError("delete is false and stop_patch is empty, so runs would never stop: set one of them")
+        if self.restartable and not self.sha:
+            raise ValueError(
+                "phase is a field of spec, so a run can be started again, and its age does not say whether it is "
+                "stale: give in sha the path of the commit that it works on"
+            )
+
+
+def find_doubly_claimed(kinds: Sequence[RunKind]) -> str:
+    """Say which two kinds could claim one object, or one pod by its labels; an empty text if none do."""
+    for (number, one), (other_number, other) in itertools.combinations(enumerate(kinds), 2):
+        if one.plural != other.plural:
+            continue
+        both = f"agents.{number} and agents.{other_number}"
+        if one.group == other.group:
+            apart = any(other.selector.get(key, value) != value for key, value in one.selector.items())
+            if not apart:
+                return (
+                    f"{both} claim the same {one.plural}: give both in selector the same label with different "
+                    "values, or remove one"
+                )
+        elif one.pod_selector or other.pod_selector:
+            # The record names a run's kind by its plural alone.
+            return f"{both} are both {one.plural} and one of them has a pod_selector: give owns instead of pod_selector"
+    return ""

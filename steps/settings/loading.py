@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from steps.core import BadInputError
-from steps.settings.agent_kinds import RunKind
+from steps.settings.agent_kinds import RunKind, find_doubly_claimed
 from steps.settings.cancellation import (
     BreakerSettings,
     HelpSettings,
@@ -59,6 +59,8 @@ class StepSettings:
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
 
     def __post_init__(self) -> None:
+        if problem := find_doubly_claimed(self.agents):
+            raise ValueError(problem)
         check_prefixes(self.tasks)
         # The last request may start just before a renewal is due, and take this long twice: to connect, and to get an
         # answer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -13,7 +13,7 @@ from steps.settings.validation import pattern_validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushSources:
-    """The repositories and senders whose pushes count."""
+    """The repositories, senders and events that count."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -34,6 +34,19 @@ class PushSources:
         tuple[Annotated[str, pattern_validator(SENDER_PATTERN, give="a login, such as octocat or some-app[bot]")], ...],
         Field(min_length=1, description="logins whose pushes make agents stale"),
     ]
+    react_to: Annotated[
+        tuple[Literal["push", "closed", "deleted", "opened"], ...],
+        Field(
+            min_length=1,
+            description="events that count: push; closed: a pull request is closed or merged; deleted: a branch is "
+            "deleted; both stop all agents of the task, whoever did it; opened: a pull request is opened after its "
+            "push, and gets its labels",
+        ),
+    ]
+
+    def __post_init__(self) -> None:
+        if "push" not in self.react_to:
+            raise ValueError("react_to has no push, so no push would stop an agent: add it")
 
     def has(self, repository: str) -> bool:
         """Whether pushes to a repository count. GitHub ignores the case of its names."""

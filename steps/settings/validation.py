@@ -59,7 +59,9 @@ def describe_errors(error: ValidationError, *, values: Mapping[str, object]) -> 
         if problem["type"] == _UNKNOWN:
             yield f"{_key(problem)}: unknown key; {_meant(loc, problems=problems, values=values)}"
         elif problem["type"] != _MISSING and not follows:
-            yield f"{_key(problem)}: {_problem_and_fix(problem)}"
+            # A rule about several sections names its keys itself.
+            where = f"{_key(problem)}: " if loc else ""
+            yield f"{where}{_problem_and_fix(problem)}"
 
 
 def _key(problem: ErrorDetails) -> str:

@@ -31,6 +31,7 @@ class WriteCause(StrEnum):
     STATE = "state-document"
     ASK = "ask-to-stop"
     STALE = "stale-run"
+    POD = "pod-of-a-stale-run"
     FORCE = "force-pod"
     JOB = "job-of-a-stale-run"
     ADD_LABEL = "add-label"

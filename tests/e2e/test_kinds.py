@@ -87,7 +87,7 @@ def fleets(stage: Stage, tmp_path: Path) -> Iterator[tuple[Fleet, Fleet]]:
     cluster = stage.cluster
     settings_for(cluster.host, cluster.image, folder=tmp_path)
     path = tmp_path / "settings.toml"
-    path.write_text("\n".join([path.read_text(), *TABLES[:2]]))
+    path.write_text("\n".join([path.read_text(), TABLES["job"], TABLES["argo-workflow"]]))
     apply(cluster.kubectl, _executor(stage.agents))
     install(cluster.kubectl, read_settings(path), folder=tmp_path / "rendered")
     made = Fleet(stage=stage, kind=JOB), Fleet(stage=stage, kind=WORKFLOW)

@@ -63,7 +63,7 @@ def test_all_that_were_ended_while_they_waited_are_named(scene: Scene) -> None:
     waiting = sorted(scene.workflow(pushed_at=first.push.pushed_at).name for _ in range(2))
     assert scene.play(first) is Exit.DONE
     (event,) = scene.told(EventReason.COMPLETED)
-    said = f"push {NEW[:12]}: stale runs gone: 1; labels moved; ended superseded workflows: "
+    said = f"push {NEW[:12]} to task-7-work: stale runs gone: 1; labels moved; ended superseded workflows: "
     assert event["message"] == said + ", ".join(waiting)
 
 
@@ -107,7 +107,7 @@ def test_a_failure_is_told_to_the_platform_and_in_the_log(scene: Scene) -> None:
     record = scene.record()
     assert (record.phase, len(record.errors), record.finished_at) == (Phase.FAILED, 1, scene.clock.now())
     document = json.loads(scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["data"]["state.json"])
-    assert document["error_messages"] == [f"cancellation for {NEW[:12]} failed: {record.errors[0]}"]
+    assert document["error_messages"] == [f"cancellation for push {NEW[:12]} to task-7-work failed: {record.errors[0]}"]
     told = line(scene, "cancellation failed")
     assert (told["level"], told["attempts"], told["last"]) == ("error", 1, record.errors[0])
     assert told["epoch"] == scene.lease()["spec"]["leaseTransitions"]

@@ -41,7 +41,7 @@ def test_the_lease_tells_the_story_of_a_push(scene: Scene) -> None:
     (began,), (ended,) = scene.told(EventReason.CANCELLING), scene.told(EventReason.COMPLETED)
     assert began["message"].startswith(f"2 stale, by push {NEW[:12]} to task-7-work by 5DLabs-Rex[bot]")
     assert workflow.name in began["message"]
-    assert ended["message"] == f"push {NEW[:12]}: stale runs gone: 2; labels moved"
+    assert ended["message"] == f"push {NEW[:12]} to task-7-work: stale runs gone: 2; labels moved"
     lease = scene.lease()["metadata"]
     for event in (began, ended):
         involved = event["involvedObject"]

@@ -189,14 +189,13 @@ def test_a_branch_that_was_forced_back_to_the_recorded_commit_is_found(scene: Sc
     assert found(scene.reconcile()) == []
 
 
-@pytest.mark.parametrize("reason", ["a person pushed", "no agent works", "agents are newer", "deleted", "other branch"])
+@pytest.mark.parametrize("reason", ["a person pushed", "no agent works", "agents are newer", "other branch"])
 def test_a_push_that_makes_no_agent_stale_is_not_lost(scene: Scene, reason: str) -> None:
     if reason not in ("no agent works", "agents are newer"):
         scene.agent()
     scene.later(60)
-    sha = "0" * 40 if reason == "deleted" else NEW
     branch = "main" if reason == "other branch" else "task-7-work"
-    scene.github.push(branch, sha, actor="a-person" if reason == "a person pushed" else "5DLabs-Rex[bot]")
+    scene.github.push(branch, NEW, actor="a-person" if reason == "a person pushed" else "5DLabs-Rex[bot]")
     if reason == "agents are newer":
         scene.later(5)
         scene.agent()
@@ -204,12 +203,12 @@ def test_a_push_that_makes_no_agent_stale_is_not_lost(scene: Scene, reason: str)
     assert found(scene.reconcile()) == []
 
 
-def test_github_is_asked_once_for_each_repository_with_agents_at_work(scene: Scene) -> None:
+def test_github_is_asked_twice_for_each_repository_with_agents_at_work(scene: Scene) -> None:
     for task in range(1, 6):
         scene.agent(task=task)
     scene.later(300)
     scene.reconcile()
-    assert [call.path for call in scene.github.calls] == [f"/repos/{REPOSITORY}/activity"]
+    assert [call.path for call in scene.github.calls] == [f"/repos/{REPOSITORY}/activity", f"/repos/{REPOSITORY}/pulls"]
     scene.github.calls.clear()
     scene.reconcile_settings = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, ask_github=False))
     scene.reconcile()

@@ -33,7 +33,7 @@ def forced(scene: Scene) -> set[str]:
         for call in scene.api.calls
         if call.method == "DELETE"
         and f"/namespaces/{AGENTS}/pods/" in call.path
-        and not call.body["gracePeriodSeconds"]
+        and call.body.get("gracePeriodSeconds") == 0
     }
 
 

@@ -191,6 +191,7 @@ class Scene:
         before: str = "",
         branch: str = "",
         dry_run: bool = False,
+        reason: str = "push",
     ) -> Workflow:
         """The Workflow that the Sensor creates now for a push (by default of this very moment)."""
         branch = branch or f"task-{task}-work"
@@ -202,7 +203,7 @@ class Scene:
             sha=Sha(sha),
             pushed_at=(pushed_at or self.clock.now()).replace(microsecond=0),
             correlation_id=f"delivery-{next(self._serial)}",
-            reason="push",
+            reason=reason,
             dry_run=dry_run,
             requested_by="5DLabs-Rex[bot]",
         )
@@ -214,6 +215,10 @@ class Scene:
             created_at=parse_time(metadata["creationTimestamp"]),
             push=push,
         )
+
+    def ended(self, reason: str = "closed", *, before: str = NEW, **options: Any) -> Workflow:  # noqa: ANN401 - passed on
+        """The Workflow that the Sensor creates now for a closed pull request or a deleted branch."""
+        return self.workflow(sha=ZERO_SHA, before=before, reason=reason, **options)
 
     def replaced_by(self, sha: str, *, branch: str = "task-7-work", repository: str = REPOSITORY) -> str:
         """The commit that GitHub's webhook of this push names as `before`; zeros if the branch is new.

@@ -33,7 +33,7 @@ def explain_task(status: TaskStatus, *, now: datetime) -> Iterator[str]:
         return
     push = record.push
     yield (
-        f"Push {push.sha[:12]} to {push.branch} of {push.repository} by {push.requested_by}, "
+        f"{push.title[:1].upper()}{push.title[1:]} of {push.repository} by {push.requested_by}, "
         f"{age(push.pushed_at, now=now)} ago: {status.state} "
         f"(attempt {record.attempts}, Workflow {record.workflow})."
     )

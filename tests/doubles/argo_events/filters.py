@@ -1,7 +1,7 @@
 """A Sensor dependency's filters: does this event interest it?
 
 Guarantees: data filters with all their odd corners. Does not: model `or` between kinds of filters, scripts, times,
-context filters or transformations; expressions only in the form `name operator literal`.
+context filters or transformations; expressions only in the form `name operator literal`, and the equality of two names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _TRUE, _FALSE = {"1", "t", "T", "TRUE", "true", "True"}, {"0", "f", "F", "FALSE", "false", "False"}
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _ODD_NUMBER = re.compile(r"inf|nan|0x|_", re.IGNORECASE)
-_EXPRESSION = re.compile(r"\s*(\w+)\s*(==|!=|>=|<=|>|<)\s*(-?\d+(?:\.\d+)?|'[^'\\]*'|\"[^\"\\]*\")\s*", re.ASCII)
+_EXPRESSION = re.compile(
+    r"\s*(\w+)\s*(==|!=|>=|<=|>|<)\s*(-?\d+(?:\.\d+)?|[A-Za-z]\w*|'[^'\\]*'|\"[^\"\\]*\")\s*", re.ASCII
+)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "": lambda one, other: one == other,
     "=": lambda one, other: one == other,
@@ -115,6 +117,13 @@ def _as_bool(found: Any) -> bool:  # noqa: ANN401 - any JSON
             return False
 
 
+def _fields_equal(one: Any, other: Any, *, operator: str) -> bool:  # noqa: ANN401 - any JSON
+    if operator not in {"==", "!="} or isinstance(one, (dict, list)) or isinstance(other, (dict, list)):
+        raise NotModelled("an expression about two fields other than their equality")
+    equal = type(one) is type(other) and one == other if bool in (type(one), type(other)) else one == other
+    return equal if operator == "==" else not equal
+
+
 def _expression(filter_: dict[str, Any], data: Any) -> bool:  # noqa: ANN401 - any JSON
     values = {}
     for field in filter_["fields"]:
@@ -125,12 +134,18 @@ def _expression(filter_: dict[str, Any], data: Any) -> bool:  # noqa: ANN401 - a
     if parsed is None:
         raise NotModelled(f"expression {filter_['expr']!r}")
     name, operator, literal = parsed.groups()
-    if name not in values:
-        raise GoError(f"expr filter error (No parameter {name!r} found.)")
+    for each in filter(str.isidentifier, (name, literal)):
+        if each not in values:
+            raise GoError(f"expr filter error (No parameter {each!r} found.)")
+    if literal.isidentifier():
+        return _fields_equal(values[name], values[literal], operator=operator)
+    return _compared(values[name], literal, operator=operator)
+
+
+def _compared(found: Any, literal: str, *, operator: str) -> bool:  # noqa: ANN401 - any JSON
     wanted = float(literal) if literal[0] not in "'\"" else literal[1:-1]
     if isinstance(wanted, str) and any(character.isdigit() for character in wanted):
         raise NotModelled("a string literal that may be read as a date")
-    found = values[name]
     if operator in {"==", "!="}:
         if isinstance(found, (dict, list)):
             raise NotModelled("an expression about a list or an object")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.doubles.argo_events import gojson
@@ -160,6 +161,27 @@ def _verb(verb: str, value: Any) -> str:  # noqa: ANN401 - any JSON
     raise NotModelled(f"printf %{verb} of {value!r}")
 
 
+_ISO = "2006-01-02T15:04:05Z07:00"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+# Go's zero time, which is what sprig gives for a text that is no time.
+_ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _to_date(layout: str, text: str) -> datetime:
+    if layout != _ISO:
+        raise NotModelled(f"toDate with layout {layout!r}")
+    try:
+        return datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else _ZERO_TIME
+    except ValueError:
+        return _ZERO_TIME
+
+
+def _unix_epoch(moment: Any) -> str:  # noqa: ANN401 - checked here
+    if not isinstance(moment, datetime):
+        raise GoError("wrong type for value; expected time.Time")
+    return str(round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()))
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "and": _and,
     "default": _default,
@@ -174,10 +196,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "regexReplaceAll": lambda pattern, text, new: replace_all(_string(pattern), _string(text), _string(new)),
     "replace": lambda old, new, text: _string(text).replace(_string(old), _string(new)),
     "sha256sum": lambda text: hashlib.sha256(_string(text).encode()).hexdigest(),
+    "toDate": lambda layout, text: _to_date(_string(layout), _string(text)),
     "trimAll": lambda characters, text: _string(text).strip(_string(characters)),
     "trimPrefix": lambda prefix, text: _string(text).removeprefix(_string(prefix)),
     "trimSuffix": lambda suffix, text: _string(text).removesuffix(_string(suffix)),
     "trunc": _trunc,
+    "unixEpoch": _unix_epoch,
 }
 
 

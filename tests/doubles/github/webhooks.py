@@ -1,4 +1,4 @@
-"""The webhook that GitHub sends after a push.
+"""The webhooks that GitHub sends after a push, and about a pull request.
 
 Guarantees: the fields of GitHub's published example pushes, signed as GitHub signs. Does not: send anything itself, or
 retry; GitHub does not repeat a failed delivery either.
@@ -99,3 +99,26 @@ def push_payload(github: GitHub, repository: Repository, activity: Activity, *, 
         "commits": [] if deleted else [commit],
         "head_commit": None if deleted else commit,
     }
+
+
+def pull_request(
+    github: GitHub,
+    number: int,
+    action: str,
+    *,
+    secret: str,
+    repository: str | None = None,
+    actor: str = "octocat",
+    delivery_id: str | None = None,
+) -> Delivery:
+    """Give the webhook that GitHub would send about a pull request as it is now."""
+    target = github.repository(repository)
+    answers = Answers(world=github.world, base_url=PUBLIC_URL)
+    payload = {
+        "action": action,
+        "number": number,
+        "pull_request": answers.pull(target, github.pull_request(number, repository=repository), full=True),
+        "repository": answers.repository(target),
+        "sender": answers.account(github.world.account(actor)),
+    }
+    return delivery(payload, event="pull_request", secret=secret, delivery_id=delivery_id or str(uuid.uuid4()))

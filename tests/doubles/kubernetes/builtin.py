@@ -75,8 +75,9 @@ def defaults(item: JsonObject, *, resource: Resource) -> JsonObject:
         text = {key: base64.b64encode(value.encode()).decode() for key, value in item.get("stringData", {}).items()}
         kept = {key: value for key, value in item.items() if key != "stringData"}
         return {"type": "Opaque", **kept, "data": {**item.get("data", {}), **text}}
-    if resource.plural == "jobs":
-        return {**item, "spec": job_spec(item), "status": {}}
+    if resource.group == "apps" or resource.plural == "jobs":
+        spec = job_spec(item) if resource.plural == "jobs" else {"replicas": 1, **item.get("spec", {})}
+        return {**item, "spec": spec, "status": {}}
     if resource.plural == "customresourcedefinitions":
         conditions = [{"type": kind, "status": "True"} for kind in ("NamesAccepted", "Established")]
         return {**item, "status": {"conditions": conditions, "acceptedNames": item.get("spec", {}).get("names", {})}}

@@ -124,6 +124,9 @@ class Collector:
             (solid if owner is not None and not deleting else others).append(reference)
         if solid and others:
             self._put(at, item, ownerReferences=solid)
+            # An owner that waited for this object need not wait any more.
+            released = [self._owner(reference, namespace=at.namespace) for reference in others]
+            self.store.touched.extend(owner[0] for owner in released if owner)
         if solid:
             return
         finalizers = item["metadata"].get("finalizers", ())

@@ -128,6 +128,10 @@ BUILT_IN = (
         default_propagation=ORPHAN,
         selectable=frozenset({"status.successful"}),
     ),
+    *(
+        Resource(group="apps", version="v1", plural=f"{kind.lower()}s", kind=kind, has_status=True, generation=True)
+        for kind in ("Deployment", "ReplicaSet", "StatefulSet")
+    ),
     Resource(group="rbac.authorization.k8s.io", version="v1", plural="roles", kind="Role", create_on_update=True),
     Resource(
         group="rbac.authorization.k8s.io",

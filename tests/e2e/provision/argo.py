@@ -58,15 +58,6 @@ def bus(box: Box, programs: Programs, known: Identities, network: Network) -> No
     box.start("nats", command)
 
 
-def crds() -> list[Path]:
-    """The full CRDs that both projects ship."""
-    folders = (
-        module_folder("workflows", WORKFLOWS) / "manifests/base/crds/full",
-        module_folder("events", EVENTS) / "manifests/base/crds",
-    )
-    return [path for folder in folders for path in sorted(folder.glob("argoproj.io_*.yaml"))]
-
-
 def workflows(images: Images, *, managed: str, options: Options) -> list[Json]:
     """Argo Workflows: the controller and Argo Server, for one managed namespace."""
     base = module_folder("workflows", WORKFLOWS) / "manifests"

@@ -116,7 +116,7 @@ def up(options: Options | None) -> Cluster:
             down_locked()
             _write(boot(built, made), options or Options())
         else:
-            node.load(found, made)
+            node.load(found, made.all())
             _write(Network(number=state["network"]["number"]), options or Options(**state["options"]))
         cluster = _cluster(made)
         state = _state() or {}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.e2e.provision.folders import folders, say
 from tests.e2e.provision.oci import digest_of, write_image, write_layer
-from tests.e2e.provision.programs import EVENTS, WORKFLOWS, Programs, version
+from tests.e2e.provision.programs import EVENTS, SANDBOX, TEKTON, WORKFLOWS, Programs, version
 from tests.integration.control_plane.binaries import lock
 
 ROOT = Path(__file__).parents[3]
@@ -54,6 +54,19 @@ class Images:
         return (self.pause, self.controller, self.executor, self.server, self.events, self.python, self.steps)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TektonImages:
+    """The images of Tekton: two servers, and what its pods copy their first process from."""
+
+    controller: Image
+    webhook: Image
+    entrypoint: Image
+
+    def all(self) -> tuple[Image, ...]:
+        """All of them."""
+        return (self.controller, self.webhook, self.entrypoint)
+
+
 class ImageError(Exception):
     """An image could not be built."""
 
@@ -77,6 +90,21 @@ def images(programs: Programs) -> Images:
     )
 
 
+def sandbox_image(folder: Path) -> Image:
+    """The image of agent-sandbox's controller, from the folder of its program."""
+    return _scratch("agent-sandbox-controller", folder, version=version("sandbox", SANDBOX))
+
+
+def tekton_images(folder: Path) -> TektonImages:
+    """The images of Tekton, from the folder of its programs. Its pods expect the programs where `ko` puts them."""
+
+    def made(name: str) -> Image:
+        image = f"tekton-{name}"
+        return _scratch(image, folder, program=name, path=f"ko-app/{name}", version=version("tekton", TEKTON))
+
+    return TektonImages(controller=made("controller"), webhook=made("webhook"), entrypoint=made("entrypoint"))
+
+
 def _cached(
     kind: str, inputs: Iterable[str], build: Callable[[Path, str], None], *, about: str, version: str = ""
 ) -> Image:
@@ -96,18 +124,17 @@ def _cached(
     return image
 
 
-def _scratch(program: str, folder: Path, *, path: str = "", version: str = "") -> Image:
+def _scratch(kind: str, folder: Path, *, program: str = "", path: str = "", version: str = "") -> Image:
     """An image of one static program; its tag begins with the version, as those of the projects do."""
-    target = path or f"bin/{program}"
+    source = folder / (program or kind)
+    target = path or f"bin/{kind}"
 
     def build(made: Path, name: str) -> None:
         layer = made.parent / "layer.tar"
-        write_layer(layer, {target: folder / program})
+        write_layer(layer, {target: source})
         write_image(made, name=name, layer=layer, entrypoint=[f"/{target}"], user=_USER)
 
-    return _cached(
-        program, [digest_of(folder / program)], build, about="seconds", version=f"v{version}-" if version else ""
-    )
+    return _cached(kind, [digest_of(source)], build, about="seconds", version=f"v{version}-" if version else "")
 
 
 def _python(made: Path, name: str) -> None:

@@ -81,6 +81,8 @@ def connect(box: Box, network: Network) -> None:
     inside("ip", "address", "add", f"{network.node}/30", "dev", "eth0")
     inside("ip", "link", "set", "eth0", "up")
     inside("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    # For the API server, which calls webhooks by their service: kube-proxy replaces the address on the way out.
+    inside("ip", "route", "add", network.services, "dev", "eth0")
     for target in (network.pods, network.services):
         _ip("route", "add", target, "via", network.node)
 

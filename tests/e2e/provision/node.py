@@ -7,6 +7,7 @@ namespaces. Not there: network policies, which the bridge does not know.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.e2e.provision.box import CGROUP, Box, BoxError
@@ -119,10 +120,10 @@ def kubelet(programs: Programs, known: Identities, network: Network) -> list[str
     ]
 
 
-def load(box: Box, images: Images) -> None:
+def load(box: Box, images: Iterable[Image]) -> None:
     """Let containerd have the images that it does not have yet."""
     known = _ctr(box, "images", "list", "--quiet").split()
-    for image in images.all():
+    for image in images:
         if image.name not in known:
             _ctr(box, "images", "import", str(image.archive))
 

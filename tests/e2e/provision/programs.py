@@ -23,6 +23,8 @@ MODULES = Path(__file__).parent / "go"
 WORKFLOWS = "github.com/argoproj/argo-workflows/v4"
 EVENTS = "github.com/argoproj/argo-events"
 NATS = "github.com/nats-io/nats-server/v2"
+SANDBOX = "sigs.k8s.io/agent-sandbox"
+TEKTON = "github.com/tektoncd/pipeline"
 _BUILD = ("nice", "-n", "10", "go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false")
 _GO = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
 
@@ -67,6 +69,24 @@ def programs() -> Programs:
     )
 
 
+def sandbox() -> Path:
+    """The folder of agent-sandbox's controller, which is built if it is missing.
+
+    Raises:
+        BinariesMissingError: There is no Go, or the build failed.
+    """
+    return _cached(f"agent-sandbox-{version('sandbox', SANDBOX)}", _sandbox, about="a minute")
+
+
+def tekton() -> Path:
+    """The folder of Tekton's programs, which are built if they are missing.
+
+    Raises:
+        BinariesMissingError: There is no Go, or the build failed.
+    """
+    return _cached(f"tekton-{version('tekton', TEKTON)}", _tekton, about="2 to 4 minutes")
+
+
 def _cached(name: str, build: Callable[[Path], None], *, about: str) -> Path:
     """A folder of the cache, made aside and renamed when it is complete."""
     folder = folders().root / f"cluster-{name}"
@@ -109,6 +129,16 @@ def _nats(made: Path) -> None:
 
 def _pause(made: Path) -> None:
     _go(*_BUILD, "-ldflags", "-s -w", "-o", f"{made}/pause", ".", folder="pause")
+
+
+def _sandbox(made: Path) -> None:
+    package = f"{SANDBOX}/cmd/agent-sandbox-controller"
+    _go(*_BUILD, "-ldflags", "-s -w", "-o", f"{made}/", package, folder="sandbox")
+
+
+def _tekton(made: Path) -> None:
+    packages = [f"{TEKTON}/cmd/{name}" for name in ("controller", "webhook", "entrypoint")]
+    _go(*_BUILD, "-ldflags", "-s -w", "-o", f"{made}/", *packages, folder="tekton")
 
 
 def _workflows(made: Path) -> None:

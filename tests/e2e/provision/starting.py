@@ -14,6 +14,7 @@ from tests.doubles.platform.client import Client
 from tests.doubles.platform.platform import install_crd
 from tests.e2e.provision import argo, box, kubernetes, network, node
 from tests.e2e.provision.argo import Options
+from tests.e2e.provision.definitions import definitions
 from tests.e2e.provision.folders import folders, say
 from tests.e2e.provision.images import Images
 from tests.e2e.provision.network import Network
@@ -40,14 +41,14 @@ def boot(built: Programs, made: Images) -> Network:
     until(lambda: node.answers(found), box=found, what="containerd answers")
     say("loading images")
     node.forget(found, made)
-    node.load(found, made)
+    node.load(found, made.all())
     kubectl = Kubectl(kubeconfig=folders().kubeconfig)
     client = Client.from_kubeconfig(folders().kubeconfig)
     until(lambda: client.request("GET", "/readyz").status == 200, box=found, what="the API server is ready")
     say("applying CRDs")
     # Before the controllers start: the garbage collector looks for new kinds only every 30 s.
     install_crd(client)
-    kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={path}" for path in argo.crds()))
+    kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={path}" for path in definitions()))
     apply(kubectl, kubernetes.roles())
     found.start("controller-manager", kubernetes.controller_manager(built, known))
     found.start("scheduler", kubernetes.scheduler(built, known))

@@ -44,7 +44,7 @@ def strict_kubelet(stage: Stage) -> Iterator[None]:
         path.write_text(before)
         _restart(stage)
         until(lambda: not _is_short(stage), box=box, what="the node is short of nothing")
-        node.load(box, images(programs()))
+        node.load(box, images(programs()).all())
 
 
 def fill(stage: Stage, pod: dict[str, Any]) -> None:

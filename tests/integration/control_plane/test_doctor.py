@@ -305,6 +305,8 @@ def test_each_fault_is_named_with_what_to_do(  # noqa: PLR0917 - one argument pe
         ('agents = "agent-platform"', 'agents = "nowhere"', "namespaces", "namespace nowhere does not exist"),
         ('group = "agents.platform"', 'group = "example.com"', "kinds", "coderuns.example.com/v1 is not served"),
         ('"batch/v1/jobs"', '"tekton.dev/v1/taskruns"', "kinds", "taskruns.tekton.dev/v1 is not served"),
+        ('version = "v1"                     # API version', 'version = "v2"', "kinds", "/v2 is not served, only v1"),
+        ('"batch/v1/jobs"', '"batch/v2/jobs"', "kinds", "jobs.batch/v2 is not served, only v1"),
         ('"batch/v1/jobs"', '"apps/v1/replicasets"', "access", "may not list replicasets"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["5dlabs/none"]', "github", "no repository 5dlabs/none"),
         ('ca_config_map = ""', 'ca_config_map = "nowhere"', "github's ca", "has no ConfigMap nowhere"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -175,3 +176,16 @@ def test_what_the_runs_own_matches_unless_a_kept_run_owns_it(owners: dict[str, s
     theirs = find_owned([KEPT], owners=graph, barrier=owned.run_uids)
     ours = find_owned(owned.run_uids, owners=graph, barrier=theirs)
     assert own(owned, *listed) == ours
+
+
+@pytest.mark.parametrize("resource", [JOBS, TASK_RUNS], ids=str)
+@pytest.mark.parametrize("reverse", [False, True], ids=["owners first", "owners last"])
+def test_a_chain_of_a_thousand_owners_is_followed_in_a_moment(*, reverse: bool, resource: Resource) -> None:
+    """The Lease is renewed between two looks, so a look must not take long."""
+    chain = [
+        owned_object(f"{number:04}", f"{number - 1:04}" if number else RUN, resource=resource) for number in range(1000)
+    ]
+    began = time.process_time()
+    found = OwnedResources(run_uids=frozenset({RUN})).with_objects(reversed(chain) if reverse else chain)
+    assert len(found.objects) == 1000
+    assert time.process_time() - began < 5

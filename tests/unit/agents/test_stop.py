@@ -54,7 +54,7 @@ def working(scene: Scene) -> list[str]:
 def forced(scene: Scene) -> list[str]:
     """Names of the pods that were deleted without grace."""
     calls = [call for call in scene.api.calls if call.method == "DELETE" and "/pods/" in call.path]
-    return [call.path.rpartition("/")[2] for call in calls]
+    return [call.path.rpartition("/")[2] for call in calls if call.body.get("gracePeriodSeconds") == 0]
 
 
 def orphan(scene: Scene, run: str) -> None:

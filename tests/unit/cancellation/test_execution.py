@@ -69,7 +69,7 @@ def test_a_push_whose_agents_all_finished_completes_without_a_stop(scene: Scene)
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
     (event,) = scene.told(EventReason.COMPLETED)
-    assert event["message"] == f"push {NEW[:12]}: stale runs gone: 0; labels moved"
+    assert event["message"] == f"push {NEW[:12]} to task-7-work: stale runs gone: 0; labels moved"
 
 
 def test_a_dry_run_knows_the_commits_that_the_record_replaced(scene: Scene) -> None:

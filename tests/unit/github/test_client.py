@@ -141,9 +141,17 @@ def test_the_latest_pull_requests_come_in_one_request_with_their_branches(scene:
     asked = len(scene.github.calls)
     found = by_token(scene, tmp_path).latest_pull_requests(repository=REPOSITORY)
     assert len(scene.github.calls) == asked + 1
-    assert [branch for branch, _ in found[:3]] == ["task-2", "task-104", "task-103"]
-    assert found[0][1].labels == ("task-2",)
+    assert [each.branch for each in found[:3]] == ["task-2", "task-104", "task-103"]
+    assert found[0].pull_request.labels == ("task-2",)
     assert len(found) == 99, "a fork's branch is another branch"
+    scene.later(1)
+    scene.github.close(104)
+    closed = by_token(scene, tmp_path).latest_pull_requests(repository=REPOSITORY)[0]
+    assert (closed.branch, closed.is_open, closed.closed_at) == (
+        "task-104",
+        False,
+        scene.clock.now().replace(microsecond=0),
+    )
 
 
 def test_the_latest_pull_requests_of_an_unknown_repository_are_an_error(scene: Scene, tmp_path: Path) -> None:

@@ -416,7 +416,7 @@ LOST = push(sha="n", at=ago(500))
             (
                 FindingKind.LOST_PUSH,
                 LOST,
-                f"no Workflow for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; stale runs are active: run-5DLabs-Tess",
+                f"no Workflow for {LOST.title}, at {ago(500).isoformat()}; stale runs are active: run-5DLabs-Tess",
                 "",
             ),
         ),
@@ -434,7 +434,7 @@ LOST = push(sha="n", at=ago(500))
             (
                 FindingKind.LOST_PUSH,
                 LOST,
-                f"no Workflow for nnnnnnnnnnnn, pushed {ago(500).isoformat()}; stale runs are active: run-5DLabs-Tess",
+                f"no Workflow for {LOST.title}, at {ago(500).isoformat()}; stale runs are active: run-5DLabs-Tess",
                 "",
             ),
         ),

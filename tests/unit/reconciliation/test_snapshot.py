@@ -109,7 +109,7 @@ def test_state_documents_are_paged_and_workflows_and_pods_are_read_as_metadata(s
     assert short == {"workflows", "pods"}
 
 
-@pytest.mark.parametrize(("age_s", "asked"), [(LOST_AFTER_S - 1, 0), (LOST_AFTER_S, 1)])
+@pytest.mark.parametrize(("age_s", "asked"), [(LOST_AFTER_S - 1, 0), (LOST_AFTER_S, 2)])
 def test_github_is_asked_for_agents_that_are_old_enough_to_have_missed_a_push(
     scene: Scene, age_s: float, asked: int
 ) -> None:

@@ -203,6 +203,17 @@ def test_one_living_owner_keeps_a_dependent(cluster: Cluster) -> None:
     cluster.eventually(lambda: owners() == ["other"])
 
 
+def test_a_foreground_owner_does_not_wait_for_a_dependent_that_another_owner_keeps(cluster: Cluster) -> None:
+    owner = cluster.post("configmaps", config_map("owner")).body
+    other = cluster.post("configmaps", config_map("other")).body
+    references = [{**owner_of(each)[0], "controller": False, "blockOwnerDeletion": True} for each in (owner, other)]
+    cluster.post("configmaps", config_map("child", ownerReferences=references))
+    cluster.delete("configmaps", "owner", {"propagationPolicy": "Foreground"})
+    cluster.eventually(lambda: cluster.is_gone("configmaps", "owner"))
+    (left,) = cluster.get("configmaps", "child").body["metadata"]["ownerReferences"]
+    assert left["name"] == "other"
+
+
 @pytest.mark.parametrize(
     ("options", "finalizers"),
     [

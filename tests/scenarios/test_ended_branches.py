@@ -1,0 +1,246 @@
+"""A pull request that is closed, a branch that is deleted, and a pull request that is opened: agents and labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from steps.core.errors import Exit
+from steps.domain.push import ZERO_SHA
+from steps.domain.record import LabelOutcome, Phase
+from steps.kube.events import EventReason
+from steps.reconciliation.finding import FindingKind
+from steps.reconciliation.planning import RepairAction
+from tests.doubles.github import fail as github_fails
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene
+from tests.support.scenarios import MOVED, UNTOUCHED, found, stale_push
+
+LOST = [(FindingKind.LOST_PUSH, RepairAction.SUBMIT)]
+ENDS = pytest.mark.parametrize("reason", ["closed", "deleted"])
+
+
+def end(scene: Scene, reason: str, *, merged: bool = False) -> None:
+    """A person closes the pull request, or deletes its branch, which closes it too."""
+    scene.github.close(1, merged=merged)
+    if reason == "deleted":
+        scene.github.push("task-7-work", ZERO_SHA, actor="octocat")
+
+
+def settled(scene: Scene) -> int:
+    """A push is processed and an agent works on its commit: the agent's number of runs is returned."""
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    assert scene.runs() == set()
+    scene.later(60)
+    scene.agent()
+    scene.later(60)
+    return len(scene.runs())
+
+
+@ENDS
+@pytest.mark.parametrize("merged", [True, False], ids=["merged", "not merged"])
+def test_the_end_of_a_branch_stops_every_agent_of_the_task(scene: Scene, reason: str, *, merged: bool) -> None:
+    assert settled(scene) == 1
+    labels = scene.github.labels(1)
+    end(scene, reason, merged=merged)
+    assert scene.play(scene.ended(reason)) is Exit.DONE
+    assert scene.runs() == set()
+    record = scene.record()
+    assert (record.phase, record.labels, record.push.reason) == (Phase.COMPLETED, LabelOutcome.CLOSED, reason)
+    assert scene.github.labels(1) == labels, "nothing is moved on a closed pull request"
+
+
+@ENDS
+def test_an_agent_that_started_after_the_end_is_kept(scene: Scene, reason: str) -> None:
+    settled(scene)
+    end(scene, reason)
+    workflow = scene.ended(reason)
+    scene.later(5)
+    later = scene.agent()["metadata"]["name"]
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.runs() == {later}
+
+
+@ENDS
+def test_an_exempt_agent_is_kept_at_the_end(scene: Scene, reason: str) -> None:
+    name = scene.agent(agent="5DLabs-Rex")["metadata"]["name"]
+    scene.later(60)
+    end(scene, reason)
+    assert scene.play(scene.ended(reason, before=OLD)) is Exit.DONE
+    assert scene.runs() == {name}
+
+
+@ENDS
+def test_the_end_comes_before_the_push_that_it_ends(scene: Scene, reason: str) -> None:
+    scene.agent()
+    scene.later(60)
+    push = scene.workflow(before=OLD)
+    scene.github.push("task-7-work", NEW)
+    scene.later(5)
+    end(scene, reason)
+    assert scene.play(scene.ended(reason)) is Exit.DONE
+    assert scene.runs() == set()
+    labels = scene.github.labels(1)
+    assert scene.play(push) is Exit.DONE
+    assert (scene.record().push.sha, scene.github.labels(1)) == (ZERO_SHA, labels)
+
+
+@ENDS
+def test_the_same_end_again_does_nothing(scene: Scene, reason: str) -> None:
+    settled(scene)
+    end(scene, reason)
+    assert scene.play(scene.ended(reason)) is Exit.DONE
+    before = scene.record()
+    scene.later(60)
+    kept = scene.agent()["metadata"]["name"]
+    scene.later(60)
+    for again in ("closed", "deleted"):
+        assert scene.play(scene.ended(again, pushed_at=before.push.pushed_at)) is Exit.DONE
+    assert (scene.record(), scene.runs()) == (before, {kept})
+
+
+def test_a_push_after_the_end_starts_afresh(scene: Scene) -> None:
+    settled(scene)
+    end(scene, "closed")
+    assert scene.play(scene.ended()) is Exit.DONE
+    scene.later(60)
+    scene.agent()
+    scene.later(60)
+    scene.github.reopen(1)
+    scene.github.push("task-7-work", NEWER)
+    assert scene.play(scene.workflow(sha=NEWER, before=NEW)) is Exit.DONE
+    assert (scene.runs(), scene.record().labels) == (set(), LabelOutcome.MOVED)
+    assert set(scene.github.labels(1)) == MOVED
+
+
+def test_a_pull_request_that_is_open_again_keeps_its_agents(scene: Scene) -> None:
+    settled(scene)
+    agents = scene.runs()
+    end(scene, "closed")
+    workflow = scene.ended()
+    scene.later(2)
+    scene.github.reopen(1)
+    assert scene.play(workflow) is Exit.DONE
+    assert (scene.runs(), scene.record().labels) == (agents, LabelOutcome.OPEN_AGAIN)
+
+
+def test_another_open_pull_request_of_the_branch_keeps_its_agents(scene: Scene) -> None:
+    settled(scene)
+    agents = scene.runs()
+    scene.github.add_pull_request(head="task-7-work", sha=NEW, labels=["team-b"], base="release")
+    scene.later(60)
+    end(scene, "closed")
+    assert scene.play(scene.ended()) is Exit.DONE
+    assert scene.runs() == agents
+
+
+def test_a_pull_request_that_github_shows_as_open_for_some_seconds_is_read_again(scene: Scene) -> None:
+    settled(scene)
+    workflow = scene.ended()
+    shown_at = scene.clock.timestamp() + 4
+    scene.clock.every(lambda: end(scene, "closed") if scene.clock.timestamp() == shown_at else None)
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.runs() == set()
+    assert scene.record().labels is LabelOutcome.CLOSED
+
+
+def test_a_pull_request_that_github_shows_as_open_after_that_keeps_its_agents(scene: Scene) -> None:
+    settled(scene)
+    agents = scene.runs()
+    assert scene.play(scene.ended()) is Exit.DONE
+    assert (scene.runs(), scene.record().labels) == (agents, LabelOutcome.OPEN_AGAIN)
+
+
+@ENDS
+def test_a_skip_label_keeps_the_agents_at_the_end(scene: Scene, reason: str) -> None:
+    settled(scene)
+    agents = scene.runs()
+    scene.github.edit_labels(1, add=["skip-automation"])
+    end(scene, reason)
+    assert scene.play(scene.ended(reason)) is Exit.DONE
+    assert (scene.runs(), scene.record().labels) == (agents, LabelOutcome.SKIPPED)
+
+
+def test_the_comment_says_that_agents_were_stopped_at_the_end_and_that_none_is_restarted(scene: Scene) -> None:
+    settled(scene)
+    end(scene, "closed")
+    assert scene.play(scene.ended()) is Exit.DONE
+    (comment,) = scene.github.comments(1)
+    assert "**1 agent stopped:** closed pull request of `task-7-work`" in comment.body
+    scene.later(60)
+    scene.github.reopen(1)
+    opened = scene.workflow(reason="opened", before=ZERO_SHA)
+    assert scene.play(opened) is Exit.DONE
+    (comment,) = scene.github.comments(1)
+    assert "**The pull request is open again.** 1 agent stopped when it was closed; none is restarted." in comment.body
+    before = scene.record()
+    assert scene.play(scene.workflow(reason="opened", before=ZERO_SHA)) is Exit.DONE
+    assert scene.record() == before
+
+
+def test_an_end_without_an_agent_writes_no_comment(scene: Scene) -> None:
+    end(scene, "closed")
+    assert scene.play(scene.ended(before=OLD)) is Exit.DONE
+    assert scene.github.comments(1) == ()
+
+
+@pytest.mark.parametrize("reason", ["closed", "deleted"])
+def test_reconcile_finds_an_end_whose_webhook_never_came(scene: Scene, reason: str) -> None:
+    settled(scene)
+    end(scene, reason)
+    assert found(scene.reconcile()) == [], "its webhook may still come"
+    scene.later(121)
+    assert found(scene.reconcile()) == LOST
+    assert scene.run_repairs() == [Exit.DONE]
+    assert (scene.runs(), scene.record().push.ends) == (set(), True)
+    assert found(scene.reconcile()) == []
+
+
+@pytest.mark.parametrize("reason", ["closed", "deleted"])
+def test_reconcile_finds_no_end_that_the_settings_do_not_count(scene: Scene, reason: str) -> None:
+    settled(scene)
+    events = replace(DEFAULTS.events, react_to=("push",))
+    scene.reconcile_settings = replace(DEFAULTS, events=events)
+    end(scene, reason)
+    scene.later(300)
+    assert found(scene.reconcile()) == []
+
+
+def test_an_end_that_failed_is_finished_by_reconcile(scene: Scene) -> None:
+    settled(scene)
+    end(scene, "closed")
+    scene.github.fault(github_fails(401), method="GET", path="/pulls$", times=1)
+    assert scene.play(scene.ended()) is Exit.FORBIDDEN
+    scene.later(10)
+    assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]
+    assert scene.run_repairs() == [Exit.DONE]
+    assert (scene.runs(), scene.record().labels) == (set(), LabelOutcome.CLOSED)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its push is recorded", "its push is not"])
+def test_a_pull_request_that_is_opened_after_its_push_gets_its_labels(scene: Scene, *, known: bool) -> None:
+    scene.github.close(1)
+    if known:
+        assert scene.play(stale_push(scene)) is Exit.DONE
+        assert scene.record().labels is LabelOutcome.NO_PULL_REQUEST
+    scene.later(60)
+    agent = scene.agent()["metadata"]["name"]
+    scene.later(60)
+    number = scene.github.add_pull_request(head="task-7-work", sha=NEW, labels=[*UNTOUCHED]).number
+    assert scene.play(scene.workflow(reason="opened", before=ZERO_SHA)) is Exit.DONE
+    assert scene.runs() == {agent}, "opening makes no agent stale"
+    assert set(scene.github.labels(number)) == (MOVED if known else UNTOUCHED)
+
+
+def test_an_unknown_reason_cannot_end_a_branch(scene: Scene) -> None:
+    with pytest.raises(Exception, match="give the commit, or one of closed, deleted, reconcile as reason"):
+        scene.ended("push")
+
+
+def test_the_event_names_the_end(scene: Scene) -> None:
+    settled(scene)
+    end(scene, "closed")
+    assert scene.play(scene.ended()) is Exit.DONE
+    assert "closed pull request of task-7-work: stale runs gone: 1; labels not moved: the pull request is closed" in [
+        event["message"] for event in scene.told(EventReason.COMPLETED)
+    ]
