@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.fields import FieldInfo
 
-from pipelines.settings import Settings
+from pipelines.settings import PRESET, Settings, preset_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_SHORTHAND = {
+    "agents": {
+        PRESET: "name of a kind whose other keys the package knows: "
+        f"{', '.join(preset_names())}; a key beside it replaces that of the preset"
+    }
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +28,7 @@ class Table:
 
     Attributes:
         keys: Description of each key, in the order of the settings tree.
+        shorthand: Description of each key that is replaced by others when a file is read.
         left_out: Value of each key that a table of a repeated kind may leave out.
         repeated: Whether the file may have several of it.
     """
@@ -27,6 +36,7 @@ class Table:
     name: str
     about: str
     keys: dict[str, str]
+    shorthand: dict[str, str]
     left_out: dict[str, Any]
     repeated: bool
 
@@ -51,7 +61,9 @@ def _table(name: str, tree: type, *, repeated: bool) -> Table:
     keys = {field.name: _described(hints[field.name])[1] for field in fields(tree)}
     left_out = {field.name: field.default for field in fields(tree) if field.default is not MISSING}
     about = (tree.__doc__ or "").strip().partition("\n")[0]
-    return Table(name=name, about=about, keys=keys, left_out=left_out, repeated=repeated)
+    return Table(
+        name=name, about=about, keys=keys, shorthand=_SHORTHAND.get(name, {}), left_out=left_out, repeated=repeated
+    )
 
 
 def _described(hint: Any) -> tuple[Any, str]:  # noqa: ANN401 - a type hint

@@ -13,8 +13,9 @@ from pipelines.settings.kind_presets import preset_names
 from steps.core.errors import BadInputError
 from tests.support.documented_kinds import KINDS, SECTIONS, TABLES
 from tests.support.harness import DEFAULTS
+from tests.support.settings_files import whole_text
 
-SHIPPED = Path("settings.toml").read_text()
+SHIPPED = whole_text()
 _TABLE = re.compile(r"^\[\[agents\]\].*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
