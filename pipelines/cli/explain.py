@@ -1,21 +1,23 @@
-"""Explain why each agent of a task was or was not cancelled, from the task's record.
+"""Explain why each agent of a task was or was not cancelled, from the task's record, or what a push would do.
 
     agent-cancellation explain TASK [--repository O/R] [--json]
+    agent-cancellation explain --dry-run REPOSITORY BRANCH | WEBHOOK [--json]
 
-Reads the Lease and the Workflows through the kubeconfig and writes nothing. Exits with 1 if the task has no record.
+Reads the cluster through the kubeconfig and writes nothing. Exits with 1 if the task has no record, or if the Sensor
+drops the event.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cli.options import add_command, add_json, add_settings, task_argument
 
 if TYPE_CHECKING:
-    import argparse
-
     from pipelines.cli.options import Subparsers
 
 _WIDTH = 120
@@ -25,7 +27,15 @@ def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
     parser = add_command(subparsers, "explain", run=run, summary="explain why each agent was or was not cancelled")
     add_settings(parser)
-    parser.add_argument("task", type=task_argument, metavar="TASK", help="task id")
+    parser.add_argument(
+        "subject",
+        nargs="+",
+        metavar="TASK",
+        help="task id; with --dry-run a repository and a branch, or a file with a webhook's JSON",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="explain which task a branch is, and what a push to it would stop now"
+    )
     parser.add_argument(
         "--repository", default="", metavar="OWNER/NAME", help="repository, if several have a task with this id"
     )
@@ -38,6 +48,20 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or the API server refuses or does not answer.
     """
+    from steps.core import BadInputError
+
+    if options.dry_run:
+        return _preview(options)
+    if len(options.subject) > 1:
+        raise BadInputError("explain: give one task, or --dry-run with a repository and a branch")
+    try:
+        task = task_argument(options.subject[0])
+    except argparse.ArgumentTypeError as error:
+        raise BadInputError(f"explain: {error}") from error
+    return _explain(task, options)
+
+
+def _explain(task: str, options: argparse.Namespace) -> int:
     from pipelines.cli.views.explanation import explain_task
     from pipelines.cli.views.output import open_console
     from pipelines.client import (
@@ -54,13 +78,13 @@ def run(options: argparse.Namespace) -> int:
     settings, transport = read_settings(options.settings), kubeconfig_transport()
     found = [
         each
-        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), task=options.task)
+        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), task=task)
         if not options.repository or each.repository.casefold() == options.repository.casefold()
     ]
     now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
     if not found:
         where = f" of {options.repository}" if options.repository else ""
-        print(f"no cancellation recorded for task {options.task}{where}", file=sys.stderr)
+        print(f"no cancellation recorded for task {task}{where}", file=sys.stderr)
         return Exit.BUG
     if options.json:
         records = [{"record": json.loads(dump_record(each.record)) if each.record else None} for each in found]
@@ -73,3 +97,47 @@ def run(options: argparse.Namespace) -> int:
         for sentence in explain_task(each, now=now):
             console.print(sentence)
     return Exit.DONE
+
+
+def _preview(options: argparse.Namespace) -> int:
+    """Print what the Sensor and the steps would do."""
+    from dataclasses import asdict
+
+    from pipelines.cli.views.event_text import describe_event, describe_runs
+    from pipelines.cli.views.output import open_console
+    from pipelines.client import kube_client, kubeconfig_transport, server_time
+    from pipelines.preview import preview_event, preview_runs, push_payload, read_payload
+    from pipelines.settings import read_settings
+    from steps.core import BadInputError, Exit, StepError
+
+    settings = read_settings(options.settings)
+    match options.subject:
+        case [repository, branch]:
+            payload = push_payload(repository, branch, settings=settings)
+        case [file]:
+            payload = read_payload(Path(file))
+        case _:
+            raise BadInputError("explain --dry-run: give a repository and a branch, or one file")
+    found = preview_event(payload, settings=settings)
+    sentences, runs, problem = list(describe_event(found, settings=settings)), None, ""
+    if found.match and not found.match.problem:
+        try:
+            transport = kubeconfig_transport()
+            now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
+            kube = kube_client(settings, transport=transport)
+            runs = preview_runs(found.repository, found.ref, found.match.id, settings=settings, kube=kube, now=now)
+            sentences += describe_runs(runs)
+        except StepError as error:
+            problem = str(error)
+            sentences.append(f"The runs of the task are not known: {problem}")
+    if options.json:
+        task = found.match.id if found.match and not found.match.problem else None
+        document = {"event": found.event or None, "dropped_by": [asdict(each) for each in found.dropped_by]}
+        document |= {"repository": found.repository, "ref": found.ref, "task": task}
+        document |= {"runs": None if runs is None else [asdict(each) for each in runs], "problem": problem or None}
+        print(json.dumps(document, indent=1))
+    else:
+        console = open_console(width=_WIDTH)
+        for sentence in sentences:
+            console.print(sentence)
+    return Exit.DONE if found.event and found.match and not found.match.problem else Exit.BUG

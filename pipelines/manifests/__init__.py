@@ -6,9 +6,11 @@ Guarantees that equal settings give equal bytes.
 from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.files import render_files
 from pipelines.manifests.folder import diff_folder, diff_texts, find_drift, replace_file, write_files
+from pipelines.manifests.sensor_events import SensorEvent, sensor_events
 from pipelines.manifests.yaml_dump import dump_yaml
 
 __all__ = [
+    "SensorEvent",
     "all_manifests",
     "diff_folder",
     "diff_texts",
@@ -16,5 +18,6 @@ __all__ = [
     "find_drift",
     "render_files",
     "replace_file",
+    "sensor_events",
     "write_files",
 ]

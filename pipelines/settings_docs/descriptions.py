@@ -30,6 +30,7 @@ class Table:
         keys: Description of each key, in the order of the settings tree.
         shorthand: Description of each key that is replaced by others when a file is read.
         left_out: Value of each key that a table of a repeated kind may leave out.
+        samples: An example of the value of some keys.
         repeated: Whether the file may have several of it.
     """
 
@@ -38,6 +39,7 @@ class Table:
     keys: dict[str, str]
     shorthand: dict[str, str]
     left_out: dict[str, Any]
+    samples: dict[str, Any]
     repeated: bool
 
     @property
@@ -60,9 +62,16 @@ def _table(name: str, tree: type, *, repeated: bool) -> Table:
     hints = typing.get_type_hints(tree, include_extras=True)
     keys = {field.name: _described(hints[field.name])[1] for field in fields(tree)}
     left_out = {field.name: field.default for field in fields(tree) if field.default is not MISSING}
+    samples = {field.name: found for field in fields(tree) if (found := _sample(hints[field.name])) is not None}
     about = (tree.__doc__ or "").strip().partition("\n")[0]
     return Table(
-        name=name, about=about, keys=keys, shorthand=_SHORTHAND.get(name, {}), left_out=left_out, repeated=repeated
+        name=name,
+        about=about,
+        keys=keys,
+        shorthand=_SHORTHAND.get(name, {}),
+        left_out=left_out,
+        samples=samples,
+        repeated=repeated,
     )
 
 
@@ -73,3 +82,9 @@ def _described(hint: Any) -> tuple[Any, str]:  # noqa: ANN401 - a type hint
         hint, *notes = typing.get_args(hint)
         about = next((note.description for note in notes if isinstance(note, FieldInfo) and note.description), about)
     return hint, about
+
+
+def _sample(hint: Any) -> Any:  # noqa: ANN401 - a type hint, and any value
+    """Return the first example of a type hint; None if it has none."""
+    notes = getattr(hint, "__metadata__", ())
+    return next((note.examples[0] for note in notes if isinstance(note, FieldInfo) and note.examples), None)

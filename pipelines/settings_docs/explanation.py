@@ -67,7 +67,8 @@ def _key(table: Table, key: str, *, own: Mapping[str, Any], source: str) -> Iter
         default = table.left_out[key] if default is _MISSING else default
         yield f"  default: {json.dumps(default)}"
     else:
-        yield f"  required, for example: {json.dumps(_value(example_values(), table, key))}"
+        example = table.samples.get(key) or _value(example_values(), table, key)
+        yield f"  required, for example: {json.dumps(example)}"
     if (value := _value(own, table, key)) is not _MISSING:
         yield f"  {source}: {json.dumps(value, default=str)}"
 

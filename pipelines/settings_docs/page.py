@@ -31,17 +31,23 @@ def settings_page() -> str:
 def _tables() -> Iterator[dict[str, Any]]:
     values, defaults = TypeAdapter(Settings).dump_python(example_settings(), mode="json"), default_values()
     for table in setting_tables():
-        shown = values[table.name][0] if table.repeated else values[table.name]
+        shown = values[table.name]
+        if table.repeated:
+            shown = shown[0] if shown else table.left_out | table.samples
         known = defaults.get(table.name)
         required = table.keys.keys() - table.left_out.keys()
         # A table of one's own, beside the defaults, needs its keys as well.
         required -= set() if known is None else set(known[0] if table.repeated else known)
         rows = [
-            (key, ("required: " if key in required else "") + _cell(f"`{json.dumps(shown[key])}`"), _cell(about))
+            (key, ("required: " if key in required else "") + _cell(_value(shown[key])), _cell(about))
             for key, about in table.keys.items()
         ]
         rows = [(key, "none", _cell(about)) for key, about in table.shorthand.items()] + rows
         yield {"heading": table.heading, "about": table.about, "rows": rows}
+
+
+def _value(value: object) -> str:
+    return "not set" if value is None else f"`{json.dumps(value)}`"
 
 
 def _cell(text: str) -> str:

@@ -112,6 +112,13 @@ def report_finished(context: StepContext) -> None:
         _end_superseded(record, about=snapshot.about, context=context)
 
 
+def report_ignored(context: StepContext) -> None:
+    """Report that events of this kind do not count for the repository."""
+    context.log.info("event does not count for this repository (policies)", reason=context.push.reason)
+    context.measurements.set_label(Measure.OUTCOME, CancellationResult.SUPERSEDED)
+    context.measurements.report(nothing_to_do_report(f"{context.push.reason} does not count for this repository"))
+
+
 def _measure(record: Record, *, context: StepContext) -> None:
     """Write the measurements of a finished record."""
     # Only a push whose agents were left ends without that proof.

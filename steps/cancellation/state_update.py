@@ -82,6 +82,8 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
         FencedError: A holder with a later epoch of the same Lease has written the document.
         LockLostError: The Lease was lost.
     """
+    if not context.settings.state.config_map:
+        return
     try:
         retry_on_conflict(
             lambda: _update_once(change, context=context, held=held),

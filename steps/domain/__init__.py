@@ -50,7 +50,9 @@ from steps.domain.task_id import (
     NO_SLUG,
     SLUG_LENGTH,
     TaskId,
+    TaskMatch,
     find_task,
+    match_task,
     task_id,
 )
 from steps.domain.watermark import push_watermark
@@ -94,6 +96,7 @@ __all__ = [
     "Start",
     "Superseded",
     "TaskId",
+    "TaskMatch",
     "check_push_time",
     "decide_claim",
     "decide_ended",
@@ -108,6 +111,7 @@ __all__ = [
     "is_newer",
     "is_newer_than_known",
     "known_older",
+    "match_task",
     "parse_record",
     "push_from_env",
     "push_watermark",

@@ -46,6 +46,7 @@ class LabelOutcome(StrEnum):
     SKIPPED = "skip-label"
     CLOSED = "closed"
     OPEN_AGAIN = "open-again"
+    SWITCHED_OFF = "switched-off"
 
 
 class RunOutcome(StrEnum):

@@ -28,6 +28,7 @@ LABEL_TEXT: Mapping[LabelOutcome, str] = {
     LabelOutcome.AMBIGUOUS: "labels not moved: several open pull requests have this head; label the right one",
     LabelOutcome.UNREADABLE: "labels not moved: GitHub could not be read; reconcile moves them later",
     LabelOutcome.SKIPPED: "labels not moved: skip label",
+    LabelOutcome.SWITCHED_OFF: "no label is configured",
     LabelOutcome.CLOSED: "labels not moved: the pull request is closed",
     LabelOutcome.OPEN_AGAIN: "nothing stopped: the pull request is open again",
 }

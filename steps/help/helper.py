@@ -138,6 +138,7 @@ class Helper:
         return replace(
             own,
             push=push,
+            settings=own.general.for_repository(push.repository),
             workflow=workflow.name,
             helper=own.workflow,
             created_at=workflow.created_at,

@@ -56,7 +56,11 @@ def helpable_pushes(context: StepContext, *, seen: Collection[str], limit: int) 
         page=_PAGE,
     )
     workflows = (read_waiting_workflow(each, settings=context.settings) for each in found)
-    others = (each for each in workflows if each and each.name != context.workflow and each.uid not in seen)
+    general = context.general
+    counted = (
+        each for each in workflows if each and not general.ignores(each.push.reason, repository=each.push.repository)
+    )
+    others = (each for each in counted if each.name != context.workflow and each.uid not in seen)
     return list(islice(_free_pushes(list(in_order(others)), context=context), limit))
 
 

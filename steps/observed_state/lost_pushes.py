@@ -10,15 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from steps.github import Activity, BranchPullRequest
-    from steps.settings import PushSources, TaskPattern
+    from steps.settings import ReconcileStepSettings, TaskPattern
 
 
 def newest_pushes(
     activities: Iterable[Activity],
     *,
     repository: Repository,
-    sources: PushSources,
-    tasks: Sequence[TaskPattern],
+    settings: ReconcileStepSettings,
 ) -> Iterator[Push]:
     """Return the newest push of each branch of a task by one of the senders, or its deletion by anybody.
 
@@ -27,17 +26,17 @@ def newest_pushes(
     Args:
         activities: The activities that GitHub lists, newest first.
         repository: Repository of the activities.
-        sources: The senders and the events that count.
-        tasks: Which branches are tasks.
+        settings: The senders and events that count, and the branches that are tasks.
     """
-    counted = {login.casefold() for login in sources.senders}
+    counted = {login.casefold() for login in settings.events.senders}
+    deletions = settings.reacts_to("deleted", repository=repository)
     seen: set[str] = set()  # refs
     for activity in activities:
-        task = find_task(activity.ref, patterns=tasks)
+        task = find_task(activity.ref, patterns=settings.tasks)
         if not task or activity.ref in seen:
             continue
         deleted = activity.sha == ZERO_SHA
-        if ("deleted" not in sources.react_to) if deleted else (activity.by.casefold() not in counted):
+        if (not deletions) if deleted else (activity.by.casefold() not in counted):
             continue
         seen.add(activity.ref)
         yield Push(

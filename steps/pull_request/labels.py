@@ -123,6 +123,8 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     if record.labels not in (LabelOutcome.PENDING, LabelOutcome.HEAD_MOVED) or pull is None:
         return record
     settings, repository = context.settings.labels, record.push.repository
+    if not settings.moves:
+        return replace(record, labels=LabelOutcome.SWITCHED_OFF, left_to="")
     github = context.clients.github(held.renew_if_due)
     now = _read_again(record, github=github, number=pull.number, context=context, held=held)
     if now.has_label(settings.skip):
@@ -131,19 +133,20 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     if now.head_sha != record.push.sha and not _is_older(now.head_sha, record):
         context.log.info("pull request head moved, waiting for its push", head=now.head_sha)
         return replace(record, labels=LabelOutcome.HEAD_MOVED, left_to=now.head_sha)
-    held.ensure_held()
-    github.add_label(
-        repository=repository, number=pull.number, label=settings.add, reason=held.write_reason(WriteCause.ADD_LABEL)
-    )
-    held.ensure_held()
-    reason = held.write_reason(WriteCause.REMOVE_LABEL)
-    github.remove_label(repository=repository, number=pull.number, label=settings.remove, reason=reason)
+    if settings.add:
+        held.ensure_held()
+        reason = held.write_reason(WriteCause.ADD_LABEL)
+        github.add_label(repository=repository, number=pull.number, label=settings.add, reason=reason)
+    if settings.remove:
+        held.ensure_held()
+        reason = held.write_reason(WriteCause.REMOVE_LABEL)
+        github.remove_label(repository=repository, number=pull.number, label=settings.remove, reason=reason)
     after = github.pull_request(repository=repository, number=pull.number)
     pull = replace(pull, head_sha=record.push.sha)
     record = replace(record, labels=LabelOutcome.MOVED, left_to="", pull_request=pull)
     if after.head_sha != record.push.sha and not _is_older(after.head_sha, record):
         context.log.info("pull request head moved with the labels, waiting for its push", head=after.head_sha)
-    if not after.has_label(settings.add) or after.has_label(settings.remove):
+    if (settings.add and not after.has_label(settings.add)) or after.has_label(settings.remove):
         text = f"another client changed the labels of #{pull.number} at the same time: now {sorted(after.labels)}"
         context.log.warning(text)
         record = record.with_error(text)

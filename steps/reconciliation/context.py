@@ -60,9 +60,11 @@ class ReconcileContext:
 
     def step_context(self, push: Push) -> StepContext:
         """Return the context of a step for this push. The step does not wait for a Lease."""
+        general = replace(self.settings, lease=replace(self.settings.lease, acquire_timeout_s=_NO_WAIT_S))
         return StepContext(
             push=push,
-            settings=replace(self.settings, lease=replace(self.settings.lease, acquire_timeout_s=_NO_WAIT_S)),
+            settings=general.for_repository(push.repository),
+            general=general,
             workflow=self.workflow,
             created_at=self.started_at,
             holder=self.holder,

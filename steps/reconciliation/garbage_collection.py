@@ -68,6 +68,8 @@ def delete_idle_lease(task_state: TaskState, *, context: ReconcileContext) -> No
 
 def _remove_epoch(task_state: TaskState, *, context: ReconcileContext) -> None:
     """Remove the Lease's epoch from the task's state document."""
+    if not context.settings.state.config_map:
+        return
     namespace = context.settings.namespaces.agents
     name = context.settings.state.config_map.format(task=task_state.task)
     try:

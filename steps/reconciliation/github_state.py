@@ -81,9 +81,9 @@ def read_github(
     pushes: dict[tuple[str, str], Push] = {}
     for repository in active:
         activities = read_or_report(partial(github.activity, repository=repository), unread=unread)
-        for push in newest_pushes(activities, repository=repository, sources=settings.events, tasks=settings.tasks):
+        for push in newest_pushes(activities, repository=repository, settings=settings):
             pushes[repository, push.ref] = push
-    ends = active if "closed" in settings.events.react_to else []
+    ends = [each for each in active if settings.reacts_to("closed", repository=each)]
     listed = {
         key: read_or_report(partial(github.latest_pull_requests, repository=name), unread=unread)
         for key, name in {each.casefold(): each for each in (*awaiting, *ends)}.items()

@@ -9,7 +9,7 @@ that the state is the same when it is repaired. Each repair reads it again under
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - part of a public dataclass
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime  # noqa: TC003 - as above
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from steps.kube import Json
     from steps.observed_state import TaskState, TaskWorkflow
     from steps.reconciliation.context import ReconcileContext
+    from steps.settings import ReconcileStepSettings
 
 T = TypeVar("T")
 
@@ -97,7 +98,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     unread_runs: list[str] = []
     unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
     run_uids: set[str] = set()
-    runs = read_or_report(
+    listed = read_or_report(
         lambda: live_runs(
             settings.agents,
             kube=kube,
@@ -108,6 +109,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
         ),
         unread=unread_runs,
     )
+    runs = tuple((task, _under_policy(run, settings=settings)) for task, run in listed)
     runs_known = not unread_runs
     unread += unread_runs
     documents = read_or_report(lambda: _documents(context, unread=unread), unread=unread)
@@ -131,6 +133,12 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     )
 
 
+def _under_policy(run: AgentRun, *, settings: ReconcileStepSettings) -> AgentRun:
+    """Return a run with the policy of its repository."""
+    policy = settings.policy_of(run.facts.repository)
+    return replace(run, kind=policy.kind_over(run.kind)) if policy else run
+
+
 def _report_unreadable(obj: Json, error: Exception, *, kind: str, unread: list[str]) -> None:
     """Report an object that cannot be read. Only its name is shown, because its text may contain any data."""
     name = str((obj.get("metadata") or {}).get("name", "without a name"))[:_MAX_NAME]
@@ -150,6 +158,8 @@ def _parse_all(objects: Iterable[Json], read: Callable[[Json], T], *, kind: str,
 
 def _documents(context: ReconcileContext, *, unread: list[str]) -> Iterator[StateDocument]:
     settings, namespace = context.settings.state, context.settings.namespaces.agents
+    if not settings.config_map:
+        return
 
     def read(stored: Json) -> StateDocument | None:
         name, data = stored["metadata"]["name"], stored.get("data") or {}

@@ -60,6 +60,8 @@ class StepContext:
     """One step of one Workflow.
 
     Attributes:
+        settings: The settings for the push's repository.
+        general: The settings without a repository's policy, for the pushes of other Workflows.
         workflow: Name of the push's Workflow.
         helper: Name of the Workflow whose pod does the work, if it is not the push's own; else None.
         created_at: creationTimestamp of the push's Workflow.
@@ -69,6 +71,7 @@ class StepContext:
 
     push: Push
     settings: StepSettings
+    general: StepSettings
     workflow: str
     created_at: datetime
     holder: Holder

@@ -116,7 +116,8 @@ def _context(env: Mapping[str, str], clock: Clock, log: Log, measured: Measureme
     clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
     return StepContext(
         push=pushed,
-        settings=settings,
+        settings=settings.for_repository(pushed.repository),
+        general=settings,
         workflow=env["WORKFLOW_NAME"],
         created_at=created_at,
         holder=holder,

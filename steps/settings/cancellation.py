@@ -143,12 +143,12 @@ class StateSettings:
         str,
         pattern_validator(
             r"([a-z0-9]|(?<!^)[.-](?!$)|\{task\})*",
-            give="a name of lower-case letters, digits, dashes and dots, with {task} in it",
+            give="a name of lower-case letters, digits, dashes and dots, with {task} in it, or nothing",
         ),
-        Field(description="name of the task's ConfigMap, with {task}"),
+        Field(description="name of the task's ConfigMap, with {task}; empty: tasks have no state document"),
     ]
     key: Annotated[DataKey, Field(description="key of the JSON document in the ConfigMap")]
 
     def __post_init__(self) -> None:
-        if self.config_map.count("{task}") != 1:
+        if self.config_map and self.config_map.count("{task}") != 1:
             raise ValueError("config_map must contain {task} once, so that each task has its own")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import PORTS, STRICT, Address, Count, DataKey, Label, ProxyAddress, Seconds
+from steps.settings.types import PORTS, STRICT, Address, Count, DataKey, OptionalLabel, ProxyAddress, Seconds
 from steps.settings.validation import pattern_validator
 
 
@@ -85,19 +85,35 @@ class LabelSettings:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    add: Annotated[Label, Field(description="added after the stale agents are proven gone")]
-    remove: Annotated[Label, Field(description="removed after `add` was added")]
-    skip: Annotated[
-        Label,
-        Field(description="set by a person: labels are not moved, and agents are not stopped if it is set in time"),
+    add: Annotated[
+        OptionalLabel, Field(description="added after the stale agents are proven gone; empty: none is added")
     ]
-    task: Annotated[str, Field(description="label of a task's pull request; selects one if several share a branch")]
+    remove: Annotated[OptionalLabel, Field(description="removed after `add` was added; empty: none is removed")]
+    skip: Annotated[
+        OptionalLabel,
+        Field(
+            description="set by a person: labels are not moved, and agents are not stopped if it is set in time; "
+            "empty: no such label"
+        ),
+    ]
+    task: Annotated[
+        str,
+        Field(
+            description="label of a task's pull request; selects one if several share a branch; empty: no such label"
+        ),
+    ]
 
     def __post_init__(self) -> None:
-        if len({label.casefold() for label in (self.add, self.remove, self.skip)}) != 3:  # noqa: PLR2004 - three labels
-            raise ValueError("add, remove and skip must be three different labels")
-        if "{task}" not in self.task:
+        labels = [label.casefold() for label in (self.add, self.remove, self.skip) if label]
+        if len(set(labels)) != len(labels):
+            raise ValueError("add, remove and skip must be different labels")
+        if self.task and "{task}" not in self.task:
             raise ValueError("task must contain {task}, so that each task has its own")
+
+    @property
+    def moves(self) -> bool:
+        """Whether a label is added or removed."""
+        return bool(self.add or self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

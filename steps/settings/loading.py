@@ -9,8 +9,8 @@ names the key. Credentials are never settings: they are files in `github.credent
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self, TypeVar, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -27,9 +27,10 @@ from steps.settings.cancellation import (
     StopSettings,
 )
 from steps.settings.github import CommentSettings, GitHubSettings, LabelSettings
+from steps.settings.policies import RepositoryPolicy, names_repository
 from steps.settings.reconcile import PushSources, ReconcileSettings
 from steps.settings.tasks import TaskPattern, check_prefixes
-from steps.settings.types import STRICT
+from steps.settings.types import STRICT, Event
 from steps.settings.validation import describe_errors
 
 if TYPE_CHECKING:
@@ -57,8 +58,11 @@ class StepSettings:
     comment: CommentSettings
     state: StateSettings
     agents: Annotated[tuple[RunKind, ...], Field(min_length=1, description="kinds of agent runs")]
+    policies: Annotated[tuple[RepositoryPolicy, ...], Field(description="what differs for some repositories")] = ()
 
     def __post_init__(self) -> None:
+        for policy in self.policies:
+            policy.labels_over(self.labels)
         if problem := find_doubly_claimed(self.agents):
             raise ValueError(problem)
         check_prefixes(self.tasks)
@@ -69,6 +73,29 @@ class StepSettings:
                 "comment.deadline_s: lower it; twice that plus lease.renew_every_s must be below renew_deadline_s"
             )
 
+    def policy_of(self, repository: str) -> RepositoryPolicy | None:
+        """Return the policy that decides about a repository; None if the general settings do."""
+        return next((each for each in self.policies if names_repository(each.repositories, repository)), None)
+
+    def for_repository(self, repository: str) -> Self:
+        """Return the settings for a repository. Call it on the general settings only."""
+        policy = self.policy_of(repository)
+        if policy is None:
+            return self
+        enabled = self.comment.enabled if policy.comment is None else policy.comment
+        return replace(
+            self,
+            labels=policy.labels_over(self.labels),
+            comment=replace(self.comment, enabled=enabled),
+            agents=tuple(policy.kind_over(kind) for kind in self.agents),
+        )
+
+    def ignores(self, reason: str, *, repository: str) -> bool:
+        """Whether the policy of a repository leaves out the event that is a Workflow's reason."""
+        policy = self.policy_of(repository)
+        events = get_args(Event)
+        return bool(policy and policy.react_to is not None and reason in events and reason not in policy.react_to)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileStepSettings(StepSettings):
@@ -76,6 +103,10 @@ class ReconcileStepSettings(StepSettings):
 
     reconcile: ReconcileSettings
     events: PushSources
+
+    def reacts_to(self, event: Event, *, repository: str) -> bool:
+        """Whether events of this kind count for a repository."""
+        return event in self.events.react_to and not self.ignores(event, repository=repository)
 
 
 T = TypeVar("T", bound=StepSettings)

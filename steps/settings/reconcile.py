@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import OWNER_PATTERN, REPOSITORY_PATTERN, SENDER_PATTERN, STRICT, Count, Seconds
+from steps.settings.policies import names_repository
+from steps.settings.types import SENDER_PATTERN, STRICT, Count, Event, RepositoryName, Seconds
 from steps.settings.validation import pattern_validator
 
 
@@ -18,16 +19,7 @@ class PushSources:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     repositories: Annotated[
-        tuple[
-            Annotated[
-                str,
-                pattern_validator(
-                    rf"{REPOSITORY_PATTERN}|{OWNER_PATTERN}/\*",
-                    give="owner/name, such as 5dlabs/cto, or owner/* for all repositories of an owner",
-                ),
-            ],
-            ...,
-        ],
+        tuple[RepositoryName, ...],
         Field(min_length=1, description="owner/name, or owner/* for all of an owner; pushes to any other are ignored"),
     ]
     senders: Annotated[
@@ -35,7 +27,7 @@ class PushSources:
         Field(min_length=1, description="logins whose pushes make agents stale"),
     ]
     react_to: Annotated[
-        tuple[Literal["push", "closed", "deleted", "opened"], ...],
+        tuple[Event, ...],
         Field(
             min_length=1,
             description="events that count: push; closed: a pull request is closed or merged; deleted: a branch is "
@@ -50,9 +42,7 @@ class PushSources:
 
     def has(self, repository: str) -> bool:
         """Whether pushes to a repository count. GitHub ignores the case of its names."""
-        name = repository.casefold()
-        known = {each.casefold() for each in self.repositories}
-        return name in known or f"{name.partition('/')[0]}/*" in known
+        return names_repository(self.repositories, repository)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

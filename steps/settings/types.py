@@ -7,7 +7,7 @@ because rendered manifests show it.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -24,7 +24,7 @@ Name = Annotated[
         give="at most 63 lower-case letters, digits and inner dashes, such as ci-agents",
     ),
 ]
-Label = Annotated[str, Field(min_length=1, max_length=50)]
+OptionalLabel = Annotated[str, Field(max_length=50)]
 # Path of a field in kubectl's syntax, such as `metadata.labels.app\.kubernetes\.io/name`. A filter selects the item of
 # a list by one of its fields.
 _NAME = r"(?:[A-Za-z0-9_/-]|\\\.)+"
@@ -114,3 +114,11 @@ PathOrLogin = Annotated[
     pattern_validator(f'{_PATH}|"{SENDER_PATTERN}"', give=f'{_A_PATH}, or a name in quotes such as "my-agent"'),
     _ESCAPED,
 ]
+RepositoryName = Annotated[
+    str,
+    pattern_validator(
+        rf"{REPOSITORY_PATTERN}|{OWNER_PATTERN}/\*",
+        give="owner/name, such as 5dlabs/cto, or owner/* for all repositories of an owner",
+    ),
+]
+Event = Literal["push", "closed", "deleted", "opened"]

@@ -257,12 +257,14 @@ class Scene:
         audit = Audit(log=log.bind(correlation_id=workflow.push.correlation_id))
         kube = self.kube(audit, random=random)
         breakers = self.breakers(kube)
+        general = self.settings
+        if not self.in_threads:
+            # One after the other, so that a scene is the same each time.
+            general = replace(general, help=replace(general.help, parallel=1))
         return StepContext(
             push=workflow.push,
-            # One after the other, so that a scene is the same each time.
-            settings=self.settings
-            if self.in_threads
-            else replace(self.settings, help=replace(self.settings.help, parallel=1)),
+            settings=general.for_repository(workflow.push.repository),
+            general=general,
             workflow=workflow.name,
             created_at=workflow.created_at,
             holder=Holder(pod="", pod_uid="outside", workflow_uid=workflow.uid),

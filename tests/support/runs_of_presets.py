@@ -39,10 +39,13 @@ class Preset:
         """The kind, as the documentation has it."""
         return KINDS[self.name]
 
-    def run(self, scene: Scene, name: str, *, agent: str = TESS, commit: str = OLD, task: int = 7) -> Json:
-        """Start a run, and let its pod work; the run."""
-        labels = {"task-id": str(task), "agent": agent, "kind-of-work": "agent", _RUN: name}
-        notes = {"repository": REPOSITORY, "commit": commit}
+    def run(
+        self, scene: Scene, name: str, *, agent: str = TESS, commit: str = OLD, task: str = "7", branch: str = ""
+    ) -> Json:
+        """Start a run, and let its pod work; the run. Without a task, it names only its branch."""
+        labels = {"task-id": task, "agent": agent, "kind-of-work": "agent", _RUN: name}
+        labels = {key: value for key, value in labels.items() if value}
+        notes = {"repository": REPOSITORY, "commit": commit, "branch": branch}
         metadata = {"name": name, "namespace": AGENTS, "labels": labels, "annotations": notes}
         group, version = self.kind.group, self.kind.version
         body = {"apiVersion": f"{group}/{version}" if group else version, "kind": self.object_kind}

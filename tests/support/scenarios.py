@@ -15,7 +15,7 @@ from steps.reconciliation.planning import PlannedRepair, RepairAction
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github.faults import Plan
-from tests.support.harness import DEFAULTS, NEW, Scene, Workflow
+from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene, Workflow
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
 # Labels of the pull request, before and after they are moved.
@@ -30,7 +30,7 @@ def found(intents: tuple[PlannedRepair, ...]) -> list[tuple[FindingKind, RepairA
 
 def pushed(scene: Scene, sha: str = NEW) -> None:
     """Somebody pushes to task 7."""
-    scene.github.push("task-7-work", sha)
+    scene.github.push("task-7-work", sha, repository=REPOSITORY)
 
 
 def without_help(scene: Scene) -> None:

@@ -28,11 +28,15 @@ __all__ = ["FINISHED", "REPOSITORY", "Stage", "sha"]
 
 @dataclass(slots=True, kw_only=True)
 class Stage(Task):
-    """One task."""
+    """One task.
+
+    Attributes:
+        started: When its latest agent was started, in seconds since the epoch.
+    """
 
     witness: Witness
     url: str
-    _started: float = field(default=0.0, init=False)
+    started: float = field(default=0.0, init=False)
 
     def set_up(self) -> None:
         """Make the task's pull request, ready for QA, and its state document."""
@@ -58,7 +62,7 @@ class Stage(Task):
             task=self.task, agent=agent, repository=repository, namespace=self.agents, name=name, annotations=notes
         )
         run = put_run(self.client, manifest)
-        self._started = time.time()
+        self.started = time.time()
         return run
 
     def at_work(self, run: dict[str, Any]) -> None:
@@ -75,7 +79,7 @@ class Stage(Task):
 
     def push(self, number: int = 1, **changes: Any) -> webhooks.Delivery:  # noqa: ANN401 - passed on
         """Push to the task's branch, once its agents are certainly older; the webhook that GitHub would send."""
-        wait_out_doubt(self._started)
+        wait_out_doubt(self.started)
         arguments = {"repository": REPOSITORY, "secret": SECRET, **changes}
         return webhooks.push(self.github, self.branch, sha(self.task, number), **arguments)
 

@@ -97,7 +97,6 @@ def test_a_folder_without_settings_says_where_to_stand(
     [
         (("status", "seven!"), "give it as the branch or `status` shows it"),
         (("status", "-5"), "give it as the branch or `status` shows it"),
-        (("explain", "task 7"), "give it as the branch or `status` shows it"),
         (("submit", "--pr", "-1"), "give its number, such as 7"),
         (("submit", "--timeout", "0"), "give seconds, more than 0"),
         (("submit", "--timeout", "nan"), "give seconds, more than 0"),

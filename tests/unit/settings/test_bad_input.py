@@ -267,7 +267,7 @@ SETTINGS = whole_text()
         ),
         ("[1-9][0-9]{0,8}", "(?=[1-9])[0-9]{1,9}", "tasks.0.branch: the Sensor cannot read it, because it is not RE2"),
         ("task = 'metadata.labels.task-id'", "task = ''", "agents.0: task and branch are empty"),
-        ('skip = "skip-automation"', 'skip = "ready-for-qa"', "three different labels"),
+        ('skip = "skip-automation"', 'skip = "ready-for-qa"', "must be different labels"),
         ('unreadable = "wait"', 'unreadable = "maybe"', "github.unreadable"),
         ('api_url = "https://api.github.com"', 'api_url = "api.github.com"', "github.api_url"),
         ('config_map = "task-{task}-state"', 'config_map = "state"', "{task}"),

@@ -10,12 +10,12 @@ import pytest
 from pipelines.manifests.rbac import steps_access
 from pipelines.settings import Settings, read_settings
 from pipelines.settings.kind_presets import preset_names
+from pipelines.settings.packaged import example_text
 from steps.core.errors import BadInputError
 from tests.support.documented_kinds import KINDS, SECTIONS, TABLES
 from tests.support.harness import DEFAULTS
-from tests.support.settings_files import whole_text
 
-SHIPPED = whole_text()
+SHIPPED = example_text()
 _TABLE = re.compile(r"^\[\[agents\]\].*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 

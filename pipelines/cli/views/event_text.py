@@ -1,0 +1,48 @@
+"""A preview in sentences: the event, its task, and its runs. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steps.domain import Repository, task_id
+from steps.lease import lease_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipelines.preview import EventPreview, RunPreview
+    from pipelines.settings import Settings
+
+
+def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str]:
+    """Describe what the Sensor does with an event, and which task it belongs to."""
+    if preview.event:
+        yield f"The Sensor creates a Workflow: the event counts as {preview.event} (events.react_to)."
+    for each in preview.dropped_by:
+        decides = f"{each.setting} does not allow it" if each.setting else "the Sensor does not take it"
+        yield f"The Sensor drops the event: {each.path} is {each.value}; {decides}."
+    match = preview.match
+    if match is None:
+        yield f"{preview.ref or 'The event'} belongs to no task: no pattern of [[tasks]] matches it."
+        return
+    pattern = settings.tasks[match.pattern]
+    yield f"Pattern {match.pattern + 1} of [[tasks]] matches {preview.ref}: {pattern.branch}"
+    if match.problem:
+        yield f"The steps refuse it: {match.problem}."
+        return
+    task = task_id(match.text)
+    spelled = "" if match.text == task else f" (for {match.text})"
+    yield f"Task {task}{spelled} of {preview.repository}."
+    yield f"Its Lease is {lease_name(repository=Repository(preview.repository), task=task)}."
+    yield f"Its pull request may have the label {settings.labels.task.format(task=task)}."
+
+
+def describe_runs(runs: Sequence[RunPreview]) -> Iterator[str]:
+    """Describe the runs of the task."""
+    if not runs:
+        yield "No run of the task exists: a push now would stop nothing."
+        return
+    yield "A push now would"
+    for run in runs:
+        what = "stop" if run.stopped else "keep"
+        yield f"  - {what} {run.kind}/{run.name} of {run.agent or 'an unknown agent'}: {run.reason}"

@@ -1,0 +1,79 @@
+"""The runs that a push to a branch would stop now, and those that it would keep.
+
+Guarantees that it only reads. The decisions are those of the steps, for a push of this moment to a commit that no run
+names. Not covered: what the pull request says, such as a skip label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps.agents import decide_all, list_runs
+from steps.domain import ZERO_SHA, Phase, Push, Record, Repository, RunOutcome, Sha
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipelines.settings import Settings
+    from steps.domain import TaskId
+    from steps.kube import Kube
+
+_UNKNOWN = "preview"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPreview:
+    """One run of the task."""
+
+    kind: str
+    name: str
+    agent: str
+    stopped: bool
+    reason: str
+
+
+def preview_runs(
+    repository: str, ref: str, task: TaskId, *, settings: Settings, kube: Kube, now: datetime
+) -> tuple[RunPreview, ...]:
+    """List the task's runs, with what a push now would do to each.
+
+    Raises:
+        StepError: The API server refuses, or does not answer.
+    """
+    push = Push(
+        repository=Repository(repository),
+        task=task,
+        ref=ref,
+        sha=Sha("f" * 40),
+        before=Sha(ZERO_SHA),
+        pushed_at=now,
+        correlation_id=_UNKNOWN,
+        reason=_UNKNOWN,
+        dry_run=True,
+        requested_by=_UNKNOWN,
+    )
+    record = Record(
+        push=push,
+        watermark=now,
+        phase=Phase.IN_PROGRESS,
+        attempts=1,
+        workflow=_UNKNOWN,
+        workflow_uid=_UNKNOWN,
+        started_at=now,
+    )
+    runs = list_runs(
+        settings.agents, kube=kube, namespace=settings.namespaces.agents, task=task, patterns=settings.tasks
+    )
+    judged = decide_all(runs, record=record)
+    stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="stale") for run in judged.stale]
+    return tuple(
+        RunPreview(
+            kind=agent.kind,
+            name=agent.name,
+            agent=agent.agent,
+            stopped=agent.outcome is RunOutcome.STOPPING,
+            reason=agent.reason,
+        )
+        for agent in sorted((*stale, *judged.kept), key=lambda each: each.created_at)
+    )
