@@ -33,8 +33,6 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
         "pull_request.ended_branch": ("scenarios/ended_branches",),
         "observed_state.lost_pushes": ("scenarios/ended_branches", "scenarios/reconcile"),
-        "help.queue": ("scenarios/help",),
-        "help.helper": ("scenarios/help", "scenarios/help_crashing"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
         "reconciliation.detection": ("unit/reconciliation/detection",),

@@ -140,7 +140,7 @@ def test_a_slug_has_no_dash_at_its_ends_and_keeps_its_letters() -> None:
 @pytest.mark.parametrize("digit", ["\u0661", "\uff11"])
 def test_digits_of_other_scripts_are_no_digits(digit: str) -> None:
     numbers = TaskPattern(branch=r"t-(?P<id>\d+)", examples=("t-1",))
-    assert find_task(f"t-{digit}", patterns=[numbers]) is None
+    assert match_task(f"t-{digit}", patterns=[numbers]) is None
     with pytest.raises(ValueError, match="does not match branch, or has no id"):
         TaskPattern(branch=r"t-(?P<id>\d+)", examples=(f"t-{digit}",))
     TaskPattern(branch=r"t-(?P<id>\d+)", examples=("t-1",), counter_examples=(f"t-{digit}",))
