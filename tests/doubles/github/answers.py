@@ -19,6 +19,8 @@ _ZEROES = (
     "forks", "forks_count", "open_issues", "open_issues_count", "size", "stargazers_count",
     "watchers", "watchers_count",
 )  # fmt: skip
+_ROLES = ("none", "read", "triage", "write", "maintain", "admin")
+_LEAST_ROLES = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
 _NOTHING = ("description", "homepage", "language", "license", "mirror_url")
 
 
@@ -203,6 +205,16 @@ class Answers:
             **dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0),
             "created_at": timestamp(0),
             "updated_at": timestamp(0),
+        }
+
+    def permission(self, account: Account, role: str) -> dict[str, Any]:
+        """Render what an account may do in a repository. The permission is one of four; the role may be another."""
+        rank = _ROLES.index(role)
+        may = {name: rank >= _ROLES.index(least) for name, least in _LEAST_ROLES.items()}
+        return {
+            "permission": {"maintain": "write", "triage": "read"}.get(role, role),
+            "user": {**self.account(account), "permissions": may, "role_name": role},
+            "role_name": role,
         }
 
     def activity(self, activity: Activity) -> dict[str, Any]:
