@@ -161,6 +161,25 @@ class Answers:
         comments = sum(comment.pull == pull.number for comment in repository.comments.values())
         return {**answer, **_FULL_PULL, "merged": pull.merged, "comments": comments} if full else answer
 
+    def issue(self, repository: Repository, pull: PullRequest) -> dict[str, Any]:
+        """Render a pull request as the issue that it is, too."""
+        url, base = f"{self.repository_url(repository)}/issues/{pull.number}", self.pull(repository, pull)
+        shared = ("number", "title", "state", "locked", "user", "labels", "milestone", "assignee", "assignees", "body")
+        links = ("html_url", "diff_url", "patch_url")
+        return {
+            **{key: base[key] for key in (*shared, "created_at", "updated_at", "closed_at", "author_association")},
+            "id": pull.id,
+            "node_id": base["node_id"],
+            "url": url,
+            "repository_url": self.repository_url(repository),
+            "labels_url": f"{url}/labels{{/name}}",
+            "comments_url": f"{url}/comments",
+            "events_url": f"{url}/events",
+            "html_url": base["html_url"],
+            "comments": sum(comment.pull == pull.number for comment in repository.comments.values()),
+            "pull_request": {"url": base["url"], **{key: base[key] for key in links}, "merged_at": base["merged_at"]},
+        }
+
     def comment(self, repository: Repository, comment: Comment) -> dict[str, Any]:
         """Render one comment."""
         base = f"{self.repository_url(repository)}/issues"
