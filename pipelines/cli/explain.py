@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cli.options import add_command, add_json, add_settings, task_argument
-from steps.core import BadInputError
 
 if TYPE_CHECKING:
     from pipelines.cli.options import Subparsers
@@ -49,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or the API server refuses or does not answer.
     """
+    from steps.core import BadInputError
+
     if options.dry_run:
         return _preview(options)
     if len(options.subject) > 1:
@@ -107,7 +108,7 @@ def _preview(options: argparse.Namespace) -> int:
     from pipelines.client import kube_client, kubeconfig_transport, server_time
     from pipelines.preview import preview_event, preview_runs, push_payload, read_payload
     from pipelines.settings import read_settings
-    from steps.core import Exit, StepError
+    from steps.core import BadInputError, Exit, StepError
 
     settings = read_settings(options.settings)
     match options.subject:

@@ -16,6 +16,7 @@ from pipelines.cli.options import DIRECTORY, add_command
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from pipelines.cli.options import Subparsers
     from pipelines.starter import ClusterFacts
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _REPEATED = (
     ("--repository", "OWNER/NAME", "repository whose pushes count; repeat it for each"),
     ("--sender", "LOGIN", "login whose pushes make agents stale, such as my-coder[bot]; repeat it for each"),
+    ("--field", "KEY=PATH", "path of a field of the runs, such as task=metadata.labels.task-id; repeat it for each"),
     ("--cancellable", "AGENT", "agent that may be cancelled; repeat it for each (all except the exempt)"),
     ("--example", "BRANCH", "branch that --branch matches; repeat it for each"),
     ("--exempt", "AGENT", "agent that is never cancelled; repeat it for each (the senders)"),
@@ -33,7 +35,7 @@ _SINGLE = (
     ("--agents-namespace", "NAMESPACE", "namespace of the agent runs"),
     ("--events-namespace", "NAMESPACE", "namespace of the EventSource and the Sensor"),
     ("--branch", "PATTERN", "pattern of a task's branch, with a group (?P<id>…) for the task id"),
-    ("--kind", "KIND", "kind of the agent runs"),
+    ("--kind", "KIND", "preset of the agent runs (docs/adding-an-agent-kind.md)"),
     ("--context", "CONTEXT", "context of the kubeconfig to read the cluster from (the current one)"),
 )
 
@@ -59,11 +61,9 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BadInputError: An answer is missing or wrong, a file exists, or the folder cannot be written.
     """
-    from pipelines.starter import Answers, ClusterFacts, complete, known_kinds, starter_files, write_starter
+    from pipelines.starter import Answers, ClusterFacts, complete, starter_files, write_starter
     from steps.core import BadInputError, Exit
 
-    if options.kind and options.kind not in known_kinds():
-        raise BadInputError(f"--kind: give one of {', '.join(known_kinds())}; docs/adding-an-agent-kind.md has others")
     facts = ClusterFacts() if options.no_cluster else _read_cluster(options.context)
     for note in facts.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -76,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
         events=options.events_namespace,
         branch=options.branch,
         examples=tuple(options.example),
+        paths=tuple(_fields(options.field)),
         kind=options.kind,
         cancellable=tuple(options.cancellable),
         exempt=tuple(options.exempt),
@@ -87,6 +88,21 @@ def run(options: argparse.Namespace) -> int:
     write_starter(starter_files(answers), folder=options.folder, force=options.force)
     print(f"{options.folder}: settings.toml, kustomization.yaml, README.md; next: the steps in README.md")
     return Exit.DONE
+
+
+def _fields(given: list[str]) -> Iterator[tuple[str, str]]:
+    """Split each KEY=PATH.
+
+    Raises:
+        BadInputError: There is no `=`.
+    """
+    from steps.core import BadInputError
+
+    for each in given:
+        key, sign, path = each.partition("=")
+        if not sign or not key.isidentifier():
+            raise BadInputError(f"--field {each[:40]!a}: give KEY=PATH, such as task=metadata.labels.task-id")
+        yield key, path
 
 
 def _ask(question: str, suggestion: str) -> str:

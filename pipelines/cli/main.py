@@ -10,6 +10,7 @@ again, 77 forbidden, 1 any other failure. A wrong command line exits with 2.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _USAGE = 2
+# As a shell reports SIGPIPE.
+_PIPE = 141
 # The extra of pyproject.toml that brings a package which a command imports.
 EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "re2", "rich", "shtab"), "generate")
 COMMANDS = (init, render, doctor, submit, status, explain, reconcile, completion)
@@ -60,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head` has read enough. Python would complain about the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE
     except ModuleNotFoundError as error:
         if (extra := EXTRAS.get((error.name or "").partition(".")[0])) is None:
             raise

@@ -4,15 +4,19 @@ Guarantees that every default is in `defaults.toml`, beside this module, and non
 differs, and what no default can know.
 """
 
+from pipelines.settings.kind_presets import PRESET, preset_names, read_preset
 from pipelines.settings.packaged import default_values, example_values
 from pipelines.settings.reading import example_settings, read_settings, read_values, settings_from
 from pipelines.settings.settings_tree import Settings
 
 __all__ = [
+    "PRESET",
     "Settings",
     "default_values",
     "example_settings",
     "example_values",
+    "preset_names",
+    "read_preset",
     "read_settings",
     "read_values",
     "settings_from",

@@ -55,7 +55,7 @@ def read_values(path: Path) -> dict[str, Any]:
         raise BadInputError(
             f"{path}: {error.strerror}: run this in the folder of the settings, or give their file by --settings"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadInputError(f"{path}: not TOML: {error}: correct that line") from error
 
 

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.fields import FieldInfo
 
-from pipelines.settings import Settings
+from pipelines.settings import PRESET, Settings, preset_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_SHORTHAND = {
+    "agents": {
+        PRESET: "name of a kind whose other keys the package knows: "
+        f"{', '.join(preset_names())}; a key beside it replaces that of the preset"
+    }
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +28,7 @@ class Table:
 
     Attributes:
         keys: Description of each key, in the order of the settings tree.
+        shorthand: Description of each key that is replaced by others when a file is read.
         left_out: Value of each key that a table of a repeated kind may leave out.
         samples: An example of the value of some keys.
         repeated: Whether the file may have several of it.
@@ -28,6 +37,7 @@ class Table:
     name: str
     about: str
     keys: dict[str, str]
+    shorthand: dict[str, str]
     left_out: dict[str, Any]
     samples: dict[str, Any]
     repeated: bool
@@ -54,7 +64,15 @@ def _table(name: str, tree: type, *, repeated: bool) -> Table:
     left_out = {field.name: field.default for field in fields(tree) if field.default is not MISSING}
     samples = {field.name: found for field in fields(tree) if (found := _sample(hints[field.name])) is not None}
     about = (tree.__doc__ or "").strip().partition("\n")[0]
-    return Table(name=name, about=about, keys=keys, left_out=left_out, samples=samples, repeated=repeated)
+    return Table(
+        name=name,
+        about=about,
+        keys=keys,
+        shorthand=_SHORTHAND.get(name, {}),
+        left_out=left_out,
+        samples=samples,
+        repeated=repeated,
+    )
 
 
 def _described(hint: Any) -> tuple[Any, str]:  # noqa: ANN401 - a type hint

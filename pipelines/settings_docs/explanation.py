@@ -41,9 +41,9 @@ def explain_settings(key: str, *, own: Mapping[str, Any], source: str) -> str:
     if name in tables and not rest:
         return _table(tables[name], own=own, source=source)
     # Inside a value such as workflow.limits.cpu, the whole value is explained.
-    if name in tables and rest.partition(".")[0] in tables[name].keys:
+    if name in tables and rest.partition(".")[0] in _keys(tables[name]):
         return "\n".join(_key(tables[name], rest.partition(".")[0], own=own, source=source))
-    known = [*tables, *(f"{table.name}.{each}" for table in tables.values() for each in table.keys)]
+    known = [*tables, *(f"{table.name}.{each}" for table in tables.values() for each in _keys(table))]
     by_last = [each for each in known if each.rpartition(".")[2] == key]
     meant = by_last or difflib.get_close_matches(key, known, n=3)
     raise BadInputError(
@@ -53,15 +53,17 @@ def explain_settings(key: str, *, own: Mapping[str, Any], source: str) -> str:
 
 def _table(table: Table, *, own: Mapping[str, Any], source: str) -> str:
     lines = [table.heading, *textwrap.wrap(table.about, _WIDTH)]
-    for key in table.keys:
+    for key in _keys(table):
         lines += ["", *_key(table, key, own=own, source=source)]
     return "\n".join(lines)
 
 
 def _key(table: Table, key: str, *, own: Mapping[str, Any], source: str) -> Iterator[str]:
     yield f"{table.name}.{key}"
-    yield from textwrap.wrap(table.keys[key], _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    if (default := _value(default_values(), table, key)) is not _MISSING or key in table.left_out:
+    yield from textwrap.wrap(_keys(table)[key], _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    if key in table.shorthand:
+        yield "  default: none"
+    elif (default := _value(default_values(), table, key)) is not _MISSING or key in table.left_out:
         default = table.left_out[key] if default is _MISSING else default
         yield f"  default: {json.dumps(default)}"
     else:
@@ -69,6 +71,10 @@ def _key(table: Table, key: str, *, own: Mapping[str, Any], source: str) -> Iter
         yield f"  required, for example: {json.dumps(example)}"
     if (value := _value(own, table, key)) is not _MISSING:
         yield f"  {source}: {json.dumps(value, default=str)}"
+
+
+def _keys(table: Table) -> dict[str, str]:
+    return table.shorthand | table.keys
 
 
 def _value(values: Mapping[str, Any], table: Table, key: str) -> object:

@@ -42,6 +42,7 @@ def _tables() -> Iterator[dict[str, Any]]:
             (key, ("required: " if key in required else "") + _cell(_value(shown[key])), _cell(about))
             for key, about in table.keys.items()
         ]
+        rows = [(key, "none", _cell(about)) for key, about in table.shorthand.items()] + rows
         yield {"heading": table.heading, "about": table.about, "rows": rows}
 
 

@@ -52,7 +52,7 @@ def refresh_comments(text: str) -> str:
             statements, comments = [], []
         elif heading := _HEADING.match(line):
             table = tables.get(heading[1])
-            descriptions = table.keys if table else {}
+            descriptions = table.keys | table.shorthand if table else {}
             written += [*_aligned(statements), *_above(table.about if table else ""), heading.group()]
             statements, comments = [], []
         else:

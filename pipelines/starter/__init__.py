@@ -6,13 +6,11 @@ Guarantees that `render` takes the settings file as it was written, and that no 
 from pipelines.starter.answers import Answers, complete
 from pipelines.starter.cluster_facts import ClusterFacts, read_cluster
 from pipelines.starter.files import starter_files, write_starter
-from pipelines.starter.kinds import known_kinds
 
 __all__ = [
     "Answers",
     "ClusterFacts",
     "complete",
-    "known_kinds",
     "read_cluster",
     "starter_files",
     "write_starter",

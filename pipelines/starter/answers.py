@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pipelines.settings import default_values
-from pipelines.starter.kinds import DEFAULT_KIND
+from pipelines.starter.kinds import DEFAULT_KIND, SUGGESTED, known_kinds, open_keys
 from steps.core import BadInputError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Answers:
     Attributes:
         branch: Pattern of a task's branch; empty for the default.
         examples: Branches that the pattern matches.
+        paths: Paths of fields that the kind's preset cannot know, by their keys in `[[agents]]`.
         event_source: The EventSource to use instead of one of its own.
     """
 
@@ -45,6 +46,7 @@ class Answers:
     kind: str = ""
     cancellable: tuple[str, ...] = ()
     exempt: tuple[str, ...] = ()
+    paths: tuple[tuple[str, str], ...] = ()
     event_source: EventSource | None = None
 
 
@@ -57,16 +59,21 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         ask: Asks a person a question with a suggestion; None if nobody can be asked.
 
     Raises:
-        BadInputError: An answer is missing, and nobody can be asked.
+        BadInputError: An answer is missing, and nobody can be asked; or there is no such kind.
     """
     defaults = default_values()["namespaces"]
     source = facts.sources[0] if len(facts.sources) == 1 and given.events in {"", facts.sources[0].namespace} else None
+    kind, kinds = given.kind or _kind(facts), ", ".join(known_kinds())
+    if ask and not given.kind:
+        kind = ask(f"Kind of the agent runs: {kinds}", kind)
+    if kind not in known_kinds():
+        raise BadInputError(f"--kind: give one of {kinds}")
     suggested = replace(
         given,
         repositories=given.repositories or (source.repositories if source else ()),
-        kind=given.kind or (facts.kinds[0] if facts.kinds else DEFAULT_KIND),
+        kind=kind,
         workflows=given.workflows or defaults["workflows"],
-        agents=given.agents or _only(facts.run_namespaces) or defaults["agents"],
+        agents=given.agents or _only(facts.runs.get(kind, ())) or defaults["agents"],
         events=given.events or (source.namespace if source else _only(facts.bus_namespaces)) or defaults["events"],
         event_source=source,
     )
@@ -77,6 +84,7 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         "--image": answers.image,
     }
     needed |= {"--example": answers.examples} if answers.branch else {}
+    needed |= {f"--field {key}=PATH": key in dict(answers.paths) for key in open_keys(kind)}
     if missing := [option for option, answer in needed.items() if not answer]:
         raise BadInputError(f"{', '.join(missing)}: missing: give them, or run init in a terminal, where it asks")
     return replace(
@@ -97,15 +105,26 @@ def _asked(suggested: Answers, *, given: Answers, ask: Ask) -> Answers:
     def several(known: tuple[str, ...], question: str, suggestion: tuple[str, ...] = ()) -> tuple[str, ...]:
         return known or tuple(ask(f"{question}, separated by commas", ",".join(suggestion)).replace(",", " ").split())
 
+    known = dict(given.paths)
+    for key in open_keys(suggested.kind):
+        known[key] = known[key] if key in known else ask(f"Path of the {key} in a run", SUGGESTED.get(key, ""))
     version = metadata.version(_PACKAGE)
     return replace(
         suggested,
+        paths=tuple(known.items()),
         repositories=several(given.repositories, "Repositories as owner/name", suggested.repositories),
         senders=several(given.senders, "Logins whose pushes make agents stale, such as my-coder[bot]"),
         agents=one(given.agents, "Namespace of the agents", suggested.agents),
         events=one(given.events, "Namespace of the EventSource and the Sensor", suggested.events),
         workflows=one(given.workflows, "Namespace of this project's Workflows", suggested.workflows),
         image=one(given.image, "Name and tag of the steps' image", f"registry.example.com/{_PACKAGE}:{version}"),
+    )
+
+
+def _kind(facts: ClusterFacts) -> str:
+    """Choose the only kind that has runs, or the only one that is served."""
+    return (
+        _only(tuple(kind for kind, spaces in facts.runs.items() if spaces)) or _only(tuple(facts.runs)) or DEFAULT_KIND
     )
 
 

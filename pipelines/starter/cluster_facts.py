@@ -7,18 +7,18 @@ works without a cluster.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipelines.doctor import ClusterResource
 from pipelines.names import APP
-from pipelines.starter.kinds import known_kinds
+from pipelines.starter.kinds import telling_kinds
 from steps.core import ForbiddenError, NotFoundError, StepError
 from steps.settings import REPOSITORY_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from steps.kube import Json, Kube
 
@@ -47,16 +47,14 @@ class ClusterFacts:
     """What was found.
 
     Attributes:
-        kinds: Known kinds of agents that the API server serves.
-        run_namespaces: Namespaces with runs of these kinds.
+        runs: Namespaces with runs of each kind of agents that the API server serves.
         bus_namespaces: Namespaces with an EventBus.
         sources: Events of EventSources for GitHub that this project did not render.
         notes: What could not be read, and what is missing, in sentences.
     """
 
     namespaces: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    run_namespaces: tuple[str, ...] = ()
+    runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bus_namespaces: tuple[str, ...] = ()
     sources: tuple[EventSource, ...] = ()
     notes: tuple[str, ...] = ()
@@ -66,12 +64,13 @@ def read_cluster(kube: Kube) -> ClusterFacts:
     """Look at the cluster."""
     notes: list[str] = []
 
-    def found(resource: ClusterResource, what: str) -> list[Json] | None:
+    def found(resource: ClusterResource, what: str, *, absent: bool = True) -> list[Json] | None:
         """List some objects; None if there is no such kind, or if it cannot be read."""
         try:
             return list(islice(kube.list(resource, namespace="", page=_LOOKED_AT), _LOOKED_AT))
         except NotFoundError:
-            notes.append(f"the cluster has no {what}")
+            if absent:
+                notes.append(f"the cluster has no {what}")
         except ForbiddenError:
             notes.append(f"you may not list {what} in all namespaces, so they were not looked for")
         except StepError as error:
@@ -80,16 +79,20 @@ def read_cluster(kube: Kube) -> ClusterFacts:
 
     namespaces = found(_NAMESPACES, "namespaces")
     runs = {}
-    for name, kind in known_kinds().items():
+    for name, kind in telling_kinds().items():
         resource = ClusterResource(group=kind["group"], version=kind["version"], plural=kind["plural"])
-        runs[name] = found(resource, f"{kind['plural']}.{kind['group']}".rstrip("."))
+        objects = found(resource, f"{kind['plural']}.{kind['group']}", absent=False)
+        if objects is not None:
+            runs[name] = _namespaces(objects)
+    with_runs = [name for name, spaces in runs.items() if spaces]
+    if len(with_runs) > 1 or (not with_runs and len(runs) > 1):
+        notes.append(f"the cluster has several kinds of agents, {', '.join(with_runs or runs)}: choose by --kind")
     buses, sources = found(_BUSES, "EventBus"), found(_SOURCES, "EventSources")
     if buses == []:
         notes.append("there is no EventBus: Argo Events needs one named default in the events' namespace")
     return ClusterFacts(
         namespaces=tuple(each["metadata"]["name"] for each in namespaces or ()),
-        kinds=tuple(name for name, objects in runs.items() if objects is not None),
-        run_namespaces=_namespaces([each for objects in runs.values() for each in objects or ()]),
+        runs=runs,
         bus_namespaces=_namespaces(buses or []),
         sources=tuple(source for each in sources or () for source in _github_events(each)),
         notes=tuple(notes),
@@ -118,12 +121,20 @@ def _github_events(source: Json) -> Iterator[EventSource]:
                 name=metadata["name"],
                 event=event,
                 webhook_secret=name if _NAME.fullmatch(name) else "",
-                repositories=tuple(_repositories(settings.get("repositories"))),
+                repositories=tuple(_repositories(settings)),
             )
 
 
-def _repositories(listed: Any) -> Iterator[str]:  # noqa: ANN401 - others' JSON
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and isinstance(names := each.get("names"), list):
-            found = (f"{each.get('owner')}/{name}" for name in names)
-            yield from (path for path in found if re.fullmatch(REPOSITORY_PATTERN, path))
+def _repositories(settings: Json) -> Iterator[str]:
+    """List the repositories of an event, and the organizations whose webhook it receives as owner/*."""
+    for owner in _listed(settings, "organizations"):
+        if isinstance(owner, str) and re.fullmatch(REPOSITORY_PATTERN, f"{owner}/any"):
+            yield f"{owner}/*"
+    for each in _listed(settings, "repositories"):
+        found = (f"{each.get('owner')}/{name}" for name in _listed(each, "names")) if isinstance(each, dict) else ()
+        yield from (path for path in found if re.fullmatch(REPOSITORY_PATTERN, path))
+
+
+def _listed(values: Json, key: str) -> list[Any]:
+    found = values.get(key)
+    return found if isinstance(found, list) else []

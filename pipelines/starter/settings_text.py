@@ -38,7 +38,9 @@ def settings_text(answers: Answers) -> str:
             tables["events"]["webhook_secret"] = source.webhook_secret
     text = "".join(_table(f"[{name}]", keys) for name, keys in tables.items())
     text += "".join(_table("[[tasks]]", keys) for keys in _tasks(answers))
-    agents = agent_table(answers.kind, cancellable=answers.cancellable, exempt=answers.exempt)
+    agents = agent_table(
+        answers.kind, cancellable=answers.cancellable, exempt=answers.exempt, paths=dict(answers.paths)
+    )
     return refresh_comments(f"{_INTRODUCTION}{text}{_table('[[agents]]', agents)}")
 
 

@@ -267,8 +267,10 @@ def decide_by_kind(
 def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
     """Judge a run by the repository, the watermark, the heads and the older commits of a record."""
     head, push = record.head_sha, record.push
-    # The last commit of a branch that has ended: an agent that began after the end works on a branch that lives again.
-    older = {*record.older, str(push.before)} - {ZERO_SHA, str(push.before) if push.ends else head}
+    older = {*record.older, str(push.before)} - {ZERO_SHA, head}
+    if push.ends and (record.finished or not run.kind.restartable):
+        # A run that began after the end, or was started again after it, works on a branch that lives again.
+        older.discard(str(push.before))
     return decide_by_kind(
         run,
         repository=record.push.repository,

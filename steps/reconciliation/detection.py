@@ -131,7 +131,7 @@ def _finished_findings(task_state: TaskState, record: Record, *, index: TaskInde
     if due:
         detail = f"{LABEL_TEXT[due[-1].labels]}; this has changed since"
         yield UnfinishedPush(kind=FindingKind.HALF_MOVED, task_state=task_state, push=due[-1].push, detail=detail)
-    elif stale and record.labels is not LabelOutcome.SKIPPED:
+    elif stale and record.labels not in (LabelOutcome.SKIPPED, LabelOutcome.OPEN_AGAIN):
         detail = f"completed, but stale runs are active: {_names(stale)}"
         yield LiveStaleRuns(task_state=task_state, record=record, detail=detail)
     elif stayed:

@@ -74,7 +74,7 @@ def _meant(loc: tuple[int | str, ...], *, problems: Sequence[ErrorDetails], valu
 
     table: Any = values
     for each in loc[:-1]:
-        table = table[each]
+        table = table[each] if isinstance(table, dict) or isinstance(each, int) else {}
     beside = {kind: {each["loc"] for each in problems if each["type"] == kind} for kind in (_MISSING, _UNKNOWN)}
     known = [str(each[-1]) for each in beside[_MISSING] if each[:-1] == loc[:-1]]
     known += [key for key in table if (*loc[:-1], key) not in beside[_UNKNOWN]]

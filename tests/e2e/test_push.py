@@ -96,7 +96,8 @@ def test_what_is_not_such_a_push_does_nothing(stage: Stage) -> None:
         signed(ref=f"refs/heads/task-{stage.task}-$(id)"),
         signed(ref=f"refs/heads/task-0{stage.task}"),
         signed(after="HEAD"),
-        signed(deleted=True, after="0" * 40),
+        signed(deleted=True),
+        signed(deleted=True, after="0" * 40, before="0" * 40),
     ]
     assert [stage.deliver(each) for each in dropped] == [200] * len(dropped)
 

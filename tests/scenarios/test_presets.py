@@ -217,7 +217,7 @@ def test_a_pod_that_owns_a_kept_run_is_not_forced(scene: Scene) -> None:
     ready(scene, preset)
     scene.kubelet.ending = Ending.DEAD_NODE
     stale = preset.run(scene, "stale")
-    preset.run(scene, "other", task=8)
+    preset.run(scene, "other", task="8")
     give_owners(scene, "pods", "other", stale)
     scene.later(5)
     pushed(scene)

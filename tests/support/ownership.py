@@ -49,7 +49,9 @@ def reference(owner: Json, *, block: bool = True) -> Json:
 
 def _owned(name: str, *owners: Json, block: bool, labels: dict[str, str] | None = None) -> Json:
     references = [reference(owner, block=block) for owner in owners]
-    return {"name": name, "namespace": AGENTS, "labels": labels or {}, "ownerReferences": references}
+    # An owner reference is only valid within one namespace.
+    namespace = owners[0]["metadata"]["namespace"] if owners else AGENTS
+    return {"name": name, "namespace": namespace, "labels": labels or {}, "ownerReferences": references}
 
 
 def task_run(scene: Scene, name: str, *owners: Json, block: bool = True) -> Json:

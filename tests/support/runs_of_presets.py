@@ -39,21 +39,33 @@ class Preset:
         """The kind, as the documentation has it."""
         return KINDS[self.name]
 
-    def run(self, scene: Scene, name: str, *, agent: str = TESS, commit: str = OLD, task: int = 7) -> Json:
-        """Start a run, and let its pod work; the run."""
-        labels = {"task-id": str(task), "agent": agent, "kind-of-work": "agent", _RUN: name}
-        notes = {"repository": REPOSITORY, "commit": commit}
-        metadata = {"name": name, "namespace": AGENTS, "labels": labels, "annotations": notes}
+    def run(
+        self,
+        scene: Scene,
+        name: str,
+        *,
+        agent: str = TESS,
+        commit: str = OLD,
+        task: str = "7",
+        branch: str = "",
+        repository: str = REPOSITORY,
+        namespace: str = AGENTS,
+    ) -> Json:
+        """Start a run, and let its pod work; the run. Without a task, it names only its branch."""
+        labels = {"task-id": task, "agent": agent, "kind-of-work": "agent", _RUN: name}
+        labels = {key: value for key, value in labels.items() if value}
+        notes = {"repository": repository, "commit": commit, "branch": branch}
+        metadata = {"name": name, "namespace": namespace, "labels": labels, "annotations": notes}
         group, version = self.kind.group, self.kind.version
         body = {"apiVersion": f"{group}/{version}" if group else version, "kind": self.object_kind}
         self.start(scene, {**body, "metadata": metadata, "spec": {}})
         scene.later(1)
-        return scene.api.get(self.kind.plural, name, namespace=AGENTS)
+        return scene.api.get(self.kind.plural, name, namespace=namespace)
 
 
-def pods_of(scene: Scene, name: str) -> set[str]:
+def pods_of(scene: Scene, name: str, *, namespace: str = AGENTS) -> set[str]:
     """Names of the pods of a run that are there, whoever owns them."""
-    return {each["metadata"]["name"] for each in scene.api.list("pods", namespace=AGENTS, labels=f"{_RUN}={name}")}
+    return {each["metadata"]["name"] for each in scene.api.list("pods", namespace=namespace, labels=f"{_RUN}={name}")}
 
 
 def kinds_of(scene: Scene, preset: Preset) -> set[str]:
@@ -86,7 +98,6 @@ def _workflow(scene: Scene, body: Json) -> None:
 def _pipeline_run(scene: Scene, body: Json) -> None:
     metadata = dict(body["metadata"])
     name = metadata.pop("name")
-    del metadata["namespace"]
     run = ownership.pipeline_run(scene, name, **metadata)
     _pod(scene, body, ownership.task_run(scene, f"{name}-work", run), **{"tekton.dev/pipelineRun": name})
 
@@ -100,13 +111,14 @@ def _claim(scene: Scene, body: Json) -> None:
     _installed(scene, SANDBOX)
     _installed(scene, SANDBOX_CLAIM)
     claim = scene.api.create(body)
-    metadata = {"name": body["metadata"]["name"], "namespace": AGENTS, "ownerReferences": [reference(claim)]}
+    own = body["metadata"]
+    metadata = {"name": own["name"], "namespace": own["namespace"], "ownerReferences": [reference(claim)]}
     sandbox = {"apiVersion": "agents.x-k8s.io/v1alpha1", "kind": "Sandbox", "metadata": metadata, "spec": {}}
     _pod(scene, body, scene.api.create(sandbox))
 
 
 def _workload(scene: Scene, body: Json, **more: Any) -> None:  # noqa: ANN401 - JSON
-    controller = WorkloadController(client=LocalClient(scene.api), namespace=AGENTS)
+    controller = WorkloadController(client=LocalClient(scene.api), namespace=body["metadata"]["namespace"])
     scene.clock.every(controller.step)
     labels = {_RUN: body["metadata"]["name"]}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [_CONTAINER]}}

@@ -13,6 +13,7 @@ from pipelines.cli.main import build_parser
 from pipelines.manifests.files import render_files
 from pipelines.settings import Settings, example_settings
 from pipelines.settings.packaged import default_text, example_text
+from pipelines.settings_docs.descriptions import setting_tables
 from pipelines.settings_docs.page import settings_page
 from pipelines.settings_docs.toml_comments import refresh_comments
 from steps.core.errors import Exit
@@ -79,6 +80,27 @@ def test_every_namespace_and_label_that_a_document_tells_to_type_exists(document
         } <= marks, line
         named = re.findall(r"(?<!create) (?:configmap|cronworkflow|sensor) ([a-z-]+)", line)
         assert {name for name in named if not name.startswith("task-")} <= objects, line
+
+
+SETTINGS = {table.name: {*table.keys, *table.shorthand} for table in setting_tables()}
+# Decisions and the changelog also name keys of earlier versions.
+INSTRUCTIONS = [each for each in DOCUMENTS if each.parent.name != "decisions" and each.name != "CHANGELOG.md"]
+
+
+def unknown_settings(text: str) -> set[str]:
+    """Names in code that look like a setting, and are none."""
+    found = re.findall(r"`(\w+)\.(?!py`)(\w+)(?:\.\w+)*(?: = [^`]*)?`", text)
+    return {f"{table}.{key}" for table, key in found if table in SETTINGS and key not in SETTINGS[table]}
+
+
+@pytest.mark.parametrize("document", INSTRUCTIONS, ids=title)
+def test_every_setting_that_a_page_names_exists(document: Path) -> None:
+    assert unknown_settings(document.read_text()) == set()
+
+
+def test_a_setting_that_is_gone_is_found() -> None:
+    text = "`push.branch`, `stop.grace_s`, `stop.grace = 3`, `events.py`, `workflow.limits.cpu`, `kubectl.x`"
+    assert unknown_settings(text) == {"push.branch", "stop.grace"}
 
 
 def test_the_operations_page_has_commands_to_look_at() -> None:

@@ -120,6 +120,17 @@ def test_bash_completes(typed: list[str], expected: set[str], capsys: pytest.Cap
     assert completed(typed, capsys) == expected
 
 
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "pipelines", "render", "--explain"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        # It reads nothing, as `| head -n 0`.
+        process.stdout.close()
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert (process.returncode, told) == (141, "")
+
+
 def test_the_package_runs_the_same_command_line() -> None:
     ran = [
         subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout

@@ -11,7 +11,7 @@ from pipelines.settings_docs.descriptions import setting_tables
 from steps.core.errors import Exit
 
 TABLES = {table.name: table for table in setting_tables()}
-KEYS = [f"{table.name}.{key}" for table in TABLES.values() for key in table.keys]
+KEYS = [f"{table.name}.{key}" for table in TABLES.values() for key in (*table.shorthand, *table.keys)]
 
 
 @pytest.fixture(autouse=True)

@@ -115,7 +115,9 @@ def test_another_encoding_is_named_with_its_line(tmp_path: Path, encoding: str) 
         read_settings(written(tmp_path, data))
 
 
-@pytest.mark.parametrize("data", [OWN.encode("utf-16")[:-1], OWN.encode("utf-16-le"), b"\xff", b"\x00" * 8])
+@pytest.mark.parametrize(
+    "data", [OWN.encode("utf-16")[:-1], OWN.encode("utf-16-le"), b"\xff", b"\x00" * 8, b"a = " + b"[" * 9000]
+)
 def test_half_a_file_and_bytes_that_are_no_text_are_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadInputError, match=r"settings\.toml: "):
         read_settings(written(tmp_path, data))

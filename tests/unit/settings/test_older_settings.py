@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,18 @@ def test_a_file_with_the_keys_of_an_older_version_gives_the_same_settings(tmp_pa
     said: list[str] = []
     assert read_settings(tmp_path / "settings.toml", say=said.append) == DEFAULTS
     assert [each.partition(": ")[2].partition(" is ")[0] for each in said] == ["lease.handover", "github.handover"]
+
+
+def test_the_file_of_a_version_that_required_every_key_is_read_as_before() -> None:
+    said: list[str] = []
+    settings = read_settings(Path(__file__).parent / "older" / "every_key_required.toml", say=said.append)
+    (task,) = settings.tasks
+    assert [task.text_of(branch) for branch in ("task-7", "feature/task-7-fix", "task-0")] == ["7", "7", ""]
+    runbook = settings.observability.runbook
+    assert runbook.endswith("/docs/operations.md")
+    observability = replace(DEFAULTS.observability, runbook=runbook)
+    assert replace(DEFAULTS, tasks=settings.tasks, observability=observability) == settings
+    assert len(said) == 1
 
 
 def test_the_older_pattern_of_a_branch_is_read_as_a_task_and_said(tmp_path: Path) -> None:

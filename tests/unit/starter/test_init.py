@@ -14,6 +14,7 @@ import yaml
 
 from pipelines.cli.main import main
 from pipelines.settings import read_settings
+from pipelines.starter.kinds import known_kinds
 from steps.core.errors import Exit
 from steps.core.keys import APP
 from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
@@ -130,7 +131,10 @@ def test_everything_that_is_missing_is_named_together(folder: Path, capsys: pyte
         (("--branch", "task-([0-9]+)\r", "--example", "task-7"), "tasks.0.branch: it has a line end"),
         (("--branch", "task-([0-9]+)", "--example", "main"), "tasks.0: the example 'main' does not match"),
         (("--branch", "task-([0-9]+)"), "--example: missing: give them"),
-        (("--kind", "pod-of-peas"), "--kind: give one of code-run"),
+        (("--kind", "pod-of-peas"), "--kind: give one of argo-workflow, code-run"),
+        (("--field", "task"), "--field 'task': give KEY=PATH"),
+        (("--field", "task=[0]"), "agents.0.task: give a path such as"),
+        (("--field", "tusk=metadata.name"), "agents.0.tusk: unknown key; did you mean task?"),
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else None,
 )
@@ -143,7 +147,7 @@ def test_a_wrong_answer_is_named_and_nothing_is_written(
 
 
 def test_in_a_terminal_it_asks_for_what_is_left_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["acme/shop, acme/till", "acme-coder[bot]", "bots", "", "", "registry.example.com/stop:1"])
+    answers = iter(["", "acme/shop, acme/till", "acme-coder[bot]", "bots", "", "", "registry.example.com/stop:1"])
     asked: list[str] = []
 
     def answer(question: str) -> str:
@@ -193,6 +197,12 @@ def test_what_the_cluster_has_is_taken(cluster: ApiServer, folder: Path, capsys:
     assert {call.method for call in cluster.calls} == {"GET"}
 
 
+def test_the_webhook_of_an_organization_stands_for_all_its_repositories(cluster: ApiServer, folder: Path) -> None:
+    cluster.create(event_source("hooks", "github", {"push": {"organizations": ["acme", "no owner", 1]}}))
+    assert main(("init", *GIVEN[2:])) == Exit.DONE
+    assert read_settings(folder / "settings.toml").events.repositories == ("acme/*",)
+
+
 def test_a_given_answer_wins_over_the_cluster(cluster: ApiServer, folder: Path) -> None:
     cluster.create(event_source("hooks", "github", HOOK))
     cluster.create(agent_run(task=1, agent=TESS, namespace="bots"))
@@ -201,6 +211,68 @@ def test_a_given_answer_wins_over_the_cluster(cluster: ApiServer, folder: Path) 
     settings = read_settings(folder / "settings.toml")
     assert (settings.namespaces.events, settings.namespaces.agents) == ("argo-events", "agent-platform")
     assert settings.events.render_event_source, "the other EventSource is in another namespace"
+
+
+TEKTON = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "pipelineruns.tekton.dev"},
+    "spec": {
+        "group": "tekton.dev",
+        "scope": "Namespaced",
+        "names": {"plural": "pipelineruns", "singular": "pipelinerun", "kind": "PipelineRun"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+PATHS = tuple(
+    word for key in ("task", "repository", "agent") for word in ("--field", f"{key}=metadata.annotations.{key}")
+)
+
+
+def test_the_kind_that_has_runs_is_the_agents_kind(cluster: ApiServer, folder: Path) -> None:
+    cluster.create(TEKTON)
+    cluster.create(
+        {"apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "metadata": {"name": "run", "namespace": "bots"}}
+    )
+    assert main(("init", *GIVEN, *PATHS)) == Exit.DONE
+    settings = read_settings(folder / "settings.toml")
+    assert (settings.agents[0].plural, settings.namespaces.agents) == ("pipelineruns", "bots")
+
+
+def test_several_kinds_without_runs_are_named_and_not_guessed(
+    cluster: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.create(TEKTON)
+    assert main(("init", *GIVEN)) == Exit.DONE
+    assert "several kinds of agents, code-run, tekton-pipeline-run: choose by --kind" in capsys.readouterr().err
+    assert read_settings(folder / "settings.toml").agents[0].plural == "coderuns"
+
+
+@pytest.mark.parametrize("kind", sorted(known_kinds()))
+def test_each_kind_is_written_as_its_preset_and_renders(
+    folder: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    paths = PATHS if kind != "code-run" else ()
+    paths += ("--field", "sha=metadata.annotations.commit") if kind in {"deployment", "stateful-set"} else ()
+    assert main(("init", "--no-cluster", *GIVEN, "--kind", kind, *paths)) == Exit.DONE
+    (table,) = tomllib.loads((folder / "settings.toml").read_text())["agents"]
+    assert table["preset"] == kind
+    assert len(table) <= 7
+    assert main(("render",)) == Exit.DONE
+    capsys.readouterr()
+
+
+def test_the_paths_that_a_preset_cannot_know_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("init", "--no-cluster", *GIVEN, "--kind", "job", "--field", "task=metadata.labels.t")) == 65
+    assert "--field repository=PATH, --field agent=PATH: missing: give them" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
 
 
 def test_several_event_sources_are_no_suggestion(cluster: ApiServer, folder: Path) -> None:
