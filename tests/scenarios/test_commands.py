@@ -136,6 +136,20 @@ def test_cancel_agents_leaves_what_began_since_the_heads_push(conversation: Conv
     assert scene.record().push.reason == "push"
 
 
+def test_if_the_heads_push_is_unknown_what_began_before_the_comment_is_stale(conversation: Conversation) -> None:
+    """As with submit; only a run that names its commit is known to be newer."""
+    scene = conversation.scene
+    between = scene.agent()["metadata"]["name"]
+    scene.later(60)
+    (made,) = conversation.say(CANCEL)
+    later = scene.agent()["metadata"]["name"]
+    assert scene.command(made)[0] is Exit.DONE
+    scene.argo.step()
+    assert scene.play(submitted(conversation.pushes()[0])) is Exit.DONE
+    assert between not in scene.runs()
+    assert scene.runs() == {later}
+
+
 def test_keep_agents_does_what_the_skip_label_does(conversation: Conversation) -> None:
     scene, before = conversation.scene, conversation.scene.runs()
     assert conversation.command(KEEP) == (Exit.DONE, f"skip-automation added to #1 for {PERSON}")
