@@ -24,7 +24,9 @@ _CONTROLLER = "workflow-controller"
 # Field and label selectors: Argo's manifests name the Deployment, its Helm chart labels it.
 _CONTROLLERS = ((f"metadata.name={_CONTROLLER}", ""), ("", f"app.kubernetes.io/component={_CONTROLLER}"))
 _VERSION = re.compile(r":v?(\d+)\.(\d+)(?:\.\d+)?")
-_OLDEST = (4, 1)
+# docs/compatibility.md says how each was tested.
+_TESTED = ((3, 7), (4, 1))
+_OLDEST = _TESTED[0]
 
 
 def _controllers(installation: Installation) -> list[Json]:
@@ -54,7 +56,7 @@ def argo(installation: Installation, check: str) -> Iterator[CheckResult]:
             check=check,
             status=CheckStatus.WRONG,
             found="Argo's workflow-controller was not found",
-            fix="install Argo Workflows 4.1, or give its namespace by --argo-namespace",
+            fix="install Argo Workflows 4.1 or 3.7, or give its namespace by --argo-namespace",
         )
     for each in found:
         where = f"{each['metadata']['namespace']}/{each['metadata']['name']}"
@@ -75,14 +77,15 @@ def _version(check: str, *, where: str, image: str) -> CheckResult:
             check=check,
             status=CheckStatus.WARNING,
             found=f"{where}: {image} has no version in its tag",
-            fix="check that it is Argo Workflows 4.1 or later",
+            fix="check that it is Argo Workflows 3.7 or later",
         )
     version = (int(match[1]), int(match[2]))
     text = f"{where}: Argo Workflows {match.group()[1:]}"
     if version < _OLDEST:
-        return CheckResult(check=check, status=CheckStatus.WRONG, found=text, fix="upgrade it to 4.1 or later")
-    if version[0] > _OLDEST[0]:
-        fix = "test it first: this release supports Argo Workflows 4"
+        fix = "upgrade it: earlier releases do not know backoff.cap, which the template needs"
+        return CheckResult(check=check, status=CheckStatus.WRONG, found=text, fix=fix)
+    if version not in _TESTED:
+        fix = "it is expected to work, but not tested (docs/compatibility.md): play a push before you rely on it"
         return CheckResult(check=check, status=CheckStatus.WARNING, found=text, fix=fix)
     return CheckResult(check=check, status=CheckStatus.OK, found=text)
 

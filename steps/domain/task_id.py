@@ -77,10 +77,10 @@ def match_task(ref: str, *, patterns: Sequence[TaskPattern]) -> TaskMatch | None
 def _problem(text: str, *, pattern: TaskPattern, patterns: Sequence[TaskPattern]) -> str:
     if not text:
         return "the pattern matches, but its group for the task id is empty"
-    taken = [each.prefix for each in patterns if each.prefix and each.prefix.lower() != pattern.prefix.lower()]
-    for prefix in taken:
-        # Only a pattern without a prefix can have such an id: the settings refuse prefixes that overlap.
-        if not pattern.prefix and not pattern.shares_ids and text.lower().startswith(prefix.lower()):
+    # Only a pattern without a prefix can have an id of another: the settings refuse prefixes that overlap.
+    others = [each.prefix for each in patterns if each.prefix and not pattern.prefix and not pattern.shares_ids]
+    for prefix in others:
+        if text.lower().startswith(prefix.lower()):
             return f"its task id begins with {prefix}, the prefix of another pattern: give this pattern a prefix too"
     return ""
 

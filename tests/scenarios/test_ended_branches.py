@@ -144,6 +144,40 @@ def test_a_pull_request_that_github_shows_as_open_for_some_seconds_is_read_again
     assert scene.record().labels is LabelOutcome.CLOSED
 
 
+def test_a_pull_request_that_changed_in_the_second_of_its_end_is_read_again(scene: Scene) -> None:
+    settled(scene)
+    scene.github.edit_labels(1, add=["task-7", "team-b"])
+    workflow = scene.ended()
+    shown_at = scene.clock.timestamp() + 2
+    scene.clock.every(lambda: end(scene, "closed") if scene.clock.timestamp() == shown_at else None)
+    assert scene.play(workflow) is Exit.DONE
+    assert scene.runs() == set()
+
+
+def test_an_older_closed_pull_request_is_not_waited_for(scene: Scene) -> None:
+    end(scene, "closed")
+    scene.later(60)
+    scene.github.add_pull_request(head="task-7-work", sha=OLD, labels=["team-b"])
+    scene.agent()
+    scene.later(60)
+    scene.github.close(2)
+    before = scene.clock.timestamp()
+    assert scene.play(scene.ended(before=OLD)) is Exit.DONE
+    assert "GitHub does not show yet" not in scene.output.getvalue()
+    assert (scene.runs(), scene.clock.timestamp() - before < 60) == (set(), True)
+
+
+def test_the_lease_is_renewed_while_github_is_read_again(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, lease=replace(DEFAULTS.lease, renew_every_s=2))
+    settled(scene)
+    before = scene.lease()["metadata"]["resourceVersion"]
+    seen: set[str] = set()
+    scene.clock.every(lambda: seen.add(scene.lease()["metadata"]["resourceVersion"]))
+    assert scene.play(scene.ended()) is Exit.DONE
+    assert scene.record().labels is LabelOutcome.OPEN_AGAIN
+    assert len(seen - {before}) >= 4, "claimed, renewed several times, and released"
+
+
 def test_a_pull_request_that_github_shows_as_open_after_that_keeps_its_agents(scene: Scene) -> None:
     settled(scene)
     agents = scene.runs()

@@ -104,6 +104,17 @@ def test_an_unknown_reason_is_never_left_out() -> None:
     assert not settings.ignores("push", repository=REPOSITORY)
 
 
+def test_a_policy_changes_only_what_it_names() -> None:
+    everything = LabelChanges(add="a", remove="r", skip="s", task="t {task}")
+    changed = replace(OWN, labels=everything).labels_over(DEFAULTS.labels)
+    assert (changed.add, changed.remove, changed.skip, changed.task) == ("a", "r", "s", "t {task}")
+    nothing = RepositoryPolicy(repositories=("acme/web",))
+    assert nothing.labels_over(DEFAULTS.labels) == DEFAULTS.labels
+    kind = DEFAULTS.agents[0]
+    assert nothing.kind_over(kind) == kind
+    assert (OWN.kind_over(kind).cancellable, OWN.kind_over(kind).exempt) == (("acme-reviewer",), ("5DLabs-Tess",))
+
+
 def test_a_policy_whose_labels_are_equal_is_refused() -> None:
     with pytest.raises(ValueError, match="must be different labels"):
         replace(DEFAULTS, policies=(replace(OWN, labels=LabelChanges(add="ready-for-qa")),))

@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import yaml
 
+from tests.e2e.provision.argo_release import argo_release
 from tests.e2e.provision.box import Box
 from tests.e2e.provision.images import Images
 from tests.e2e.provision.kubernetes import Identities
 from tests.e2e.provision.network import Network
-from tests.e2e.provision.programs import EVENTS, WORKFLOWS, Programs, module_folder
+from tests.e2e.provision.programs import EVENTS, Programs, module_folder
 from tests.e2e.support.installation import Kubectl
 from tests.integration.control_plane.binaries import find
 
@@ -60,7 +61,8 @@ def bus(box: Box, programs: Programs, known: Identities, network: Network) -> No
 
 def workflows(images: Images, *, managed: str, options: Options) -> list[Json]:
     """Argo Workflows: the controller and Argo Server, for one managed namespace."""
-    base = module_folder("workflows", WORKFLOWS) / "manifests"
+    release = argo_release()
+    base = module_folder(release.folder, release.module) / "manifests"
     objects = _built(base / "base/workflow-controller") + _built(base / "base/argo-server")
     roles = base / ("cluster-install-no-crds" if options.everywhere else "namespace-install")
     access = _built(roles / "workflow-controller-rbac") + _built(roles / "argo-server-rbac")

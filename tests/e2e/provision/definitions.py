@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.provision.programs import EVENTS, SANDBOX, TEKTON, WORKFLOWS, module_folder
+from tests.e2e.provision.argo_release import argo_release
+from tests.e2e.provision.programs import EVENTS, SANDBOX, TEKTON, module_folder
 
 
 def definitions() -> list[Path]:
     """The manifests of all of them."""
     folders = (
-        (module_folder("workflows", WORKFLOWS) / "manifests/base/crds/full", "argoproj.io_*.yaml"),
+        (
+            module_folder(argo_release().folder, argo_release().module) / "manifests/base/crds/full",
+            "argoproj.io_*.yaml",
+        ),
         (module_folder("events", EVENTS) / "manifests/base/crds", "argoproj.io_*.yaml"),
         (module_folder("sandbox", SANDBOX) / "k8s/crds", "*.yaml"),
         (module_folder("tekton", TEKTON) / "config/300-crds", "*.yaml"),

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.provision.argo_release import argo_release
 from tests.e2e.provision.folders import folders, say
 from tests.e2e.provision.oci import digest_of, write_image, write_layer
-from tests.e2e.provision.programs import EVENTS, SANDBOX, TEKTON, WORKFLOWS, Programs, version
+from tests.e2e.provision.programs import EVENTS, SANDBOX, TEKTON, Programs, version
 from tests.integration.control_plane.binaries import lock
 
 ROOT = Path(__file__).parents[3]
@@ -78,7 +79,7 @@ def images(programs: Programs) -> Images:
         ImageError: A build failed.
     """
     python = _cached("python", [_RELEASE, _PYTHON], _python, about="two minutes")
-    argo, argo_events = version("workflows", WORKFLOWS), version("events", EVENTS)
+    argo, argo_events = argo_release().version, version("events", EVENTS)
     return Images(
         pause=_scratch("pause", programs.pause, path="usr/bin/pause"),
         controller=_scratch("workflow-controller", programs.workflows, version=argo),

@@ -15,12 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.provision.argo_release import MODULES, argo_release
 from tests.e2e.provision.folders import folders, say
 from tests.integration.control_plane import binaries
 from tests.integration.control_plane.binaries import Binaries, BinariesMissingError, compile_module, lock
 
-MODULES = Path(__file__).parent / "go"
-WORKFLOWS = "github.com/argoproj/argo-workflows/v4"
 EVENTS = "github.com/argoproj/argo-events"
 NATS = "github.com/nats-io/nats-server/v2"
 SANDBOX = "sigs.k8s.io/agent-sandbox"
@@ -62,7 +61,7 @@ def programs() -> Programs:
     return Programs(
         control_plane=binaries.find(environ),
         kubernetes=_cached(f"kubernetes-{kubernetes}", _kubernetes, about="2 to 5 minutes"),
-        workflows=_cached(f"argo-workflows-{version('workflows', WORKFLOWS)}", _workflows, about="6 minutes"),
+        workflows=_cached(f"argo-workflows-{argo_release().version}", _workflows, about="6 minutes"),
         events=_cached(f"argo-events-{version('events', EVENTS)}", _events, about="4 minutes"),
         nats=_cached(f"nats-server-{version('nats', NATS)}", _nats, about="half a minute"),
         pause=_cached("pause-1", _pause, about="seconds"),
@@ -143,9 +142,10 @@ def _tekton(made: Path) -> None:
 
 def _workflows(made: Path) -> None:
     """Build Argo Workflows from a copy of its module, which lacks two files that only its repository has."""
-    number = version("workflows", WORKFLOWS)
+    release = argo_release()
+    module, number = release.module, release.version
     source = made.parent / "source"
-    shutil.copytree(module_folder("workflows", WORKFLOWS), source)
+    shutil.copytree(module_folder(release.folder, module), source)
     subprocess.run(["chmod", "-R", "u+w", str(source)], check=True)
     # A symbolic link in the repository, which module archives drop.
     signals = source / "workflow/executor/osspecific"
@@ -155,13 +155,24 @@ def _workflows(made: Path) -> None:
     page.parent.mkdir(parents=True)
     page.write_text("<html></html>\n")
     pins = made.parent / "go.mod"
-    pins.write_text(f"{(MODULES / 'workflows/go.mod').read_text()}\nreplace {WORKFLOWS} => {source}\n")
-    shutil.copyfile(MODULES / "workflows/go.sum", made.parent / "go.sum")
-    flags = f"-s -w -X {WORKFLOWS}.version=v{number} -X {WORKFLOWS}.gitTag=v{number} -X {WORKFLOWS}.gitTreeState=clean"
-    packages = [f"{WORKFLOWS}/cmd/{name}" for name in ("workflow-controller", "argoexec", "argo")]
+    pins.write_text(f"{(MODULES / release.folder / 'go.mod').read_text()}\nreplace {module} => {source}\n")
+    shutil.copyfile(MODULES / release.folder / "go.sum", made.parent / "go.sum")
+    flags = f"-s -w -X {module}.version=v{number} -X {module}.gitTag=v{number} -X {module}.gitTreeState=clean"
+    packages = [f"{module}/cmd/{name}" for name in ("workflow-controller", "argoexec", "argo")]
     # Argo's own build sets this tag: without it the Kubernetes API types do not compile.
     tags = "kubernetes_protomessage_one_more_release"
-    _go(*_BUILD, f"-modfile={pins}", "-tags", tags, "-ldflags", flags, "-o", f"{made}/", *packages, folder="workflows")
+    _go(
+        *_BUILD,
+        f"-modfile={pins}",
+        "-tags",
+        tags,
+        "-ldflags",
+        flags,
+        "-o",
+        f"{made}/",
+        *packages,
+        folder=release.folder,
+    )
 
 
 def module_folder(folder: str, module: str) -> Path:

@@ -344,7 +344,17 @@ def test_who_may_not_look_is_told_so_and_nothing_is_called_well(
     assert by_check["kinds"] == "ok", "everybody may ask what is served"
 
 
-@pytest.mark.parametrize(("version", "status"), [("v4.1.4", "ok"), ("v3.6.2", "wrong"), ("latest", "warning")])
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("v4.1.4", "ok"),
+        ("v3.7.14", "ok"),
+        ("v4.0.3", "warning"),
+        ("v5.0.0", "warning"),
+        ("v3.6.2", "wrong"),
+        ("latest", "warning"),
+    ],
+)
 def test_who_may_not_look_at_argos_controller_asks_argo_server(  # noqa: PLR0917 - as above
     ward: Ward,
     installation: Installation,

@@ -118,3 +118,27 @@ def test_a_run_that_names_its_commit_is_judged_by_it_before_its_age(sha: str, ac
     older = ("d" * 40, "a" * 40)
     found = decide_run(run(60, sha=sha), policy=POLICY, **PUSH, watermark=T0, head_sha="b" * 40, older=older)
     assert (found.action, found.reason) == (action, reason)
+
+
+@pytest.mark.parametrize(
+    ("facts", "action", "reason"),
+    [
+        (run(-10), RunAction.KEEP, "its commit is not known to be older"),
+        (run(60, sha="d" * 40), RunAction.CANCEL, "stale"),
+        (run(-10, sha="c" * 40), RunAction.KEEP, "its commit is not known to be older"),
+        (run(-10, sha="d" * 40, phase="Failed"), RunAction.AWAIT, "asked to stop already"),
+    ],
+)
+def test_of_a_run_that_can_be_started_again_only_the_commit_decides(
+    facts: RunFacts, action: RunAction, reason: str
+) -> None:
+    policy = replace(POLICY, restartable=True)
+    found = decide_run(facts, policy=policy, **PUSH, watermark=T0, head_sha="b" * 40, older=("d" * 40,))
+    assert (found.action, found.reason) == (action, reason)
+
+
+def test_a_run_on_the_head_of_another_branch_is_kept() -> None:
+    found = decide_run(
+        run(sha="c" * 40), policy=POLICY, **PUSH, watermark=T0, head_sha="b" * 40, other_heads=["c" * 40]
+    )
+    assert (found.action, found.reason) == (RunAction.KEEP, "works on the head of another branch")

@@ -13,7 +13,7 @@ from pipelines.manifests.sensor import sensor_manifest
 from pipelines.manifests.task_id import task_id_template
 from steps.domain.push import PARAMETERS
 from steps.domain.task_id import find_task, match_task, task_id
-from steps.settings.tasks import TaskPattern
+from steps.settings.tasks import TaskPattern, check_prefixes
 from tests.doubles.argo_events.filters import passes
 from tests.doubles.argo_events.gotemplate import render
 from tests.support.harness import DEFAULTS
@@ -127,4 +127,56 @@ def test_a_group_that_is_empty_is_a_problem() -> None:
     optional = TaskPattern(branch="x/(?P<id>[0-9]*)", examples=("x/1",))
     found = match_task("x/", patterns=[optional])
     assert found
-    assert "group for the task id is empty" in found.problem
+    assert found.problem == "the pattern matches, but its group for the task id is empty"
+    assert find_task("x/", patterns=[optional]) is None
+
+
+def test_a_slug_has_no_dash_at_its_ends_and_keeps_its_letters() -> None:
+    assert re.fullmatch(r"xx-yx-[0-9a-f]{10}", task_id("-xx/Yx_"))
+    assert re.fullmatch(r"x{52}-[0-9a-f]{10}", task_id("x" * 70))
+    assert re.fullmatch(r"task-[0-9a-f]{10}", task_id("///"))
+
+
+@pytest.mark.parametrize("digit", ["\u0661", "\uff11"])
+def test_digits_of_other_scripts_are_no_digits(digit: str) -> None:
+    numbers = TaskPattern(branch=r"t-(?P<id>\d+)", examples=("t-1",))
+    assert find_task(f"t-{digit}", patterns=[numbers]) is None
+    with pytest.raises(ValueError, match="does not match branch, or has no id"):
+        TaskPattern(branch=r"t-(?P<id>\d+)", examples=(f"t-{digit}",))
+    TaskPattern(branch=r"t-(?P<id>\d+)", examples=("t-1",), counter_examples=(f"t-{digit}",))
+
+
+def pattern(prefix: str, *, shares_ids: bool = False) -> TaskPattern:
+    return TaskPattern(branch=f"{prefix}x/(?P<id>.+)", prefix=prefix, shares_ids=shares_ids, examples=(f"{prefix}x/1",))
+
+
+@pytest.mark.parametrize(
+    "prefixes",
+    [
+        [pattern("a"), pattern("ab")],
+        [pattern("ab"), pattern("A")],
+        [pattern("a"), pattern("A")],
+        [pattern(""), pattern("")],
+        [pattern("a"), pattern("b", shares_ids=True), pattern("c"), pattern("cd")],
+    ],
+)
+def test_prefixes_that_could_give_one_id_are_refused(prefixes: list[TaskPattern]) -> None:
+    expected = (
+        "tasks: two patterns may have the same ids: give each another prefix, neither the beginning of the other, or "
+        "set shares_ids = true in the later one"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        check_prefixes(prefixes)
+
+
+@pytest.mark.parametrize(
+    "prefixes",
+    [[pattern("a"), pattern("b")], [pattern(""), pattern("b")], [pattern("a"), pattern("ab", shares_ids=True)]],
+)
+def test_prefixes_that_tell_ids_apart_are_taken(prefixes: list[TaskPattern]) -> None:
+    check_prefixes(prefixes)
+
+
+def test_a_pattern_without_a_group_is_refused_with_the_way_to_write_it() -> None:
+    with pytest.raises(ValueError, match=r"^branch needs a group for the task id: write it as \(\?P<id>…\)$"):
+        TaskPattern(branch="(a)(b)", examples=("ab",))
