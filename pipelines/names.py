@@ -6,7 +6,7 @@ from steps.cancellation import TEMPLATE
 from steps.core import APP
 from steps.core import TASK as TASK_LABEL
 
-__all__ = ["APP", "DELIVERY_LABEL", "ENTRYPOINT", "FAIL", "LIMITS", "LIMITS_KEY", "ON_EXIT", "RECONCILE"]
+__all__ = ["APP", "COMMAND", "DELIVERY_LABEL", "ENTRYPOINT", "FAIL", "LIMITS", "LIMITS_KEY", "ON_EXIT", "RECONCILE"]
 __all__ += ["SENSOR", "SENSOR_ACCOUNT", "STEPS_ACCOUNT", "TASK_LABEL", "TEMPLATE"]
 
 ENTRYPOINT = "cancel"
@@ -19,3 +19,4 @@ SENSOR = "implementation-agent-remediation"  # the platform's name, so that GitO
 SENSOR_ACCOUNT = "cancel-agents-sensor"
 DELIVERY_LABEL = "agent-cancellation/delivery"
 RECONCILE = "reconcile-cancellations"  # template, schedule and account
+COMMAND = "agent-commands"  # template and account

@@ -5,9 +5,8 @@ Guarantees that equal settings give equal bytes.
 
 from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.files import render_files
-from pipelines.manifests.folder import diff_folder, diff_texts, find_drift, replace_file, write_files
+from pipelines.manifests.folder import diff_folder, diff_texts, dump_yaml, find_drift, replace_file, write_files
 from pipelines.manifests.sensor_events import SensorEvent, sensor_events
-from pipelines.manifests.yaml_dump import dump_yaml
 
 __all__ = [
     "SensorEvent",

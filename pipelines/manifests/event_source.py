@@ -17,6 +17,7 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
         owner, _, name = repository.partition("/")
         owners.setdefault(owner, []).append(name)
     pulls = {"closed", "opened"} & set(settings.events.react_to)
+    comments = "commands" in settings.events.react_to
     whole = [owner for owner, names in owners.items() if "*" in names]
     sources: dict[str, Any] = {"organizations": whole} if whole else {}
     if some := {owner: names for owner, names in owners.items() if owner not in whole}:
@@ -40,7 +41,7 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
                         "method": "POST",
                         "maxPayloadSize": settings.events.max_payload_bytes,
                     },
-                    "events": ["push", *(["pull_request"] if pulls else [])],
+                    "events": ["push", *(["pull_request"] if pulls else []), *(["issue_comment"] if comments else [])],
                     "contentType": "json",
                     "active": True,
                     "webhookSecret": {"name": settings.events.webhook_secret, "key": "secret"},

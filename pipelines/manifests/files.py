@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.manifests.bundle import all_manifests
-from pipelines.manifests.folder import HEADER
-from pipelines.manifests.yaml_dump import dump_yaml
+from pipelines.manifests.folder import HEADER, dump_yaml
 from pipelines.observability import (
     DASHBOARD_FILE,
     RULES_FILE,

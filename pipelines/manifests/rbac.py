@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import RbacV1Subject, V1PolicyRule, V1Role, V1RoleBinding, V1RoleRef, V1ServiceAccount
 
 from pipelines.manifests.kubernetes_objects import object_metadata, plain_manifest
-from pipelines.names import RECONCILE, SENSOR_ACCOUNT, STEPS_ACCOUNT
+from pipelines.names import COMMAND, RECONCILE, SENSOR_ACCOUNT, STEPS_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,6 +146,23 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
         rules=[
             *(_rule(kind.group, kind.plural, "list") for kind in settings.agents),
             _rule("", "configmaps", "get", "list", "update"),
+        ],
+    )
+
+
+def command_access(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Build the account of the pods that handle comments, with its Role. It reaches no agent."""
+    home = settings.namespaces.workflows
+    yield _account(COMMAND, namespace=home)
+    yield from _role_and_binding(
+        COMMAND,
+        namespace=home,
+        account=COMMAND,
+        home=home,
+        rules=[
+            _rule("argoproj.io", "workflows", "create"),
+            _breakers(settings),
+            _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's executor, in the same pod
         ],
     )
 

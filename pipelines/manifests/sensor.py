@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.manifests.sensor_events import sensor_events
 from pipelines.manifests.task_id import task_id_template
-from pipelines.names import APP, DELIVERY_LABEL, SENSOR, SENSOR_ACCOUNT, TASK_LABEL, TEMPLATE
-from steps.domain import MAX_PRIORITY, PARAMETERS
+from pipelines.names import APP, DELIVERY_LABEL, SENSOR, SENSOR_ACCOUNT, TASK_LABEL
+from steps.domain import MAX_PRIORITY
 
 if TYPE_CHECKING:
     from pipelines.manifests.sensor_events import SensorEvent
@@ -40,20 +40,20 @@ def _argument(name: str) -> str:
 
 def _workflow(event: SensorEvent, settings: Settings, *, prefix: str) -> dict[str, Any]:
     """Build the Workflow without the event's values. The Sensor finds a parameter by name only if it has a `value`."""
-    values = {"reason": event.reason, "dry-run": "false"} | dict(event.constants)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": {
             "generateName": prefix,
             "namespace": settings.namespaces.workflows,
-            "labels": APP | {TASK_LABEL: "", DELIVERY_LABEL: ""},
+            "labels": APP | ({TASK_LABEL: ""} if event.ref else {}) | {DELIVERY_LABEL: ""},
         },
         "spec": {
-            "workflowTemplateRef": {"name": TEMPLATE},
+            "workflowTemplateRef": {"name": event.template},
             "arguments": {
                 "parameters": [
-                    {"name": parameter.name, "value": values.get(parameter.name, "")} for parameter in PARAMETERS
+                    {"name": parameter.name, "value": event.constants.get(parameter.name, "")}
+                    for parameter in event.parameters
                 ]
             },
         },
@@ -61,14 +61,16 @@ def _workflow(event: SensorEvent, settings: Settings, *, prefix: str) -> dict[st
 
 
 def _template(event: SensorEvent, settings: Settings, *, dead_letter: bool) -> dict[str, Any]:
-    task, prefix = task_id_template(settings, ref=event.ref), "cancel-dlq-" if dead_letter else "cancel-"
+    prefix = f"{event.prefix}dlq-" if dead_letter else event.prefix
+    # A comment names no branch: its step finds the task.
+    task = task_id_template(settings, ref=event.ref) if event.ref else ""
     own = "" if event.name == "push" else f"-{event.name}"
     parameters = [
         # The prefix of the name is the delivery id; the API server adds five characters.
         _filled(event, "metadata.generateName", f'{prefix}{{{{ index .Input.body "X-GitHub-Delivery" }}}}-'),
         _key(event, f"metadata.labels.{DELIVERY_LABEL}", "body.X-GitHub-Delivery"),
-        _filled(event, f"metadata.labels.{TASK_LABEL}", task),
-        _filled(event, _argument("task-id"), task),
+        *([_filled(event, f"metadata.labels.{TASK_LABEL}", task)] if task else []),
+        *([_filled(event, _argument("task-id"), task)] if task else []),
         _key(event, _argument("repository"), "body.repository.full_name"),
         *(_key(event, _argument(name), key) for name, key in event.keys.items()),
         *(_filled(event, _argument(name), template) for name, template in event.templates.items()),

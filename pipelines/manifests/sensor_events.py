@@ -9,23 +9,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.manifests.task_id import ref_pattern
-from steps.domain import CLOSED_REASON, DELETED_REASON, HEADS, OPENED_REASON, PARAMETERS, ZERO_SHA
+from pipelines.names import COMMAND, TEMPLATE
+from steps.domain import (
+    CLOSED_REASON,
+    COMMAND_PARAMETERS,
+    DELETED_REASON,
+    HEADS,
+    OPENED_REASON,
+    PARAMETERS,
+    ZERO_SHA,
+    CommandKind,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pipelines.settings import Settings
+    from steps.domain import Parameter
 
+_COMMANDS = {parameter.name: parameter.pattern for parameter in COMMAND_PARAMETERS}
 _PATTERNS = {parameter.name: parameter.pattern for parameter in PARAMETERS}
 _DELIVERY = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # Ten digits, as the parameter says.
 _PUSHED_AT = 10**9, 10**10 - 1
 _REPOSITORY = r"[A-Za-z0-9._-]{1,100}"
-# A pull request's times are text, unlike those of a push.
-_UNIX_TIME = '{{{{ .Input.body.pull_request.{key} | toDate "2006-01-02T15:04:05Z07:00" | unixEpoch }}}}'
+# The times of a pull request and of a comment are text, unlike those of a push.
+_UNIX_TIME = '{{{{ .Input.body.{key} | toDate "2006-01-02T15:04:05Z07:00" | unixEpoch }}}}'
 _TIME = r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
@@ -34,19 +47,20 @@ class SensorEvent:
     """One kind of event.
 
     Attributes:
-        name: Its name in `events.react_to`, and the name of the Sensor's dependency.
-        reason: The parameter `reason`.
+        name: The name of the Sensor's dependency: as in `events.react_to`, or a command's own.
         filters: Filters on the event's fields.
         exprs: Filters on numbers.
-        ref: Go's expression for the ref.
+        ref: Go's expression for the ref; empty if the event names no branch.
         keys: The field of each further parameter.
         templates: The Go template of each further parameter.
         constants: The value of each further parameter.
         prioritised: Whether the Workflow's priority is the time of the event. It must be a number in the event.
+        template: The Workflow's template.
+        parameters: The template's parameters.
+        prefix: The prefix of the Workflow's name.
     """
 
     name: str
-    reason: str
     filters: tuple[dict[str, Any], ...]
     exprs: tuple[dict[str, Any], ...]
     ref: str
@@ -54,24 +68,27 @@ class SensorEvent:
     templates: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     prioritised: bool = False
+    template: str = TEMPLATE
+    parameters: Sequence[Parameter] = PARAMETERS
+    prefix: str = "cancel-"
 
 
 def sensor_events(settings: Settings) -> Iterator[SensorEvent]:
     """Build the events of the settings."""
-    made: dict[str, Callable[[Settings], SensorEvent]] = {
-        "push": _push,
-        "closed": _closed,
-        "deleted": _deleted,
-        "opened": _opened,
+    made: dict[str, tuple[Callable[[Settings], SensorEvent], ...]] = {
+        "push": (_push,),
+        "closed": (_closed,),
+        "deleted": (_deleted,),
+        "opened": (_opened,),
+        "commands": tuple(partial(_command, kind=kind) for kind in CommandKind),
     }
-    return (build(settings) for name, build in made.items() if name in settings.events.react_to)
+    return (build(settings) for name, builds in made.items() if name in settings.events.react_to for build in builds)
 
 
 def _push(settings: Settings) -> SensorEvent:
     senders = settings.events.senders
     return SensorEvent(
         name="push",
-        reason="push",
         filters=(
             *_push_filters(settings, deleted=False),
             _names("body.sender.login", senders),
@@ -81,6 +98,7 @@ def _push(settings: Settings) -> SensorEvent:
         exprs=tuple(_numbers("body.repository.pushed_at")),
         ref=".Input.body.ref",
         keys={"ref": "body.ref", "before": "body.before", "sha": "body.after", "pushed-at": _PUSH_TIME},
+        constants=_constants("push"),
         prioritised=True,
     )
 
@@ -88,7 +106,6 @@ def _push(settings: Settings) -> SensorEvent:
 def _deleted(settings: Settings) -> SensorEvent:
     return SensorEvent(
         name="deleted",
-        reason=DELETED_REASON,
         filters=(
             *_push_filters(settings, deleted=True),
             _text("body.sender.login", _PATTERNS["requested-by"]),
@@ -99,7 +116,7 @@ def _deleted(settings: Settings) -> SensorEvent:
         exprs=tuple(_numbers("body.repository.pushed_at")),
         ref=".Input.body.ref",
         keys={"ref": "body.ref", "before": "body.before", "pushed-at": _PUSH_TIME},
-        constants={"sha": ZERO_SHA},
+        constants=_constants(DELETED_REASON) | {"sha": ZERO_SHA},
         prioritised=True,
     )
 
@@ -107,27 +124,66 @@ def _deleted(settings: Settings) -> SensorEvent:
 def _closed(settings: Settings) -> SensorEvent:
     return SensorEvent(
         name="closed",
-        reason=CLOSED_REASON,
         filters=_pull_request_filters(settings, actions="closed", time="closed_at"),
         exprs=(_OWN_BRANCH,),
         ref=_HEAD_REF,
         keys={"before": "body.pull_request.head.sha"},
-        templates={"ref": f"{{{{ {_HEAD_REF} }}}}", "pushed-at": _UNIX_TIME.format(key="closed_at")},
-        constants={"sha": ZERO_SHA},
+        templates={"ref": f"{{{{ {_HEAD_REF} }}}}", "pushed-at": _UNIX_TIME.format(key="pull_request.closed_at")},
+        constants=_constants(CLOSED_REASON) | {"sha": ZERO_SHA},
     )
 
 
 def _opened(settings: Settings) -> SensorEvent:
     return SensorEvent(
         name="opened",
-        reason=OPENED_REASON,
         filters=_pull_request_filters(settings, actions="opened|reopened", time="updated_at"),
         exprs=(_OWN_BRANCH,),
         ref=_HEAD_REF,
         keys={"sha": "body.pull_request.head.sha"},
-        templates={"ref": f"{{{{ {_HEAD_REF} }}}}", "pushed-at": _UNIX_TIME.format(key="updated_at")},
-        constants={"before": ZERO_SHA},
+        templates={"ref": f"{{{{ {_HEAD_REF} }}}}", "pushed-at": _UNIX_TIME.format(key="pull_request.updated_at")},
+        constants=_constants(OPENED_REASON) | {"before": ZERO_SHA},
     )
+
+
+def _command(settings: Settings, *, kind: CommandKind) -> SensorEvent:
+    numbers = [{"name": "number", "path": "body.issue.number"}]
+    return SensorEvent(
+        name=f"{kind}-command",
+        filters=(
+            *_common_filters(settings, event="issue_comment"),
+            _text("body.action", "created"),
+            # An issue has none.
+            _text("body.issue.pull_request.url", r"https?://[^\s]{1,400}/pulls/[1-9][0-9]{0,9}"),
+            _text("body.issue.state", "open"),
+            _text("body.comment.body", rf"\s*/{kind}-agents\s*"),
+            _text("body.comment.user.type", "User"),
+            _text("body.comment.created_at", _TIME),
+            _text("body.sender.type", "User"),
+            _text("body.sender.login", _COMMANDS["requested-by"]),
+        ),
+        exprs=(
+            {
+                "expr": "author == sender",
+                "fields": [
+                    {"name": "author", "path": "body.comment.user.id"},
+                    {"name": "sender", "path": "body.sender.id"},
+                ],
+            },
+            {"expr": "number >= 1", "fields": numbers},
+            {"expr": f"number <= {10**9}", "fields": numbers},
+        ),
+        ref="",
+        keys={"pull-request": "body.issue.number"},
+        templates={"commented-at": _UNIX_TIME.format(key="comment.created_at")},
+        constants={"command": kind},
+        template=COMMAND,
+        parameters=COMMAND_PARAMETERS,
+        prefix="command-",
+    )
+
+
+def _constants(reason: str) -> dict[str, str]:
+    return {"reason": reason, "dry-run": "false"}
 
 
 _PUSH_TIME = "body.repository.pushed_at"

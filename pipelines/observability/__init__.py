@@ -15,6 +15,7 @@ from pipelines.observability.template_metrics import (
     push_outputs,
     reconcile_metrics,
     reconcile_outputs,
+    report_outputs,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "push_outputs",
     "reconcile_metrics",
     "reconcile_outputs",
+    "report_outputs",
 ]

@@ -61,9 +61,9 @@ def panels() -> Iterator[Panel]:
         queries=(("seconds", f"time() - max({metrics.PASSED_AT.full_name})"),),
     )
     yield Panel(
-        title="Agents stopped",
+        title="Agents stopped, and agents kept because of a mark",
         kind="stat",
-        queries=(("agents", _increase(metrics.STOPPED)),),
+        queries=(("stopped", _increase(metrics.STOPPED)), ("kept", _increase(metrics.KEPT_BY_MARK))),
     )
     yield Panel(
         title="Cancellations, by outcome",

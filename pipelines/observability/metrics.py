@@ -66,6 +66,12 @@ STOPPED = Metric(
     about="Agents that were stopped and proven gone",
     series=(_measured(Measure.STOPPED, succeeded=True),),
 )
+KEPT_BY_MARK = Metric(
+    name="agent_cancellation_agents_kept_by_mark_total",
+    kind=Counter,
+    about="Agents that were kept because a person had marked them",
+    series=(_measured(Measure.KEPT_BY_MARK, succeeded=True),),
+)
 GITHUB_REQUESTS = Metric(
     name="agent_cancellation_github_requests_total",
     kind=Counter,
@@ -81,7 +87,7 @@ GITHUB_SECONDS = Metric(
     about="Seconds that requests to GitHub took, all together",
     series=(_measured(Measure.GITHUB_S),),
 )
-PUSH_METRICS = (CANCELLATIONS, ERRORS, DURATION, WAIT, STOPPED, GITHUB_REQUESTS, GITHUB_SECONDS)
+PUSH_METRICS = (CANCELLATIONS, ERRORS, DURATION, WAIT, STOPPED, KEPT_BY_MARK, GITHUB_REQUESTS, GITHUB_SECONDS)
 
 FINDINGS = Metric(
     name="agent_cancellation_findings",

@@ -42,6 +42,7 @@ def _zeros() -> Iterator[Metric]:
     for metric, labels in (
         (metrics.CANCELLATIONS, [{"outcome": outcome} for outcome in outcomes]),
         (metrics.STOPPED, [{}]),
+        (metrics.KEPT_BY_MARK, [{}]),
         (metrics.GITHUB_REQUESTS, [{"result": "answered"}, {"result": "failed"}]),
         (metrics.GITHUB_SECONDS, [{}]),
     ):
@@ -57,6 +58,11 @@ def push_outputs() -> list[Parameter]:
 def reconcile_outputs() -> list[Parameter]:
     """List the outputs of reconcile."""
     return _outputs([*ReconcileMetric, *map(finding_metric, FindingKind)], {})
+
+
+def report_outputs() -> list[Parameter]:
+    """List the output of a step that leaves only a report."""
+    return _outputs([REPORT], {REPORT: NO_REPORT})
 
 
 def measurements_volume() -> EmptyDirVolume:

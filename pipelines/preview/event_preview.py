@@ -61,6 +61,7 @@ class EventPreview:
         repository: As in the event.
         ref: The ref, with refs/heads/; empty if the event has none.
         match: The task of the branch; None if no pattern matches.
+        is_comment: Whether it is a comment. It names no branch: its step reads that from GitHub.
     """
 
     event: str
@@ -68,6 +69,7 @@ class EventPreview:
     repository: str
     ref: str
     match: TaskMatch | None
+    is_comment: bool = False
 
 
 def preview_event(payload: dict[str, Any], *, settings: Settings) -> EventPreview:
@@ -77,7 +79,7 @@ def preview_event(payload: dict[str, Any], *, settings: Settings) -> EventPrevie
         payload: The webhook's payload.
         settings: The settings that the Sensor is rendered from.
     """
-    kind = "pull_request" if "pull_request" in payload else "push"
+    kind = "pull_request" if "pull_request" in payload else "issue_comment" if "comment" in payload else "push"
     seen = sensor_input(payload, event=kind)
     results = [(event.name, tuple(_dropped_by(event, seen))) for event in sensor_events(settings)]
     passed = next((name for name, dropped in results if not dropped), "")
@@ -87,6 +89,7 @@ def preview_event(payload: dict[str, Any], *, settings: Settings) -> EventPrevie
     return EventPreview(
         event=passed,
         dropped_by=() if passed else min((dropped for _, dropped in results), key=len),
+        is_comment=kind == "issue_comment",
         repository=str(_field(seen, "body.repository.full_name") or ""),
         ref=str(ref or ""),
         match=match_task(str(ref or ""), patterns=settings.tasks),

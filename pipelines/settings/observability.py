@@ -53,6 +53,7 @@ class ObservabilitySettings:
             ge=1,
             le=100_000,
             description="alert if the EventSource sent more events than this within six hours and the Sensor created "
-            "no Workflow; raise it if most pushes are to other branches",
+            "no Workflow; raise it if most pushes are to other branches, or if commands are on and people write many "
+            "comments",
         ),
     ]

@@ -6,6 +6,7 @@ Guarantees that the state document is written only in the epoch of the held Leas
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.cancellation.dry_run import preview
 from steps.cancellation.execution import StartedExecution, finish_execution, start_execution
+from steps.cancellation.report import nothing_to_do_report, report_line
 from steps.cancellation.settlement import report_finished, report_ignored
 from steps.cancellation.state_document import StateDocument, read_state_document, state_document_task
 from steps.cancellation.state_update import (
@@ -32,11 +33,13 @@ __all__ = [
     "build_workflow",
     "changed_config_map",
     "finish_execution",
+    "nothing_to_do_report",
     "preview",
     "read_state_document",
     "read_waiting_workflow",
     "report_finished",
     "report_ignored",
+    "report_line",
     "start_execution",
     "state_document_task",
     "update_state_document",

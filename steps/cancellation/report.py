@@ -45,7 +45,7 @@ def preview_report(push: Push, *, labels: LabelOutcome, judged: RunDecisions) ->
 
 def nothing_to_do_report(reason: str) -> str:
     """Say that there was nothing to do, and why."""
-    return _line(f"nothing to do: {reason}")
+    return report_line(f"nothing to do: {reason}")
 
 
 def _kept_lines(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
@@ -53,17 +53,17 @@ def _kept_lines(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
 
 
 def _text(head: str, notes: Iterable[str], *groups: Sequence[tuple[str, Agent, str]]) -> str:
-    lines = [_line(head), *map(_line, notes)]
+    lines = [report_line(head), *map(report_line, notes)]
     agents = [each for group in groups for each in sorted(group, key=lambda line: line[1].created_at)]
     for what, agent, reason in agents[:_MAX_AGENTS]:
         note = f": {reason}" if reason else ""
-        lines.append(_line(f"  {what}  {agent.kind}/{agent.name} of {agent.agent or 'an unknown agent'}{note}"))
+        lines.append(report_line(f"  {what}  {agent.kind}/{agent.name} of {agent.agent or 'an unknown agent'}{note}"))
     if len(agents) > _MAX_AGENTS:
         lines.append(f"  and {len(agents) - _MAX_AGENTS} more: see the record")
     return "\n".join(lines)
 
 
-def _line(text: str) -> str:
+def report_line(text: str) -> str:
     """Make one printable line in which Argo finds no template."""
     shown = "".join(each if each.isprintable() else "?" for each in text)
     shown = shown.replace("{", "(").replace("}", ")")

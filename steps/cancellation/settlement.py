@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from steps.cancellation.coalescing import terminate_superseded
 from steps.cancellation.report import SUPERSEDED, completed_report, nothing_to_do_report
 from steps.cancellation.state_update import StateChange, update_state_document
-from steps.domain import LABEL_TEXT, LabelOutcome, Phase, RunOutcome
+from steps.domain import KEEP_REASON, LABEL_TEXT, LabelOutcome, Phase, RunOutcome
 from steps.kube import EventReason
 from steps.pull_request import move_labels, update_comment
 from steps.runtime import emit_event, emit_task_event
@@ -129,6 +129,8 @@ def _measure(record: Record, *, context: StepContext) -> None:
         return
     context.measurements.set(Measure.GONE_S, (record.proven_gone_at - record.push.pushed_at).total_seconds())
     context.measurements.set(Measure.STOPPED, sum(agent.outcome is RunOutcome.GONE for agent in record.agents))
+    marked = sum(agent.outcome is RunOutcome.KEPT and agent.reason == KEEP_REASON for agent in record.agents)
+    context.measurements.set(Measure.KEPT_BY_MARK, marked)
     context.measurements.set(Measure.FINISHED_S, (record.finished_at - record.push.pushed_at).total_seconds())
 
 

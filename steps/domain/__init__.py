@@ -5,8 +5,18 @@ lists the guarantees of the product.
 """
 
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
+from steps.domain.command import (
+    COMMAND_PARAMETERS,
+    COMMAND_REASON,
+    Command,
+    CommandKind,
+    command_from_env,
+    decide_age,
+    decide_permission,
+)
 from steps.domain.label_decision import LabelPlan, decide_ended, decide_labels
 from steps.domain.ownership import find_owned, find_owners, find_spared
+from steps.domain.parameters import Parameter
 from steps.domain.push import (
     CLOSED_REASON,
     DELETED_REASON,
@@ -35,6 +45,7 @@ from steps.domain.record import (
 )
 from steps.domain.run_decision import (
     FINISHED_REASON,
+    KEEP_REASON,
     OWNER_REASON,
     AgentPolicy,
     RunAction,
@@ -60,12 +71,15 @@ from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
 
 __all__ = [
     "CLOSED_REASON",
+    "COMMAND_PARAMETERS",
+    "COMMAND_REASON",
     "DELETED_REASON",
     "FINISHED_REASON",
     "HASHED_PATTERN",
     "HASH_LENGTH",
     "HEADS",
     "ID_PATTERN",
+    "KEEP_REASON",
     "LABEL_TEXT",
     "MAX_PRIORITY",
     "NO_SLUG",
@@ -79,9 +93,12 @@ __all__ = [
     "Agent",
     "AgentPolicy",
     "ClaimDecision",
+    "Command",
+    "CommandKind",
     "FinishedPush",
     "LabelOutcome",
     "LabelPlan",
+    "Parameter",
     "Phase",
     "PullRequest",
     "Push",
@@ -98,9 +115,12 @@ __all__ = [
     "TaskId",
     "TaskMatch",
     "check_push_time",
+    "command_from_env",
+    "decide_age",
     "decide_claim",
     "decide_ended",
     "decide_labels",
+    "decide_permission",
     "decide_run",
     "dump_record",
     "find_owned",

@@ -1,12 +1,11 @@
 """The push that a Workflow was created for: reads and checks its parameters.
 
-Guarantees that each value matches its pattern, so that Argo, Kubernetes and GitHub read it as a plain value. The Sensor
-filters by the same patterns, but a person can also create a Workflow by hand.
+Guarantees that each value matches its pattern, and that they agree with each other. The Sensor filters by the same
+patterns, but a person can also create a Workflow by hand.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, NewType
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NewType
 from pydantic import AfterValidator
 
 from steps.core import BadInputError
+from steps.domain.parameters import Parameter, read_parameters, shown
 from steps.domain.task_id import HEADS, ID_PATTERN, TaskId, match_task
 from steps.settings import REPOSITORY_PATTERN
 
@@ -33,27 +33,6 @@ RECONCILE_REASON = "reconcile"
 # Reasons of the Workflows that the Sensor creates for events other than a push.
 CLOSED_REASON, DELETED_REASON, OPENED_REASON = "closed", "deleted", "opened"
 _ENDS = (CLOSED_REASON, DELETED_REASON, RECONCILE_REASON)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """One parameter of the WorkflowTemplate.
-
-    Attributes:
-        pattern: Always anchored at both ends. It means the same in Go (RE2) and in Python with re.ASCII.
-        expects: The expected value, for error messages.
-        default: None if the submitter has to give the value.
-    """
-
-    name: str
-    pattern: str
-    expects: str
-    default: str | None = None
-
-    @property
-    def env(self) -> str:
-        """Name of the step's environment variable for this parameter."""
-        return self.name.upper().replace("-", "_")
 
 
 PARAMETERS = (
@@ -160,11 +139,6 @@ class Push:
         return self.ref.removeprefix(HEADS)
 
 
-def _shown(value: str) -> str:
-    """Make a value safe for an error message: short, and without control characters."""
-    return ascii(value if len(value) <= 60 else value[:57] + "...")  # noqa: PLR2004 - one line of an error
-
-
 def push_from_env(env: Mapping[str, str], *, tasks: Sequence[TaskPattern]) -> Push:
     """Read and check the parameters.
 
@@ -175,18 +149,7 @@ def push_from_env(env: Mapping[str, str], *, tasks: Sequence[TaskPattern]) -> Pu
     Raises:
         BadInputError: A parameter is missing or malformed. The message names each one and the expected value.
     """
-    values: dict[str, str] = {}
-    problems = []
-    for parameter in PARAMETERS:
-        value = env.get(parameter.env, parameter.default)
-        if value is None:
-            problems.append(f"{parameter.name} is missing: give {parameter.expects}")
-        elif not re.fullmatch(parameter.pattern, value, re.ASCII):
-            problems.append(f"{parameter.name} is {_shown(value)}: give {parameter.expects}")
-        else:
-            values[parameter.name] = value
-    if problems:
-        raise BadInputError("parameters: " + "; ".join(problems))
+    values = read_parameters(env, PARAMETERS)
     _check_names(values)
     _check_task(values, tasks=tasks)
     return Push(
@@ -206,7 +169,7 @@ def push_from_env(env: Mapping[str, str], *, tasks: Sequence[TaskPattern]) -> Pu
 def _check_names(values: Mapping[str, str]) -> None:
     """Check the rules that a pattern without look-ahead cannot express."""
     if ".." in values["ref"] or "//" in values["ref"]:
-        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: no branch contains '..' or '//'")
+        raise BadInputError(f"parameters: ref is {shown(values['ref'])}: no branch contains '..' or '//'")
     if values["sha"] == ZERO_SHA and values["before"] == ZERO_SHA:
         raise BadInputError("parameters: sha and before are all zeros: give the last commit of the branch as before")
     if values["sha"] == ZERO_SHA and values["reason"] not in _ENDS:
@@ -216,9 +179,9 @@ def _check_names(values: Mapping[str, str]) -> None:
 def _check_task(values: Mapping[str, str], *, tasks: Sequence[TaskPattern]) -> None:
     match = match_task(values["ref"], patterns=tasks)
     if match is None:
-        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: no pattern of the settings (tasks) matches")
+        raise BadInputError(f"parameters: ref is {shown(values['ref'])}: no pattern of the settings (tasks) matches")
     if match.problem:
-        raise BadInputError(f"parameters: ref is {_shown(values['ref'])}: {match.problem}")
+        raise BadInputError(f"parameters: ref is {shown(values['ref'])}: {match.problem}")
     if match.id != values["task-id"]:
         raise BadInputError(
             f"parameters: task-id is {values['task-id']}, but ref belongs to task {match.id}: they must agree"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # A record keeps the first 300 characters of an error: the advice has to be among them.
 _MAX_MESSAGE = 120
 # The parts of GitHub's API that the steps use; every other part shares one name, so that span names stay few.
-_GITHUB = ("access_tokens", "labels", "comments", "pulls", "activity", "user")
+_GITHUB = ("access_tokens", "labels", "comments", "pulls", "activity", "permission", "user")
 
 
 def span_name(verb: str, path: str) -> str:

@@ -143,6 +143,48 @@ class GitHub(RestClient):
         found: PullRequest = self._ask("GET", f"/repos/{repository}/pulls/{number}", read=read)
         return found
 
+    def branch_pull_request(self, *, repository: str, number: int) -> BranchPullRequest | None:
+        """Read a pull request with its branch; None if its branch is in a fork.
+
+        Raises:
+            BadInputError: It does not exist, or the credentials may not see it.
+            RepositoryMovedError: The repository has another name now.
+        """
+
+        def read(document: object) -> BranchPullRequest | None:
+            _check_name(document, repository=repository)
+            own = _is_from(document, branch=read_text(document, "head", "ref"))
+            return read_branch_pull_request(document) if own else None
+
+        try:
+            found: BranchPullRequest | None = self._ask("GET", f"/repos/{repository}/pulls/{number}", read=read)
+        except NotFoundError as error:
+            raise BadInputError(
+                f"GitHub has no pull request {number} in {repository}, or the credentials may not see it"
+            ) from error
+        return found
+
+    def permission(self, *, repository: str, login: str) -> str:
+        """Return the permission of an account in a repository: admin, write, read or none.
+
+        Raises:
+            BadInputError: GitHub does not know the account or the repository, or the credentials may not see them.
+        """
+
+        def read(document: object) -> str:
+            if read_text(document, "user", "login").casefold() != login.casefold():
+                raise UnexpectedShapeError("the permission is of another account")
+            return read_text(document, "permission")
+
+        path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
+        try:
+            found: str = self._ask("GET", path, read=read)
+        except NotFoundError as error:
+            raise BadInputError(
+                f"GitHub does not know {login} or {repository}, or the credentials may not see them"
+            ) from error
+        return found
+
     def add_label(self, *, repository: str, number: int, label: str, reason: WriteReason) -> None:
         """Add one label. A label that is there already stays."""
         self._write(

@@ -32,7 +32,8 @@ class PushSources:
             min_length=1,
             description="events that count: push; closed: a pull request is closed or merged; deleted: a branch is "
             "deleted; both stop all agents of the task, whoever did it; opened: a pull request is opened after its "
-            "push, and gets its labels",
+            "push, and gets its labels; commands: a person who may write comments /cancel-agents or /keep-agents on a "
+            "pull request",
         ),
     ]
 

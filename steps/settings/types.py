@@ -121,4 +121,4 @@ RepositoryName = Annotated[
         give="owner/name, such as 5dlabs/cto, or owner/* for all repositories of an owner",
     ),
 ]
-Event = Literal["push", "closed", "deleted", "opened"]
+Event = Literal["push", "closed", "deleted", "opened", "commands"]

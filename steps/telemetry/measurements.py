@@ -37,6 +37,7 @@ class Measure(StrEnum):
     GONE_S = "gone-seconds"
     FINISHED_S = "finished-seconds"
     STOPPED = "stopped"
+    KEPT_BY_MARK = "kept-by-mark"
     GITHUB_ANSWERED = "github-answered"
     GITHUB_FAILED = "github-failed"
     GITHUB_S = "github-seconds"

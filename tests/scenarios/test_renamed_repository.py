@@ -13,7 +13,7 @@ from steps.cancellation.execution import finish_execution
 from steps.core.errors import BadInputError, Exit, RepositoryMovedError
 from steps.domain.record import LabelOutcome
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, TOKEN, Scene
-from tests.support.scenarios import UNTOUCHED, pushed, stale_push
+from tests.support.scenarios import UNTOUCHED, stale_push
 
 NOW = "5dlabs/cto-platform"
 BOTH_NAMES = f"the repository {REPOSITORY} to {NOW}: correct events.repositories"
@@ -50,7 +50,7 @@ def test_reconcile_follows_no_redirect_to_a_lost_push(scene: Scene) -> None:
     scene.github.rename_repository(REPOSITORY, NOW)
     scene.github.edit_labels(1, add=["skip-automation"])
     scene.later(200)
-    pushed(scene)
+    scene.github.push("task-7-work", NEW, repository=NOW)
     scene.later(150)
     scene.reconcile()
     scene.run_repairs()

@@ -18,7 +18,7 @@ from tests.schemas.strict import strict
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMAT = 5
+_FORMAT = 6
 """Counts the changes of what this module writes, so that an old entry is not mistaken for a new one."""
 _CRDS = {"Workflow": "workflows", "WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflows"}
 WORKFLOW_KINDS = tuple(_CRDS)
@@ -31,6 +31,7 @@ OPERATIONS = (
     ("/rate_limit", "get"),
     ("/repos/{owner}/{repo}", "get"),
     ("/repos/{owner}/{repo}/activity", "get"),
+    ("/repos/{owner}/{repo}/collaborators/{username}/permission", "get"),
     ("/repos/{owner}/{repo}/issues/comments/{comment_id}", "patch"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "get"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "post"),

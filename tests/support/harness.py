@@ -25,8 +25,10 @@ from steps.breaker.shared import Breaker, Breakers
 from steps.cancel import cancel
 from steps.cancellation.execution import StartedExecution, start_execution
 from steps.cancellation.workflow import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, build_workflow
+from steps.command import CommandContext, command
 from steps.core.clock import parse_time
 from steps.core.errors import Exit, StepError, UnavailableError
+from steps.domain.command import COMMAND_PARAMETERS, command_from_env
 from steps.domain.push import ZERO_SHA, Push, Repository, Sha
 from steps.domain.record import Record, parse_record
 from steps.domain.task_id import TaskId
@@ -46,7 +48,7 @@ from steps.settings.github import GitHubSettings
 from steps.settings.loading import ReconcileStepSettings, StepSettings
 from steps.telemetry.audit import Audit
 from steps.telemetry.log import Log
-from steps.telemetry.measurements import Measurements
+from steps.telemetry.measurements import REPORT, Measurements
 from tests.doubles import argo_controller
 from tests.doubles import github as github_double
 from tests.doubles.argo_controller import ArgoController
@@ -400,6 +402,30 @@ class Scene:
         ended = argo_controller.SUCCEEDED if code is Exit.DONE else argo_controller.FAILED
         self.argo.mark(workflow.name, ended, message="" if code is Exit.DONE else f"exit code {int(code)}")
         return code
+
+    def command(self, found: Json) -> tuple[Exit, str]:
+        """Run the Workflow of a comment's command, as Argo does with its arguments; its exit code and its report."""
+        values = {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]}
+        metadata, measured = found["metadata"], Measurements()
+        log = Log(clock=self.clock, stream=self.output).bind(workflow=metadata["name"])
+        audit = Audit(log=log)
+        kube = self.kube(audit)
+        breakers = self.breakers(kube)
+        github = partial(self._github, random=lambda: 0.5, breakers=breakers, measured=measured, audit=audit)
+        try:
+            command(
+                CommandContext(
+                    asked=command_from_env({each.env: values[each.name] for each in COMMAND_PARAMETERS}),
+                    settings=self.settings,
+                    created_at=parse_time(metadata["creationTimestamp"]),
+                    clients=Clients(kube=kube, breakers=breakers, github=github),
+                    log=log,
+                    measurements=measured,
+                )
+            )
+        except StepError as error:
+            return error.exit, str(error)
+        return Exit.DONE, measured.values[REPORT]
 
     # What reconcile does.
 

@@ -21,6 +21,9 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
     for each in preview.dropped_by:
         decides = f"{each.setting} does not allow it" if each.setting else "the Sensor does not take it"
         yield f"The Sensor drops the event: {each.path} is {each.value}; {decides}."
+    if preview.is_comment:
+        yield "A comment names no branch: its step reads the pull request, and who may command, from GitHub."
+        return
     match = preview.match
     if match is None:
         yield f"{preview.ref or 'The event'} belongs to no task: no pattern of [[tasks]] matches it."

@@ -1,6 +1,7 @@
-"""The folder of the rendered files: written at once or not at all, and compared."""
+"""The folder of the rendered files: their YAML, written at once or not at all, and compared."""
 
 from pipelines.manifests.folder.diff import diff_folder, diff_texts
 from pipelines.manifests.folder.writing import HEADER, find_drift, replace_file, write_files
+from pipelines.manifests.folder.yaml_dump import dump_yaml
 
-__all__ = ["HEADER", "diff_folder", "diff_texts", "find_drift", "replace_file", "write_files"]
+__all__ = ["HEADER", "diff_folder", "diff_texts", "dump_yaml", "find_drift", "replace_file", "write_files"]

@@ -19,6 +19,8 @@ _ZEROES = (
     "forks", "forks_count", "open_issues", "open_issues_count", "size", "stargazers_count",
     "watchers", "watchers_count",
 )  # fmt: skip
+_ROLES = ("none", "read", "triage", "write", "maintain", "admin")
+_LEAST_ROLES = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
 _NOTHING = ("description", "homepage", "language", "license", "mirror_url")
 
 
@@ -159,6 +161,25 @@ class Answers:
         comments = sum(comment.pull == pull.number for comment in repository.comments.values())
         return {**answer, **_FULL_PULL, "merged": pull.merged, "comments": comments} if full else answer
 
+    def issue(self, repository: Repository, pull: PullRequest) -> dict[str, Any]:
+        """Render a pull request as the issue that it is, too."""
+        url, base = f"{self.repository_url(repository)}/issues/{pull.number}", self.pull(repository, pull)
+        shared = ("number", "title", "state", "locked", "user", "labels", "milestone", "assignee", "assignees", "body")
+        links = ("html_url", "diff_url", "patch_url")
+        return {
+            **{key: base[key] for key in (*shared, "created_at", "updated_at", "closed_at", "author_association")},
+            "id": pull.id,
+            "node_id": base["node_id"],
+            "url": url,
+            "repository_url": self.repository_url(repository),
+            "labels_url": f"{url}/labels{{/name}}",
+            "comments_url": f"{url}/comments",
+            "events_url": f"{url}/events",
+            "html_url": base["html_url"],
+            "comments": sum(comment.pull == pull.number for comment in repository.comments.values()),
+            "pull_request": {"url": base["url"], **{key: base[key] for key in links}, "merged_at": base["merged_at"]},
+        }
+
     def comment(self, repository: Repository, comment: Comment) -> dict[str, Any]:
         """Render one comment."""
         base = f"{self.repository_url(repository)}/issues"
@@ -203,6 +224,16 @@ class Answers:
             **dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0),
             "created_at": timestamp(0),
             "updated_at": timestamp(0),
+        }
+
+    def permission(self, account: Account, role: str) -> dict[str, Any]:
+        """Render what an account may do in a repository. The permission is one of four; the role may be another."""
+        rank = _ROLES.index(role)
+        may = {name: rank >= _ROLES.index(least) for name, least in _LEAST_ROLES.items()}
+        return {
+            "permission": {"maintain": "write", "triage": "read"}.get(role, role),
+            "user": {**self.account(account), "permissions": may, "role_name": role},
+            "role_name": role,
         }
 
     def activity(self, activity: Activity) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.doubles.github.access import Access, Installation
 from tests.doubles.github.permissions import EVERYTHING, Permissions, Principal
-from tests.doubles.github.world import Activity, Comment, PullRequest, Repository, State, World
+from tests.doubles.github.world import Activity, Comment, PullRequest, Repository, Role, State, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -187,6 +187,14 @@ class Backstage:
         """Delete a comment as a person would."""
         with self._lock:
             del self._repository(repository).comments[comment]
+
+    def give_role(self, login: str, role: Role | None, *, repository: str | None = None) -> None:
+        """Make an account a collaborator with this role, or none."""
+        with self._lock:
+            roles = self._repository(repository).roles
+            roles.pop(login.lower(), None)
+            if role is not None:
+                roles[self.world.account(login).login.lower()] = role
 
     def lock(self, number: int, *, repository: str | None = None) -> None:
         """Lock a pull request's conversation."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.doubles.github.world import PullRequest
 
 _REDIRECTS = "/guides/best-practices-for-using-the-rest-api#follow-redirects"
+_COLLABORATORS = "/collaborators/collaborators#get-repository-permissions-for-a-user"
 _READ_PULLS = (("pull_requests", "read"),)
 _DAY_S = 86400
 _PERIODS_S = {"day": _DAY_S, "week": 7 * _DAY_S, "month": 30 * _DAY_S, "quarter": 90 * _DAY_S, "year": 365 * _DAY_S}
@@ -132,6 +133,21 @@ def _list_activity(operation: Operation, parts: Parts) -> Response:
     return json_response(status=200, content=content, headers=headers)
 
 
+def _get_permission(operation: Operation, parts: Parts) -> Response:
+    repository = operation.repository(parts, needs=(("metadata", "read"),))
+    principal = operation.principal
+    if principal is None:
+        raise ApiError(status=401, message="Requires authentication")
+    # Seen with personal tokens; an installation needs no more than the metadata.
+    if principal.kind == "user" and not any(level == "write" for level in principal.permissions.values()):
+        raise ApiError(status=403, message="Must have push access to view collaborator permission.")
+    account = operation.world.accounts.get(parts["login"].lower())
+    if account is None:
+        raise not_found(message=f"{parts['login']} is not a user", documentation=_COLLABORATORS)
+    role = repository.roles.get(account.login.lower(), "none" if repository.private else "read")
+    return json_response(status=200, content=operation.answers.permission(account, role))
+
+
 def _rate_limit(operation: Operation, parts: Parts) -> Response:
     del parts
     standing = operation.limits.standing(operation.principal.name if operation.principal else None)
@@ -170,6 +186,7 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, Parts], Response
     ("POST", re.compile(_COMMENTS), comments.add_comment),
     ("PATCH", re.compile(_REPO + r"/issues/comments/(?P<comment>\d+)"), comments.edit_comment),
     ("GET", re.compile(_REPO + r"/activity"), _list_activity),
+    ("GET", re.compile(_REPO + r"/collaborators/(?P<login>[^/]+)/permission"), _get_permission),
     ("GET", re.compile(r"/user"), comments.get_user),
     ("GET", re.compile(r"/rate_limit"), _rate_limit),
     ("POST", re.compile(r"/app/installations/(?P<id>\d+)/access_tokens"), _create_token),

@@ -1,4 +1,4 @@
-"""The webhooks that GitHub sends after a push, and about a pull request.
+"""The webhooks that GitHub sends after a push, about a pull request, and about a comment on one.
 
 Guarantees: the fields of GitHub's published example pushes, signed as GitHub signs. Does not: send anything itself, or
 retry; GitHub does not repeat a failed delivery either.
@@ -122,3 +122,34 @@ def pull_request(
         "sender": answers.account(github.world.account(actor)),
     }
     return delivery(payload, event="pull_request", secret=secret, delivery_id=delivery_id or str(uuid.uuid4()))
+
+
+def issue_comment(
+    github: GitHub,
+    number: int,
+    body: str,
+    *,
+    secret: str,
+    actor: str,
+    repository: str | None = None,
+    action: str = "created",
+    on_issue: bool = False,
+    delivery_id: str | None = None,
+) -> Delivery:
+    """Comment on a pull request, or as if on an issue, and give the webhook that GitHub would send about it."""
+    target, comment = (
+        github.repository(repository),
+        github.add_comment(number, body, author=actor, repository=repository),
+    )
+    answers = Answers(world=github.world, base_url=PUBLIC_URL)
+    issue = answers.issue(target, github.pull_request(number, repository=repository))
+    if on_issue:
+        del issue["pull_request"]
+    payload = {
+        "action": action,
+        "issue": issue,
+        "comment": answers.comment(target, comment),
+        "repository": answers.repository(target),
+        "sender": answers.account(github.world.account(actor)),
+    }
+    return delivery(payload, event="issue_comment", secret=secret, delivery_id=delivery_id or str(uuid.uuid4()))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 State = Literal["open", "closed"]
+Role = Literal["admin", "maintain", "write", "triage", "read"]
 NULL_SHA = "0" * 40
 MAX_LABEL_LENGTH = 50
 MAX_LABELS = 100
@@ -110,6 +111,8 @@ class Repository:
     labels: dict[str, Label] = field(default_factory=dict)
     pulls: dict[int, PullRequest] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
+    roles: dict[str, Role] = field(default_factory=dict)
+    """Roles of the collaborators, by folded login."""
     activities: list[Activity] = field(default_factory=list)
 
     @property

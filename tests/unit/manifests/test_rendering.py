@@ -25,8 +25,8 @@ from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.cancel_workflow import retry_expression
 from pipelines.manifests.files import render_files
 from pipelines.manifests.folder import HEADER, find_drift, write_files
+from pipelines.manifests.folder.yaml_dump import dump_yaml
 from pipelines.manifests.kubernetes_objects import plain_manifest
-from pipelines.manifests.yaml_dump import dump_yaml
 from pipelines.observability.prometheus import monitoring_manifests
 from steps.core.errors import Exit
 from steps.domain.push import PARAMETERS

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.cli.views.event_text import describe_event
 from pipelines.manifests.sensor import sensor_manifest
 from pipelines.preview import preview_event, push_payload, read_payload
 from steps.core.errors import BadInputError
@@ -111,3 +112,32 @@ def test_a_file_that_is_no_webhook_is_named(tmp_path: Path, text: str | None, pr
         path.write_text(text)
     with pytest.raises(BadInputError, match=problem):
         read_payload(path)
+
+
+def commented(body: str, *, actor: str = "octocat") -> dict[str, Any]:
+    """The payload of a comment on a pull request."""
+    github = GitHub(clock=lambda: AT)
+    github.add_repository(REPOSITORY)
+    github.add_pull_request(head="task-7-x", sha=NEW)
+    sent = webhooks.issue_comment(github, 1, body, secret="s", actor=actor)
+    payload: dict[str, Any] = json.loads(sent.body)
+    return payload
+
+
+def test_a_comment_is_previewed_as_the_sensor_decides() -> None:
+    react_to = (*DEFAULTS.events.react_to, "commands")
+    settings = replace(DEFAULTS, events=replace(DEFAULTS.events, react_to=react_to))
+    for body, event in (("/cancel-agents", "cancel-command"), (" /keep-agents\n", "keep-command"), ("thanks", "")):
+        found = preview_event(commented(body), settings=settings)
+        assert (found.event, found.is_comment) == (event, True)
+        told = list(describe_event(found, settings=settings))
+        assert ("The Sensor creates a Workflow" in told[0]) is bool(event)
+        assert "no branch" in told[-1]
+    found = preview_event(commented("/keep-agents", actor="acme[bot]"), settings=settings)
+    assert "body.sender.type" in {each.path for each in found.dropped_by}
+
+
+def test_without_commands_no_comment_passes() -> None:
+    found = preview_event(commented("/cancel-agents"), settings=DEFAULTS)
+    assert found.event == ""
+    assert found.dropped_by

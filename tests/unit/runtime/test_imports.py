@@ -129,7 +129,7 @@ def loaded(statement: str) -> set[str]:
     return set(ran.stdout.split())
 
 
-@pytest.mark.parametrize("entry", ["cancel", "fail", "reconcile"])
+@pytest.mark.parametrize("entry", ["cancel", "command", "fail", "reconcile"])
 def test_an_entry_imports_two_libraries(entry: str) -> None:
     assert unexpected(loaded(f"import steps.{entry}"), "pydantic", "urllib3") == set()
 

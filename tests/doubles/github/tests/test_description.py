@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # The first run on a machine fetches the description.
 pytestmark = pytest.mark.timeout(300)
 PULLS = f"/repos/{REPOSITORY}/pulls"
+COLLABORATORS = f"/repos/{REPOSITORY}/collaborators"
 
 
 def _library_with_token(github: Recorded) -> None:
@@ -76,6 +77,11 @@ def _plain_successes(github: Recorded) -> None:
         assert send("POST", COMMENTS, body={"body": "hello"}).status == 201
         assert send("GET", f"{COMMENTS}?per_page=100&page=1").json[0]["user"]["login"] == "automation"
         assert send("GET", "/user").json["login"] == "automation"
+        github.give_role("alice", "maintain")
+        found = send("GET", f"{COLLABORATORS}/Alice/permission").json
+        assert (found["permission"], found["role_name"], found["user"]["login"]) == ("write", "maintain", "alice")
+        github.give_role("alice", None)
+        assert send("GET", f"{COLLABORATORS}/alice/permission").json["permission"] == "read", "of a public repository"
         assert len(send("GET", f"/repos/{REPOSITORY}/activity?ref=task-5-fix&per_page=1&time_period=day").json) == 1
         tag = send("GET", f"/repos/{REPOSITORY}").headers["etag"]
         assert send("GET", f"{PULLS}?state=all", if_none_match=tag).status == 200
@@ -99,6 +105,9 @@ def _plain_errors(github: Recorded) -> None:
         assert send("POST", COMMENTS, body={"body": "x" * 65537}).status == 422
         assert send("PATCH", f"/repos/{REPOSITORY}/issues/comments/1", body={"body": "x"}).status == 404
         assert send("GET", "/user", token=None).status == 401
+        assert send("GET", f"{COLLABORATORS}/nobody/permission").json["message"] == "nobody is not a user"
+        assert send("GET", f"{COLLABORATORS}/automation/permission", token=None).status == 401
+        assert send("GET", f"{COLLABORATORS}/automation/permission", token="blind").status == 403
         github.lock(1, repository=REPOSITORY)
         assert send("POST", COMMENTS, body={"body": "x"}).status == 403
         assert send("GET", f"{PULLS}?state=open&sort=created&per_page=100", token=None).status == 200
