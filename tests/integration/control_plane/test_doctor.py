@@ -106,7 +106,7 @@ def ward(installation: Installation, github: tuple[github_double.GitHub, str]) -
         "controller": CONTROLLER,
         "bus": f"{ARGO}/{spaces.events}/eventbus/default",
         "source": f"{ARGO}/{spaces.events}/eventsources/{events.event_source}",
-        "sensor": f"{ARGO}/{spaces.events}/sensors/{names.SENSOR}",
+        "sensor": f"{ARGO}/{spaces.events}/sensors/{events.sensor}",
         "webhook secret": f"/api/v1/namespaces/{spaces.events}/secrets/{events.webhook_secret}",
         "github secret": (
             f"/api/v1/namespaces/{spaces.workflows}/secrets/{installation.settings.workflow.credentials_secret}"
@@ -115,7 +115,7 @@ def ward(installation: Installation, github: tuple[github_double.GitHub, str]) -
         "schedule": f"{ARGO}/{spaces.workflows}/cronworkflows/{names.RECONCILE}",
         "template": f"{ARGO}/{spaces.workflows}/workflowtemplates/{names.TEMPLATE}",
         "limits": f"/api/v1/namespaces/{spaces.workflows}/configmaps/{names.LIMITS}",
-        "role": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{spaces.agents}/rolebindings/{names.STEPS_ACCOUNT}",
+        "role": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{spaces.agents[0]}/rolebindings/{names.STEPS_ACCOUNT}",
         "namespace": f"/api/v1/namespaces/{spaces.workflows}",
     }
     restricted = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}

@@ -202,7 +202,7 @@ def test_a_delete_that_rbac_refuses_leaves_the_labels(scene: Scene) -> None:
 )
 def test_a_run_that_does_not_say_what_it_is_is_kept_and_reported(scene: Scene, spec: dict[str, str]) -> None:
     run = scene.agent()
-    scene.api.patch("coderuns", run["metadata"]["name"], {"spec": spec}, namespace=DEFAULTS.namespaces.agents)
+    scene.api.patch("coderuns", run["metadata"]["name"], {"spec": spec}, namespace=DEFAULTS.namespaces.agents[0])
     scene.later(5)
     scene.github.push("task-7-work", NEW)
     assert scene.play(scene.workflow()) is Exit.DONE
@@ -213,7 +213,7 @@ def test_a_run_that_does_not_say_what_it_is_is_kept_and_reported(scene: Scene, s
 def test_a_run_without_labels_is_found_where_the_task_is_read_from_its_spec(scene: Scene) -> None:
     """By default a label selects a task's runs, so one without labels is not seen; any other path lists them all."""
     run = scene.agent()["metadata"]["name"]
-    scene.api.patch("coderuns", run, {"metadata": {"labels": None}}, namespace=DEFAULTS.namespaces.agents)
+    scene.api.patch("coderuns", run, {"metadata": {"labels": None}}, namespace=DEFAULTS.namespaces.agents[0])
     scene.later(5)
     scene.github.push("task-7-work", NEW)
     assert scene.play(scene.workflow()) is Exit.DONE
@@ -255,7 +255,7 @@ SETTINGS = whole_text()
         ("duration_s = 30", "durations = 30", "lease.durations"),
         ("[stop]", "[stops]", "stops"),
         ("parallel = 10", "parallel = 0", "stop.parallel"),
-        ('agents = "agent-platform"', 'agents = "Agent_Platform"', "namespaces.agents"),
+        ('agents = "agent-platform"', 'agents = "Agent_Platform"', "namespaces.agents: give"),
         ("(?P<id>[1-9][0-9]{0,8})", "[1-9]", "tasks.0: branch needs a group for the task id"),
         ("(?P<id>[1-9][0-9]{0,8})", "(", "not a regular expression"),
         ('examples = ["task-42",', 'examples = ["main",', "the example 'main' does not match branch"),
