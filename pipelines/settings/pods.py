@@ -13,21 +13,26 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from pipelines.settings.resources import STRICT
-from steps.core import APP
+from steps.core import APP, PREFIX
 from steps.settings import LABEL_VALUE_PATTERN, Name, pattern_validator
 
 _KEY_PATTERN = r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 _KEY_GIVE = "the name of a label, such as dedicated or example.com/pool"
-_OTHERS = ("workflows.argoproj.io/", "events.argoproj.io/", "agent-cancellation/", "kubernetes.io/", "k8s.io/")
+_OTHERS = ("workflows.argoproj.io", "events.argoproj.io", PREFIX)
 _RESERVED = (*APP, "sensor-name", "eventsource-name", "owner-name", "controller")
 # All annotations of an object together, in bytes.
 _MAX_ANNOTATIONS = 16_384
 
 
 def _checked_keys(values: dict[str, str]) -> dict[str, str]:
+    """Check the keys of labels or annotations.
+
+    Raises:
+        ValueError: One is malformed.
+    """
     for key in values:
         if not re.fullmatch(_KEY_PATTERN, key):
-            raise ValueError(f"not labels: give keys such as {_KEY_GIVE.partition('such as ')[2]}")
+            raise ValueError("a key is malformed: give keys such as dedicated or example.com/pool")
     return values
 
 
@@ -38,7 +43,7 @@ def _checked_labels(labels: dict[str, str]) -> dict[str, str]:
         ValueError: A key or a value is not one that a label can have.
     """
     if not all(re.fullmatch(LABEL_VALUE_PATTERN, value) for value in labels.values()):
-        raise ValueError("not labels: a value has at most 63 letters, digits, inner dashes, dots and underscores")
+        raise ValueError("a value is malformed: it has at most 63 letters, digits, inner dashes, dots and underscores")
     return _checked_keys(labels)
 
 
@@ -46,13 +51,11 @@ def _checked_own(values: dict[str, str]) -> dict[str, str]:
     """Check that keys belong to the user.
 
     Raises:
-        ValueError: Kubernetes, Argo or this project writes one of them.
+        ValueError: Argo or this project writes one of them.
     """
     for key in values:
-        domain = key.rpartition("/")[0]
-        taken = any(f"{domain}/" == other or f".{domain}/".endswith(f".{other}") for other in _OTHERS)
-        if key in _RESERVED or (domain and taken):
-            raise ValueError(f"{key} is written by Kubernetes, Argo or agent-cancellation: choose another key")
+        if key in _RESERVED or key.rpartition("/")[0] in _OTHERS:
+            raise ValueError(f"{key} is written by Argo or agent-cancellation: choose another key")
     return values
 
 
