@@ -74,9 +74,7 @@ class ReconcileSettings:
         Field(
             ge=0,
             le=3600,
-            description="time from one pass to the next. Up to 60: one pod each minute runs them. Above: one pod for "
-            "each, every 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60 minutes. 0: off, and nothing finds what went wrong "
-            "(docs/operations.md)",
+            description="time from one pass to the next; above 60, minutes that divide an hour; 0: off",
         ),
     ]
     stuck_after_s: Annotated[

@@ -92,7 +92,6 @@ def with_instance(name: str) -> Settings:
 @pytest.mark.parametrize(
     ("wanted", "data", "status", "found"),
     [
-        ("", {}, CheckStatus.OK, "no instance id"),
         ("blue", {"instanceID": "blue"}, CheckStatus.OK, "instance id blue"),
         ("blue", {"config": "instanceID: blue\n"}, CheckStatus.OK, "instance id blue"),
         ("blue", {}, CheckStatus.WRONG, "no controller has the instance id blue (argo: none): no Workflow begins"),
@@ -102,7 +101,6 @@ def with_instance(name: str) -> Settings:
             CheckStatus.WRONG,
             "no controller has the instance id (none) (argo: green): no Workflow begins",
         ),
-        ("", {"config": "["}, CheckStatus.OK, "no instance id"),
     ],
 )
 def test_a_controller_must_have_the_instance_id(
@@ -115,6 +113,11 @@ def test_one_of_several_controllers_is_enough_and_none_is_another_checks_finding
     both = [*controller("argo", {}), *controller("blue", {"instanceID": "blue"})]
     assert only(instance, with_instance("blue"), *both) == (CheckStatus.OK, "instance id blue")
     assert examined(instance, with_instance("blue")) == []
+
+
+@pytest.mark.parametrize("data", [{}, {"config": "["}, {"instanceID": ""}])
+def test_where_nothing_has_an_instance_id_there_is_nothing_to_say(data: dict[str, str]) -> None:
+    assert examined(instance, with_instance(""), *controller("argo", data)) == []
 
 
 # EventBus, EventSource and Sensor by their names.

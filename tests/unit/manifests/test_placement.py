@@ -181,7 +181,7 @@ def test_the_monitoring_follows_the_names_of_sensor_and_event_source() -> None:
 
 
 def every(seconds: int) -> Settings:
-    return given({"every_s = 30\n": f"every_s = {seconds}\n"})
+    return given({"every_s = 30 ": f"every_s = {seconds} "})
 
 
 @pytest.mark.parametrize(
