@@ -82,6 +82,7 @@ def test_only_the_namespace_of_the_state_documents_allows_their_config_maps() ->
         (TWO, {"team-one"}),
         (TWO | {'state = ""': 'state = "team-two"'}, {"team-two"}),
         (TWO | {'state = ""': 'state = "states"'}, {"states"}),
+        (TWO | {'state = ""': 'state = "agent-cancellation"'}, {"agent-cancellation"}),
     ):
         settings = given(changes)
         granted = {
@@ -93,6 +94,14 @@ def test_only_the_namespace_of_the_state_documents_allows_their_config_maps() ->
         assert granted == spaces
         assert unresolved(list(all_manifests(settings))) == []
     assert "state/role-cancel-agents.yaml" in render_files(given(TWO | {'state = ""': 'state = "states"'}))
+
+
+def test_agents_may_also_live_beside_the_workflows_or_the_sensor() -> None:
+    settings = given({'agents = "agent-platform"': 'agents = ["agent-cancellation", "argo-events", "team-one"]'})
+    files = render_files(settings)
+    assert {"workflows/role-cancel-agents-agents.yaml", "workflows/role-cancel-agents.yaml"} <= files.keys()
+    assert len({*files}) == len(render_files(given(TWO))) + 4, "two Roles and two bindings for one more namespace"
+    assert unresolved(list(all_manifests(settings))) == []
 
 
 def test_a_second_namespace_moves_the_files_of_the_first(tmp_path: Path) -> None:
