@@ -7,7 +7,7 @@ from steps.core import APP
 from steps.core import TASK as TASK_LABEL
 
 __all__ = ["APP", "COMMAND", "DELIVERY_LABEL", "ENTRYPOINT", "FAIL", "LIMITS", "LIMITS_KEY", "ON_EXIT", "RECONCILE"]
-__all__ += ["SENSOR", "SENSOR_ACCOUNT", "STEPS_ACCOUNT", "TASK_LABEL", "TEMPLATE"]
+__all__ += ["SENSOR_ACCOUNT", "STEPS_ACCOUNT", "TASK_LABEL", "TEMPLATE"]
 
 ENTRYPOINT = "cancel"
 ON_EXIT = "on-exit"
@@ -15,7 +15,6 @@ FAIL = "fail"
 LIMITS = "cancel-agents-limits"
 LIMITS_KEY = "concurrent"
 STEPS_ACCOUNT = "cancel-agents"
-SENSOR = "implementation-agent-remediation"  # the platform's name, so that GitOps updates its Sensor in place
 SENSOR_ACCOUNT = "cancel-agents-sensor"
 DELIVERY_LABEL = "agent-cancellation/delivery"
 RECONCILE = "reconcile-cancellations"  # template, schedule and account

@@ -3,9 +3,10 @@
     python -m steps.reconcile
 
 A pass reads all tasks, plans repairs, and applies them one by one. Passes repeat every `reconcile.every_s` until the
-minute is over and the next pod starts. Guarantees that a task that cannot be read or repaired does not block other
-tasks, and that the next pass finishes an interrupted one. Never stops an agent or moves a label itself: it submits
-Workflows of cancel-agents, which do that while they hold the task's Lease.
+minute is over and the next pod starts. If that is longer than a minute, or 0 because no pod is scheduled, there is one.
+Guarantees that a task that cannot be read or repaired does not block other tasks, and that the next pass finishes an
+interrupted one. Never stops an agent or moves a label itself: it submits Workflows of cancel-agents, which do that
+while they hold the task's Lease.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _GITHUB_S = 10.0
 
 
 def reconcile(context: ReconcileContext) -> None:
-    """Run passes until the minute is over.
+    """Run passes until the minute is over: one, if no other is due within it.
 
     Raises:
         StepError: A pass could not read the cluster. The next pod retries.
@@ -41,6 +42,8 @@ def reconcile(context: ReconcileContext) -> None:
     while True:
         started = context.clock.monotonic()
         run_pass(context)
+        if not every_s:
+            return
         now = context.clock.monotonic()
         following = max(started + every_s, now)
         # The next pass must end within the minute too, and takes about as long as this one.

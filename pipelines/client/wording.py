@@ -27,8 +27,8 @@ def label_note(record: Record) -> str:
     return describe_labels(record) if record.labels in _NOTABLE else ""
 
 
-def describe_run(agent: Agent) -> str:
-    """Say what happened to one agent run."""
+def describe_run(agent: Agent, *, name: str) -> str:
+    """Say what happened to one agent run, by the name to show for it."""
     reason = f" ({agent.reason})" if agent.outcome in _WITH_REASON else ""
-    name = f"{agent.name} of {agent.agent or 'an unknown agent'}, started {agent.created_at.isoformat()}"
-    return f"{name}, {OUTCOME_TEXT[agent.outcome]}{reason}"
+    run = f"{name} of {agent.agent or 'an unknown agent'}, started {agent.created_at.isoformat()}"
+    return f"{run}, {OUTCOME_TEXT[agent.outcome]}{reason}"

@@ -108,6 +108,29 @@ def restrictions(installation: Installation, check: str) -> Iterator[CheckResult
                 yield CheckResult(check=check, status=CheckStatus.WARNING, found=found, fix=fix)
 
 
+def instance(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that a controller processes Workflows with the instance id of the settings; silent if nothing has one."""
+    wanted = installation.settings.argo.instance_id
+    found = {}
+    for each in _controllers(installation):
+        namespace = each["metadata"]["namespace"]
+        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
+        found[namespace] = str(_read((config or {}).get("data") or {}, "instanceID") or "")
+    if not found:
+        return  # the check `argo` reports it
+    if wanted in found.values():
+        if wanted:
+            yield CheckResult(check=check, status=CheckStatus.OK, found=f"instance id {wanted}")
+        return
+    others = ", ".join(f"{namespace}: {each or 'none'}" for namespace, each in found.items())
+    yield CheckResult(
+        check=check,
+        status=CheckStatus.WRONG,
+        found=f"no controller has the instance id {wanted or '(none)'} ({others}): no Workflow begins",
+        fix="set argo.instance_id to the controller's instanceID, then render and apply",
+    )
+
+
 def pod_layout(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that Argo makes the containers that the pods' patch names."""
     for each in _controllers(installation):
@@ -137,10 +160,15 @@ def _referencing(data: dict[str, str]) -> str:
 
 
 def _setting(data: dict[str, str], key: str) -> dict[str, Any]:
+    """Read a table of the controller's settings."""
+    found = _read(data, key)
+    return found if isinstance(found, dict) else {}
+
+
+def _read(data: dict[str, str], key: str) -> Any:  # noqa: ANN401 - YAML is any value
     """Read a setting of the controller; its ConfigMap has either one key for each field, or one document."""
     try:
         document: Any = yaml.safe_load(data.get("config") or "") or {}
-        found: Any = yaml.safe_load(data.get(key) or "") or document.get(key)
+        return yaml.safe_load(data.get(key) or "") or document.get(key)
     except (yaml.YAMLError, AttributeError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None

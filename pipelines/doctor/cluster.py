@@ -28,7 +28,7 @@ _ENFORCE = "pod-security.kubernetes.io/enforce"
 def namespaces(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the namespaces exist, and that the steps' namespace enforces the restricted standard."""
     spaces = installation.settings.namespaces
-    for name in dict.fromkeys((spaces.workflows, spaces.agents, spaces.events)):
+    for name in dict.fromkeys((spaces.workflows, *spaces.agents, spaces.documents, spaces.events)):
         found = installation.find(_NAMESPACES, name=name)
         if found is None:
             fix = f"kubectl create namespace {name}, or correct [namespaces] in the settings"

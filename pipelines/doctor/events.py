@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.doctor.payload import carried_bytes
-from pipelines.names import SENSOR
 from steps.kube import Resource
 
 if TYPE_CHECKING:
@@ -18,23 +17,26 @@ if TYPE_CHECKING:
 _BUSES = Resource(group="argoproj.io", version="v1alpha1", plural="eventbus")
 _EVENT_SOURCES = Resource(group="argoproj.io", version="v1alpha1", plural="eventsources")
 _SENSORS = Resource(group="argoproj.io", version="v1alpha1", plural="sensors")
+# The EventBus of an EventSource that names none.
+_DEFAULT_BUS = "default"
 _SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
 
 
 def event_bus(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the events' namespace has a working EventBus with JetStream."""
-    namespace = installation.settings.namespaces.events
-    found = installation.find(_BUSES, namespace=namespace, name="default")
+    namespace, name = installation.settings.namespaces.events, installation.settings.events.event_bus
+    found = installation.find(_BUSES, namespace=namespace, name=name)
     if found is None:
-        fix = f"create an EventBus named default, with JetStream, in {namespace}"
-        yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{namespace} has no EventBus", fix=fix)
+        fix = f"create an EventBus named {name}, with JetStream, in {namespace}, or correct events.event_bus"
+        problem = f"{namespace} has no EventBus {name}"
+        yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
         return
     yield _conditions(check, found)
     if not {"jetstream", "jetstreamExotic"} & set(found.get("spec") or {}):
         yield CheckResult(
             check=check,
             status=CheckStatus.WARNING,
-            found=f"EventBus default in {namespace} does not use JetStream: a restart of the Sensor may lose a push",
+            found=f"EventBus {name} in {namespace} does not use JetStream: a restart of the Sensor may lose a push",
             fix="use JetStream",
         )
     accepted = installation.settings.events.max_payload_bytes
@@ -43,7 +45,7 @@ def event_bus(installation: Installation, check: str) -> Iterator[CheckResult]:
         yield CheckResult(
             check=check,
             status=CheckStatus.WARNING,
-            found=f"EventBus default in {namespace} carries {carried} bytes in a message: a larger push is lost",
+            found=f"EventBus {name} in {namespace} carries {carried} bytes in a message: a larger push is lost",
             fix=f"set its spec.jetstream.maxPayload to {-(-needed // 2**20)}MB, for events.max_payload_bytes",
         )
 
@@ -58,11 +60,16 @@ def events(installation: Installation, check: str) -> Iterator[CheckResult]:
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
     else:
         yield _conditions(check, source)
+        bus = source["spec"].get("eventBusName") or _DEFAULT_BUS
+        if bus != settings.event_bus:
+            problem = f"EventSource {settings.event_source} sends to EventBus {bus}: the Sensor hears nothing"
+            fix = f"set its spec.eventBusName to {settings.event_bus}, or correct events.event_bus"
+            yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
         if settings.event_name not in (source["spec"].get("github") or {}):
             problem = f"EventSource {settings.event_source} has no GitHub event {settings.event_name}: no push arrives"
             fix = "merge the rendered event into it, or correct events.event_name"
             yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
-    sensor = installation.find(_SENSORS, namespace=namespace, name=SENSOR)
+    sensor = installation.find(_SENSORS, namespace=namespace, name=settings.sensor)
     if sensor is not None:
         yield _conditions(check, sensor)
 

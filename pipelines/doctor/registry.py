@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pipelines.doctor.argo import argo, pod_layout, restrictions
+from pipelines.doctor.argo import argo, instance, pod_layout, restrictions
 from pipelines.doctor.check import CheckResult, Installation, run_checks
 from pipelines.doctor.cluster import api_server_ports, kinds, namespaces
 from pipelines.doctor.credentials import github_access, github_ca, github_secret, webhook_secret
 from pipelines.doctor.events import event_bus, events, webhook
 from pipelines.doctor.objects import drift
 from pipelines.doctor.permissions import access
+from pipelines.doctor.pods import nodes, pull_secrets
 from pipelines.doctor.workflows import escalated_tasks, limits, schedule
 
 CHECKS = {
@@ -16,11 +17,14 @@ CHECKS = {
     "kinds": kinds,
     "api server": api_server_ports,
     "argo": argo,
+    "argo's instance": instance,
     "argo's mode": restrictions,
     "argo's pods": pod_layout,
     "event bus": event_bus,
     "objects": drift,
     "access": access,
+    "pull secrets": pull_secrets,
+    "nodes": nodes,
     "limits": limits,
     "webhook secret": webhook_secret,
     "events": events,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.doctor.check import Installation
 
 _CRON_WORKFLOWS = Resource(group="argoproj.io", version="v1alpha1", plural="cronworkflows")
-# The schedule starts a pod each minute, and the pod runs for almost a minute.
+# Longest delay of a scheduled pod.
 _LATE = timedelta(minutes=5)
 
 
@@ -43,8 +43,11 @@ def limits(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 def schedule(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that reconcile is not suspended and ran recently."""
-    namespace = installation.settings.namespaces.workflows
+    namespace, every_s = installation.settings.namespaces.workflows, installation.settings.reconcile.every_s
     found = installation.find(_CRON_WORKFLOWS, namespace=namespace, name=RECONCILE)
+    if not every_s:
+        yield _switched_off(check, namespace=namespace, still_there=found is not None)
+        return
     if found is None:
         return  # the check `objects` reports it
     last = (found.get("status") or {}).get("lastScheduledTime")
@@ -54,13 +57,29 @@ def schedule(installation: Installation, check: str) -> Iterator[CheckResult]:
         fix = f"kubectl -n {namespace} patch cronworkflow {RECONCILE} --type merge -p '{resumed}'"
         problem = "reconcile is suspended: it repairs nothing"
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
-    elif since > _LATE:
+    elif since > _LATE + timedelta(seconds=every_s if every_s > 60 else 0):  # noqa: PLR2004 - a pod starts each minute
         problem = f"reconcile has not run for {int(since.total_seconds())} s"
         fix = "check that Argo's controller runs and manages this namespace"
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
     else:
         state = "reconcile ran recently" if last else "reconcile was just installed"
         yield CheckResult(check=check, status=CheckStatus.OK, found=state)
+
+
+def _switched_off(check: str, *, namespace: str, still_there: bool) -> CheckResult:
+    if still_there:
+        return CheckResult(
+            check=check,
+            status=CheckStatus.WARNING,
+            found="reconcile.every_s is 0, but the CronWorkflow of an earlier version still runs reconcile",
+            fix=f"kubectl -n {namespace} delete cronworkflow {RECONCILE}",
+        )
+    return CheckResult(
+        check=check,
+        status=CheckStatus.WARNING,
+        found="reconcile is off (reconcile.every_s = 0): nothing finds or repairs what went wrong",
+        fix="do nothing if you run agent-cancellation reconcile yourself; else set reconcile.every_s",
+    )
 
 
 def escalated_tasks(installation: Installation, check: str) -> Iterator[CheckResult]:

@@ -33,7 +33,8 @@ def all_manifests(settings: Settings) -> Iterator[dict[str, Any]]:
     if "commands" in settings.events.react_to:
         yield command_template(settings)
     yield reconcile_template(settings)
-    yield schedule(settings)
+    if settings.reconcile.every_s:
+        yield schedule(settings)
     if settings.events.render_event_source:
         yield event_source_manifest(settings)
     yield sensor_manifest(settings)

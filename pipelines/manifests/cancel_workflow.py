@@ -26,6 +26,7 @@ from pipelines.manifests.pod_template import (
     SECURITY,
     ca_mounts,
     identity,
+    placement,
     resources,
     spec_patch,
     volumes,
@@ -69,7 +70,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
     with WorkflowTemplate(
         name=TEMPLATE,
         namespace=settings.namespaces.workflows,
-        labels=APP,
+        labels=APP | settings.argo.labels,
         entrypoint=ENTRYPOINT,
         arguments=[
             Parameter(name=parameter.name, description=parameter.expects)
@@ -80,7 +81,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
         service_account_name=STEPS_ACCOUNT,
         security_context=SECURITY,
         pod_spec_patch=spec_patch(),
-        pod_metadata=m.Metadata(labels=APP),
+        **placement(settings),
         workflow_metadata=m.WorkflowMetadata(labels=APP | {TASK_LABEL: "{{workflow.parameters.task-id}}"}),
         synchronization=m.Synchronization(
             mutexes=[

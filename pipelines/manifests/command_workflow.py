@@ -18,6 +18,7 @@ from pipelines.manifests.pod_template import (
     SECURITY,
     ca_mounts,
     identity,
+    placement,
     resources,
     spec_patch,
     volumes,
@@ -37,13 +38,13 @@ def command_template(settings: Settings) -> dict[str, Any]:
     with WorkflowTemplate(
         name=COMMAND,
         namespace=settings.namespaces.workflows,
-        labels=APP,
+        labels=APP | settings.argo.labels,
         entrypoint=COMMAND,
         arguments=[Parameter(name=each.name, description=each.expects) for each in COMMAND_PARAMETERS],
         service_account_name=COMMAND,
         security_context=SECURITY,
         pod_spec_patch=spec_patch(),
-        pod_metadata=m.Metadata(labels=APP),
+        **placement(settings),
         workflow_metadata=m.WorkflowMetadata(labels=APP),
         active_deadline_seconds=(rules.retries + 1) * rules.deadline_s,
         ttl_strategy=m.TTLStrategy(

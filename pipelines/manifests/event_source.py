@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipelines.manifests.pod_template import event_bus, event_pod
 from pipelines.names import APP
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
             "labels": dict(APP),
         },
         "spec": {
+            **event_bus(settings),
+            **({"template": pod} if (pod := event_pod(settings)) else {}),
             "service": {"ports": [{"port": 12000, "targetPort": 12000}]},
             "github": {
                 settings.events.event_name: {

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 
 
 def _folder(manifest: dict[str, Any], settings: Settings) -> str:
-    """Return the folder of an object, by its namespace."""
+    """Return the folder of an object, by its namespace. Several namespaces of agents have a folder each."""
+    spaces = settings.namespaces
+    several = len(spaces.agents) > 1
     found = {
-        settings.namespaces.events: "events",
-        settings.namespaces.agents: "agents",
-        settings.namespaces.workflows: "workflows",
+        spaces.documents: "state",
+        spaces.events: "events",
+        **{name: f"agents/{name}" if several else "agents" for name in spaces.agents},
+        spaces.workflows: "workflows",
     }
     return found[manifest["metadata"]["namespace"]]
 

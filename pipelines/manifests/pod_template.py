@@ -1,18 +1,19 @@
-"""The parts that all pods share: security contexts, identity, volumes and resources.
+"""The parts that pods share: security contexts, identity, volumes, resources, and the nodes that they may run on.
 
-Guarantees that a pod meets the `restricted` Pod Security Standard, Argo's own containers included.
+Guarantees that a pod of the steps meets the `restricted` Pod Security Standard, Argo's own containers included.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hera.workflows import ConfigMapVolume, EmptyDirVolume, Env, Resources, SecretVolume
 from hera.workflows import models as m
 from hera.workflows.models import VolumeMount
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
 
+from pipelines.names import APP
 from pipelines.observability import MEASUREMENTS_FOLDER
 from steps.telemetry import MEASUREMENTS_ENV, PROFILE_ENV, TRACING_ENDPOINT_ENV
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # The user of Argo's own containers, so that one pod security context fits all containers.
 _USER = 8737
 _CA_VOLUME = "github-ca"
+# The EventBus of an object that names none.
+DEFAULT_BUS = "default"
 RESTRICTED = m.SecurityContext(
     allow_privilege_escalation=False,
     capabilities=m.Capabilities(drop=["ALL"]),
@@ -53,6 +56,17 @@ def _field_env(name: str, path: str) -> m.EnvVar:
     return m.EnvVar(
         name=name, value_from=m.EnvVarSource(field_ref=m.ObjectFieldSelector(api_version="v1", field_path=path))
     )
+
+
+def placement(settings: Settings) -> dict[str, Any]:
+    """Build what the specification of a Workflow says of its pods: pull secrets, nodes, labels and annotations."""
+    pods = settings.pods
+    return {
+        "image_pull_secrets": [m.LocalObjectReference(name=name) for name in pods.image_pull_secrets] or None,
+        "node_selector": pods.node_selector or None,
+        "tolerations": [m.Toleration.model_validate(each.manifest()) for each in pods.tolerations] or None,
+        "pod_metadata": m.Metadata(labels=pods.labels | APP, annotations=pods.annotations or None),
+    }
 
 
 def resources(settings: Settings) -> Resources:
@@ -106,3 +120,21 @@ def spec_patch() -> str:
         "containers": [{"name": "wait", "securityContext": restricted}],
     }
     return json.dumps(patch, indent=1)
+
+
+def event_bus(settings: Settings) -> dict[str, str]:
+    """Build the part of a `spec` that names the EventBus."""
+    name = settings.events.event_bus
+    return {} if name == DEFAULT_BUS else {"eventBusName": name}
+
+
+def event_pod(settings: Settings) -> dict[str, Any]:
+    """Build the part of a `spec.template` that places and marks the pod."""
+    pods = settings.pods
+    metadata = {"labels": pods.labels, "annotations": pods.annotations}
+    wanted: dict[str, Any] = {
+        "metadata": {key: dict(values) for key, values in metadata.items() if values},
+        "nodeSelector": dict(pods.node_selector),
+        "tolerations": [each.manifest() for each in pods.tolerations],
+    }
+    return {key: value for key, value in wanted.items() if value}

@@ -1,8 +1,8 @@
 """Service accounts, Roles and RoleBindings, each with exactly the verbs that the code uses.
 
-Guarantees nothing cluster-wide: every Role is in one namespace. The Sensor's account can create Workflows in one
-namespace and do nothing else. The steps' account can end agents, and read and write their state and Leases.
-docs/guarantees.md lists what each account is refused, and the test that shows it.
+Guarantees nothing cluster-wide: every Role is in one namespace, and each namespace of agents has its own. The Sensor's
+account can create Workflows in one namespace and do nothing else. The steps' account can end agents, and read and write
+their state and Leases. docs/guarantees.md lists what each account is refused, and the test that shows it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _merged(*rules: V1PolicyRule) -> Iterator[V1PolicyRule]:
 
 def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
     """Build the account of the steps' pods, with its Roles."""
-    home, agents = settings.namespaces.workflows, settings.namespaces.agents
+    home, spaces = settings.namespaces.workflows, settings.namespaces
     # A pod that helps lists the Leases, to skip those that are held.
     listed = ["list"] if settings.help.pushes else []
     yield _account(STEPS_ACCOUNT, namespace=home)
@@ -100,21 +100,25 @@ def steps_access(settings: Settings) -> Iterator[dict[str, Any]]:
             _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's executor, in the same pod
         ],
     )
-    yield from _role_and_binding(
-        f"{STEPS_ACCOUNT}-agents" if agents == home else STEPS_ACCOUNT,
-        namespace=agents,
-        account=STEPS_ACCOUNT,
-        home=home,
-        rules=[
-            *_merged(
-                *(_run_rule(kind) for kind in settings.agents),
-                *_owned_rules(settings.agents),
-                _rule("", "pods", "list", "delete"),
-                _rule("", "configmaps", "get", "update"),
-            ),
-            *_events(settings),
-        ],
-    )
+    for space in dict.fromkeys((*spaces.agents, spaces.documents)):
+        runs = [
+            *(_run_rule(kind) for kind in settings.agents),
+            *_owned_rules(settings.agents),
+            _rule("", "pods", "list", "delete"),
+        ]
+        yield from _role_and_binding(
+            f"{STEPS_ACCOUNT}-agents" if space == home else STEPS_ACCOUNT,
+            namespace=space,
+            account=STEPS_ACCOUNT,
+            home=home,
+            rules=[
+                *_merged(
+                    *(runs if space in spaces.agents else []),
+                    *([_rule("", "configmaps", "get", "update")] if space == spaces.documents else []),
+                ),
+                *(_events(settings) if space in spaces.agents else []),
+            ],
+        )
 
 
 def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
@@ -122,7 +126,7 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
 
     It reads everything and deletes only Leases that have been idle for long.
     """
-    home, agents = settings.namespaces.workflows, settings.namespaces.agents
+    home, spaces = settings.namespaces.workflows, settings.namespaces
     yield _account(RECONCILE, namespace=home)
     yield from _role_and_binding(
         RECONCILE,
@@ -138,16 +142,19 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
             _rule("argoproj.io", "workflowtaskresults", "create", "patch"),  # Argo's executor, in the same pod
         ],
     )
-    yield from _role_and_binding(
-        f"{RECONCILE}-agents" if agents == home else RECONCILE,
-        namespace=agents,
-        account=RECONCILE,
-        home=home,
-        rules=[
-            *(_rule(kind.group, kind.plural, "list") for kind in settings.agents),
-            _rule("", "configmaps", "get", "list", "update"),
-        ],
-    )
+    for space in dict.fromkeys((*spaces.agents, spaces.documents)):
+        runs = [_rule(kind.group, kind.plural, "list") for kind in settings.agents]
+        documents = [_rule("", "configmaps", "get", "list", "update")]
+        yield from _role_and_binding(
+            f"{RECONCILE}-agents" if space == home else RECONCILE,
+            namespace=space,
+            account=RECONCILE,
+            home=home,
+            rules=[
+                *(runs if space in spaces.agents else []),
+                *(documents if space == spaces.documents else []),
+            ],
+        )
 
 
 def command_access(settings: Settings) -> Iterator[dict[str, Any]]:

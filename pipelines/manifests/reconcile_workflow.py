@@ -1,6 +1,6 @@
-"""The CronWorkflow `reconcile-cancellations` and its template: one pod each minute that finds and repairs tasks.
+"""The CronWorkflow `reconcile-cancellations` and its template: pods that find and repair tasks.
 
-Relies on these guarantees of Argo: no two pods run at once (`Forbid`), and one missed minute is made up for after the
+Relies on these guarantees of Argo: no two pods run at once (`Forbid`), and one missed pod is made up for after the
 controller was down. The schedule uses the wall clock, because `@every` restarts whenever the object changes. It
 contains only a reference to the WorkflowTemplate, so it runs under `templateReferencing: Secure`.
 """
@@ -17,6 +17,7 @@ from pipelines.manifests.pod_template import (
     SECURITY,
     ca_mounts,
     identity,
+    placement,
     resources,
     spec_patch,
     volumes,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # Passes over 10,000 tasks took seconds.
 _DEADLINE_S = 120
+_HOUR_S = 3600
 
 
 def reconcile_template(settings: Settings) -> dict[str, Any]:
@@ -37,12 +39,12 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
     with WorkflowTemplate(
         name=RECONCILE,
         namespace=settings.namespaces.workflows,
-        labels=APP,
+        labels=APP | settings.argo.labels,
         entrypoint=RECONCILE,
         service_account_name=RECONCILE,
         security_context=SECURITY,
         pod_spec_patch=spec_patch(),
-        pod_metadata=m.Metadata(labels=APP),
+        **placement(settings),
         workflow_metadata=m.WorkflowMetadata(labels=APP),
         active_deadline_seconds=_DEADLINE_S,
         ttl_strategy=m.TTLStrategy(seconds_after_completion=settings.workflow.keep_succeeded_s),
@@ -64,15 +66,24 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
     return dict(template.to_dict())
 
 
+def _cron(every_s: int) -> str:
+    """Return the schedule of the pods: each minute, or in minutes that divide an hour."""
+    minutes = every_s // 60
+    if minutes <= 1:
+        return "* * * * *"
+    return f"*/{minutes} * * * *" if every_s < _HOUR_S else "0 * * * *"
+
+
 def schedule(settings: Settings) -> dict[str, Any]:
-    """Build the CronWorkflow."""
+    """Build the CronWorkflow. Without passes (`reconcile.every_s = 0`), there is none."""
+    every_s = settings.reconcile.every_s
     cron = CronWorkflow(
         name=RECONCILE,
         namespace=settings.namespaces.workflows,
-        labels=APP,
-        schedules=["* * * * *"],
+        labels=APP | settings.argo.labels,
+        schedules=[_cron(every_s)],
         concurrency_policy="Forbid",
-        starting_deadline_seconds=60,
+        starting_deadline_seconds=max(60, every_s),
         successful_jobs_history_limit=2,
         failed_jobs_history_limit=3,
         workflow_template_ref=m.WorkflowTemplateRef(name=RECONCILE),

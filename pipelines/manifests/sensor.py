@@ -1,4 +1,4 @@
-"""The Sensor `implementation-agent-remediation`.
+"""The Sensor.
 
 Guarantees that each event that passes its filters creates a Workflow. A repeated delivery creates a second Workflow,
 which ends as superseded: with a fixed name the API server would refuse it, and the Sensor would retry for half a minute
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipelines.manifests.pod_template import event_bus, event_pod
 from pipelines.manifests.sensor_events import sensor_events
 from pipelines.manifests.task_id import task_id_template
-from pipelines.names import APP, DELIVERY_LABEL, SENSOR, SENSOR_ACCOUNT, TASK_LABEL
+from pipelines.names import APP, DELIVERY_LABEL, SENSOR_ACCOUNT, TASK_LABEL
 from steps.domain import MAX_PRIORITY
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _workflow(event: SensorEvent, settings: Settings, *, prefix: str) -> dict[st
         "metadata": {
             "generateName": prefix,
             "namespace": settings.namespaces.workflows,
-            "labels": APP | ({TASK_LABEL: ""} if event.ref else {}) | {DELIVERY_LABEL: ""},
+            "labels": APP | settings.argo.labels | ({TASK_LABEL: ""} if event.ref else {}) | {DELIVERY_LABEL: ""},
         },
         "spec": {
             "workflowTemplateRef": {"name": event.template},
@@ -101,9 +102,11 @@ def sensor_manifest(settings: Settings) -> dict[str, Any]:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Sensor",
-        "metadata": {"name": SENSOR, "namespace": settings.namespaces.events, "labels": dict(APP)},
+        "metadata": {"name": settings.events.sensor, "namespace": settings.namespaces.events, "labels": dict(APP)},
         "spec": {
+            **event_bus(settings),
             "template": {
+                **event_pod(settings),
                 "serviceAccountName": SENSOR_ACCOUNT,
                 "securityContext": {
                     "runAsNonRoot": True,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.names import SENSOR
 from pipelines.observability import metrics
 from steps.reconciliation import FindingKind
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 _WINDOW = "30m"
 # How long the Sensor may create no Workflow before events or lost pushes count as unheard.
 _LOST_WINDOW, _UNHEARD_WINDOW = "1h", "6h"
+_WORDS = {5: "five", 20: "twenty"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,21 +74,44 @@ def _ended(outcomes: str) -> str:
 
 def alerts(settings: Settings) -> tuple[Alert, ...]:
     """Build every alert, the most severe first."""
-    return (*_absence_alerts(settings), *_delivery_alerts(settings), *_reconcile_alerts(), *_push_alerts(settings))
+    return (
+        *_absence_alerts(settings),
+        *_delivery_alerts(settings),
+        *(_reconcile_alerts(settings) if settings.reconcile.every_s else ()),
+        *_push_alerts(settings),
+    )
+
+
+def _minutes_at_least(minutes: int, *, settings: Settings) -> int:
+    """Return how many minutes a finding of reconcile must last: so long that two passes found it."""
+    return max(minutes, 2 * settings.reconcile.every_s // 60 + 1)
+
+
+def _in_words(minutes: int) -> str:
+    return f"{_WORDS.get(minutes, minutes)} minutes"
+
+
+def _found_later(what: str, *, settings: Settings) -> str:
+    """Say when a lost push is found."""
+    if not settings.reconcile.every_s:
+        return f"Nothing finds {what} later, because reconcile is off."
+    return f"Reconcile finds {what} minutes late, if it may ask GitHub."
 
 
 def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
     """Build the alerts for parts that do not run."""
-    space, passed = settings.namespaces.events, metrics.PASSED_AT.full_name
+    space, passed, every_s = settings.namespaces.events, metrics.PASSED_AT.full_name, settings.reconcile.every_s
+    late_s = 300 if every_s <= 60 else every_s + 300  # noqa: PLR2004 - a pod starts each minute
+    absent = Alert(
+        name="AgentCancellationReconcileAbsent",
+        expr=f"(time() - max({passed})) > {late_s} or absent({passed})",
+        lasts="5m",
+        severity="critical",
+        summary=f"Reconcile has not finished a pass for more than {_in_words(late_s // 60)}",
+        about="Reconcile finds and repairs nothing; or Prometheus does not scrape Argo's controller.",
+    )
     return (
-        Alert(
-            name="AgentCancellationReconcileAbsent",
-            expr=f"(time() - max({passed})) > 300 or absent({passed})",
-            lasts="5m",
-            severity="critical",
-            summary="Reconcile has not finished a pass for more than five minutes",
-            about="Reconcile finds and repairs nothing; or Prometheus does not scrape Argo's controller.",
-        ),
+        *((absent,) if every_s else ()),
         *(
             Alert(
                 name="AgentCancellationDeaf",
@@ -96,10 +119,10 @@ def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
                 lasts="10m",
                 severity="critical",
                 summary=f"No pod of the {part} is up",
-                about="Pushes do not stop stale agents. Reconcile finds them minutes late, if it may ask GitHub.",
+                about=f"Pushes do not stop stale agents. {_found_later('them', settings=settings)}",
                 labels={"part": part},
             )
-            for part, name in (("Sensor", SENSOR), ("EventSource", settings.events.event_source))
+            for part, name in (("Sensor", settings.events.sensor), ("EventSource", settings.events.event_source))
         ),
     )
 
@@ -107,8 +130,9 @@ def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
 def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
     """Build the alerts for parts that run, but pass no push on."""
     source, event = settings.events.event_source, settings.events.event_name
-    dropped = f'sum(argo_events_action_retries_failed_total{{sensor_name="{SENSOR}"}}'
-    triggered = f'sum(increase(argo_events_action_triggered_total{{sensor_name="{SENSOR}"}}'
+    sensor = settings.events.sensor
+    dropped = f'sum(argo_events_action_retries_failed_total{{sensor_name="{sensor}"}}'
+    triggered = f'sum(increase(argo_events_action_triggered_total{{sensor_name="{sensor}"}}'
     labels = f'{{eventsource_name="{source}",event_name="{event}"}}'
     sent = f"argo_events_events_sent_total{labels}"
     unsent = f"sum(increase(argo_events_events_sent_failed_total{labels}[{_WINDOW}]))"
@@ -123,7 +147,7 @@ def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
             lasts="0m",
             severity="warning",
             summary="The Sensor could not create a Workflow after all retries",
-            about="A push went to the dead letter or was lost. Reconcile finds it minutes late, if it may ask GitHub.",
+            about=f"A push went to the dead letter or was lost. {_found_later('it', settings=settings)}",
         ),
         *(
             Alert(
@@ -132,7 +156,7 @@ def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
                 lasts="0m",
                 severity="warning",
                 summary=f"The {part} refused a webhook, and GitHub does not repeat it",
-                about=f"{why}. Reconcile finds a lost push minutes late, if it may ask GitHub.",
+                about=f"{why}. {_found_later('a lost push', settings=settings)}",
                 labels={"part": part},
             )
             for part, expr, why in (
@@ -161,7 +185,7 @@ def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
     )
 
 
-def _reconcile_alerts() -> tuple[Alert, ...]:
+def _reconcile_alerts(settings: Settings) -> tuple[Alert, ...]:
     """Build the alerts for findings of reconcile."""
     return (
         Alert(
@@ -175,7 +199,7 @@ def _reconcile_alerts() -> tuple[Alert, ...]:
         Alert(
             name="AgentCancellationNotStarted",
             expr=f'max({metrics.FINDINGS.full_name}{{kind="{FindingKind.NOT_STARTED}"}}) > 0',
-            lasts="5m",
+            lasts=f"{_minutes_at_least(5, settings=settings)}m",
             severity="critical",
             summary="A Workflow does not start, and blocks its task",
             about="Agents of the task may work on old code. Reconcile cannot repair this: a repair would wait, too.",
@@ -183,15 +207,16 @@ def _reconcile_alerts() -> tuple[Alert, ...]:
         Alert(
             name="AgentCancellationInconsistent",
             expr=f'max by (kind) ({metrics.FINDINGS.full_name}{{kind!="{FindingKind.NOT_STARTED}"}}) > 0',
-            lasts="20m",
+            lasts=f"{_minutes_at_least(20, settings=settings)}m",
             severity="warning",
             summary="Reconcile keeps finding: {{ $labels.kind }}",
-            about="Repairs failed or were not permitted: tasks have been inconsistent for twenty minutes.",
+            about="Repairs failed or were not permitted: tasks have been inconsistent for "
+            f"{_in_words(_minutes_at_least(20, settings=settings))}.",
         ),
         Alert(
             name="AgentCancellationReconcileBlind",
             expr=f"max({metrics.UNREAD.full_name}) > 0",
-            lasts="15m",
+            lasts=f"{_minutes_at_least(15, settings=settings)}m",
             severity="warning",
             summary="Reconcile cannot read everything",
             about="It skips objects that it cannot read: lost pushes or stale runs may be missed.",
@@ -199,9 +224,10 @@ def _reconcile_alerts() -> tuple[Alert, ...]:
         Alert(
             name="AgentCancellationBreakerOpen",
             expr=f"max by (dependency) ({metrics.BREAKER.full_name}) > 0",
-            lasts="5m",
+            lasts=f"{_minutes_at_least(5, settings=settings)}m",
             severity="warning",
-            summary="The circuit breaker of {{ $labels.dependency }} has been open for five minutes",
+            summary="The circuit breaker of {{ $labels.dependency }} has been open for "
+            f"{_in_words(_minutes_at_least(5, settings=settings))}",
             about="The dependency fails, so cancellations are delayed. They continue when it answers again.",
         ),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipelines.names import APP, SENSOR
+from pipelines.names import APP
 from pipelines.observability.alerts import alerts
 from pipelines.observability.dashboard import dashboard
 
@@ -43,7 +43,7 @@ def prometheus_rule(settings: Settings) -> dict[str, Any]:
 
 def pod_monitors(settings: Settings) -> Iterator[dict[str, Any]]:
     """Build a PodMonitor for the pods of the Sensor, and one for those of the EventSource."""
-    for label, name in (("sensor-name", SENSOR), ("eventsource-name", settings.events.event_source)):
+    for label, name in (("sensor-name", settings.events.sensor), ("eventsource-name", settings.events.event_source)):
         yield {
             "apiVersion": _MONITORING,
             "kind": "PodMonitor",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_all, list_runs
-from steps.domain import ZERO_SHA, Phase, Push, Record, Repository, RunOutcome, Sha
+from steps.domain import ZERO_SHA, Phase, Push, Record, Repository, RunOutcome, Sha, shown_names
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,15 +62,18 @@ def preview_runs(
         workflow_uid=_UNKNOWN,
         started_at=now,
     )
-    runs = list_runs(
-        settings.agents, kube=kube, namespace=settings.namespaces.agents, task=task, patterns=settings.tasks
-    )
+    runs = [
+        run
+        for namespace in settings.namespaces.agents
+        for run in list_runs(settings.agents, kube=kube, namespace=namespace, task=task, patterns=settings.tasks)
+    ]
     judged = decide_all(runs, record=record)
     stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="stale") for run in judged.stale]
+    names = shown_names([*stale, *judged.kept])
     return tuple(
         RunPreview(
             kind=agent.kind,
-            name=agent.name,
+            name=names[agent.uid],
             agent=agent.agent,
             stopped=agent.outcome is RunOutcome.STOPPING,
             reason=agent.reason,

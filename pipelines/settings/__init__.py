@@ -6,11 +6,13 @@ differs, and what no default can know.
 
 from pipelines.settings.kind_presets import PRESET, preset_names, read_preset
 from pipelines.settings.packaged import default_values, example_values
+from pipelines.settings.pods import PodSettings
 from pipelines.settings.reading import example_settings, read_settings, read_values, settings_from
 from pipelines.settings.settings_tree import Settings
 
 __all__ = [
     "PRESET",
+    "PodSettings",
     "Settings",
     "default_values",
     "example_settings",

@@ -17,6 +17,8 @@ class EventSettings(PushSources):
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    event_bus: Annotated[Name, Field(description="name of the EventBus in the events' namespace")]
+    sensor: Annotated[Name, Field(description="name of the Sensor")]
     event_source: Annotated[Name, Field(description="name of the EventSource")]
     event_name: Annotated[Name, Field(description="name of the event in the EventSource")]
     render_event_source: Annotated[
@@ -35,3 +37,9 @@ class EventSettings(PushSources):
     ]
     requests: Annotated[Resources, Field(description="requests of the Sensor's container")]
     limits: Annotated[Resources, Field(description="limits of the Sensor's container")]
+
+    def __post_init__(self) -> None:
+        # `super()` without arguments does not work in a dataclass with slots.
+        PushSources.__post_init__(self)
+        if self.sensor == self.event_source:
+            raise ValueError("sensor and event_source must differ, because their PodMonitors have their names")

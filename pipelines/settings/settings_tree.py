@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from pipelines.settings.events import EventSettings
 from pipelines.settings.observability import ObservabilitySettings
+from pipelines.settings.pods import PodSettings
 from pipelines.settings.sensor_syntax import check_sensor_syntax
 from pipelines.settings.workflow import ImageSettings, TracingSettings, WorkflowSettings
 from steps.core import BadInputError
@@ -26,6 +27,7 @@ class Settings(ReconcileStepSettings):
 
     image: ImageSettings
     workflow: WorkflowSettings
+    pods: PodSettings
     tracing: TracingSettings
     events: EventSettings
     observability: ObservabilitySettings

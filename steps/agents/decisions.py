@@ -1,8 +1,9 @@
 """Judges all runs of a task together, because a run may own another.
 
 Guarantees that it reads and writes nothing. A stale run that owns a run to be kept, directly or through listed objects,
-is kept as well: the garbage collector deletes what a deleted run owns (docs/decisions/0016-owned-runs.md). A run of
-another task counts as kept. Not covered: ownership through an object that was not listed.
+is kept as well: the garbage collector deletes what a deleted run owns (docs/decisions/0016-owned-runs.md), in the
+namespace of that run only. A run of another task counts as kept. Not covered: ownership through an object that was not
+listed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.agents.owned_object import OwnedObject  # noqa: TC001 - part of a public dataclass
+from steps.agents.owned_object import OwnedObject, within_namespaces
 from steps.agents.runs import AgentRun, decide_by_record
 from steps.domain import OWNER_REASON, Agent, RunAction, RunDecision, RunOutcome, find_spared
 from steps.kube import JOBS, label_key
@@ -73,13 +74,14 @@ def decide_each(runs: Collection[AgentRun], *, record: Record, around: Surroundi
     decisions = {run.uid: decide_by_record(record, run) for run in runs}
     kept = {run.uid: run.name for run in runs if decisions[run.uid].protects}
     kept |= {each.uid: each.name for each in around.foreign}
-    owners = {each.uid: set(each.owner_uids) for each in (*around.objects, *(run.as_object() for run in runs))}
+    everything = within_namespaces([*around.objects, *(run.as_object() for run in runs)])
+    owners = {each.uid: set(each.owner_uids) for each in everything}
     stale = {run.uid: run for run in runs if decisions[run.uid].action is RunAction.CANCEL}
-    jobs = {each.name: each.uid for each in around.objects if each.resource == JOBS and not each.owners}
+    jobs = {each.key: each.uid for each in around.objects if each.resource == JOBS and not each.owners}
     for run in stale.values():
         # A Job that a run only names is deleted with it (steps.agents.verification).
-        if run.job in jobs and jobs[run.job] != run.uid:
-            owners[jobs[run.job]].add(run.uid)
+        if run.job_key in jobs and jobs[run.job_key] != run.uid:
+            owners[jobs[run.job_key]].add(run.uid)
     for uid, child in find_spared(stale, kept=kept, owners=owners).items():
         decisions[uid] = RunDecision(action=RunAction.KEEP, reason=f"{OWNER_REASON}{kept[child]}", kept_for=child)
     return decisions

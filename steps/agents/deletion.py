@@ -83,7 +83,6 @@ def delete_runs(
 
 def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Record, around: Surroundings) -> Agent:
     settings, breaker = context.settings.stop, context.clients.breakers.agents
-    namespace = context.settings.namespaces.agents
     for pause in (*backoff(attempts=settings.attempts, first_s=settings.backoff_s, random=context.random), None):
         held.ensure_held()
         preconditions = {"uid": run.uid, "resourceVersion": run.resource_version}
@@ -92,7 +91,7 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
             reason = held.write_reason(WriteCause.STALE, run.facts.agent)
             context.clients.kube.delete(
                 kind_resource(run.kind),
-                namespace=namespace,
+                namespace=run.namespace,
                 name=run.name,
                 options=options,
                 reason=reason,
@@ -134,9 +133,7 @@ def _judge_again(run: AgentRun, *, context: StepContext, record: Record, around:
     A run often changes because it has started another run, so the task's runs are listed again.
     """
     try:
-        obj = context.clients.kube.get(
-            kind_resource(run.kind), namespace=context.settings.namespaces.agents, name=run.name
-        )
+        obj = context.clients.kube.get(kind_resource(run.kind), namespace=run.namespace, name=run.name)
     except NotFoundError:
         return run.as_stopping()
     fresh = parse_run(obj, kind=run.kind)

@@ -9,6 +9,7 @@ unreachable node, and processes that an agent started outside its pod.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from steps.agents.owned_object import read_object
@@ -41,60 +42,61 @@ def owned_resources(kinds: Iterable[RunKind], *, plurals: Collection[str]) -> tu
     return tuple(Resource(group=each.group, version=each.version, plural=each.plural) for each in found)
 
 
-def list_objects(resources: Iterable[Resource], *, kube: Kube, namespace: str) -> list[OwnedObject]:
-    """List the metadata of all objects of these resources.
+def list_objects(resources: Iterable[Resource], *, kube: Kube, namespaces: Iterable[str]) -> list[OwnedObject]:
+    """List the metadata of all objects of these resources, in each of these namespaces.
 
     Raises:
         BadInputError: The API server does not serve a resource: its CRD is not installed.
     """
     return [
         read_object(each, resource=resource)
-        for resource in resources
+        for resource, namespace in product(resources, namespaces)
         for each in kube.list(resource, namespace=namespace, metadata_only=True)
     ]
 
 
-def list_active_pods(*, kube: Kube, namespace: str) -> list[OwnedObject]:
-    """List the metadata of the pods that have not ended."""
-    found = kube.list(PODS, namespace=namespace, fields=_ACTIVE, metadata_only=True)
-    return [read_object(each, resource=PODS) for each in found]
+def list_active_pods(*, kube: Kube, namespaces: Iterable[str]) -> list[OwnedObject]:
+    """List the metadata of the pods that have not ended, in each of these namespaces."""
+    return [
+        read_object(each, resource=PODS)
+        for namespace in namespaces
+        for each in kube.list(PODS, namespace=namespace, fields=_ACTIVE, metadata_only=True)
+    ]
 
 
-def has_ended(job: OwnedObject, *, kube: Kube, namespace: str) -> bool:
+def has_ended(job: OwnedObject, *, kube: Kube) -> bool:
     """Whether a Job starts no further pod: it is complete, has failed, or is gone."""
-    for each in kube.list(JOBS, namespace=namespace, fields=f"metadata.name={job.name}"):
+    for each in kube.list(JOBS, namespace=job.namespace, fields=f"metadata.name={job.name}"):
         if each["metadata"]["uid"] == job.uid:
             conditions = (each.get("status") or {}).get("conditions") or ()
             return any(found["type"] in _JOB_ENDED and found["status"] == "True" for found in conditions)
     return True
 
 
-def end_pods(pods: Iterable[OwnedObject], *, kube: Kube, namespace: str, held: HeldLease) -> None:
+def end_pods(pods: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> None:
     """Delete pods, each with its own grace period. A pod that is gone or was replaced is left alone."""
-    _delete_pods(pods, {}, WriteCause.POD, kube=kube, namespace=namespace, held=held)
+    _delete_pods(pods, {}, WriteCause.POD, kube=kube, held=held)
 
 
-def force_delete_pods(pods: Iterable[OwnedObject], *, kube: Kube, namespace: str, held: HeldLease) -> None:
+def force_delete_pods(pods: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> None:
     """Delete pods without a grace period. A pod that is gone or was replaced is left alone."""
-    _delete_pods(pods, {"gracePeriodSeconds": 0}, WriteCause.FORCE, kube=kube, namespace=namespace, held=held)
+    _delete_pods(pods, {"gracePeriodSeconds": 0}, WriteCause.FORCE, kube=kube, held=held)
 
 
-def _delete_pods(
-    pods: Iterable[OwnedObject], grace: Json, cause: WriteCause, *, kube: Kube, namespace: str, held: HeldLease
-) -> None:
+def _delete_pods(pods: Iterable[OwnedObject], grace: Json, cause: WriteCause, *, kube: Kube, held: HeldLease) -> None:
     for pod in pods:
         held.ensure_held()
         options = {**grace, "preconditions": {"uid": pod.uid}}
         reason = held.write_reason(cause)
         try:
             kube.delete(
-                PODS, namespace=namespace, name=pod.name, options=options, reason=reason, guard=held.ensure_held
+                PODS, namespace=pod.namespace, name=pod.name, options=options, reason=reason, guard=held.ensure_held
             )
         except (NotFoundError, ConflictError):
             continue
 
 
-def delete_jobs(jobs: Iterable[OwnedObject], *, kube: Kube, namespace: str, held: HeldLease) -> dict[str, str]:
+def delete_jobs(jobs: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> dict[str, str]:
     """Delete Jobs that nobody else deletes, because each would start its pod again.
 
     A Job that is gone, was replaced or has changed is left alone. The next look decides about it.
@@ -113,7 +115,7 @@ def delete_jobs(jobs: Iterable[OwnedObject], *, kube: Kube, namespace: str, held
         reason = held.write_reason(WriteCause.JOB, job.name)
         try:
             kube.delete(
-                JOBS, namespace=namespace, name=job.name, options=options, reason=reason, guard=held.ensure_held
+                JOBS, namespace=job.namespace, name=job.name, options=options, reason=reason, guard=held.ensure_held
             )
         except (NotFoundError, ConflictError):
             continue

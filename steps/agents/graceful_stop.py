@@ -69,11 +69,11 @@ def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) ->
     held.ensure_held()
     metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}
     patch = run.kind.stop_patch | {"metadata": metadata}
-    namespace, reason = context.settings.namespaces.agents, held.write_reason(WriteCause.ASK, run.facts.agent)
+    reason = held.write_reason(WriteCause.ASK, run.facts.agent)
     try:
         context.clients.kube.merge(
             kind_resource(run.kind),
-            namespace=namespace,
+            namespace=run.namespace,
             name=run.name,
             body=patch,
             reason=reason,

@@ -1,6 +1,7 @@
 """One look at what is left of the runs that are being stopped.
 
-Guarantees that a complete look lists the task's runs, everything that the runs may own, and the pods. What cannot be
+Guarantees that a complete look lists the task's runs, everything that the runs may own, and the pods, in all namespaces
+of agents. A run whose namespace the settings no longer name is never called gone. What cannot be
 told apart from the work of a kept run is not attributed to a run that is being stopped. Not covered: a pod on an
 unreachable node whose object is gone.
 """
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from steps.agents.decisions import decide_all, find_foreign_runs
 from steps.agents.dependents import has_ended, list_active_pods, list_objects, owned_resources
-from steps.agents.ownership import with_runs
+from steps.agents.owned_object import within_namespaces
+from steps.agents.ownership import homes_of, with_runs
 from steps.agents.runs import task_runs
 from steps.domain import find_owners
 from steps.kube import JOBS
@@ -36,6 +38,7 @@ class Observation:
 
     Attributes:
         complete: Whether objects and pods were listed as well. Otherwise, no run is known to be gone.
+        namespaces: The namespaces that were listed.
         objects: What belongs to the runs, without pods and without loose Jobs that have ended.
         loose: Uids of the Jobs among them that no run owns: a run's status names them, or they have lost their owner.
             The garbage collector does not delete them.
@@ -47,6 +50,7 @@ class Observation:
     runs: tuple[AgentRun, ...]
     owned: OwnedResources
     complete: bool
+    namespaces: tuple[str, ...] = ()
     objects: tuple[OwnedObject, ...] = ()
     loose: frozenset[str] = frozenset()
     pods: tuple[OwnedObject, ...] = ()
@@ -55,12 +59,15 @@ class Observation:
 
     def remains_of(self, agent: Agent) -> str:
         """Describe the remaining objects of one run; an empty text if it is gone. Needs a complete observation."""
+        if agent.namespace and self.namespaces and agent.namespace not in self.namespaces:
+            advice = "add it again until this cancellation is finished"
+            return f"its namespace {agent.namespace} is not in namespaces.agents any more: {advice}"[:_MAX_REASON]
         run = next((run for run in self.runs if run.uid == agent.uid), None)
         if run and not run.ended:
             stays = run.facts.deleting and run.finalizers
             waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if stays else ""
             return f"its object still exists in phase {run.facts.phase or 'none'}{waits_for}"[:_MAX_REASON]
-        own = self.owned.only({agent.uid}, names={agent.job})
+        own = self.owned.only({agent.uid}, names={agent.job_key})
         left = [each for each in self.objects if own.has(each) and (not run or each.uid in self.loose)]
         if left:
             shown = next((each for each in left if each.uid in self.blocked), left[0])
@@ -73,20 +80,24 @@ class Observation:
 
 def observe(record: Record, *, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:
     """List the runs. Once they are gone or a grace period is over, list what they own and the pods as well."""
-    kube, namespace = context.clients.kube, context.settings.namespaces.agents
+    kube, namespaces = context.clients.kube, context.settings.namespaces.agents
     judged = decide_all(task_runs(context), record=record)
     runs = judged.runs
     if not complete and any(run.uid in owned.run_uids and not run.ended for run in runs):
-        return Observation(runs=runs, owned=with_runs(owned, judged=judged), complete=False)
+        return Observation(runs=runs, owned=with_runs(owned, judged=judged), complete=False, namespaces=namespaces)
     plurals = {agent.kind for agent in record.agents if agent.unproven}
-    objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespace=namespace)
-    pods = list_active_pods(kube=kube, namespace=namespace)
+    listed = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespaces=namespaces)
+    active = list_active_pods(kube=kube, namespaces=namespaces)
+    known = homes_of(record.agents)
+    run_objects = [run.as_object() for run in runs]
+    objects = within_namespaces(listed, others=[*active, *run_objects], known=known)
+    pods = within_namespaces(active, others=[*listed, *run_objects], known=known)
     foreign = find_foreign_runs([*objects, *pods], kinds=context.settings.agents, runs=runs)
-    everything = [*objects, *pods, *(run.as_object() for run in runs)]
+    everything = [*objects, *pods, *within_namespaces(run_objects, others=[*listed, *active], known=known)]
     owned = with_runs(owned, judged=judged, foreign=foreign).with_objects(everything)
     own = owned.among(objects).values()
     loose = [each for each in own if each.resource == JOBS and not owned.is_owner(each.owner_uids)]
-    ended = {each.uid for each in loose if has_ended(each, kube=kube, namespace=namespace)}
+    ended = {each.uid for each in loose if has_ended(each, kube=kube)}
     owners = {each.uid: each.owner_uids for each in everything}
     kept = {run.uid: run.name for run in runs if run.uid in judged.protected - owned.run_uids}
     kept |= {each.uid: each.name for each in foreign}
@@ -94,6 +105,7 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
         runs=runs,
         owned=owned,
         complete=True,
+        namespaces=namespaces,
         objects=tuple(each for each in own if each.uid not in ended),
         loose=frozenset(each.uid for each in loose) - ended,
         pods=tuple(pod for pod in pods if owned.has(pod) or pod.uid in owned.run_uids),

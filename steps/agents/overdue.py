@@ -77,7 +77,7 @@ def _nearest(observation: Observation, agents: Collection[Agent]) -> OwnedResour
     """Return what belongs to these runs directly, and not to another run that they own."""
     uids = {agent.uid for agent in agents}
     owned = observation.owned
-    return owned.only(uids, names={agent.job for agent in agents}, barrier=owned.run_uids - uids)
+    return owned.only(uids, names={agent.job_key for agent in agents}, barrier=owned.run_uids - uids)
 
 
 def _obstacle(job: OwnedObject, *, observation: Observation) -> str:
@@ -91,15 +91,15 @@ def _obstacle(job: OwnedObject, *, observation: Observation) -> str:
 
 def end_objects(own: OverdueObjects, *, handled: set[str], context: StepContext, held: HeldLease) -> dict[str, str]:
     """Delete Jobs, then pods without grace, each once. Return why a Job could not be deleted, by its uid."""
-    kube, namespace = context.clients.kube, context.settings.namespaces.agents
+    kube = context.clients.kube
     jobs = [job for job in own.jobs if job.uid not in handled]
     pods = [pod for pod in own.pods if pod.uid not in handled]
     if jobs:
         context.log.warning("grace period is over, deleting Jobs", jobs=names_of(jobs))
-    answers = delete_jobs(jobs, kube=kube, namespace=namespace, held=held)
+    answers = delete_jobs(jobs, kube=kube, held=held)
     if pods:
         context.log.warning("grace period is over, deleting pods", pods=names_of(pods))
-        force_delete_pods(pods, kube=kube, namespace=namespace, held=held)
+        force_delete_pods(pods, kube=kube, held=held)
     handled |= {uid for uid, refused in answers.items() if not refused} | {pod.uid for pod in pods}
     return {uid: refused for uid, refused in answers.items() if refused}
 
@@ -122,6 +122,5 @@ def end_loose_pods(
     loose = [pod for pod in pods if not pod.owners and pod.uid not in asked | over]
     if loose:
         context.log.info("deleting pods without an owner", pods=names_of(loose))
-        namespace = context.settings.namespaces.agents
-        end_pods(loose, kube=context.clients.kube, namespace=namespace, held=held)
+        end_pods(loose, kube=context.clients.kube, held=held)
         asked |= {pod.uid for pod in loose}

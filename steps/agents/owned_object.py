@@ -1,18 +1,20 @@
 """An object that a run may own, as a metadata-only list shows it: its name, its labels, and its owner references.
 
-Guarantees that an object without optional metadata is read as well. Not guaranteed: that an owner exists.
+Guarantees that an object without optional metadata is read as well, and that no owner reference is followed into
+another namespace. Not guaranteed: that an owner exists.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from steps.core import parse_time
+from steps.domain import namespaced_name
 from steps.kube import Resource  # noqa: TC001 - part of a public dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from steps.kube import Json
@@ -49,6 +51,7 @@ class OwnedObject:
     """One object.
 
     Attributes:
+        namespace: Its namespace; empty if its kind has none.
         owners: Its owner references.
     """
 
@@ -57,8 +60,14 @@ class OwnedObject:
     uid: str
     resource_version: str
     created_at: datetime
+    namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[OwnerReference, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Namespace and name, which identify it among the objects of its kind."""
+        return namespaced_name(self.namespace, self.name)
 
     @property
     def owner_uids(self) -> frozenset[str]:
@@ -83,6 +92,33 @@ def read_object(obj: Json, *, resource: Resource) -> OwnedObject:
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         created_at=parse_time(metadata["creationTimestamp"]),
+        namespace=metadata.get("namespace", ""),
         labels=metadata.get("labels") or {},
         owners=read_owners(metadata),
     )
+
+
+def within_namespaces(
+    objects: Iterable[OwnedObject], *, others: Iterable[OwnedObject] = (), known: Mapping[str, str] | None = None
+) -> list[OwnedObject]:
+    """Return objects without the owner references that lead into another namespace.
+
+    Kubernetes does not follow them either: to the garbage collector, such an owner does not exist.
+
+    Args:
+        objects: The objects.
+        others: Further objects that may be owners.
+        known: The namespaces of further owners, by uid.
+    """
+    listed = list(objects)
+    homes = dict(known or {}) | {each.uid: each.namespace for each in (*listed, *others)}
+
+    def is_near(each: OwnedObject, owner: OwnerReference) -> bool:
+        return homes.get(owner.uid, each.namespace) == each.namespace
+
+    return [
+        each
+        if all(is_near(each, owner) for owner in each.owners)
+        else replace(each, owners=tuple(owner for owner in each.owners if is_near(each, owner)))
+        for each in listed
+    ]

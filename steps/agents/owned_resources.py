@@ -2,8 +2,8 @@
 
 Guarantees that owner references are followed through any number of known objects, and that circles end. An object that
 a spared run owns (one that is kept, or that was not asked to stop) never matches, whoever else owns it. A match by name
-or label alone never reaches an object of another run. An object that lost its owner is still recognised by its uid. Not
-covered: an owner of a kind that nobody listed.
+or label alone never reaches an object of another run or in another namespace. An object that lost its owner is still
+recognised by its uid. Not covered: an owner of a kind that nobody listed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from steps.domain import find_owned
+from steps.domain import find_owned, namespaced_name
 from steps.kube import JOBS, PODS, Resource
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class PodSelector:
     """The labels of one run's pods.
 
     Attributes:
+        namespace: The run's namespace, and that of its pods.
         created_before: The time when another run with the same name was created; None if there is none. A pod that is
             not older belongs to that run.
     """
@@ -36,12 +37,13 @@ class PodSelector:
     run_name: str
     resource: Resource
     labels: Mapping[str, str]
+    namespace: str = ""
     created_before: datetime | None = None
 
     def matches(self, pod: OwnedObject) -> bool:
-        """Whether a pod has these labels, and is not a pod of the run's namesake."""
+        """Whether a pod of the run's namespace has these labels, and is not a pod of the run's namesake."""
         is_older = self.created_before is None or pod.created_at < self.created_before
-        return is_older and self.labels.items() <= pod.labels.items()
+        return is_older and pod.namespace == self.namespace and self.labels.items() <= pod.labels.items()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class OwnedResources:
 
     Attributes:
         run_uids: Uids of the runs.
-        names: Names of their Jobs, from the runs' status.
+        names: Namespaces and names of their Jobs, from the runs' status.
         objects: What they own, by uid, as last seen with an owner.
         recorded: Uids of the runs that owned an object when an earlier attempt looked, by the object's uid.
         selectors: The labels of their pods.
@@ -70,8 +72,8 @@ class OwnedResources:
 
     @property
     def job_names(self) -> frozenset[str]:
-        """Names of their Jobs."""
-        return self.names | {each.name for each in self.objects.values() if each.resource == JOBS}
+        """Namespaces and names of their Jobs."""
+        return self.names | {each.key for each in self.objects.values() if each.resource == JOBS}
 
     def has(self, each: OwnedObject) -> bool:
         """Whether an object belongs to the runs."""
@@ -100,13 +102,14 @@ class OwnedResources:
         )
 
     def _is_named_job(self, each: OwnedObject, job_names: frozenset[str]) -> bool:
-        return each.resource == JOBS and each.name in job_names and not any(map(self._is_of_a_run_kind, each.owners))
+        return each.resource == JOBS and each.key in job_names and not any(map(self._is_of_a_run_kind, each.owners))
 
     def _is_of_a_run_kind(self, reference: OwnerReference) -> bool:
         return any((reference.group, plural) in self.run_kinds for plural in reference.plurals)
 
     def _is_named_pod(self, pod: OwnedObject, job_names: frozenset[str]) -> bool:
-        return pod.labels.get(JOB_NAME) in job_names or any(each.matches(pod) for each in self.selectors)
+        job = namespaced_name(pod.namespace, pod.labels.get(JOB_NAME, ""))
+        return job in job_names or any(each.matches(pod) for each in self.selectors)
 
     def with_others(self, uids: Iterable[str]) -> OwnedResources:
         """Add uids of other runs."""
@@ -141,14 +144,14 @@ class OwnedResources:
             # Only what a new object owns can follow from it, or what names a new Job.
             is_job = any(each.resource == JOBS for each in new.values())
             likely = to_add if is_job else [each for each in to_add if not new.keys().isdisjoint(each.owner_uids)]
-        return found.with_others(each.uid for each in to_add if each.resource == JOBS and each.name in found.job_names)
+        return found.with_others(each.uid for each in to_add if each.resource == JOBS and each.key in found.job_names)
 
     def only(self, uids: Collection[str], *, names: Collection[str], barrier: Collection[str] = ()) -> OwnedResources:
         """Keep only these runs, with what they own and the Jobs that have these names. The rest becomes `others`.
 
         Args:
             uids: The runs to keep.
-            names: The names of their Jobs.
+            names: The namespaces and names of their Jobs.
             barrier: Runs that are not followed. What they own is not kept.
         """
         recorded = {uid: runs for uid, runs in self.recorded.items() if not runs.isdisjoint(uids)}
@@ -186,5 +189,5 @@ class OwnedResources:
         return frozenset(
             uid
             for uid, each in self.objects.items()
-            if each.resource == JOBS and each.name in names and each.owner_uids.isdisjoint(unless)
+            if each.resource == JOBS and each.key in names and each.owner_uids.isdisjoint(unless)
         )

@@ -1,6 +1,7 @@
 """Looks at what a task's runs own, before any of them is stopped.
 
-Guarantees that nothing is listed unless a run is to be stopped, and that each resource is listed once. Pods are listed
+Guarantees that nothing is listed unless a run is to be stopped, and that each resource is listed once in each namespace
+of agents. Pods are listed
 only if one of them is an owner. Not covered: ownership through a resource that the settings do not name (`owns`), and a
 run that is created while the others are being stopped.
 """
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from steps.agents.decisions import ALONE, RunDecisions, Surroundings, decide_all, find_foreign_runs
 from steps.agents.dependents import list_objects, owned_resources
+from steps.agents.owned_object import within_namespaces
 from steps.agents.owned_resources import OwnedResources, PodSelector
 from steps.agents.runs import kind_resource, task_runs
+from steps.domain import namespaced_name
 from steps.kube import PODS
 
 if TYPE_CHECKING:
@@ -36,13 +39,13 @@ def look_around(runs: Collection[AgentRun], *, plurals: Collection[str], context
     """
     if not plurals:
         return ALONE
-    kube, namespace = context.clients.kube, context.settings.namespaces.agents
-    objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespace=namespace)
+    kube, namespaces = context.clients.kube, context.settings.namespaces.agents
+    objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespaces=namespaces)
     # Agents start runs from their pods, and a pod may then be the owner. Otherwise, this list is not needed yet, unless
     # pods are runs: one of another task may have a run of this task for an owner.
     owners = [owner for each in objects for owner in each.owners] + [owner for run in runs for owner in run.owners]
     if any(owner.is_pod for owner in owners) or any(kind_resource(kind) == PODS for kind in context.settings.agents):
-        objects += list_objects([PODS], kube=kube, namespace=namespace)
+        objects += list_objects([PODS], kube=kube, namespaces=namespaces)
     foreign = find_foreign_runs(objects, kinds=context.settings.agents, runs=runs)
     return Surroundings(objects=tuple(objects), foreign=foreign)
 
@@ -68,14 +71,20 @@ def owned_by_stopping_runs(
     unproven = [agent for agent in record.agents if agent.unproven]
     owned = OwnedResources(
         run_uids=frozenset(agent.uid for agent in unproven),
-        names=frozenset(agent.job for agent in unproven if agent.job),
+        names=frozenset(agent.job_key for agent in unproven if agent.job),
         recorded=_recorded(unproven),
         selectors=tuple(selector for agent in unproven for selector in _selectors(agent, kinds=kinds)),
         run_kinds=frozenset((kind.group, kind.plural) for kind in kinds),
     )
+    objects = [*around.objects, *(run.as_object() for run in judged.runs)]
     return with_runs(owned, judged=judged, foreign=around.foreign).with_objects(
-        [*around.objects, *(run.as_object() for run in judged.runs)]
+        within_namespaces(objects, known=homes_of(unproven))
     )
+
+
+def homes_of(agents: Iterable[Agent]) -> dict[str, str]:
+    """Return the namespaces of runs that may be gone, by uid."""
+    return {agent.uid: agent.namespace for agent in agents if agent.namespace}
 
 
 def with_runs(owned: OwnedResources, *, judged: RunDecisions, foreign: Iterable[OwnedObject] = ()) -> OwnedResources:
@@ -87,10 +96,10 @@ def with_runs(owned: OwnedResources, *, judged: RunDecisions, foreign: Iterable[
         foreign: The runs of other tasks.
     """
     finished = {agent.uid for agent in judged.kept} - judged.protected
-    namesakes = {(kind_resource(run.kind), run.name): run for run in judged.runs if run.uid not in owned.run_uids}
+    namesakes = {(kind_resource(run.kind), run.key): run for run in judged.runs if run.uid not in owned.run_uids}
 
     def bounded(selector: PodSelector) -> PodSelector:
-        run = namesakes.get((selector.resource, selector.run_name))
+        run = namesakes.get((selector.resource, namespaced_name(selector.namespace, selector.run_name)))
         return replace(selector, created_before=run.facts.created_at) if run else selector
 
     uids = {run.uid for run in judged.runs}
@@ -104,7 +113,7 @@ def with_owned(record: Record, owned: OwnedResources) -> Record:
     def noted(agent: Agent) -> Agent:
         if not agent.unproven:
             return agent
-        known = owned.only({agent.uid}, names={agent.job})
+        known = owned.only({agent.uid}, names={agent.job_key})
         uids = known.objects.keys() | known.recorded.keys()
         return replace(agent, owned=tuple(sorted(uids)) or None)
 
@@ -125,6 +134,7 @@ def _selectors(agent: Agent, *, kinds: Collection[RunKind]) -> list[PodSelector]
             run_uid=agent.uid,
             run_name=agent.name,
             resource=kind_resource(kind),
+            namespace=agent.namespace or "",
             labels={
                 key: value.replace("{name}", agent.name).replace("{uid}", agent.uid)
                 for key, value in kind.pod_selector.items()

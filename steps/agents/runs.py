@@ -23,6 +23,7 @@ from steps.domain import (
     RunOutcome,
     decide_run,
     find_task,
+    namespaced_name,
     task_id,
 )
 from steps.kube import ObjectReference, Resource, label_key, read_field
@@ -60,6 +61,7 @@ class AgentRun:
 
     Attributes:
         object_kind: The kind in its manifest, such as CodeRun.
+        namespace: Its namespace.
         job: Name of its Job; empty if the run does not name it.
         owners: Its owner references.
     """
@@ -71,6 +73,7 @@ class AgentRun:
     resource_version: str
     job: str
     facts: RunFacts
+    namespace: str = ""
     finalizers: tuple[str, ...] = ()
     owners: tuple[OwnerReference, ...] = ()
 
@@ -79,11 +82,21 @@ class AgentRun:
         """Whether its phase is one of the finished phases of its kind."""
         return self.facts.phase in self.kind.finished
 
-    def about(self, *, namespace: str) -> ObjectReference:
+    @property
+    def key(self) -> str:
+        """Namespace and name, which identify it among the runs of its kind."""
+        return namespaced_name(self.namespace, self.name)
+
+    @property
+    def job_key(self) -> str:
+        """Namespace and name of its Job; empty if it does not name one."""
+        return namespaced_name(self.namespace, self.job) if self.job else ""
+
+    def about(self) -> ObjectReference:
         """Return the reference to the run for an Event."""
         version = f"{self.kind.group}/{self.kind.version}" if self.kind.group else self.kind.version
         return ObjectReference(
-            api_version=version, kind=self.object_kind, namespace=namespace, name=self.name, uid=self.uid
+            api_version=version, kind=self.object_kind, namespace=self.namespace, name=self.name, uid=self.uid
         )
 
     def as_object(self) -> OwnedObject:
@@ -94,6 +107,7 @@ class AgentRun:
             uid=self.uid,
             resource_version=self.resource_version,
             created_at=self.facts.created_at,
+            namespace=self.namespace,
             owners=self.owners,
         )
 
@@ -108,6 +122,7 @@ class AgentRun:
             created_at=self.facts.created_at,
             outcome=outcome,
             reason=reason,
+            namespace=self.namespace,
             kept_for=kept_for,
         )
 
@@ -149,6 +164,7 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
             branch=text(kind.branch).removeprefix(HEADS),
             keep=any(each.get(KEEP) == "true" for each in marks),
         ),
+        namespace=metadata.get("namespace", ""),
         finalizers=tuple(str(name)[:_MAX_TEXT] for name in metadata.get("finalizers") or ()),
         owners=read_owners(metadata),
     )
@@ -157,7 +173,7 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
 def list_runs(
     kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: TaskId, patterns: Sequence[TaskPattern]
 ) -> Iterator[AgentRun]:
-    """List all runs of a task, of all kinds and repositories.
+    """List all runs of a task in one namespace, of all kinds and repositories.
 
     Raises:
         BadInputError: The API server does not serve a kind: its CRD is not installed.
@@ -190,12 +206,12 @@ def live_runs(
     unreadable: Callable[[Json, Exception], None],
     seen: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[str, AgentRun]]:
-    """List the unfinished runs of all tasks, with the task of each. It sends one list request for each kind.
+    """List the unfinished runs of all tasks in one namespace, with the task of each: one list request for each kind.
 
     Args:
         kinds: The kinds of runs.
         kube: The API server.
-        namespace: The namespace of the agents.
+        namespace: A namespace of agents.
         patterns: The branches that are tasks.
         unreadable: Called with each object that cannot be read as a run, and the error. The other objects are still
             read.
@@ -224,13 +240,15 @@ def _selector(wanted: Mapping[str, str]) -> str:
 
 
 def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
-    """List all runs of the step's task."""
+    """List all runs of the step's task, in all namespaces of agents."""
     settings = context.settings
     return tuple(
-        list_runs(
+        run
+        for namespace in settings.namespaces.agents
+        for run in list_runs(
             settings.agents,
             kube=context.clients.kube,
-            namespace=settings.namespaces.agents,
+            namespace=namespace,
             task=context.push.task,
             patterns=settings.tasks,
         )

@@ -86,7 +86,8 @@ def start_stop(
         LockLostError: The Lease was lost.
         ForbiddenError: The Role lacks a verb.
     """
-    return _delete(record, judged=judged, context=context, held=held, before=before)
+    known = record.with_namespace(context.settings.namespaces.agents[0])
+    return _delete(known, judged=judged, context=context, held=held, before=before)
 
 
 def finish_stop(started: StartedStop, *, context: StepContext, held: HeldLease) -> Record:
@@ -171,11 +172,10 @@ def _emit_stopping_events(runs: Sequence[AgentRun], *, record: Record, context: 
     push = record.push
     reason = f"by {push.title} by {push.requested_by}, workflow {context.workflow}"
     names = ", ".join(f"{run.facts.agent} {run.name}" for run in runs)
-    namespace = context.settings.namespaces.agents
     events = [
         (held.reference, EventReason.CANCELLING, f"{len(runs)} stale, {reason}: {names}", f"{held.epoch} {names}")
     ]
-    events += [(run.about(namespace=namespace), EventReason.CANCELLED, f"Cancelled {reason}", push.sha) for run in runs]
+    events += [(run.about(), EventReason.CANCELLED, f"Cancelled {reason}", push.sha) for run in runs]
     run_parallel(
         [
             partial(emit_event, about, reason, message, once=once, context=context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.domain import LABEL_TEXT, LabelOutcome, RunOutcome
+from steps.domain import LABEL_TEXT, LabelOutcome, RunOutcome, shown_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,9 +55,12 @@ def _kept_lines(kept: Iterable[Agent]) -> list[tuple[str, Agent, str]]:
 def _text(head: str, notes: Iterable[str], *groups: Sequence[tuple[str, Agent, str]]) -> str:
     lines = [report_line(head), *map(report_line, notes)]
     agents = [each for group in groups for each in sorted(group, key=lambda line: line[1].created_at)]
+    names = shown_names([agent for _, agent, _ in agents])
     for what, agent, reason in agents[:_MAX_AGENTS]:
         note = f": {reason}" if reason else ""
-        lines.append(report_line(f"  {what}  {agent.kind}/{agent.name} of {agent.agent or 'an unknown agent'}{note}"))
+        lines.append(
+            report_line(f"  {what}  {agent.kind}/{names[agent.uid]} of {agent.agent or 'an unknown agent'}{note}")
+        )
     if len(agents) > _MAX_AGENTS:
         lines.append(f"  and {len(agents) - _MAX_AGENTS} more: see the record")
     return "\n".join(lines)

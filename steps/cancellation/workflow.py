@@ -31,7 +31,7 @@ def build_workflow(
 
     Args:
         values: Parameters of the WorkflowTemplate by name. Those with a default are optional.
-        settings: The namespace, and the branches that are tasks.
+        settings: The namespace, Argo's instance id, and the branches that are tasks.
         labels: Further labels.
 
     Raises:
@@ -45,7 +45,7 @@ def build_workflow(
         "metadata": {
             "name": f"cancel-{push.correlation_id}",
             "namespace": settings.namespaces.workflows,
-            "labels": APP | {TASK: str(push.task)} | (dict(labels) if labels else {}),
+            "labels": APP | settings.argo.labels | {TASK: str(push.task)} | (dict(labels) if labels else {}),
         },
         "spec": {
             "workflowTemplateRef": {"name": TEMPLATE},

@@ -41,6 +41,7 @@ from steps.domain.record import (
     Record,
     RunOutcome,
     dump_record,
+    namespaced_name,
     parse_record,
 )
 from steps.domain.run_decision import (
@@ -67,7 +68,7 @@ from steps.domain.task_id import (
     task_id,
 )
 from steps.domain.watermark import push_watermark
-from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT
+from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT, shown_names
 
 __all__ = [
     "CLOSED_REASON",
@@ -132,8 +133,10 @@ __all__ = [
     "is_newer_than_known",
     "known_older",
     "match_task",
+    "namespaced_name",
     "parse_record",
     "push_from_env",
     "push_watermark",
+    "shown_names",
     "task_id",
 ]

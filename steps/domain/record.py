@@ -59,11 +59,17 @@ class RunOutcome(StrEnum):
     STUCK = "not-proven-gone"
 
 
+def namespaced_name(namespace: str, name: str) -> str:
+    """Return what identifies an object of a kind: its name is unique only in its namespace."""
+    return f"{namespace}/{name}" if namespace else name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """One agent run and its outcome.
 
     Attributes:
+        namespace: Where it runs; None in the record of an older version, which knew one namespace of agents only.
         owned: Uids of what it owned before it was stopped; None after its end. They identify what is left if an attempt
             stops halfway.
         kept_for: Uid of a kept run that it owns, if it is kept for that reason.
@@ -77,6 +83,7 @@ class Agent:
     created_at: Moment
     outcome: RunOutcome
     reason: str
+    namespace: str | None = None
     owned: tuple[str, ...] | None = None
     kept_for: str | None = None
 
@@ -84,6 +91,11 @@ class Agent:
     def unproven(self) -> bool:
         """Whether it is being stopped and is not verified gone."""
         return self.outcome in (RunOutcome.STOPPING, RunOutcome.STUCK)
+
+    @property
+    def job_key(self) -> str:
+        """Namespace and name of its Job; empty if it has none."""
+        return namespaced_name(self.namespace or "", self.job) if self.job else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +182,12 @@ class Record:
     def branches_beside(self, ref: str) -> tuple[FinishedPush, ...]:
         """Return the latest finished push of each branch but this one. If there are too many, the oldest is dropped."""
         return tuple(each for each in self.finished_pushes if each.push.ref != ref)[-MAX_BRANCHES:]
+
+    def with_namespace(self, namespace: str) -> Record:
+        """Set the namespace of the agents that have none, because an older version wrote them."""
+        if all(agent.namespace for agent in self.agents):
+            return self
+        return replace(self, agents=tuple(replace(each, namespace=each.namespace or namespace) for each in self.agents))
 
     def with_error(self, text: str) -> Record:
         """Add an error. If there are too many, the oldest is dropped."""

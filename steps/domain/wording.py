@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.domain.record import LabelOutcome, RunOutcome
+from steps.domain.record import LabelOutcome, RunOutcome, namespaced_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+    from steps.domain.record import Agent
 
 OUTCOME_TEXT: Mapping[RunOutcome, str] = {
     RunOutcome.STOPPING: "was asked to stop; not yet proven gone",
@@ -32,3 +34,11 @@ LABEL_TEXT: Mapping[LabelOutcome, str] = {
     LabelOutcome.CLOSED: "labels not moved: the pull request is closed",
     LabelOutcome.OPEN_AGAIN: "nothing stopped: the pull request is open again",
 }
+
+
+def shown_names(agents: Collection[Agent]) -> dict[str, str]:
+    """Return the name to show for each run, by its uid: with its namespace if the runs are in several."""
+    several = len({agent.namespace for agent in agents}) > 1
+    return {
+        agent.uid: namespaced_name(agent.namespace or "", agent.name) if several else agent.name for agent in agents
+    }

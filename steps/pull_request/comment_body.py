@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 import jinja2
 
-from steps.domain import LABEL_TEXT, OUTCOME_TEXT, LabelOutcome, Phase, RunOutcome
+from steps.domain import LABEL_TEXT, OUTCOME_TEXT, LabelOutcome, Phase, RunOutcome, shown_names
 from steps.lease import lease_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from steps.domain import Agent, Push, Record
     from steps.settings import StepSettings
@@ -49,6 +49,8 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
     home = settings.namespaces.workflows
     lease = lease_name(repository=record.push.repository, task=record.push.task)
     acted = [agent for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
+    kept = [agent for agent in record.agents if agent.outcome is RunOutcome.KEPT]
+    names = shown_names(record.agents)
     return _template().render(
         marker=comment_marker(record.push),
         record=record,
@@ -58,8 +60,8 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
         cause=_cause(record.push),
         label_outcome=_sentence_start(LABEL_TEXT[record.labels]),
         left_to=_commit(record.left_to) if record.left_to else "",
-        acted=list(_described(acted)),
-        kept=[agent for agent in record.agents if agent.outcome is RunOutcome.KEPT],
+        acted=list(_described(acted, names=names)),
+        kept=list(_described(kept, names=names)),
         took=_span(record.proven_gone_at - record.started_at) if record.proven_gone_at else None,
         labels=settings.labels,
         workflow=_workflow(record.workflow, home=home, ui=settings.comment.argo_url),
@@ -115,9 +117,10 @@ def _sentence_start(text: str) -> SafeMarkdown:
     return SafeMarkdown(text[:1].upper() + text[1:])
 
 
-def _described(agents: Iterable[Agent]) -> Iterable[dict[str, Any]]:
+def _described(agents: Iterable[Agent], *, names: Mapping[str, str]) -> Iterable[dict[str, Any]]:
     for agent in sorted(agents, key=lambda each: each.created_at):
-        yield {"name": agent.name, "agent": agent.agent, "outcome": SafeMarkdown(OUTCOME_TEXT[agent.outcome])}
+        outcome = SafeMarkdown(OUTCOME_TEXT[agent.outcome])
+        yield {"name": names[agent.uid], "agent": agent.agent, "outcome": outcome, "reason": agent.reason}
 
 
 def _span(lasted: timedelta) -> SafeMarkdown:

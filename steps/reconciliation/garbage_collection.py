@@ -70,7 +70,7 @@ def _remove_epoch(task_state: TaskState, *, context: ReconcileContext) -> None:
     """Remove the Lease's epoch from the task's state document."""
     if not context.settings.state.config_map:
         return
-    namespace = context.settings.namespaces.agents
+    namespace = context.settings.namespaces.documents
     name = context.settings.state.config_map.format(task=task_state.task)
     try:
         stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)

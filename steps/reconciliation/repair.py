@@ -199,7 +199,7 @@ def _clear_flag(finding: StrayFlag, *, context: ReconcileContext) -> None:
 def _change_document(finding: DocumentFinding, change: StateChange | None, *, context: ReconcileContext) -> None:
     """Change a document without a Lease, or copy a corrupt one to its quarantine key, if it is still wrong."""
     settings, document = context.settings, finding.document
-    namespace = settings.namespaces.agents
+    namespace = settings.namespaces.documents
     try:
         stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=document.name)
         wanted = changed_config_map(

@@ -85,7 +85,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
         StepError: Leases, Workflows or pods cannot be read.
     """
     settings, kube = context.settings, context.clients.kube
-    home, agents = settings.namespaces.workflows, settings.namespaces.agents
+    home = settings.namespaces.workflows
     selector = f"app.kubernetes.io/managed-by={PREFIX}"
     unread: list[str] = []
     leases = kube.list(LEASES, namespace=home, labels=selector)
@@ -98,17 +98,21 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     unread_runs: list[str] = []
     unreadable = partial(_report_unreadable, kind="agent run", unread=unread_runs)
     run_uids: set[str] = set()
-    listed = read_or_report(
-        lambda: live_runs(
-            settings.agents,
-            kube=kube,
-            namespace=agents,
-            patterns=settings.tasks,
-            unreadable=unreadable,
-            seen=run_uids.add,
-        ),
-        unread=unread_runs,
-    )
+    listed: list[tuple[str, AgentRun]] = []
+    for namespace in settings.namespaces.agents:
+        # Each by itself: a namespace that cannot be read does not hide the runs of the others.
+        listed += read_or_report(
+            partial(
+                live_runs,
+                settings.agents,
+                kube=kube,
+                namespace=namespace,
+                patterns=settings.tasks,
+                unreadable=unreadable,
+                seen=run_uids.add,
+            ),
+            unread=unread_runs,
+        )
     runs = tuple((task, _under_policy(run, settings=settings)) for task, run in listed)
     runs_known = not unread_runs
     unread += unread_runs
@@ -157,7 +161,7 @@ def _parse_all(objects: Iterable[Json], read: Callable[[Json], T], *, kind: str,
 
 
 def _documents(context: ReconcileContext, *, unread: list[str]) -> Iterator[StateDocument]:
-    settings, namespace = context.settings.state, context.settings.namespaces.agents
+    settings, namespace = context.settings.state, context.settings.namespaces.documents
     if not settings.config_map:
         return
 

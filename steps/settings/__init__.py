@@ -10,10 +10,11 @@ from steps.settings.github import GitHubSettings, LabelSettings
 from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings, StepSettings, load_settings, settings_from_env
 from steps.settings.reconcile import PushSources, ReconcileSettings
 from steps.settings.tasks import TaskPattern
-from steps.settings.types import REPOSITORY_PATTERN, Count, Name, Seconds
+from steps.settings.types import LABEL_VALUE_PATTERN, REPOSITORY_PATTERN, Count, Name, Seconds
 from steps.settings.validation import pattern_validator
 
 __all__ = [
+    "LABEL_VALUE_PATTERN",
     "REPOSITORY_PATTERN",
     "SETTINGS_ENV",
     "BreakerSettings",

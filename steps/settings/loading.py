@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from steps.core import BadInputError
 from steps.settings.agent_kinds import RunKind, find_doubly_claimed
 from steps.settings.cancellation import (
+    ArgoSettings,
     BreakerSettings,
     HelpSettings,
     KubernetesSettings,
@@ -46,6 +47,7 @@ class StepSettings:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     namespaces: Namespaces
+    argo: ArgoSettings
     tasks: Annotated[tuple[TaskPattern, ...], Field(min_length=1, description="branches that are tasks")]
     push: PushSettings
     lease: LeaseSettings

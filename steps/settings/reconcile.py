@@ -5,11 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from steps.settings.policies import names_repository
 from steps.settings.types import SENDER_PATTERN, STRICT, Count, Event, RepositoryName, Seconds
 from steps.settings.validation import pattern_validator
+
+_MINUTE_S = 60
+_HOUR_S = 3600
+
+
+def _checked_interval(seconds: int) -> int:
+    """Check that a schedule can have the interval.
+
+    Raises:
+        ValueError: It cannot: a pod starts at whole minutes, as often in each hour.
+    """
+    if 0 < seconds < 10 or (seconds > _MINUTE_S and (seconds % _MINUTE_S or _HOUR_S % seconds)):  # noqa: PLR2004 - said below
+        raise ValueError(
+            "give 0, or 10 to 60, or 120, 180, 240, 300, 360, 600, 720, 900, 1200, 1800 or 3600: whole minutes that "
+            "divide an hour"
+        )
+    return seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +71,11 @@ class ReconcileSettings:
 
     every_s: Annotated[
         int,
+        AfterValidator(_checked_interval),
         Field(
-            ge=10,
-            le=60,
-            description="time from one pass to the next; one pod each minute runs them; 60: one pass a minute",
+            ge=0,
+            le=3600,
+            description="time from one pass to the next; above 60, minutes that divide an hour; 0: off",
         ),
     ]
     stuck_after_s: Annotated[
@@ -103,3 +121,7 @@ class ReconcileSettings:
         int, Field(ge=1, le=3650, description="reconcile deletes the Lease of a finished task after this long")
     ]
     dry_run: Annotated[bool, Field(description="true: only log the repairs, change nothing")]
+
+    def __post_init__(self) -> None:
+        if 0 < self.late_labels_s <= self.every_s:
+            raise ValueError("late_labels_s must be longer than every_s, or 0: no pass would look in time")

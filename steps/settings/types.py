@@ -17,11 +17,28 @@ from steps.settings.validation import pattern_validator
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Count = Annotated[int, Field(ge=1, le=100)]
 # A DNS-1123 label, as for a namespace.
+_NAME_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 Name = Annotated[
     str,
     pattern_validator(
-        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        _NAME_PATTERN,
         give="at most 63 lower-case letters, digits and inner dashes, such as ci-agents",
+    ),
+]
+OptionalName = Annotated[
+    str,
+    pattern_validator(
+        f"({_NAME_PATTERN})?",
+        give="at most 63 lower-case letters, digits and inner dashes, such as ci-agents, or nothing",
+    ),
+]
+# The value of a Kubernetes label.
+LABEL_VALUE_PATTERN = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?"
+OptionalLabelValue = Annotated[
+    str,
+    pattern_validator(
+        LABEL_VALUE_PATTERN,
+        give="at most 63 letters, digits, inner dashes, dots and underscores, or nothing",
     ),
 ]
 OptionalLabel = Annotated[str, Field(max_length=50)]

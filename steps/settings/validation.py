@@ -48,7 +48,10 @@ def describe_errors(error: ValidationError, *, values: Mapping[str, object]) -> 
         error: What pydantic found.
         values: What it looked at.
     """
-    problems = error.errors(include_url=False, include_input=False)
+    problems = [
+        problem | {"loc": _written(problem["loc"], values=values)}
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
     if missing := [_key(problem) for problem in problems if problem["type"] == _MISSING]:
         them = "it" if len(missing) == 1 else "them"
         yield f"{', '.join(missing)}: missing: add {them} (render --explain explains {them})"
@@ -62,6 +65,16 @@ def describe_errors(error: ValidationError, *, values: Mapping[str, object]) -> 
             # A rule about several sections names its keys itself.
             where = f"{_key(problem)}: " if loc else ""
             yield f"{where}{_problem_and_fix(problem)}"
+
+
+def _written(loc: tuple[int | str, ...], *, values: Mapping[str, object]) -> tuple[int | str, ...]:
+    """Return the place of a problem in the file, where one value may stand for a list of one."""
+    found: Any = values
+    for place, each in enumerate(loc):
+        if isinstance(found, str):
+            return loc[:place]
+        found = found[each] if isinstance(found, dict) and each in found else None
+    return loc
 
 
 def _key(problem: ErrorDetails) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pipelines import names
 from pipelines.manifests.bundle import all_manifests
 from pipelines.settings import example_settings
 from tests.doubles.github import fail
@@ -94,7 +93,7 @@ def place(manifest: dict[str, Any]) -> tuple[str, str]:
 @pytest.mark.parametrize(("home", "account"), ACCOUNTS)
 def test_an_account_may_do_what_its_roles_say_and_nothing_else_anywhere(stage: Stage, home: str, account: str) -> None:
     spaces = stage.cluster.settings.namespaces
-    everywhere = [spaces.workflows, spaces.agents, spaces.events, "argo", "default", "kube-system"]
+    everywhere = [spaces.workflows, spaces.agents[0], spaces.events, "argo", "default", "kube-system"]
     wanted = granted_by_roles(account)
     asked = {
         (namespace, group, resource, verb)
@@ -140,7 +139,7 @@ def test_every_container_of_the_steps_pods_is_restricted_argos_own_too(stage: St
 
 
 def test_the_sensors_pod_would_be_admitted_under_the_same_standard(stage: Stage) -> None:
-    query = {"labelSelector": f"sensor-name={names.SENSOR}"}
+    query = {"labelSelector": f"sensor-name={stage.cluster.settings.events.sensor}"}
     events = stage.cluster.settings.namespaces.events
     pods = stage.client.ask("GET", f"/api/v1/namespaces/{events}/pods", query=query)["items"]
     assert pods

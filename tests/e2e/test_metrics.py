@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from pipelines import names
 from pipelines.observability import metrics
 from pipelines.observability.alerts import alerts
 from pipelines.observability.metric import Metric
@@ -53,7 +52,7 @@ def found(stage: Stage, tmp_path: Path) -> Iterator[Prometheus]:
         Target(job="workflow-controller", address=controller, scheme="https"),
         *(
             Target(job=f"{events}/{name}", address=address(stage, namespace=events, labels=f"{key}={name}", port=7777))
-            for key, name in (("sensor-name", names.SENSOR), ("eventsource-name", source))
+            for key, name in (("sensor-name", stage.cluster.settings.events.sensor), ("eventsource-name", source))
         ),
     ]
     with prometheus(targets, settings=settings, folder=tmp_path) as running:

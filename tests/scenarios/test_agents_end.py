@@ -225,7 +225,7 @@ def test_a_pod_that_was_replaced_is_not_forced(scene: Scene) -> None:
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda _: claim_record(None, context=context))
     assert held is not None
-    force_delete_pods([read_object(old, resource=PODS)], kube=context.clients.kube, namespace=AGENTS, held=held)
+    force_delete_pods([read_object(old, resource=PODS)], kube=context.clients.kube, held=held)
     assert scene.api.get("pods", "agent", namespace=AGENTS)["metadata"]["uid"] == new["metadata"]["uid"]
 
 

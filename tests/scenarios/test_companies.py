@@ -113,7 +113,7 @@ class Site:
             task=task,
             branch=self.company.branch if label is None else "main",
             repository=self.company.repository,
-            namespace=self.settings.namespaces.agents,
+            namespace=self.settings.namespaces.agents[0],
         )
 
     def deliver(self, delivery: webhooks.Delivery) -> Exit | None:
@@ -170,7 +170,7 @@ def test_a_push_stops_the_companys_stale_agent_and_moves_its_labels(site: Site) 
     site.run("elsewhere", agent=site.company.stale, label="other-1" if site.company.label else "")
     site.scene.later(5)
     assert site.deliver(site.push()) is Exit.DONE
-    namespace = site.settings.namespaces.agents
+    namespace = site.settings.namespaces.agents[0]
     left = {name: len(pods_of(site.scene, name, namespace=namespace)) for name in ("stale", "exempt", "elsewhere")}
     assert left == {"stale": 0, "exempt": 1, "elsewhere": 1}
     labels = set(site.scene.github.labels(1, repository=site.company.repository))
@@ -185,7 +185,7 @@ def test_the_companys_merged_pull_request_stops_the_agents_of_its_head(site: Sit
         site.scene.github, 1, "closed", secret=SECRET, repository=site.company.repository, actor="a-person"
     )
     assert site.deliver(about) is Exit.DONE
-    assert pods_of(site.scene, "head", namespace=site.settings.namespaces.agents) == set()
+    assert pods_of(site.scene, "head", namespace=site.settings.namespaces.agents[0]) == set()
 
 
 @pytest.mark.parametrize("other", [{"branch": "main"}, {"sender": "a-person"}], ids=["a branch", "a person"])

@@ -19,7 +19,7 @@ from tests.doubles.platform.runs import CLEO, REX, TESS
 from tests.support.fault_injection import Crash, crash_at_github, raise_crash
 from tests.support.harness import DEFAULTS, NEW, OLD, REPOSITORY, TOKEN, Scene, Workflow
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 STATE = {"status": "InProgress", "unknown": [1, {"kept": True}]}
 
 

@@ -17,7 +17,7 @@ from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.runs import REX
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
 
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 
 
 def pushed(scene: Scene, *, agents: int = 1) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from tests.doubles.kubernetes import Fault, serve, write_kubeconfig
 from tests.doubles.platform.runs import CLEO
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 ASKED = {"metadata": {"annotations": {"stop": "please"}}}
 MARKS = pytest.mark.parametrize("where", ["labels", "annotations"])
 STOP_PATCH: dict[str, RunKind] = {

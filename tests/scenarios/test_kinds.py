@@ -17,7 +17,7 @@ from tests.doubles.platform.runs import TESS
 from tests.support.documented_kinds import JOB, WORKFLOW
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 CODE_RUN = DEFAULTS.agents[0]
 
 

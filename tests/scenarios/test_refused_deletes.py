@@ -13,7 +13,7 @@ from tests.doubles.platform.controller import Cleanup, Controller
 from tests.doubles.platform.kubelet import Ending
 from tests.support.harness import DEFAULTS, NEW, Scene
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 MOVED = "remediation-in-progress"
 
 

@@ -8,7 +8,7 @@ from tests.doubles.platform.runs import REX
 from tests.support.broken_cluster import name_of
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
 
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 
 
 def put_state(scene: Scene, *, task: int, epoch: str = "") -> None:

@@ -14,7 +14,7 @@ from tests.support.scenarios import HOME, MOVED, stale_push
 
 NEW_KEYS = ("helper", "branches", "older")
 NEW_PUSH_KEYS = ("before",)
-NEW_AGENT_KEYS = ("owned", "kept_for")
+NEW_AGENT_KEYS = ("namespace", "owned", "kept_for")
 
 
 def begun_before_the_upgrade(scene: Scene, *, proven: bool) -> Workflow:

@@ -29,7 +29,7 @@ from tests.support.ownership import reference
 BRANCH, TASK, NEIGHBOUR = "task-7-work", 7, 8
 LABELS = ["ready-for-qa", "task-7", "team-a"]
 STATE = {"status": "InProgress", "unknown": [1, {"kept": True}], "counter": 0}
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 MISCHIEF = (Mischief(pause=0, kill=0), Mischief(), Mischief(pause=0.05), Mischief(kill=0.05))
 # Of a minute each; what is wrong is found after half a minute, and tried again ever more slowly.
 _ROUNDS, _QUIET = 25, 2

@@ -23,7 +23,7 @@ from tests.doubles.github import GitHub, serve
 from tests.doubles.platform.runs import REX
 from tests.support.harness import DEFAULTS, NEW, OLD, REPOSITORY, TOKEN, Scene
 
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 STUCK, STALE, ORPHANED, STRAY, IDLE, CORRUPT, UNREADABLE, LOST = 7, 8, 9, 10, 11, 12, 13, 14
 
 

@@ -149,6 +149,8 @@ class Scene:
     in_threads: bool = False
     output: io.StringIO = field(default_factory=io.StringIO)
     measured: dict[str, Measurements] = field(default_factory=dict)
+    kubelets: dict[str, Kubelet] = field(default_factory=dict)
+    controllers: dict[str, Controller] = field(default_factory=dict)
     _serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -157,18 +159,26 @@ class Scene:
             clock=self.clock.now,
             sleep=self.clock.sleep,
             new_uid=self.new_uid,
-            namespaces=("default", namespaces.workflows, namespaces.agents, namespaces.events),
+            namespaces=tuple(
+                dict.fromkeys(
+                    ("default", namespaces.workflows, *namespaces.agents, namespaces.documents, namespaces.events)
+                )
+            ),
         )
         self.api.create(CRD)
         self.api.create(argo_controller.CRD)
         self.api.create(breakers(self.settings))
         self.argo = ArgoController(api=self.api, namespace=namespaces.workflows)
         client = LocalClient(self.api)
-        self.kubelet = Kubelet(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
-        self.controller = Controller(client=client, namespace=namespaces.agents, clock=self.clock.monotonic)
-        jobs = JobController(client=client, namespace=namespaces.agents)
-        for part in (self.controller, jobs, self.kubelet, self.argo):
-            self.clock.every(part.step)
+        for home in namespaces.agents:
+            controller = Controller(client=client, namespace=home, clock=self.clock.monotonic)
+            jobs = JobController(client=client, namespace=home)
+            self.kubelets[home] = Kubelet(client=client, namespace=home, clock=self.clock.monotonic)
+            for part in (controller, jobs, self.kubelets[home]):
+                self.clock.every(part.step)
+            self.controllers[home] = controller
+        self.kubelet, self.controller = self.kubelets[namespaces.agents[0]], self.controllers[namespaces.agents[0]]
+        self.clock.every(self.argo.step)
 
     # What the world does.
 
@@ -178,8 +188,7 @@ class Scene:
             task=task,
             agent=agent,
             repository=f"https://github.com/{repository}",
-            namespace=self.settings.namespaces.agents,
-            **more,
+            **{"namespace": self.settings.namespaces.agents[0]} | more,
         )
         return put_run(LocalClient(self.api), manifest)
 
@@ -491,16 +500,19 @@ class Scene:
 
     def runs(self) -> set[str]:
         """Names of the agent runs that are still there."""
-        return {run["metadata"]["name"] for run in self.api.list("coderuns", namespace=self.settings.namespaces.agents)}
+        homes = self.settings.namespaces.agents
+        return {run["metadata"]["name"] for home in homes for run in self.api.list("coderuns", namespace=home)}
 
     def events(self) -> list[dict[str, Any]]:
         """What the steps logged."""
         return [json.loads(line) for line in self.output.getvalue().splitlines()]
 
     def told(self, *reasons: EventReason) -> list[Json]:
-        """The Events of these reasons, or all, in both namespaces."""
+        """The Events of these reasons, or all, in the namespaces of Workflows and agents."""
         spaces = self.settings.namespaces
-        found = [each for home in (spaces.workflows, spaces.agents) for each in self.api.list("events", namespace=home)]
+        found = [
+            each for home in (spaces.workflows, *spaces.agents) for each in self.api.list("events", namespace=home)
+        ]
         return [each for each in found if not reasons or each["reason"] in reasons]
 
     def later(self, seconds: float) -> None:

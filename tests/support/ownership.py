@@ -10,7 +10,7 @@ from typing import Any
 from steps.kube.transport import Json
 from tests.support.harness import DEFAULTS, Scene
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 TASK_RUNS = "tekton.dev/v1/taskruns"
 
 

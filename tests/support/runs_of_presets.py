@@ -20,7 +20,7 @@ from tests.support.documented_kinds import KINDS
 from tests.support.harness import DEFAULTS, OLD, REPOSITORY, LocalClient, Scene
 from tests.support.ownership import reference
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 _CONTAINER = {"name": "main", "image": "agent:1"}
 # What a pod's labels say whose it is.
 _RUN = "run-of"

@@ -17,7 +17,7 @@ from tests.doubles.github import fail as github_fails
 from tests.doubles.github.faults import Plan
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene, Workflow
 
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 # Labels of the pull request, before and after they are moved.
 UNTOUCHED = {"ready-for-qa", "task-7", "team-a"}
 MOVED = {"remediation-in-progress", "task-7", "team-a"}

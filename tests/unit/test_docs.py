@@ -69,7 +69,7 @@ def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)
 def test_every_namespace_and_label_that_a_document_tells_to_type_exists(document: Path) -> None:
     settings = example_settings()
-    spaces = {settings.namespaces.workflows, settings.namespaces.agents, settings.namespaces.events, "argo"}
+    spaces = {settings.namespaces.workflows, settings.namespaces.agents[0], settings.namespaces.events, "argo"}
     code = "".join(path.read_text() for folder in ("steps", "pipelines") for path in (ROOT / folder).rglob("*.py"))
     marks = set(re.findall(r"(?:PREFIX\}|\"agent-cancellation)/([a-z-]+)\"", code))
     objects = {Path(path).stem.partition("-")[2] for path in render_files(settings)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.cli.views.output import age
 from pipelines.client import TaskPhase, describe_labels, describe_run
+from steps.domain import shown_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +53,9 @@ def _agents(record: Record) -> Iterator[str]:
     if not record.agents:
         listed = record.proven_gone_at is not None
         yield "There were no such agents." if listed else "Agents were not listed yet, or nothing was to be stopped."
+    names = shown_names(record.agents)
     for agent in sorted(record.agents, key=lambda each: each.created_at):
-        yield f"  - {describe_run(agent)}"
+        yield f"  - {describe_run(agent, name=names[agent.uid])}"
 
 
 def _queue(status: TaskStatus) -> Iterator[str]:

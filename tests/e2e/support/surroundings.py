@@ -62,7 +62,7 @@ def surroundings(cluster: Cluster) -> Iterator[Surroundings]:
     ):
         controller = PodController(
             client=client,
-            namespace=cluster.settings.namespaces.agents,
+            namespace=cluster.settings.namespaces.agents[0],
             image=cluster.agent_image,
             witness=witness,
         )

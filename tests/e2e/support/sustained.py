@@ -79,7 +79,7 @@ def count(around: Surroundings, *, pushes: int) -> Count:
     return Count(
         pushes=pushes,
         leases=there("/apis/coordination.k8s.io/v1", "leases", spaces.workflows, selector=ours),
-        config_maps=there("/api/v1", "configmaps", spaces.workflows, spaces.agents),
+        config_maps=there("/api/v1", "configmaps", spaces.workflows, spaces.agents[0]),
         workflows=there("/apis/argoproj.io/v1alpha1", "workflows", spaces.workflows),
         pods=there("/api/v1", "pods", spaces.workflows),
     )

@@ -47,7 +47,7 @@ class Task:
     @property
     def agents(self) -> str:
         """The agents' namespace."""
-        return self.cluster.settings.namespaces.agents
+        return self.cluster.settings.namespaces.agents[0]
 
     @property
     def home(self) -> str:

@@ -99,7 +99,8 @@ def install(plane: ControlPlane, *, settings: Settings, folder: Path) -> Install
     installation = Installation(plane=plane, settings=settings, folder=folder, client=plane.client())
     install_argo_crds(installation)
     install_crd(installation.client)
-    for name in (settings.namespaces.workflows, settings.namespaces.agents, settings.namespaces.events):
+    spaces = settings.namespaces
+    for name in dict.fromkeys((spaces.workflows, *spaces.agents, spaces.documents, spaces.events)):
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         installation.client.request("POST", "/api/v1/namespaces", body)
     write_files(render_files(settings), output=folder)

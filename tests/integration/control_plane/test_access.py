@@ -94,7 +94,7 @@ def _granted(client: Client, namespace: str) -> Grants:
 def spaces(installation: Installation) -> tuple[str, str, str, str]:
     """The four kinds of namespaces: workflows, agents, events, and any other."""
     found = installation.settings.namespaces
-    return found.workflows, found.agents, found.events, "kube-system"
+    return found.workflows, found.agents[0], found.events, "kube-system"
 
 
 def test_the_steps_may_do_what_they_need_and_nothing_else(

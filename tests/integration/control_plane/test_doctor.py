@@ -106,7 +106,7 @@ def ward(installation: Installation, github: tuple[github_double.GitHub, str]) -
         "controller": CONTROLLER,
         "bus": f"{ARGO}/{spaces.events}/eventbus/default",
         "source": f"{ARGO}/{spaces.events}/eventsources/{events.event_source}",
-        "sensor": f"{ARGO}/{spaces.events}/sensors/{names.SENSOR}",
+        "sensor": f"{ARGO}/{spaces.events}/sensors/{events.sensor}",
         "webhook secret": f"/api/v1/namespaces/{spaces.events}/secrets/{events.webhook_secret}",
         "github secret": (
             f"/api/v1/namespaces/{spaces.workflows}/secrets/{installation.settings.workflow.credentials_secret}"
@@ -115,7 +115,7 @@ def ward(installation: Installation, github: tuple[github_double.GitHub, str]) -
         "schedule": f"{ARGO}/{spaces.workflows}/cronworkflows/{names.RECONCILE}",
         "template": f"{ARGO}/{spaces.workflows}/workflowtemplates/{names.TEMPLATE}",
         "limits": f"/api/v1/namespaces/{spaces.workflows}/configmaps/{names.LIMITS}",
-        "role": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{spaces.agents}/rolebindings/{names.STEPS_ACCOUNT}",
+        "role": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{spaces.agents[0]}/rolebindings/{names.STEPS_ACCOUNT}",
         "namespace": f"/api/v1/namespaces/{spaces.workflows}",
     }
     restricted = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
@@ -248,6 +248,8 @@ BROKEN: list[tuple[str, Break, str, str, str]] = [
      "argo", "wrong", "no available pod"),
     ("anything may be referred to", lambda w: w.changed(CONTROLLER, {"data": None}),
      "argo's mode", "warning", "may choose their account"),
+    ("Argo has an instance id", lambda w: w.changed(CONTROLLER, {"data": {"instanceID": "blue"}}),
+     "argo's instance", "wrong", "no controller has the instance id (none) (argo: blue)"),
     ("the API server listens on another port", _another_port, "api server", "wrong", "listens on 16443, and"),
     ("pods have no init container",
      lambda w: w.changed(CONTROLLER, {"data": {"initlessPod": "enabled: true\n"}}),
@@ -303,6 +305,17 @@ def test_each_fault_is_named_with_what_to_do(  # noqa: PLR0917 - one argument pe
     [
         ('plural = "coderuns"', 'plural = "otherruns"', "kinds", "otherruns.agents.platform/v1 is not served"),
         ('agents = "agent-platform"', 'agents = "nowhere"', "namespaces", "namespace nowhere does not exist"),
+        ('agents = "agent-platform"', 'agents = ["agent-platform", "nowhere"]', "namespaces", "nowhere does not exist"),
+        ('state = ""', 'state = "nowhere"', "namespaces", "namespace nowhere does not exist"),
+        ('state = ""', 'state = "default"', "access", "cancel-agents may not get configmaps in default"),
+        ('agents = "agent-platform"', 'agents = ["agent-platform", "default"]', "access", "coderuns in default"),
+        ('instance_id = ""', 'instance_id = "blue"', "argo's instance", "no controller has the instance id blue"),
+        ('event_bus = "default"', 'event_bus = "other"', "event bus", "has no EventBus other"),
+        ('event_bus = "default"', 'event_bus = "other"', "events", "sends to EventBus default"),
+        ('sensor = "implementation-agent-remediation"', 'sensor = "other"', "objects", "Sensor other"),
+        ("image_pull_secrets = []", 'image_pull_secrets = ["nowhere"]', "pull secrets", "has no Secret nowhere"),
+        ("node_selector = {}", 'node_selector = { pool = "none" }', "nodes", "may run on none of 0 nodes"),
+        ("every_s = 30 ", "every_s = 0 ", "reconcile", "an earlier version still runs reconcile"),
         ('group = "agents.platform"', 'group = "example.com"', "kinds", "coderuns.example.com/v1 is not served"),
         ('"batch/v1/jobs"', '"tekton.dev/v1/taskruns"', "kinds", "taskruns.tekton.dev/v1 is not served"),
         ('version = "v1"                     # API version', 'version = "v2"', "kinds", "/v2 is not served, only v1"),

@@ -139,7 +139,7 @@ def test_from_an_empty_folder_to_moved_labels(
         path, query = f"{ARGO}/{WORKFLOWS}/workflows", {"fieldValidation": "Strict"}
         created.append(newcomer.client.ask("POST", path, workflow, query=query))
 
-    sensor = Sensor(newcomer.stored(EVENTS, "sensors", names.SENSOR), create=create)
+    sensor = Sensor(newcomer.stored(EVENTS, "sensors", "implementation-agent-remediation"), create=create)
     with running(
         Controller(client=newcomer.client, namespace=AGENTS), Kubelet(client=newcomer.client, namespace=AGENTS)
     ):

@@ -56,7 +56,7 @@ class Stage:
     @property
     def agents(self) -> str:
         """The agents' namespace."""
-        return self.installation.settings.namespaces.agents
+        return self.installation.settings.namespaces.agents[0]
 
     def agent(self, agent: str = TESS) -> str:
         """Start an agent and wait until it works; its name."""
@@ -140,7 +140,7 @@ def stage(installation: Installation, github: tuple[github_double.GitHub, str], 
     home = installation.settings.namespaces.workflows
     kubeconfig = installation.plane.service_account_kubeconfig(home, names.STEPS_ACCOUNT, tmp_path / "kubeconfig")
     client = installation.plane.client()
-    agents = installation.settings.namespaces.agents
+    agents = installation.settings.namespaces.agents[0]
     kubelet = Kubelet(client=client, namespace=agents)
     argo = Argo(
         template=installation.template(),

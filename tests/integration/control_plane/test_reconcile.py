@@ -54,7 +54,7 @@ class Reconciler:
 
     def states(self, task: int) -> str:
         """Path of a task's state ConfigMap."""
-        return f"/api/v1/namespaces/{self.installation.settings.namespaces.agents}/configmaps/task-{task}-state"
+        return f"/api/v1/namespaces/{self.installation.settings.namespaces.agents[0]}/configmaps/task-{task}-state"
 
     def put_lease(
         self, *, phase: str, task: int | None = None, idle_s: float = 600, text: str = "", holder: str = ""

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import names
 from pipelines.manifests.files import render_files
 from pipelines.observability import metrics
 from pipelines.observability.alerts import alerts
@@ -40,7 +39,8 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 pytestmark = pytest.mark.timeout(300)
 
 LOST = metrics.LOST_PUSHES.full_name
-DROPPED = f'argo_events_action_retries_failed_total{{sensor_name="{names.SENSOR}",trigger_name="cancel-agents"}}'
+SENSOR = DEFAULTS.events.sensor
+DROPPED = f'argo_events_action_retries_failed_total{{sensor_name="{SENSOR}",trigger_name="cancel-agents"}}'
 NOT_STARTED = f'{metrics.FINDINGS.full_name}{{kind="workflow-not-started"}}'
 STUCK = f'{metrics.FINDINGS.full_name}{{kind="stuck"}}'
 GITHUB = f'{metrics.BREAKER.full_name}{{dependency="github"}}'
@@ -100,9 +100,9 @@ TROUBLE = {
     "Argo's controller is not scraped": World(
         change={name: None for name in healthy() if name.startswith(PREFIX)}, fires={"ReconcileAbsent": 1}
     ),
-    "the Sensor's pod is down": World(change={up(names.SENSOR): since(100, value="0", before="1")}, fires={"Deaf": 1}),
+    "the Sensor's pod is down": World(change={up(SENSOR): since(100, value="0", before="1")}, fires={"Deaf": 1}),
     "nothing of Argo Events is there": World(
-        change={up(names.SENSOR): None, up(DEFAULTS.events.event_source): None}, fires={"Deaf": 2}
+        change={up(SENSOR): None, up(DEFAULTS.events.event_source): None}, fires={"Deaf": 2}
     ),
     "a first push could not be submitted": World(change={DROPPED: "_x110 1x10"}, fires={"PushDropped": 1}),
     "one more push could not be submitted": World(
@@ -130,7 +130,7 @@ QUIET = {
     "reconcile is two minutes late": World(change={metrics.PASSED_AT.full_name: f"0+60x118 {7080}x2"}),
     "a push was dropped an hour ago": World(change={DROPPED: since(60)}),
     "the Sensor's pod was down for five minutes": World(
-        change={up(names.SENSOR): since(112, value="0", before="1", until=117)}
+        change={up(SENSOR): since(112, value="0", before="1", until=117)}
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pipelines import names
 from pipelines.observability import metrics
 from pipelines.observability.metric import Metric
 from steps.reconciliation.finding import FindingKind
@@ -15,7 +14,7 @@ SENT = (
     f'argo_events_events_sent_total{{eventsource_name="{DEFAULTS.events.event_source}",'
     f'event_name="{DEFAULTS.events.event_name}"}}'
 )
-TRIGGERED = f'argo_events_action_triggered_total{{sensor_name="{names.SENSOR}",trigger_name="cancel-agents"}}'
+TRIGGERED = f'argo_events_action_triggered_total{{sensor_name="{DEFAULTS.events.sensor}",trigger_name="cancel-agents"}}'
 
 REFUSED, UNSENT = (SENT.replace("sent_total", f"{what}_failed_total") for what in ("processing", "sent"))
 
@@ -74,6 +73,6 @@ def healthy() -> Series:
         REFUSED: constant(0),
         UNSENT: constant(0),
         TRIGGERED: rising(1),
-        up(names.SENSOR): constant(1),
+        up(DEFAULTS.events.sensor): constant(1),
         up(DEFAULTS.events.event_source): constant(1),
     }

@@ -118,7 +118,7 @@ def _as(secret: Path, *, url: str) -> Callable[[StepContext], None]:
 
 
 def _add_state(scene: Scene) -> None:
-    settings, namespace = scene.settings.state, scene.settings.namespaces.agents
+    settings, namespace = scene.settings.state, scene.settings.namespaces.agents[0]
     metadata = {"name": settings.config_map.format(task=7), "namespace": namespace}
     data = {settings.key: json.dumps({"status": "InProgress"})}
     scene.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})

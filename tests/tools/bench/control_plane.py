@@ -34,7 +34,7 @@ def control_plane(folder: Path) -> Iterator[World]:
         plane = stack.enter_context(run(prepare=install_crd))
         installation = install(plane, settings=settings, folder=folder / "rendered")
         stack.callback(installation.client.close)
-        namespace = settings.namespaces.agents
+        namespace = settings.namespaces.agents[0]
         stack.enter_context(platform(kubeconfig=plane.kubeconfig, namespace=namespace))
         account = settings.namespaces.workflows, names.STEPS_ACCOUNT
         kubeconfig = plane.service_account_kubeconfig(*account, folder / "kubeconfig")

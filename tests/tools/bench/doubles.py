@@ -34,7 +34,7 @@ def doubles(folder: Path) -> Iterator[World]:
         github_url = stack.enter_context(github_double.serve(github))
         settings = settings_with({'"https://api.github.com"': f'"{github_url}"'}, folder=folder)
         spaces = settings.namespaces
-        api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents, spaces.events))
+        api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents[0], spaces.events))
         api.create(CRD)
         applied = {(each["kind"], each["metadata"]["name"]): api.create(each) for each in all_manifests(settings)}
         url = stack.enter_context(serve(api))

@@ -78,7 +78,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str], *, stopwatch: S
 def _shell(task: Task, stopwatch: Stopwatch) -> None:
     environment = {
         "KUBECONFIG": str(task.world.administrator),
-        "NAMESPACE": task.world.settings.namespaces.agents,
+        "NAMESPACE": task.world.settings.namespaces.agents[0],
         "TASK": str(task.number),
         "GITHUB": task.world.github_url,
         "REPOSITORY": task.repository,
@@ -98,7 +98,7 @@ def _script(task: Task, stopwatch: Stopwatch) -> None:
         environment = {
             "HOST": host,
             "PORT": port,
-            "NAMESPACE": task.world.settings.namespaces.agents,
+            "NAMESPACE": task.world.settings.namespaces.agents[0],
             "TASK": str(task.number),
             "TOKEN_FILE": str(token),
             "CA_FILE": str(authority),

@@ -55,7 +55,7 @@ class Seen:
 @contextmanager
 def watching(task: Task, *, client: Client) -> Iterator[Seen]:
     """Watch the runs and the pods that a task has now, until all of them are gone."""
-    seen, namespace = Seen(), task.world.settings.namespaces.agents
+    seen, namespace = Seen(), task.world.settings.namespaces.agents[0]
     for path in (runs_path(namespace), f"/api/v1/namespaces/{namespace}/pods"):
         listed = client.ask("GET", path, query=task.selector)
         query = {**task.selector, "resourceVersion": listed["metadata"]["resourceVersion"]}

@@ -133,7 +133,7 @@ class Crowd:
 
     def fill(self, *, first: int) -> None:
         """Create what tasks from `first` on have."""
-        agents, client = self.settings.namespaces.agents, self.installation.client
+        agents, client = self.settings.namespaces.agents[0], self.installation.client
 
         def make(task: int) -> None:
             state = {"status": "InProgress", "feedback_history": ["x" * 500], "cancellation_in_progress": False}

@@ -91,7 +91,7 @@ class World:
         metadata = {"name": self.settings.state.config_map.format(task=task.number)}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
         body |= {"data": {self.settings.state.key: json.dumps(state)}}
-        self.client.ask("POST", f"/api/v1/namespaces/{self.settings.namespaces.agents}/configmaps", body)
+        self.client.ask("POST", f"/api/v1/namespaces/{self.settings.namespaces.agents[0]}/configmaps", body)
         return task
 
 
@@ -133,7 +133,7 @@ class Task:
 
     def start_agents(self, count: int) -> None:
         """Start agents and wait until all of them work, and are certainly older than a push."""
-        namespace = self.world.settings.namespaces.agents
+        namespace = self.world.settings.namespaces.agents[0]
         url = f"https://github.com/{self.repository}"
         for _ in range(count):
             put_run(self.world.client, agent_run(task=self.number, repository=url, namespace=namespace))
@@ -147,7 +147,7 @@ class Task:
 
     def phases(self) -> list[str]:
         """In which phases the task's runs are."""
-        path = runs_path(self.world.settings.namespaces.agents)
+        path = runs_path(self.world.settings.namespaces.agents[0])
         found = self.world.client.ask("GET", path, query=self.selector)["items"]
         return [run.get("status", {}).get("phase", "") for run in found]
 

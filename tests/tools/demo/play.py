@@ -59,7 +59,7 @@ def _stage(api: ApiServer, github: github_double.GitHub, *, settings: Any, folde
     for manifest in manifests:
         api.create(manifest)
     state = {"status": "InProgress", "iteration": 2, "cancellation_in_progress": False}
-    metadata = {"name": settings.state.config_map.format(task=TASK), "namespace": settings.namespaces.agents}
+    metadata = {"name": settings.state.config_map.format(task=TASK), "namespace": settings.namespaces.agents[0]}
     data = {settings.state.key: json.dumps(state)}
     api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
     github.add_repository(REPOSITORY, labels=["ready-for-qa", "remediation-in-progress", "task-7"])
@@ -95,17 +95,17 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         github_url = stack.enter_context(github_double.serve(github))
         settings = read_settings(write_settings(folder, {'"https://api.github.com"': f'"{github_url}"'}))
         spaces = settings.namespaces
-        api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents, spaces.events))
+        api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents[0], spaces.events))
         url = stack.enter_context(serve(api))
         api.create(CRD)
         tell("rendering the manifests and applying them")
         staged = _stage(api, github, settings=settings, folder=folder / "rendered")
         manifests = {each["kind"]: each for each in staged if each["metadata"]["name"] != names.RECONCILE}
         client = Client(url=url)
-        kubelet = Kubelet(client=client, namespace=spaces.agents, ending=Ending.AFTER, exit_after_s=1.0)
+        kubelet = Kubelet(client=client, namespace=spaces.agents[0], ending=Ending.AFTER, exit_after_s=1.0)
         platform = (
-            Controller(client=client, namespace=spaces.agents),
-            JobController(client=client, namespace=spaces.agents),
+            Controller(client=client, namespace=spaces.agents[0]),
+            JobController(client=client, namespace=spaces.agents[0]),
             kubelet,
         )
         stack.enter_context(running(*platform))
@@ -115,13 +115,13 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         def start(agent: str, name: str) -> None:
             repository = f"https://github.com/{REPOSITORY}"
             put_run(
-                client, agent_run(task=TASK, agent=agent, name=name, repository=repository, namespace=spaces.agents)
+                client, agent_run(task=TASK, agent=agent, name=name, repository=repository, namespace=spaces.agents[0])
             )
 
         for agent, name in ((TESS, STALE[0]), (CLEO, STALE[1]), (REX, LEFT[0])):
             start(agent, name)
         started = time.time()
-        _until(lambda: {phase for _, phase in _agents(client, spaces.agents).values()} == {"Running"})
+        _until(lambda: {phase for _, phase in _agents(client, spaces.agents[0]).values()} == {"Running"})
 
         wait_out_doubt(started)
         tell("pushing a fix")
@@ -131,8 +131,8 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         workflow = _deliver(manifests, api=api, pushed_at=int(began))
         _until(lambda: int(time.time()) > int(began) + 1)
         start(TESS, LEFT[1])
-        _until(lambda: _agents(client, spaces.agents).get(LEFT[1], ("", ""))[1] == "Running")
-        before, labels_before = _agents(client, spaces.agents), github.labels(1)
+        _until(lambda: _agents(client, spaces.agents[0]).get(LEFT[1], ("", ""))[1] == "Running")
+        before, labels_before = _agents(client, spaces.agents[0]), github.labels(1)
 
         tell("running the steps")
         mount = folder / "github"
@@ -158,7 +158,7 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
             pull_request=1,
             moments=tuple(sorted(_moments(api, github, processes, began=began), key=lambda moment: moment.at)),
             before=before,
-            after=_agents(client, spaces.agents),
+            after=_agents(client, spaces.agents[0]),
             labels_before=labels_before,
             labels_after=github.labels(1),
             record=json.loads(lease["metadata"]["annotations"][RECORD]),

@@ -28,7 +28,7 @@ from tests.doubles.kubernetes import ApiServer, Fault
 from tests.support import factories
 from tests.support.harness import DEFAULTS, InProcess, Scene
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 RUN, OTHER = "run", "other-run"
 
 
@@ -146,15 +146,15 @@ def test_active_jobs_and_pods_are_found_by_owner_and_by_name_as_metadata(scene: 
     for name in ("called", "not-called"):
         put_job(scene, name)
     scene.later(5)
-    owned = OwnedResources(run_uids=frozenset({run["uid"]}), names=frozenset({"called"}))
-    owned = owned.with_objects(list_objects([JOBS], kube=scene.kube(), namespace=AGENTS))
+    owned = OwnedResources(run_uids=frozenset({run["uid"]}), names=frozenset({f"{AGENTS}/called"}))
+    owned = owned.with_objects(list_objects([JOBS], kube=scene.kube(), namespaces=[AGENTS]))
     owned_job = scene.api.get("coderuns", run["name"], namespace=AGENTS)["status"]["jobName"]
     assert {job.name for job in owned.objects.values()} == {"called", owned_job}
-    pods = [pod for pod in list_active_pods(kube=scene.kube(), namespace=AGENTS) if owned.has(pod)]
+    pods = [pod for pod in list_active_pods(kube=scene.kube(), namespaces=[AGENTS]) if owned.has(pod)]
     assert {pod.labels[JOB_NAME] for pod in pods} == {"called", owned_job}
     for each in pods:
         scene.kubelet.finish(each.name)
-    assert [pod for pod in list_active_pods(kube=scene.kube(), namespace=AGENTS) if owned.has(pod)] == []
+    assert [pod for pod in list_active_pods(kube=scene.kube(), namespaces=[AGENTS]) if owned.has(pod)] == []
 
 
 class Recording(InProcess):
@@ -176,8 +176,8 @@ class Recording(InProcess):
 def test_objects_and_pods_are_listed_as_metadata(scene: Scene) -> None:
     transport = Recording(scene.api)
     kube = scene.kube(transport=transport)
-    list_objects([JOBS], kube=kube, namespace=AGENTS)
-    list_active_pods(kube=kube, namespace=AGENTS)
+    list_objects([JOBS], kube=kube, namespaces=[AGENTS])
+    list_active_pods(kube=kube, namespaces=[AGENTS])
     assert transport.accepted == [("jobs", True), ("pods", True)]
 
 
@@ -217,10 +217,10 @@ def test_a_job_has_ended_if_one_of_its_conditions_says_so(
     put_job(scene, "other")
     status = {"status": {"conditions": conditions}}
     scene.api.patch("jobs", "one", status, namespace=AGENTS, subresource="status")
-    job = next(each for each in list_objects([JOBS], kube=scene.kube(), namespace=AGENTS) if each.name == "one")
-    assert has_ended(job, kube=scene.kube(), namespace=AGENTS) is ended
+    job = next(each for each in list_objects([JOBS], kube=scene.kube(), namespaces=[AGENTS]) if each.name == "one")
+    assert has_ended(job, kube=scene.kube()) is ended
     assert scene.api.calls[-1].query["fieldSelector"] == "metadata.name=one"
-    assert has_ended(replace(job, uid="of its namesake"), kube=scene.kube(), namespace=AGENTS)
+    assert has_ended(replace(job, uid="of its namesake"), kube=scene.kube())
 
 
 def held_lease(scene: Scene) -> tuple[StepContext, HeldLease]:
@@ -233,12 +233,12 @@ def held_lease(scene: Scene) -> tuple[StepContext, HeldLease]:
 def test_a_job_that_is_gone_or_cannot_be_deleted_does_not_block_the_delete_of_others(scene: Scene) -> None:
     for name in ("gone", "refused", "fine"):
         put_job(scene, name)
-    jobs = list_objects([JOBS], kube=scene.kube(), namespace=AGENTS)
+    jobs = list_objects([JOBS], kube=scene.kube(), namespaces=[AGENTS])
     gone, refused, fine = (next(job for job in jobs if job.name == name) for name in ("gone", "refused", "fine"))
     scene.api.delete("jobs", "gone", namespace=AGENTS, propagationPolicy="Background")
     scene.api.faults.add(Fault(method="DELETE", path="/jobs/refused", status=403, reason="Forbidden", times=0))
     context, held = held_lease(scene)
-    answers = delete_jobs([gone, fine, refused], kube=context.clients.kube, namespace=AGENTS, held=held)
+    answers = delete_jobs([gone, fine, refused], kube=context.clients.kube, held=held)
     assert answers.keys() == {refused.uid, fine.uid}
     assert (answers[refused.uid][:13], answers[fine.uid]) == ("not deleted: ", "")
     lines = [line["detail"] for line in scene.events() if line.get("resource") == "jobs.batch"]
@@ -250,14 +250,14 @@ def test_a_delete_of_a_job_that_is_refused_for_a_moment_is_sent_again_only_under
     scene: Scene, slow: float
 ) -> None:
     put_job(scene, "one")
-    jobs = list_objects([JOBS], kube=scene.kube(), namespace=AGENTS)
+    jobs = list_objects([JOBS], kube=scene.kube(), namespaces=[AGENTS])
     context, held = held_lease(scene)
     refused = Fault(
         method="DELETE", path="/jobs/", status=403, reason="Forbidden", before=lambda _: scene.clock.sleep(slow)
     )
     scene.api.faults.add(refused)
     with pytest.raises(LockLostError) if slow else nullcontext():
-        delete_jobs(jobs, kube=context.clients.kube, namespace=AGENTS, held=held)
+        delete_jobs(jobs, kube=context.clients.kube, held=held)
     assert [call.method for call in scene.api.calls if call.method == "DELETE"] == ["DELETE"] * (1 if slow else 2)
 
 
@@ -265,12 +265,12 @@ def test_a_pod_that_is_gone_does_not_block_the_forced_delete_of_others(scene: Sc
     put_job(scene, "one")
     put_job(scene, "two")
     scene.later(5)
-    pods = list_active_pods(kube=scene.kube(), namespace=AGENTS)
+    pods = list_active_pods(kube=scene.kube(), namespaces=[AGENTS])
     scene.api.delete("pods", pods[0].name, namespace=AGENTS, gracePeriodSeconds=0)
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda _: claim_record(None, context=context))
     assert held is not None
-    force_delete_pods(pods, kube=context.clients.kube, namespace=AGENTS, held=held)
+    force_delete_pods(pods, kube=context.clients.kube, held=held)
     asked = [call.body for call in scene.api.calls if call.method == "DELETE"]
     assert asked == [{"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}} for pod in pods]
     left = {pod["metadata"]["uid"] for pod in scene.api.list("pods", namespace=AGENTS)}
@@ -283,7 +283,7 @@ def test_a_forced_delete_that_is_refused_for_a_moment_is_sent_again_only_under_t
 ) -> None:
     put_job(scene, "one")
     scene.later(5)
-    pods = list_active_pods(kube=scene.kube(), namespace=AGENTS)
+    pods = list_active_pods(kube=scene.kube(), namespaces=[AGENTS])
     context = scene.context(scene.workflow(), pod="step")
     held = context.lease().acquire(lambda _: claim_record(None, context=context))
     assert held is not None
@@ -292,5 +292,5 @@ def test_a_forced_delete_that_is_refused_for_a_moment_is_sent_again_only_under_t
     )
     scene.api.faults.add(refused)
     with pytest.raises(LockLostError) if slow else nullcontext():
-        force_delete_pods(pods, kube=context.clients.kube, namespace=AGENTS, held=held)
+        force_delete_pods(pods, kube=context.clients.kube, held=held)
     assert [call.method for call in scene.api.calls if call.method == "DELETE"] == ["DELETE"] * (1 if slow else 2)

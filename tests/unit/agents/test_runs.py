@@ -17,14 +17,20 @@ from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.controller import Cleanup
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, ago
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 CODE_RUN = DEFAULTS.agents[0]
 PLAY = {"agent-type": "tess"}
 # The task is in a field that a label selector cannot match.
 BY_FIELD = replace(CODE_RUN, task="spec.taskId")
 # An object with only the required fields.
 BARE: dict[str, Any] = {
-    "metadata": {"name": "j", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    "metadata": {
+        "name": "j",
+        "namespace": AGENTS,
+        "uid": "u",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
 }
 
 TASKS = DEFAULTS.tasks
@@ -122,7 +128,7 @@ def test_the_reference_to_a_run_has_its_kind(
     obj: dict[str, str], group: str, plural: str, expected: tuple[str, str]
 ) -> None:
     kind = replace(CODE_RUN, group=group, plural=plural)
-    about = parse_run(BARE | obj, kind=kind).about(namespace=AGENTS)
+    about = parse_run(BARE | obj, kind=kind).about()
     assert (about.api_version, about.kind) == expected
     assert (about.namespace, about.name, about.uid) == (AGENTS, "j", "u")
 
@@ -141,6 +147,7 @@ def test_the_recorded_entry_identifies_the_run(scene: Scene) -> None:
         kind="coderuns",
         name=obj["metadata"]["name"],
         uid=obj["metadata"]["uid"],
+        namespace=AGENTS,
         job=f"{run.name}-{run.uid[:8]}",
         agent="5DLabs-Tess",
         created_at=run.facts.created_at,

@@ -24,7 +24,7 @@ from tests.doubles.platform.runs import CLEO, REX, TESS
 from tests.support.documented_kinds import JOB
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene, ago
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 CODE_RUN = DEFAULTS.agents[0]
 CODE_RUNS = kind_resource(CODE_RUN)
 PLEASE = {"metadata": {"annotations": {"stop": "please"}}}

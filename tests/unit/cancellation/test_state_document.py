@@ -22,7 +22,7 @@ from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, NEW, Scene
 
-AGENTS = DEFAULTS.namespaces.agents
+AGENTS = DEFAULTS.namespaces.agents[0]
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DOCUMENT: dict[str, Any] = {
     "task_id": "7",

@@ -70,7 +70,7 @@ def test_only_one_of_the_questions_can_be_asked(rendered: Path) -> None:
 @pytest.fixture
 def cluster(rendered: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     """A cluster in which everything rendered is applied."""
-    api = ApiServer(namespaces=("default", SPACES.workflows, SPACES.agents, SPACES.events))
+    api = ApiServer(namespaces=("default", SPACES.workflows, *SPACES.agents, SPACES.events))
     for path in yaml.safe_load((rendered / "rendered" / "kustomization.yaml").read_text())["resources"]:
         api.create(yaml.safe_load((rendered / "rendered" / path).read_text()))
     with serve(api) as url:

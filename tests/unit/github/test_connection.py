@@ -148,7 +148,7 @@ class Cluster:
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """An API server with our objects; its pods inherit a proxy that leads nowhere, and a bundle that is not there."""
     spaces = DEFAULTS.namespaces
-    api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents, spaces.events))
+    api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents[0], spaces.events))
     for each in (CRD, argo_controller.CRD, breakers(DEFAULTS)):
         api.create(each)
     with serve(api) as url:

@@ -353,7 +353,7 @@ def test_10_a_step_that_is_terminated_leaves_a_failed_record_and_a_free_lease(sc
 
 def test_11_what_the_lock_guards_refuses_a_writer_of_an_earlier_epoch(scene: Scene) -> None:
     document = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"state.json": "{}"}}
-    where = {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents}}
+    where = {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents[0]}}
     scene.api.create(document | where)
     workflow = scene.workflow()
     paused = acquired(scene, workflow, pod="first")

@@ -16,7 +16,7 @@ from tests.support.rbac import granted, used
 
 def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"state.json": "{}"}}
-    scene.api.create(config_map | {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents}})
+    scene.api.create(config_map | {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents[0]}})
     scene.kubelet.ending = Ending.DEAD_NODE
     name = scene.agent()["metadata"]["name"]
     scene.later(5)
@@ -26,9 +26,9 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     scene.end_pod("crashed", phase="Failed")
     loose = scene.agent()["metadata"]["name"]
     scene.later(5)
-    job = scene.api.get("coderuns", loose, namespace=DEFAULTS.namespaces.agents)["status"]["jobName"]
+    job = scene.api.get("coderuns", loose, namespace=DEFAULTS.namespaces.agents[0])["status"]["jobName"]
     without_owner = {"metadata": {"ownerReferences": None}}
-    scene.api.patch("jobs", job, without_owner, namespace=DEFAULTS.namespaces.agents)
+    scene.api.patch("jobs", job, without_owner, namespace=DEFAULTS.namespaces.agents[0])
     scene.workflow(pushed_at=workflow.push.pushed_at)
     scene.github.push("task-7-work", NEWER)
     later = scene.workflow(sha=NEWER)
@@ -37,7 +37,7 @@ def test_the_roles_grant_exactly_the_verbs_that_are_used(scene: Scene) -> None:
     def touch(_: object) -> None:
         status = {"status": {"message": "busy"}}
         for run in scene.runs() - {name}:
-            scene.api.patch("coderuns", run, status, namespace=DEFAULTS.namespaces.agents, subresource="status")
+            scene.api.patch("coderuns", run, status, namespace=DEFAULTS.namespaces.agents[0], subresource="status")
 
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=touch))
     scene.github.fault(fail(503), method="GET", path="/pulls$")
@@ -59,7 +59,7 @@ def test_asking_a_run_to_stop_needs_one_verb_more(scene: Scene) -> None:
     scene.later(5)
     scene.github.push("task-7-work", NEW)
     assert scene.play(scene.workflow()) is Exit.DONE
-    patch = (DEFAULTS.namespaces.agents, "agents.platform", "coderuns", "patch")
+    patch = (DEFAULTS.namespaces.agents[0], "agents.platform", "coderuns", "patch")
     assert patch in used(scene.api.calls)
     assert patch in granted(scene)
 
@@ -75,7 +75,7 @@ def test_what_a_kind_owns_is_listed_and_only_jobs_may_be_deleted() -> None:
         (role,) = (
             each
             for each in steps_access(settings)
-            if each["kind"] == "Role" and each["metadata"]["namespace"] == DEFAULTS.namespaces.agents
+            if each["kind"] == "Role" and each["metadata"]["namespace"] == DEFAULTS.namespaces.agents[0]
         )
         verbs = {rule["resources"][0]: rule["verbs"] for rule in role["rules"]}
         assert len(verbs) == len(role["rules"])

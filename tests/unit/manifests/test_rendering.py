@@ -238,7 +238,7 @@ def test_bad_settings_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_one_namespace_for_everything_can_be_rendered_too() -> None:
-    one = replace(DEFAULTS, namespaces=replace(DEFAULTS.namespaces, workflows="all", agents="all", events="all"))
+    one = replace(DEFAULTS, namespaces=replace(DEFAULTS.namespaces, workflows="all", agents=("all",), events="all"))
     files = render_files(one)
     assert len(files) == len(render_files(DEFAULTS))
     assert unresolved(list(all_manifests(one))) == []
@@ -310,7 +310,7 @@ def test_a_kind_of_runs_is_settings_and_no_code() -> None:
 
 def test_the_sensor_keeps_the_briefs_name_and_resources() -> None:
     sensor = kinds("Sensor")[0]
-    assert sensor["metadata"]["name"] == names.SENSOR == "implementation-agent-remediation"
+    assert sensor["metadata"]["name"] == DEFAULTS.events.sensor == "implementation-agent-remediation"
     assert sensor["spec"]["template"]["container"]["resources"] == {
         "requests": {"memory": "128Mi", "cpu": "100m"},
         "limits": {"memory": "256Mi", "cpu": "300m"},

@@ -19,7 +19,7 @@ from steps.telemetry.audit import WriteCause
 from tests.support.factories import DONE, NOW, ago, finding, run, task_state
 from tests.support.harness import DEFAULTS, Scene
 
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 IDLE_S = DEFAULTS.reconcile.keep_idle_days * 86400
 FINDING = finding(FindingKind.WRONG_CLOCK)
 

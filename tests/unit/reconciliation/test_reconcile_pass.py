@@ -131,6 +131,15 @@ def test_the_next_pass_starts_at_once_if_a_pass_takes_longer_than_the_pause(scen
     assert scene.clock.monotonic() - began == 50
 
 
+@pytest.mark.parametrize("every_s", [120, 3600, 0])
+def test_a_pod_runs_one_pass_if_the_next_one_is_for_another_pod_or_for_none(scene: Scene, every_s: int) -> None:
+    scene.reconcile_settings = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, every_s=every_s))
+    began = scene.clock.monotonic()
+    reconcile(scene.reconcile_context())
+    assert len(lines(scene, "pass done")) == 1
+    assert scene.clock.monotonic() == began
+
+
 # The log.
 
 

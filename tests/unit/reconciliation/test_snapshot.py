@@ -20,7 +20,7 @@ from tests.doubles import argo_controller
 from tests.doubles.kubernetes import ApiServer, Fault
 from tests.support.harness import DEFAULTS, NEW, InProcess, Scene
 
-HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents
+HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 LOST_AFTER_S = DEFAULTS.reconcile.lost_after_s
 
 

@@ -202,7 +202,7 @@ def test_a_delete_that_rbac_refuses_leaves_the_labels(scene: Scene) -> None:
 )
 def test_a_run_that_does_not_say_what_it_is_is_kept_and_reported(scene: Scene, spec: dict[str, str]) -> None:
     run = scene.agent()
-    scene.api.patch("coderuns", run["metadata"]["name"], {"spec": spec}, namespace=DEFAULTS.namespaces.agents)
+    scene.api.patch("coderuns", run["metadata"]["name"], {"spec": spec}, namespace=DEFAULTS.namespaces.agents[0])
     scene.later(5)
     scene.github.push("task-7-work", NEW)
     assert scene.play(scene.workflow()) is Exit.DONE
@@ -213,7 +213,7 @@ def test_a_run_that_does_not_say_what_it_is_is_kept_and_reported(scene: Scene, s
 def test_a_run_without_labels_is_found_where_the_task_is_read_from_its_spec(scene: Scene) -> None:
     """By default a label selects a task's runs, so one without labels is not seen; any other path lists them all."""
     run = scene.agent()["metadata"]["name"]
-    scene.api.patch("coderuns", run, {"metadata": {"labels": None}}, namespace=DEFAULTS.namespaces.agents)
+    scene.api.patch("coderuns", run, {"metadata": {"labels": None}}, namespace=DEFAULTS.namespaces.agents[0])
     scene.later(5)
     scene.github.push("task-7-work", NEW)
     assert scene.play(scene.workflow()) is Exit.DONE
@@ -255,7 +255,67 @@ SETTINGS = whole_text()
         ("duration_s = 30", "durations = 30", "lease.durations"),
         ("[stop]", "[stops]", "stops"),
         ("parallel = 10", "parallel = 0", "stop.parallel"),
-        ('agents = "agent-platform"', 'agents = "Agent_Platform"', "namespaces.agents"),
+        ('agents = "agent-platform"', 'agents = "Agent_Platform"', "namespaces.agents: give"),
+        ('agents = "agent-platform"', 'agents = ["a", "B"]', "namespaces.agents.1: give at most 63 lower-case"),
+        ('agents = "agent-platform"', 'agents = ["a", "b", "a"]', "namespaces: agents has a namespace twice"),
+        ('agents = "agent-platform"', "agents = []", "namespaces.agents: empty: give at least one"),
+        ('agents = "agent-platform"', "agents = 7", "namespaces.agents: not a list: give one in brackets"),
+        ('state = ""', 'state = "State"', "namespaces.state: give at most 63 lower-case letters"),
+        ('instance_id = ""', 'instance_id = "a b"', "argo.instance_id: give at most 63 letters"),
+        ('event_bus = "default"', 'event_bus = ""', "events.event_bus: give at most 63 lower-case letters"),
+        ('sensor = "implementation-agent-remediation"', 'sensor = "A"', "events.sensor: give at most 63"),
+        (
+            'sensor = "implementation-agent-remediation"',
+            'sensor = "github-eventsource"',
+            "events: sensor and event_source must differ",
+        ),
+        ("image_pull_secrets = []", 'image_pull_secrets = "one"', "pods.image_pull_secrets: not a list: give one"),
+        ("image_pull_secrets = []", 'image_pull_secrets = [""]', "pods.image_pull_secrets.0: give at most 63"),
+        ("node_selector = {}", 'node_selector = { "a b" = "c" }', "pods.node_selector: a key is malformed: give keys"),
+        ("node_selector = {}", 'node_selector = { a = "b c" }', "pods.node_selector: a value is malformed: it has"),
+        ("node_selector = {}", "node_selector = { a = true }", "pods.node_selector.a: not a string: put it in quotes"),
+        ("node_selector = {}", 'node_selector = "a=b"', "pods.node_selector: give a valid dictionary"),
+        ("tolerations = []", 'tolerations = { key = "a" }', "pods.tolerations: not a list: give one in brackets"),
+        ("tolerations = []", "tolerations = [{}]", "pods.tolerations.0: a toleration without a key tolerates all"),
+        ("tolerations = []", 'tolerations = [{ key = "a", effect = "Never" }]', "pods.tolerations.0.effect: give"),
+        ("tolerations = []", 'tolerations = [{ key = "a", operator = "In" }]', "pods.tolerations.0.operator: give"),
+        ("tolerations = []", 'tolerations = [{ key = "a b" }]', "pods.tolerations.0.key: give the name of a label"),
+        ("tolerations = []", 'tolerations = [{ key = "a", vaule = "b" }]', "pods.tolerations.0.vaule: unknown key"),
+        (
+            "tolerations = []",
+            'tolerations = [{ key = "a", operator = "Exists", value = "b" }]',
+            'pods.tolerations.0: operator = "Exists" tolerates any value',
+        ),
+        (
+            "tolerations = []",
+            'tolerations = [{ key = "a", seconds = 5, effect = "NoSchedule" }]',
+            'pods.tolerations.0: seconds counts only with effect = "NoExecute"',
+        ),
+        ("labels = {}             #", 'labels = { "a" = "b c" } #', "pods.labels: a value is malformed: it has at"),
+        (
+            "labels = {}             #",
+            'labels = { "app.kubernetes.io/name" = "mine" } #',
+            "pods.labels: app.kubernetes.io/name is written by",
+        ),
+        (
+            "labels = {}             #",
+            'labels = { "workflows.argoproj.io/workflow" = "mine" } #',
+            "pods.labels: workflows.argoproj.io/workflow is written by Argo or agent-cancellation",
+        ),
+        (
+            "labels = {}             #",
+            'labels = { "agent-cancellation/task" = "7" } #',
+            "is written by Argo",
+        ),
+        ("annotations = {}", 'annotations = { note = "{{workflow.name}}" }', "pods.annotations: remove {{: Argo would"),
+        ("annotations = {}", f'annotations = {{ note = "{"x" * 17_000}" }}', "pods.annotations: give at most 16 KiB"),
+        ("annotations = {}", 'annotations = { "a b" = "c" }', "pods.annotations: a key is malformed: give keys"),
+        ("every_s = 30 ", "every_s = 5 ", "reconcile.every_s: give 0, or 10 to 60, or 120"),
+        ("every_s = 30 ", "every_s = 90 ", "reconcile.every_s: give 0, or 10 to 60, or 120"),
+        ("every_s = 30 ", "every_s = 420 ", "reconcile.every_s: give 0, or 10 to 60, or 120"),
+        ("every_s = 30 ", "every_s = 7200 ", "reconcile.every_s: give 0, or 10 to 60, or 120"),
+        ("every_s = 30 ", "every_s = -60 ", "reconcile.every_s: give greater than or equal to 0"),
+        ("late_labels_s = 86400", "late_labels_s = 20", "reconcile: late_labels_s must be longer than every_s"),
         ("(?P<id>[1-9][0-9]{0,8})", "[1-9]", "tasks.0: branch needs a group for the task id"),
         ("(?P<id>[1-9][0-9]{0,8})", "(", "not a regular expression"),
         ('examples = ["task-42",', 'examples = ["main",', "the example 'main' does not match branch"),

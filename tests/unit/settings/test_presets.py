@@ -60,7 +60,7 @@ def test_the_page_states_the_rights_of_each_preset(tmp_path: Path, name: str) ->
     (role,) = (
         each
         for each in steps_access(settings)
-        if each["kind"] == "Role" and each["metadata"]["namespace"] == settings.namespaces.agents
+        if each["kind"] == "Role" and each["metadata"]["namespace"] == settings.namespaces.agents[0]
     )
     granted = {
         f"{rule['resources'][0]}.{rule['apiGroups'][0]}".rstrip("."): rule["verbs"]

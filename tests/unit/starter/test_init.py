@@ -159,7 +159,7 @@ def test_in_a_terminal_it_asks_for_what_is_left_open(folder: Path, monkeypatch: 
     assert main(("init", "--no-cluster")) == Exit.DONE
     settings = read_settings(folder / "settings.toml")
     assert settings.events.repositories == ("acme/shop", "acme/till")
-    assert (settings.namespaces.agents, settings.namespaces.events) == ("bots", "argo-events")
+    assert (settings.namespaces.agents[0], settings.namespaces.events) == ("bots", "argo-events")
     assert settings.image.name == "registry.example.com/stop:1"
     assert any("[argo-events]" in each for each in asked), "a question shows what Enter means"
 
@@ -187,7 +187,7 @@ def test_what_the_cluster_has_is_taken(cluster: ApiServer, folder: Path, capsys:
     cluster.create(agent_run(task=1, agent=TESS, namespace="bots"))
     assert main(("init", *GIVEN[2:])) == Exit.DONE
     settings = read_settings(folder / "settings.toml")
-    assert (settings.namespaces.events, settings.namespaces.agents) == ("hooks", "bots")
+    assert (settings.namespaces.events, settings.namespaces.agents[0]) == ("hooks", "bots")
     assert settings.events.repositories == ("acme/shop", "acme/till")
     events = settings.events
     assert (events.event_source, events.event_name, events.webhook_secret) == ("github", "push", "our-secret")
@@ -209,7 +209,7 @@ def test_a_given_answer_wins_over_the_cluster(cluster: ApiServer, folder: Path) 
     given = ("--events-namespace", "argo-events", "--agents-namespace", "agent-platform")
     assert main(("init", *GIVEN, *given)) == Exit.DONE
     settings = read_settings(folder / "settings.toml")
-    assert (settings.namespaces.events, settings.namespaces.agents) == ("argo-events", "agent-platform")
+    assert (settings.namespaces.events, settings.namespaces.agents[0]) == ("argo-events", "agent-platform")
     assert settings.events.render_event_source, "the other EventSource is in another namespace"
 
 
@@ -243,7 +243,7 @@ def test_the_kind_that_has_runs_is_the_agents_kind(cluster: ApiServer, folder: P
     )
     assert main(("init", *GIVEN, *PATHS)) == Exit.DONE
     settings = read_settings(folder / "settings.toml")
-    assert (settings.agents[0].plural, settings.namespaces.agents) == ("pipelineruns", "bots")
+    assert (settings.agents[0].plural, settings.namespaces.agents[0]) == ("pipelineruns", "bots")
 
 
 def test_several_kinds_without_runs_are_named_and_not_guessed(

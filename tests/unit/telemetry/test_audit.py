@@ -78,7 +78,7 @@ def _result(status: int) -> str:
 def a_push(scene: Scene, *, agents: int = 2) -> None:
     """A push while agents work, and a state document."""
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"state.json": '{"secret": "of-the-platform"}'}}
-    scene.api.create(config_map | {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents}})
+    scene.api.create(config_map | {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents[0]}})
     for _ in range(agents):
         scene.agent()
     scene.later(5)
@@ -127,7 +127,7 @@ def test_a_refused_or_lost_write_has_its_line_too(scene: Scene) -> None:
     def touch(_: object) -> None:
         for name in scene.runs():
             status = {"status": {"message": "busy"}}
-            scene.api.patch("coderuns", name, status, namespace=DEFAULTS.namespaces.agents, subresource="status")
+            scene.api.patch("coderuns", name, status, namespace=DEFAULTS.namespaces.agents[0], subresource="status")
 
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=touch))
     scene.api.faults.add(Fault(method="PUT", path="/leases/", lose="reply"))
@@ -191,7 +191,7 @@ def test_a_dry_run_of_reconcile_has_no_line() -> None:
 
 def test_a_line_says_who_what_why_and_between_which_versions(scene: Scene) -> None:
     a_push(scene, agents=1)
-    (run,) = scene.api.list("coderuns", namespace=DEFAULTS.namespaces.agents)
+    (run,) = scene.api.list("coderuns", namespace=DEFAULTS.namespaces.agents[0])
     workflow = scene.workflow()
     assert scene.play(workflow) is Exit.DONE
     (deleted,) = [line for line in lines(scene) if line["cause"] == WriteCause.STALE]

@@ -82,7 +82,7 @@ def _template(way: Way, cluster: Cluster) -> Json:
     environment = {
         "HOST": "$(KUBERNETES_SERVICE_HOST)",
         "PORT": "$(KUBERNETES_SERVICE_PORT)",
-        "NAMESPACE": cluster.settings.namespaces.agents,
+        "NAMESPACE": cluster.settings.namespaces.agents[0],
         "TASK": "{{workflow.parameters.task-id}}",
         "TOKEN_FILE": f"{_MOUNTED}/token",
         "CA_FILE": f"{_MOUNTED}/ca.crt",

@@ -1,0 +1,267 @@
+"""The checks of what the settings say about Argo, about the names in the cluster, and about nodes and Secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipelines.doctor.argo import instance
+from pipelines.doctor.check import CheckResult, CheckStatus, Installation
+from pipelines.doctor.cluster import namespaces
+from pipelines.doctor.events import event_bus, events
+from pipelines.doctor.pods import may_run, nodes, pull_secrets
+from pipelines.doctor.workflows import schedule
+from pipelines.manifests.reconcile_workflow import schedule as cron_workflow
+from pipelines.settings import Settings
+from pipelines.settings.pods import Toleration
+from steps.core.errors import NotFoundError
+from steps.kube.resources import Resource
+from tests.doubles.clock import ManualClock
+from tests.support.harness import DEFAULTS
+
+Json = dict[str, Any]
+Check = Callable[[Installation, str], Iterable[CheckResult]]
+NOW = ManualClock().now()
+SPACES = DEFAULTS.namespaces
+
+
+class Objects:
+    """What the API server has, by plural, namespace and name."""
+
+    def __init__(self, *objects: tuple[str, Json]) -> None:
+        self.objects = objects
+
+    def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
+        for each in self.list(resource, namespace=namespace):
+            if each["metadata"]["name"] == name:
+                return each
+        raise NotFoundError(f"no {resource} {name}")
+
+    def list(self, resource: Resource, *, namespace: str, labels: str = "", fields: str = "") -> list[Json]:
+        del labels, fields
+        found = [body for plural, body in self.objects if plural == resource.plural]
+        return [each for each in found if namespace in {"", each["metadata"].get("namespace", "")}]
+
+
+def examined(check: Check, settings: Settings, *objects: tuple[str, Json]) -> list[tuple[CheckStatus, str, str]]:
+    kube: Any = Objects(*objects)
+    installation = Installation(settings=settings, kube=kube, now=NOW, env={})
+    found = list(check(installation, "c"))
+    assert all(each.fix for each in found if each.status is not CheckStatus.OK)
+    return [(each.status, each.found, each.fix) for each in found]
+
+
+def only(check: Check, settings: Settings, *objects: tuple[str, Json]) -> tuple[CheckStatus, str]:
+    ((status, found, _),) = examined(check, settings, *objects)
+    return status, found
+
+
+def named(name: str, *, namespace: str = "", kind: str = "", **content: Any) -> Json:  # noqa: ANN401 - JSON
+    metadata = {"name": name, "namespace": namespace, "uid": f"{namespace}/{name}", "labels": {}}
+    return {"kind": kind, "metadata": metadata | content.pop("metadata", {}), **content}
+
+
+# Namespaces.
+
+
+def test_every_namespace_of_agents_and_that_of_the_state_documents_must_exist() -> None:
+    settings = replace(DEFAULTS, namespaces=replace(SPACES, agents=("one", "two"), state="states"))
+    there = [("namespaces", named(name)) for name in (SPACES.workflows, SPACES.events, "one")]
+    wrong = [found for status, found, _ in examined(namespaces, settings, *there) if status is CheckStatus.WRONG]
+    assert wrong == ["namespace two does not exist", "namespace states does not exist"]
+
+
+# Argo's instance id.
+
+
+def controller(namespace: str, data: dict[str, str]) -> list[tuple[str, Json]]:
+    spec = {"template": {"spec": {"containers": [{"name": "c"}]}}}
+    return [
+        ("deployments", named("workflow-controller", namespace=namespace, spec=spec)),
+        ("configmaps", named("workflow-controller-configmap", namespace=namespace, data=data)),
+    ]
+
+
+def with_instance(name: str) -> Settings:
+    return replace(DEFAULTS, argo=replace(DEFAULTS.argo, instance_id=name))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "data", "status", "found"),
+    [
+        ("blue", {"instanceID": "blue"}, CheckStatus.OK, "instance id blue"),
+        ("blue", {"config": "instanceID: blue\n"}, CheckStatus.OK, "instance id blue"),
+        ("blue", {}, CheckStatus.WRONG, "no controller has the instance id blue (argo: none): no Workflow begins"),
+        (
+            "",
+            {"instanceID": "green"},
+            CheckStatus.WRONG,
+            "no controller has the instance id (none) (argo: green): no Workflow begins",
+        ),
+    ],
+)
+def test_a_controller_must_have_the_instance_id(
+    wanted: str, data: dict[str, str], status: CheckStatus, found: str
+) -> None:
+    assert only(instance, with_instance(wanted), *controller("argo", data)) == (status, found)
+
+
+def test_one_of_several_controllers_is_enough_and_none_is_another_checks_finding() -> None:
+    both = [*controller("argo", {}), *controller("blue", {"instanceID": "blue"})]
+    assert only(instance, with_instance("blue"), *both) == (CheckStatus.OK, "instance id blue")
+    assert examined(instance, with_instance("blue")) == []
+
+
+@pytest.mark.parametrize("data", [{}, {"config": "["}, {"instanceID": ""}])
+def test_where_nothing_has_an_instance_id_there_is_nothing_to_say(data: dict[str, str]) -> None:
+    assert examined(instance, with_instance(""), *controller("argo", data)) == []
+
+
+# EventBus, EventSource and Sensor by their names.
+
+READY = {"conditions": [{"type": "Deployed", "status": "True"}]}
+BUS = replace(DEFAULTS, events=replace(DEFAULTS.events, event_bus="shared", sensor="stop-agents"))
+
+
+def of_events(plural: str, name: str, kind: str, spec: Json) -> tuple[str, Json]:
+    return plural, named(name, namespace=SPACES.events, kind=kind, spec=spec, status=READY)
+
+
+def test_the_event_bus_is_looked_for_by_its_name() -> None:
+    spec = {"jetstream": {"version": "latest", "maxPayload": "8MB"}}
+    other = of_events("eventbus", "default", "EventBus", spec)
+    status, found = only(event_bus, BUS, other)
+    assert (status, found) == (CheckStatus.WRONG, "argo-events has no EventBus shared")
+    assert only(event_bus, BUS, of_events("eventbus", "shared", "EventBus", spec))[0] is CheckStatus.OK
+
+
+@pytest.mark.parametrize(("spec", "bus"), [({}, "default"), ({"eventBusName": "other"}, "other")])
+def test_an_event_source_that_sends_to_another_bus_is_named(spec: Json, bus: str) -> None:
+    source = of_events("eventsources", "github-eventsource", "EventSource", {"github": {"org": {}}, **spec})
+    sensor = of_events("sensors", "stop-agents", "Sensor", {})
+    wrong = [found for status, found, _ in examined(events, BUS, source, sensor) if status is not CheckStatus.OK]
+    assert wrong == [f"EventSource github-eventsource sends to EventBus {bus}: the Sensor hears nothing"]
+
+
+def test_the_sensor_is_looked_for_by_its_name() -> None:
+    spec = {"github": {"org": {}}, "eventBusName": "shared"}
+    source = of_events("eventsources", "github-eventsource", "EventSource", spec)
+    sensor = of_events("sensors", "stop-agents", "Sensor", {})
+    assert [found for _, found, _ in examined(events, BUS, source, sensor)] == [
+        "EventSource github-eventsource is ready",
+        "Sensor stop-agents is ready",
+    ]
+
+
+# Pods.
+
+
+def pods(**changes: Any) -> Settings:  # noqa: ANN401 - passed on
+    return replace(DEFAULTS, pods=replace(DEFAULTS.pods, **changes))
+
+
+def pull_secret(kind: str) -> tuple[str, Json]:
+    return "secrets", named("registry", namespace=SPACES.workflows, type=kind)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "status", "found"),
+    [
+        ([], CheckStatus.WRONG, "agent-cancellation has no Secret registry: nodes cannot pull the image"),
+        (
+            [pull_secret("Opaque")],
+            CheckStatus.WRONG,
+            "Secret registry in agent-cancellation has type Opaque: nodes ignore it",
+        ),
+        ([pull_secret("kubernetes.io/dockerconfigjson")], CheckStatus.OK, "Secret registry"),
+    ],
+)
+def test_the_secrets_of_the_registry_must_be_where_the_pods_are(
+    secrets: list[tuple[str, Json]], status: CheckStatus, found: str
+) -> None:
+    assert only(pull_secrets, pods(image_pull_secrets=("registry",)), *secrets) == (status, found)
+
+
+def node(name: str, *, labels: dict[str, str] | None = None, taints: tuple[Json, ...] = ()) -> tuple[str, Json]:
+    return "nodes", named(name, metadata={"labels": labels or {}}, spec={"taints": list(taints)})
+
+
+POOL = {"example.com/pool": "ci"}
+DEDICATED = {"key": "dedicated", "value": "ci", "effect": "NoSchedule"}
+
+
+def test_a_node_must_have_the_labels_and_no_other_taint() -> None:
+    settings = pods(node_selector=POOL, tolerations=(Toleration(key="dedicated", value="ci", effect="NoSchedule"),))
+    fits = node("fits", labels=POOL, taints=(DEDICATED,))
+    others = (
+        node("plain"),
+        node("spot", labels=POOL, taints=(DEDICATED, {"key": "spot", "effect": "NoExecute"})),
+    )
+    assert only(nodes, settings, fits, *others) == (CheckStatus.OK, "the pods may run on 1 of 3 nodes")
+    status, found = only(nodes, settings, *others)
+    assert status is CheckStatus.WARNING, "an autoscaler may start one"
+    assert found.startswith("the pods may run on none of 2 nodes")
+
+
+@pytest.mark.parametrize(
+    ("toleration", "tolerated"),
+    [
+        (Toleration(key="dedicated", value="ci", effect="NoSchedule"), True),
+        (Toleration(key="dedicated", value="ci"), True),
+        (Toleration(key="dedicated", operator="Exists"), True),
+        (Toleration(operator="Exists"), True),
+        (Toleration(key="dedicated", value="other"), False),
+        (Toleration(key="dedicated", value="ci", effect="NoExecute"), False),
+        (Toleration(key="spot", operator="Exists"), False),
+    ],
+)
+def test_a_taint_is_tolerated_as_kubernetes_reads_it(toleration: Toleration, *, tolerated: bool) -> None:
+    settings = pods(tolerations=(toleration,)).pods
+    assert may_run(node("n", taints=(DEDICATED,))[1], pods=settings) is tolerated
+
+
+def test_a_taint_that_only_prefers_other_pods_keeps_none_away() -> None:
+    assert may_run(node("n", taints=(DEDICATED | {"effect": "PreferNoSchedule"},))[1], pods=DEFAULTS.pods)
+
+
+def test_nothing_is_asked_about_pods_that_may_run_anywhere() -> None:
+    assert examined(nodes, DEFAULTS, node("any")) == []
+    assert examined(pull_secrets, DEFAULTS) == []
+
+
+# Reconcile's interval.
+
+
+def every(seconds: int) -> Settings:
+    return replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, every_s=seconds))
+
+
+def cron(*, ago_s: int) -> tuple[str, Json]:
+    last = NOW.timestamp() - ago_s
+    stamp = NOW.fromtimestamp(last, tz=NOW.tzinfo).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = cron_workflow(DEFAULTS)
+    return "cronworkflows", body | {"status": {"lastScheduledTime": stamp}}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ago_s", "status"),
+    [
+        (30, 290, CheckStatus.OK),
+        (30, 310, CheckStatus.WRONG),
+        (3600, 3800, CheckStatus.OK),
+        (3600, 3910, CheckStatus.WRONG),
+    ],
+)
+def test_a_pass_is_late_by_its_own_interval(seconds: int, ago_s: int, status: CheckStatus) -> None:
+    assert only(schedule, every(seconds), cron(ago_s=ago_s))[0] is status
+
+
+def test_reconcile_that_is_off_is_said_and_what_an_earlier_version_left_is_named() -> None:
+    status, found = only(schedule, every(0))
+    assert (status, "reconcile is off" in found) == (CheckStatus.WARNING, True)
+    ((status, found, fix),) = examined(schedule, every(0), cron(ago_s=30))
+    assert (status, "still runs reconcile" in found) == (CheckStatus.WARNING, True)
+    assert fix == "kubectl -n agent-cancellation delete cronworkflow reconcile-cancellations"
