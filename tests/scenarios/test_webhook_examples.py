@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ DELIVERY = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 Object = dict[str, Any]
 
 
+@cache
 def _rendered(kind: str) -> Object:
     for path, text in sorted(render_files(DEFAULTS).items()):
         if path.endswith(".yaml") and (manifest := yaml.safe_load(text)).get("kind") == kind:
