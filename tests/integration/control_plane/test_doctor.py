@@ -315,7 +315,7 @@ def test_each_fault_is_named_with_what_to_do(  # noqa: PLR0917 - one argument pe
         ('sensor = "implementation-agent-remediation"', 'sensor = "other"', "objects", "Sensor other"),
         ("image_pull_secrets = []", 'image_pull_secrets = ["nowhere"]', "pull secrets", "has no Secret nowhere"),
         ("node_selector = {}", 'node_selector = { pool = "none" }', "nodes", "may run on none of 0 nodes"),
-        ("every_s = 30 ", "every_s = 0 ", "reconcile", "an earlier version still runs reconcile"),
+        ("every_s = 60 ", "every_s = 0 ", "reconcile", "an earlier version still runs reconcile"),
         ('group = "agents.platform"', 'group = "example.com"', "kinds", "coderuns.example.com/v1 is not served"),
         ('"batch/v1/jobs"', '"tekton.dev/v1/taskruns"', "kinds", "taskruns.tekton.dev/v1 is not served"),
         ('version = "v1"                     # API version', 'version = "v2"', "kinds", "/v2 is not served, only v1"),
