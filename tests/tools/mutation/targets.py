@@ -31,8 +31,6 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lease.task_lease": ("unit/lease/task_lease", "unit/kube/refusals", "scenarios/servers_that_refuse"),
         "lease.held_lease": ("unit/lease/task_lease", "unit/kube/refusals"),
         "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
-        "pull_request.ended_branch": ("scenarios/ended_branches",),
-        "observed_state.lost_pushes": ("scenarios/ended_branches", "scenarios/reconcile"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
         "reconciliation.detection": ("unit/reconciliation/detection",),
