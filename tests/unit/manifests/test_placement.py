@@ -29,6 +29,7 @@ from tests.support.settings_files import changed_text
 Json = dict[str, Any]
 TWO = {'agents = "agent-platform"': 'agents = ["team-one", "team-two"]'}
 INSTANCE = "workflows.argoproj.io/controller-instanceid"
+COMMANDS = {'"deleted", "opened"]': '"deleted", "opened", "commands"]'}
 PODS = {
     "image_pull_secrets = []": 'image_pull_secrets = ["registry"]',
     "node_selector = {}": 'node_selector = { "example.com/pool" = "ci" }',
@@ -118,11 +119,11 @@ def test_one_name_and_a_list_of_one_are_the_same() -> None:
 
 
 def test_every_workflow_carries_the_instance_id_however_it_is_created() -> None:
-    settings = given({'instance_id = ""': 'instance_id = "blue"'})
+    settings = given({'instance_id = ""': 'instance_id = "blue"'} | COMMANDS)
     (sensor,) = kinds(settings, "Sensor")
     created = [*workflows_of(sensor), build_workflow(parameters(push()), settings=settings)]
     objects = [*created, *kinds(settings, "WorkflowTemplate"), *kinds(settings, "CronWorkflow")]
-    assert len(objects) == 2 * len(DEFAULTS.events.react_to) + 4
+    assert len(objects) == 2 * len(sensor["spec"]["triggers"]) + 5
     assert {each["metadata"]["labels"].get(INSTANCE) for each in objects} == {"blue"}
     assert problems(settings) == []
 
@@ -132,8 +133,9 @@ def test_without_an_instance_id_nothing_carries_the_label() -> None:
     assert INSTANCE not in build_workflow(parameters(push()), settings=DEFAULTS)["metadata"]["labels"]
 
 
-def test_the_pods_of_both_templates_are_placed_and_marked() -> None:
-    settings = given(PODS)
+def test_the_pods_of_all_templates_are_placed_and_marked() -> None:
+    settings = given(PODS | COMMANDS)
+    assert len(kinds(settings, "WorkflowTemplate")) == 3
     for template in kinds(settings, "WorkflowTemplate"):
         spec = template["spec"]
         assert spec["imagePullSecrets"] == [{"name": "registry"}]
