@@ -15,7 +15,7 @@ MODEL ?=
 PLATFORM ?=
 ARGO ?=
 # With an older Argo, what depends on it most.
-E2E := $(if $(ARGO),$(addprefix tests/e2e/test_,push.py killed.py retry.py stopped.py reconcile.py ended.py),tests/e2e)
+E2E := $(if $(ARGO),$(addprefix tests/e2e/test_,push.py killed.py reconcile.py ended.py),tests/e2e)
 export ARGO
 
 .DEFAULT_GOAL := help

@@ -10,6 +10,7 @@ something is wrong, 75 a check could not look, 65 bad settings.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cli.options import add_command, add_json, add_settings
@@ -27,6 +28,12 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--argo-namespace", default="", metavar="NAMESPACE", help="namespace of Argo's controller (searched for)"
     )
+    parser.add_argument(
+        "--manifests",
+        type=Path,
+        metavar="FILE",
+        help="objects that your overlay builds, to compare with (kubectl kustomize FOLDER > FILE)",
+    )
     parser.add_argument("--no-github", action="store_true", help="do not ask GitHub")
     add_json(parser, "print the findings as JSON")
 
@@ -39,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from pipelines.cli.views.doctor_table import print_findings
     from pipelines.client import kube_client, kubeconfig_transport, server_time
-    from pipelines.doctor import Installation, check_installation, exit_code
+    from pipelines.doctor import Installation, check_installation, exit_code, read_manifests
     from pipelines.settings import read_settings
 
     settings, transport = read_settings(options.settings), kubeconfig_transport()
@@ -49,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         now=server_time(transport, timeout_s=settings.kubernetes.timeout_s),
         env=os.environ,
         argo_namespace=options.argo_namespace,
+        manifests=read_manifests(options.manifests) if options.manifests else (),
     )
     findings = check_installation(installation, github=not options.no_github)
     print_findings(findings, as_json=options.json)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from steps.core import Exit, ForbiddenError, NotFoundError, StepError, UnavailableError
@@ -70,6 +70,7 @@ class Installation:
         now: The API server's time.
         env: Environment, for ARGO_SERVER and GITHUB_TOKEN.
         argo_namespace: Namespace of Argo's controller; empty to search all namespaces.
+        manifests: The objects that an overlay builds; empty if the rendered ones are applied as they are.
     """
 
     settings: Settings
@@ -77,6 +78,7 @@ class Installation:
     now: datetime
     env: Mapping[str, str]
     argo_namespace: str = ""
+    manifests: tuple[Mapping[str, Any], ...] = ()
 
     def find(self, resource: Resource, *, name: str, namespace: str = "") -> Json | None:
         """Read an object; None if it does not exist.

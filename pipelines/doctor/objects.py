@@ -10,7 +10,7 @@ from pipelines.names import LIMITS
 from steps.kube import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pipelines.doctor.check import Installation
 
@@ -20,9 +20,13 @@ LIVE = {("ConfigMap", LIMITS)}
 
 
 def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """Compare every object with the manifest that the settings render."""
-    same = 0
-    for manifest in all_manifests(installation.settings):
+    """Compare every object with the manifest that the settings render, or that an overlay builds from it."""
+    same, built = 0, {_key(each): each for each in installation.manifests}
+    for rendered in all_manifests(installation.settings):
+        # An overlay changes objects on purpose. What it leaves out should not be there either.
+        if built and _key(rendered) not in built:
+            continue
+        manifest = built.get(_key(rendered), rendered)
         kind, metadata = manifest["kind"], manifest["metadata"]
         name, namespace = f"{kind} {metadata['name']}", metadata["namespace"]
         found = installation.find(resource_of(manifest), namespace=namespace, name=metadata["name"])
@@ -44,7 +48,12 @@ def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
     yield CheckResult(check=check, status=CheckStatus.OK, found=f"{same} objects are as the settings render them")
 
 
-def resource_of(manifest: dict[str, Any]) -> Resource:
+def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = manifest.get("metadata") or {}
+    return str(manifest.get("kind")), str(metadata.get("namespace", "")), str(metadata.get("name"))
+
+
+def resource_of(manifest: Mapping[str, Any]) -> Resource:
     """Return the API resource of a manifest's kind."""
     group, _, version = manifest["apiVersion"].rpartition("/")
     plural = _IRREGULAR.get(manifest["kind"], f"{manifest['kind'].lower()}s")

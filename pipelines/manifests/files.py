@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.manifests.bundle import all_manifests
 from pipelines.manifests.folder import HEADER, dump_yaml
+from pipelines.manifests.kustomize import CONFIG_FILE, kustomization, transformer_configuration
 from pipelines.observability import (
     DASHBOARD_FILE,
     RULES_FILE,
@@ -49,13 +50,11 @@ def render_files(settings: Settings) -> dict[str, str]:
         if path in files:
             raise AssertionError(f"two objects in {path}")
         files[path] = HEADER + dump_yaml(manifest)
-    kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "metadata": {"name": "agent-cancellation"},
-        "resources": list(files),
+    main = {
+        "kustomization.yaml": HEADER + dump_yaml(kustomization(files)),
+        CONFIG_FILE: HEADER + dump_yaml(transformer_configuration()),
     }
-    return {"kustomization.yaml": HEADER + dump_yaml(kustomization)} | files | _observability(settings)
+    return main | files | _observability(settings)
 
 
 def _observability(settings: Settings) -> dict[str, str]:

@@ -36,6 +36,12 @@ class Settings(ReconcileStepSettings):
         # `super()` without arguments does not work in a dataclass with slots.
         ReconcileStepSettings.__post_init__(self)
         check_sensor_syntax(self.tasks)
+        needed = self.stop.grace_s + self.stop.verify_s + self.github.deadline_s
+        if needed >= self.workflow.deadline_s:
+            raise ValueError(
+                f"workflow.deadline_s: raise it above {needed:g}, the sum of stop.grace_s, stop.verify_s and "
+                "github.deadline_s; otherwise a pod ends before its agents"
+            )
 
     def for_steps(self) -> str:
         """Render the settings of the steps of a push, as JSON.

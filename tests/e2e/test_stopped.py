@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from pipelines import names
+from tests.e2e.provision.argo_release import argo_release
 from tests.e2e.provision.cluster import Cluster
 from tests.e2e.support.argo_client import ArgoClient, person
 from tests.e2e.support.moments import all_in_cancel, in_cancel, submitted
@@ -46,8 +47,10 @@ def the_next_pushes_finish_it(stages: dict[str, Stage], *, number: int) -> None:
 
 def ended(stages: dict[str, Stage], names: dict[str, str]) -> None:
     """Wait until Workflows have ended, each in its way."""
+    # Argo 3.7 calls a Workflow that was terminated while it waited for its lock a success.
+    unstarted = ("Succeeded",) if argo_release().version.startswith("3.") else ()
     for how, stage in stages.items():
-        stage.reaches(names[how], "Failed", "")
+        stage.reaches(names[how], "Failed", "", *unstarted)
 
 
 def test_a_workflow_that_is_stopped_says_so_and_can_be_retried(stage: Stage, argo: ArgoClient) -> None:
