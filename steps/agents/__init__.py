@@ -4,17 +4,11 @@ Guarantees that the steps delete only the object that they found stale, and no o
 counts as gone only if lists show that the object, what it owns and the pods no longer exist.
 """
 
+from steps.agents.agent_run import AgentRun, parse_repository
 from steps.agents.decisions import RunDecisions, decide_all
 from steps.agents.ownership import decide_task
-from steps.agents.runs import (
-    AgentRun,
-    decide_by_kind,
-    decide_by_record,
-    list_runs,
-    live_runs,
-    parse_repository,
-    task_runs,
-)
+from steps.agents.run_policy import decide_by_kind, decide_by_record
+from steps.agents.runs import list_runs, live_runs, task_runs
 from steps.agents.stop import StartedStop, finish_stop, start_stop
 
 __all__ = [

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from steps.agents.agent_run import AgentRun  # noqa: TC001 - part of a public dataclass
 from steps.agents.owned_object import OwnedObject, within_namespaces
-from steps.agents.runs import AgentRun, decide_by_record
+from steps.agents.run_policy import decide_by_record
 from steps.domain import OWNER_REASON, Agent, RunAction, RunDecision, RunOutcome, find_spared
 from steps.kube import JOBS, label_key
 

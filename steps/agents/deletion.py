@@ -11,9 +11,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from steps.agents.agent_run import kind_resource, parse_run
 from steps.agents.decisions import decide_each
 from steps.agents.graceful_stop import request_stop
-from steps.agents.runs import decide_by_record, kind_resource, parse_run, task_runs
+from steps.agents.run_policy import decide_by_record
+from steps.agents.runs import task_runs
 from steps.core import ConflictError, NotFoundError, UnavailableError, backoff, run_parallel, wait
 from steps.domain import Agent, RunAction, RunOutcome
 from steps.telemetry import WriteCause
@@ -21,8 +23,8 @@ from steps.telemetry import WriteCause
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from steps.agents.agent_run import AgentRun
     from steps.agents.decisions import Surroundings
-    from steps.agents.runs import AgentRun
     from steps.domain import Record
     from steps.lease import HeldLease
     from steps.runtime import StepContext

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from steps.agents.agent_run import kind_resource
 from steps.agents.decisions import decide_each
-from steps.agents.runs import kind_resource, task_runs
+from steps.agents.runs import task_runs
 from steps.core import ConflictError, NotFoundError, TooLargeError, UnavailableError, poll_pauses
 from steps.domain import RunAction
 from steps.telemetry import WriteCause
@@ -19,8 +20,8 @@ from steps.telemetry import WriteCause
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from steps.agents.agent_run import AgentRun
     from steps.agents.decisions import Surroundings
-    from steps.agents.runs import AgentRun
     from steps.domain import Record, RunDecision
     from steps.lease import HeldLease
     from steps.runtime import StepContext

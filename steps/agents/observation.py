@@ -22,9 +22,9 @@ from steps.kube import JOBS
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from steps.agents.agent_run import AgentRun
     from steps.agents.owned_object import OwnedObject
     from steps.agents.owned_resources import OwnedResources
-    from steps.agents.runs import AgentRun
     from steps.domain import Agent, Record
     from steps.runtime import StepContext
 

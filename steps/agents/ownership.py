@@ -11,19 +11,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from steps.agents.agent_run import kind_resource
 from steps.agents.decisions import ALONE, RunDecisions, Surroundings, decide_all, find_foreign_runs
 from steps.agents.dependents import list_objects, owned_resources
 from steps.agents.owned_object import within_namespaces
 from steps.agents.owned_resources import OwnedResources, PodSelector
-from steps.agents.runs import kind_resource, task_runs
+from steps.agents.runs import task_runs
 from steps.domain import namespaced_name
 from steps.kube import PODS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from steps.agents.agent_run import AgentRun
     from steps.agents.owned_object import OwnedObject
-    from steps.agents.runs import AgentRun
     from steps.domain import Agent, Record
     from steps.runtime import StepContext
     from steps.settings import RunKind

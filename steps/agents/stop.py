@@ -24,8 +24,8 @@ from steps.runtime import emit_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from steps.agents.agent_run import AgentRun
     from steps.agents.decisions import RunDecisions
-    from steps.agents.runs import AgentRun
     from steps.domain import Agent, Record
     from steps.lease import HeldLease
     from steps.runtime import StepContext

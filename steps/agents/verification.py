@@ -21,9 +21,9 @@ from steps.domain import RunOutcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from steps.agents.agent_run import AgentRun
     from steps.agents.observation import Observation
     from steps.agents.owned_resources import OwnedResources
-    from steps.agents.runs import AgentRun
     from steps.domain import Agent, Record
     from steps.lease import HeldLease
     from steps.runtime import StepContext

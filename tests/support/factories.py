@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from steps.agents.agent_run import AgentRun
 from steps.agents.owned_object import OwnedObject, OwnerReference
-from steps.agents.runs import AgentRun
 from steps.cancellation.state_document import StateDocument
 from steps.domain.push import Push, Repository, Sha
 from steps.domain.record import LabelOutcome, Phase, Record

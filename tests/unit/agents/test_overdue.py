@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from steps.agents.agent_run import AgentRun
 from steps.agents.observation import Observation
 from steps.agents.overdue import OverdueObjects
 from steps.agents.owned_object import OwnedObject
 from steps.agents.owned_resources import OwnedResources
-from steps.agents.runs import AgentRun
 from steps.domain.record import Agent, RunOutcome
 from steps.kube.resources import JOBS, PODS
 from tests.support import factories

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from steps.agents.runs import decide_by_kind, list_runs, live_runs, parse_repository, parse_run
+from steps.agents.agent_run import parse_repository, parse_run
+from steps.agents.run_policy import decide_by_kind
+from steps.agents.runs import list_runs, live_runs
 from steps.core.errors import Exit
 from steps.domain.record import Agent, LabelOutcome, RunOutcome
 from steps.domain.run_decision import RunAction

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from steps.agents.agent_run import kind_resource
 from steps.agents.decisions import decide_all
-from steps.agents.runs import kind_resource, task_runs
+from steps.agents.runs import task_runs
 from steps.agents.stop import finish_stop, start_stop
 from steps.cancellation.claim import claim_record, measured_watermark
 from steps.core.errors import Exit

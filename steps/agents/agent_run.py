@@ -1,0 +1,155 @@
+"""One agent run, as it was read from its object.
+
+Guarantees that a field which the object does not have is an empty text, and that no text is longer than the record can
+take. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps.agents.owned_object import OwnedObject, OwnerReference, read_owners
+from steps.core import KEEP, parse_time
+from steps.domain import HEADS, Agent, RunFacts, RunOutcome, find_task, namespaced_name, task_id
+from steps.kube import ObjectReference, Resource, read_field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from steps.domain import TaskId
+    from steps.kube import Json
+    from steps.settings import RunKind, TaskPattern
+
+# Texts of a run go into the record, and the record has to fit into an annotation.
+_MAX_TEXT = 256
+# Kinds of built-in resources whose items have no `kind` in a list, and whose names are not that of the resource.
+_BUILT_IN = {"replicasets": "ReplicaSet", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
+_REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
+
+
+def kind_resource(kind: RunKind) -> Resource:
+    """Return the API resource of a kind."""
+    return Resource(group=kind.group, version=kind.version, plural=kind.plural)
+
+
+def parse_repository(text: str) -> str:
+    """Return owner/name of a URL, a git address or owner/name; an empty text for anything else."""
+    match = _REPOSITORY.search(text)
+    return match.group(1) if match else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRun:
+    """An agent run as it was read.
+
+    Attributes:
+        object_kind: The kind in its manifest, such as CodeRun.
+        namespace: Its namespace.
+        job: Name of its Job; empty if the run does not name it.
+        owners: Its owner references.
+    """
+
+    kind: RunKind
+    object_kind: str
+    name: str
+    uid: str
+    resource_version: str
+    job: str
+    facts: RunFacts
+    namespace: str = ""
+    finalizers: tuple[str, ...] = ()
+    owners: tuple[OwnerReference, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its phase is one of the finished phases of its kind."""
+        return self.facts.phase in self.kind.finished
+
+    @property
+    def key(self) -> str:
+        """Namespace and name, which identify it among the runs of its kind."""
+        return namespaced_name(self.namespace, self.name)
+
+    @property
+    def job_key(self) -> str:
+        """Namespace and name of its Job; empty if it does not name one."""
+        return namespaced_name(self.namespace, self.job) if self.job else ""
+
+    def about(self) -> ObjectReference:
+        """Return the reference to the run for an Event."""
+        version = f"{self.kind.group}/{self.kind.version}" if self.kind.group else self.kind.version
+        return ObjectReference(
+            api_version=version, kind=self.object_kind, namespace=self.namespace, name=self.name, uid=self.uid
+        )
+
+    def as_object(self) -> OwnedObject:
+        """Return the run as an object that another run may own."""
+        return OwnedObject(
+            resource=kind_resource(self.kind),
+            name=self.name,
+            uid=self.uid,
+            resource_version=self.resource_version,
+            created_at=self.facts.created_at,
+            namespace=self.namespace,
+            owners=self.owners,
+        )
+
+    def as_agent(self, *, outcome: RunOutcome, reason: str, kept_for: str | None = None) -> Agent:
+        """Return the run's entry for the record."""
+        return Agent(
+            kind=self.kind.plural,
+            name=self.name,
+            uid=self.uid,
+            job=self.job,
+            agent=self.facts.agent,
+            created_at=self.facts.created_at,
+            outcome=outcome,
+            reason=reason,
+            namespace=self.namespace,
+            kept_for=kept_for,
+        )
+
+    def as_stopping(self) -> Agent:
+        """Return the entry for the record of a stale run that is being stopped."""
+        return self.as_agent(outcome=RunOutcome.STOPPING, reason="stale")
+
+
+def run_task(obj: Json, *, kind: RunKind, patterns: Sequence[TaskPattern]) -> TaskId | None:
+    """Return the task of a run: by its id, or by the branch that it works on if it has no id."""
+    if text := read_field(obj, kind.task):
+        return task_id(kind.task_prefix + text)
+    return find_task(read_field(obj, kind.branch), patterns=patterns)
+
+
+def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
+    """Read the fields that the decisions need. A field that the object does not have is empty."""
+    metadata = obj["metadata"]
+    marks = (metadata.get("labels") or {}, metadata.get("annotations") or {})
+
+    def text(path: str) -> str:
+        return read_field(obj, path)[:_MAX_TEXT]
+
+    return AgentRun(
+        kind=kind,
+        # Items of a list of built-in kinds have no `kind`. The names of most follow the pattern of Job and Pod.
+        object_kind=obj.get("kind") or _BUILT_IN.get(kind.plural) or kind.plural.removesuffix("s").capitalize(),
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        job=text(kind.job),
+        facts=RunFacts(
+            created_at=parse_time(metadata["creationTimestamp"]),
+            deleting="deletionTimestamp" in metadata,
+            repository=parse_repository(text(kind.repository)),
+            agent=text(kind.agent),
+            phase=text(kind.phase),
+            sha=text(kind.sha),
+            branch=text(kind.branch).removeprefix(HEADS),
+            keep=any(each.get(KEEP) == "true" for each in marks),
+        ),
+        namespace=metadata.get("namespace", ""),
+        finalizers=tuple(str(name)[:_MAX_TEXT] for name in metadata.get("finalizers") or ()),
+        owners=read_owners(metadata),
+    )

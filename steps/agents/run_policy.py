@@ -1,0 +1,62 @@
+"""Judges one agent run by the policy of its kind, and by a record. Pure.
+
+Guarantees that the rules are those of `steps.domain.run_decision`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steps.domain import ZERO_SHA, AgentPolicy, RunDecision, decide_run
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from steps.agents.agent_run import AgentRun
+    from steps.domain import Record
+
+
+def decide_by_kind(
+    run: AgentRun,
+    *,
+    repository: str,
+    branch: str,
+    watermark: datetime,
+    head_sha: str,
+    older: Collection[str] = (),
+    other_heads: Collection[str] = (),
+) -> RunDecision:
+    """Judge a run by the policy of its kind. `decide_run` has the rules."""
+    kind = run.kind
+    policy = AgentPolicy(
+        cancellable=kind.cancellable, exempt=kind.exempt, finished=kind.finished, restartable=kind.restartable
+    )
+    return decide_run(
+        run.facts,
+        policy=policy,
+        repository=repository,
+        branch=branch,
+        watermark=watermark,
+        head_sha=head_sha,
+        older=older,
+        other_heads=other_heads,
+    )
+
+
+def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
+    """Judge a run by the repository, the watermark, the heads and the older commits of a record."""
+    head, push = record.head_sha, record.push
+    older = {*record.older, str(push.before)} - {ZERO_SHA, head}
+    if push.ends and (record.finished or not run.kind.restartable):
+        # A run that began after the end, or was started again after it, works on a branch that lives again.
+        older.discard(str(push.before))
+    return decide_by_kind(
+        run,
+        repository=record.push.repository,
+        branch=record.push.branch,
+        watermark=record.watermark,
+        head_sha=head,
+        older=older,
+        other_heads={str(each.push.sha) for each in record.branches},
+    )
