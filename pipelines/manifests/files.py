@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.manifests.bundle import all_manifests
-from pipelines.manifests.folder import HEADER, dump_yaml
-from pipelines.manifests.kustomize import CONFIG_FILE, kustomization, transformer_configuration
+from pipelines.manifests.folder import CONFIG_FILE, HEADER, dump_yaml, kustomization, transformer_configuration
 from pipelines.observability import (
     DASHBOARD_FILE,
     RULES_FILE,
