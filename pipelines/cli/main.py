@@ -1,6 +1,6 @@
 """The command line: one parser, one subcommand for each task.
 
-    agent-cancellation init | render | doctor | submit | status | explain | reconcile | completion [OPTIONS]
+    agent-cancellation init | register | render | doctor | submit | status | explain | reconcile | completion [OPTIONS]
 
 Guarantees that `--help`, also of a command, imports neither Hera nor a client of Kubernetes or GitHub: each command
 imports what it needs when it runs. Exit codes are those of the steps: 0 done or superseded, 65 bad input, 75 try
@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.cli import completion, doctor, explain, init, reconcile, render, status, submit
+from pipelines.cli import completion, doctor, explain, init, reconcile, register, render, status, submit
 from pipelines.cli.help_text import REMOTE_EXITS, VARIABLES, closing_text
 from pipelines.cli.options import PROGRAM
 from pipelines.cli.process import guarded
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _USAGE = 2
 # The extra of pyproject.toml that brings a package which a command imports.
 EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "re2", "rich", "shtab"), "generate")
-COMMANDS = (init, render, doctor, submit, status, explain, reconcile, completion)
+COMMANDS = (init, register, render, doctor, submit, status, explain, reconcile, completion)
 
 
 def build_parser() -> argparse.ArgumentParser:
