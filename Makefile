@@ -104,6 +104,11 @@ captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real clust
 image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, with docker, podman or buildah)
 	./steps/build-image.sh
 
+.PHONY: lock
+lock: $(VENV)/.made ## write the lock files of the image, steps/requirements*.txt, from pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,lock]'
+	BIN=$(BIN) ./steps/lock.sh
+
 .PHONY: dist
 dist: $(VENV)/.made ## build the wheel and the sdist into dist/; equal sources give equal bytes
 	$(BIN)/python -m build --no-isolation --outdir dist

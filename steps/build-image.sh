@@ -1,19 +1,30 @@
 #!/bin/sh
-# Build the steps' image with whatever builds images here. IMAGE names it, BASE_IMAGE is any image with Python 3.11 or later,
-# EXTRAS=tracing includes what sends traces.
+# Build the steps' image with whatever builds images here. IMAGE names it, BASE_IMAGE is any image with Python 3.11 or later
+# (by digest, name@sha256:..., it is the same in every build), EXTRAS=tracing includes what sends traces.
+# SOURCE_DATE_EPOCH dates the files of the image (the last commit).
 set -eu
 cd "$(dirname "$0")/.."
 image=${IMAGE:-agent-cancellation:0.1.0}
 base=${BASE_IMAGE:-python:3.12-slim}
 extras=${EXTRAS:-}
+revision=${REVISION:-$(git rev-parse HEAD 2>/dev/null || true)}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+export SOURCE_DATE_EPOCH
+case $base in
+    *@sha256:*) ;;
+    *) echo "note: $base is a tag, which can move: BASE_IMAGE=NAME@sha256:... names one image" >&2 ;;
+esac
 for tool in docker podman buildah; do
     command -v "$tool" >/dev/null 2>&1 || continue
     # A client without its daemon is no builder.
     "$tool" info >/dev/null 2>&1 || continue
     echo "building $image from $base with $tool"
+    set -- --build-arg "BASE_IMAGE=$base" --build-arg "EXTRAS=$extras" --build-arg "REVISION=$revision" -f steps/Dockerfile -t "$image" .
     case $tool in
-        buildah) exec buildah bud ${BUILD_FLAGS:-} --build-arg "BASE_IMAGE=$base" --build-arg "EXTRAS=$extras" -f steps/Dockerfile -t "$image" . ;;
-        *) exec "$tool" build ${BUILD_FLAGS:-} --build-arg "BASE_IMAGE=$base" --build-arg "EXTRAS=$extras" -f steps/Dockerfile -t "$image" . ;;
+        buildah) exec buildah bud ${BUILD_FLAGS:-} --timestamp "$SOURCE_DATE_EPOCH" "$@" ;;
+        podman) exec podman build ${BUILD_FLAGS:-} --timestamp "$SOURCE_DATE_EPOCH" "$@" ;;
+        # Its BuildKit reads SOURCE_DATE_EPOCH from the environment.
+        *) exec docker build ${BUILD_FLAGS:-} "$@" ;;
     esac
 done
 echo "make image needs docker (with its daemon), podman or buildah: install one of them" >&2

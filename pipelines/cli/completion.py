@@ -26,7 +26,18 @@ SHELLS = ("bash", "zsh", "tcsh", "fish", "powershell")
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "completion", run=run, summary="print a script for completion in a shell")
+    parser = add_command(
+        subparsers,
+        "completion",
+        run=run,
+        summary="print a script for completion in a shell",
+        examples=(
+            "completion bash",
+            "completion fish | source",
+        ),
+        variables=(),
+        exits={0: "done", 2: "wrong command line"},
+    )
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"one of {', '.join(SHELLS)}")
 
 

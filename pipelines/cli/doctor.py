@@ -13,7 +13,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings
+from pipelines.cli.help_text import CLUSTER_VARIABLES, COMMON_EXITS
+from pipelines.cli.options import add_command, add_context, add_json, add_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -23,8 +24,20 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "doctor", run=run, summary="check an installation and say how to fix it")
+    parser = add_command(
+        subparsers,
+        "doctor",
+        run=run,
+        summary="check an installation and say how to fix it",
+        examples=(
+            "doctor",
+            "doctor --json | jq 'map(.status)'",
+        ),
+        variables=(*CLUSTER_VARIABLES, "GITHUB_TOKEN", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"),
+        exits=COMMON_EXITS | {0: "nothing is wrong", 1: "something is wrong", 75: "a check could not look"},
+    )
     add_settings(parser)
+    add_context(parser)
     parser.add_argument(
         "--argo-namespace", default="", metavar="NAMESPACE", help="namespace of Argo's controller (searched for)"
     )
@@ -44,12 +57,12 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or no cluster is configured.
     """
+    from pipelines.cli.given_settings import given_settings
     from pipelines.cli.views.doctor_table import print_findings
     from pipelines.client import kube_client, kubeconfig_transport, server_time
     from pipelines.doctor import Installation, check_installation, exit_code, read_manifests
-    from pipelines.settings import read_settings
 
-    settings, transport = read_settings(options.settings), kubeconfig_transport()
+    settings, transport = given_settings(options), kubeconfig_transport(context=options.context)
     installation = Installation(
         settings=settings,
         kube=kube_client(settings, transport=transport),

@@ -15,18 +15,29 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings, task_argument
+from pipelines.cli.help_text import CLUSTER_VARIABLES, REMOTE_EXITS
+from pipelines.cli.options import add_command, add_context, add_json, add_settings, task_argument
 
 if TYPE_CHECKING:
     from pipelines.cli.options import Subparsers
 
-_WIDTH = 120
-
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "explain", run=run, summary="explain why each agent was or was not cancelled")
+    parser = add_command(
+        subparsers,
+        "explain",
+        run=run,
+        summary="explain why each agent was or was not cancelled",
+        examples=(
+            "explain 7",
+            "explain --dry-run octo-org/app task-7-fix",
+        ),
+        variables=CLUSTER_VARIABLES,
+        exits=REMOTE_EXITS | {0: "done", 1: "no such task, or the Sensor drops the event"},
+    )
     add_settings(parser)
+    add_context(parser)
     parser.add_argument(
         "subject",
         nargs="+",
@@ -62,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _explain(task: str, options: argparse.Namespace) -> int:
+    from pipelines.cli.given_settings import given_settings
     from pipelines.cli.views.explanation import explain_task
     from pipelines.cli.views.output import open_console
     from pipelines.client import (
@@ -71,11 +83,10 @@ def _explain(task: str, options: argparse.Namespace) -> int:
         server_time,
         task_status_json,
     )
-    from pipelines.settings import read_settings
     from steps.core import Exit
     from steps.domain import dump_record
 
-    settings, transport = read_settings(options.settings), kubeconfig_transport()
+    settings, transport = given_settings(options), kubeconfig_transport(context=options.context)
     found = [
         each
         for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), task=task)
@@ -90,7 +101,7 @@ def _explain(task: str, options: argparse.Namespace) -> int:
         records = [{"record": json.loads(dump_record(each.record)) if each.record else None} for each in found]
         print(json.dumps([task_status_json(each) | more for each, more in zip(found, records, strict=True)], indent=1))
         return Exit.DONE
-    console = open_console(width=_WIDTH)
+    console = open_console()
     for number, each in enumerate(found):
         if number:
             console.print()
@@ -103,14 +114,14 @@ def _preview(options: argparse.Namespace) -> int:
     """Print what the Sensor and the steps would do."""
     from dataclasses import asdict
 
+    from pipelines.cli.given_settings import given_settings
     from pipelines.cli.views.event_text import describe_event, describe_runs
     from pipelines.cli.views.output import open_console
     from pipelines.client import kube_client, kubeconfig_transport, server_time
     from pipelines.preview import preview_event, preview_runs, push_payload, read_payload
-    from pipelines.settings import read_settings
     from steps.core import BadInputError, Exit, StepError
 
-    settings = read_settings(options.settings)
+    settings = given_settings(options)
     match options.subject:
         case [repository, branch]:
             payload = push_payload(repository, branch, settings=settings)
@@ -122,7 +133,7 @@ def _preview(options: argparse.Namespace) -> int:
     sentences, runs, problem = list(describe_event(found, settings=settings)), None, ""
     if found.match and not found.match.problem:
         try:
-            transport = kubeconfig_transport()
+            transport = kubeconfig_transport(context=options.context)
             now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
             kube = kube_client(settings, transport=transport)
             runs = preview_runs(found.repository, found.ref, found.match.id, settings=settings, kube=kube, now=now)
@@ -137,7 +148,7 @@ def _preview(options: argparse.Namespace) -> int:
         document |= {"runs": None if runs is None else [asdict(each) for each in runs], "problem": problem or None}
         print(json.dumps(document, indent=1))
     else:
-        console = open_console(width=_WIDTH)
+        console = open_console()
         for sentence in sentences:
             console.print(sentence)
     return Exit.DONE if found.event and found.match and not found.match.problem else Exit.BUG

@@ -8,11 +8,13 @@ better suggestions; it writes nothing there. Replaces no file without `--force`.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import DIRECTORY, add_command
+from pipelines.cli.help_text import CONTEXT_VARIABLE, NAMESPACE_VARIABLE, REMOTE_EXITS
+from pipelines.cli.options import DIRECTORY, add_command, add_context
 
 if TYPE_CHECKING:
     import argparse
@@ -31,18 +33,27 @@ _REPEATED = (
 )
 _SINGLE = (
     ("--image", "NAME:TAG", "name and tag of the steps' image"),
-    ("--workflows-namespace", "NAMESPACE", "namespace of this project's Workflows"),
     ("--agents-namespace", "NAMESPACE", "namespace of the agent runs"),
     ("--events-namespace", "NAMESPACE", "namespace of the EventSource and the Sensor"),
     ("--branch", "PATTERN", "pattern of a task's branch, with a group (?P<id>…) for the task id"),
     ("--kind", "KIND", "preset of the agent runs (docs/adding-an-agent-kind.md)"),
-    ("--context", "CONTEXT", "context of the kubeconfig to read the cluster from (the current one)"),
 )
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "init", run=run, summary="write a short settings file and the next steps")
+    parser = add_command(
+        subparsers,
+        "init",
+        run=run,
+        summary="write a short settings file and the next steps",
+        examples=(
+            "init deploy --repository octo-org/app",
+            "init --no-cluster --force",
+        ),
+        variables=(NAMESPACE_VARIABLE, CONTEXT_VARIABLE, "KUBECONFIG"),
+        exits=REMOTE_EXITS | {0: "done"},
+    )
     folder = parser.add_argument(
         "folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="folder to write to (this one)"
     )
@@ -51,6 +62,15 @@ def add_parser(subparsers: Subparsers) -> None:
         parser.add_argument(name, action="append", default=[], metavar=value, help=about)
     for name, value, about in _SINGLE:
         parser.add_argument(name, default="", metavar=value, help=about)
+    parser.add_argument(
+        "--namespace",
+        "--workflows-namespace",
+        dest="workflows_namespace",
+        default=os.environ.get(NAMESPACE_VARIABLE, ""),
+        metavar="NAMESPACE",
+        help="namespace of this project's Workflows",
+    )
+    add_context(parser)
     parser.add_argument("--no-cluster", action="store_true", help="do not read a cluster")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 

@@ -1,31 +1,30 @@
 """The command line: one parser, one subcommand for each task.
 
-    agent-cancellation init | render | doctor | submit | status | explain | reconcile | completion [OPTIONS]
+    agent-cancellation init | register | render | doctor | submit | status | explain | reconcile | completion [OPTIONS]
 
 Guarantees that `--help`, also of a command, imports neither Hera nor a client of Kubernetes or GitHub: each command
 imports what it needs when it runs. Exit codes are those of the steps: 0 done or superseded, 65 bad input, 75 try
-again, 77 forbidden, 1 any other failure. A wrong command line exits with 2.
+again, 77 forbidden, 1 any other failure. A wrong command line exits with 2, Ctrl-C with 130.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.cli import completion, doctor, explain, init, reconcile, render, status, submit
+from pipelines.cli import completion, doctor, explain, init, reconcile, register, render, status, submit
+from pipelines.cli.help_text import REMOTE_EXITS, VARIABLES, closing_text
 from pipelines.cli.options import PROGRAM
+from pipelines.cli.process import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _USAGE = 2
-# As a shell reports SIGPIPE.
-_PIPE = 141
 # The extra of pyproject.toml that brings a package which a command imports.
 EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "re2", "rich", "shtab"), "generate")
-COMMANDS = (init, render, doctor, submit, status, explain, reconcile, completion)
+COMMANDS = (init, register, render, doctor, submit, status, explain, reconcile, completion)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,7 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         usage="%(prog)s COMMAND [OPTIONS]",
         description="When an agent pushes new code, stop the agents that work on the old code.",
-        epilog="Exit codes: 0 done or superseded, 65 bad input, 75 try again, 77 forbidden, 1 any other failure.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=closing_text(
+            examples=("init deploy", "status --help"),
+            variables=tuple(VARIABLES),
+            exits=REMOTE_EXITS | {0: "done or superseded", 1: "any other failure", 130: "interrupted"},
+        ),
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     # `completion` writes its scripts from the whole parser.
@@ -48,6 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    return guarded(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser()
     options = parser.parse_args(["--help"] if given == ["help"] else given)
@@ -63,11 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         code: int = options.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # `| head` has read enough. Python would complain about the rest when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE
     except ModuleNotFoundError as error:
         if (extra := EXTRAS.get((error.name or "").partition(".")[0])) is None:
             raise

@@ -6,12 +6,15 @@ Guarantees that nothing here imports more than the standard library: every `--he
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.cli.help_text import CONTEXT_VARIABLE, NAMESPACE_VARIABLE, SETTINGS_VARIABLE, closing_text
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     # argparse names this class only with an underscore.
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
@@ -22,7 +25,14 @@ FILE, DIRECTORY = "FILE", "DIRECTORY"
 
 
 def add_command(
-    subparsers: Subparsers, name: str, *, run: Callable[[argparse.Namespace], int], summary: str
+    subparsers: Subparsers,
+    name: str,
+    *,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    examples: Sequence[str],
+    variables: Sequence[str],
+    exits: dict[int, str],
 ) -> argparse.ArgumentParser:
     """Add a command's subparser.
 
@@ -31,18 +41,47 @@ def add_command(
         name: The word that the user types.
         run: Runs the command; returns its exit code.
         summary: One line for the list of commands and for the command's own help.
+        examples: Command lines for its help, without the program's name.
+        variables: Environment variables that it reads.
+        exits: What each of its exit codes means.
     """
-    parser = subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=closing_text(examples=examples, variables=variables, exits=exits),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(run=run)
     return parser
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--settings`."""
+    """Add the options `--settings` and `--namespace`."""
     action = parser.add_argument(
-        "--settings", type=Path, default=Path("settings.toml"), metavar="FILE", help="settings file (settings.toml)"
+        "--settings",
+        type=Path,
+        default=Path(os.environ.get(SETTINGS_VARIABLE) or "settings.toml"),
+        metavar="FILE",
+        help="settings file (settings.toml)",
     )
     action.complete = FILE  # type: ignore[attr-defined]
+    parser.add_argument(
+        "--namespace",
+        default=os.environ.get(NAMESPACE_VARIABLE, ""),
+        metavar="NAMESPACE",
+        help="namespace of the Workflows and Leases (namespaces.workflows of the settings)",
+    )
+
+
+def add_context(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--context`."""
+    parser.add_argument(
+        "--context",
+        default=os.environ.get(CONTEXT_VARIABLE, ""),
+        metavar="CONTEXT",
+        help="context of the kubeconfig (the current one)",
+    )
 
 
 def add_folder(parser: argparse.ArgumentParser, name: str, *, default: str, about: str) -> None:

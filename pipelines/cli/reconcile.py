@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings
+from pipelines.cli.help_text import CLUSTER_VARIABLES, REMOTE_EXITS
+from pipelines.cli.options import add_command, add_context, add_json, add_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -20,8 +21,20 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "reconcile", run=run, summary="find inconsistent tasks and repair them")
+    parser = add_command(
+        subparsers,
+        "reconcile",
+        run=run,
+        summary="find inconsistent tasks and repair them",
+        examples=(
+            "reconcile --dry-run",
+            "reconcile --json | jq '.findings | length'",
+        ),
+        variables=(*CLUSTER_VARIABLES, "GITHUB_TOKEN", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"),
+        exits=REMOTE_EXITS | {0: "done"},
+    )
     add_settings(parser)
+    add_context(parser)
     parser.add_argument("--dry-run", action="store_true", help="report what would be done, write nothing")
     add_json(parser, "print the findings as JSON")
 
@@ -32,13 +45,14 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or the API server refuses or does not answer.
     """
+    from pipelines.cli.given_settings import given_settings
     from pipelines.cli.views.reconcile_table import print_pass
     from pipelines.client import kubeconfig_transport, reconcile_context
-    from pipelines.settings import read_settings
     from steps.core import Exit
     from steps.reconciliation import run_pass
 
-    settings = read_settings(options.settings)
-    result = run_pass(reconcile_context(settings, transport=kubeconfig_transport(), dry_run=options.dry_run))
-    print_pass(result, as_json=options.json, dry_run=options.dry_run)
+    settings = given_settings(options)
+    transport = kubeconfig_transport(context=options.context)
+    context = reconcile_context(settings, transport=transport, dry_run=options.dry_run)
+    print_pass(run_pass(context), now=context.started_at, as_json=options.json, dry_run=options.dry_run)
     return Exit.DONE

@@ -12,7 +12,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_folder, add_settings
+from pipelines.cli.help_text import CLUSTER_VARIABLES, REMOTE_EXITS
+from pipelines.cli.options import add_command, add_context, add_folder, add_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -26,8 +27,20 @@ _FOLDER, _CLUSTER = "folder", "cluster"
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "render", run=run, summary="write the manifests for GitOps from settings.toml")
+    parser = add_command(
+        subparsers,
+        "render",
+        run=run,
+        summary="write the manifests for GitOps from settings.toml",
+        examples=(
+            "render --check",
+            "render --diff cluster",
+        ),
+        variables=CLUSTER_VARIABLES,
+        exits=REMOTE_EXITS | {0: "done, or no difference", 1: "the folder or the cluster differs"},
+    )
     add_settings(parser)
+    add_context(parser)
     add_folder(parser, "--output", default="rendered", about="folder to write to")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the folder is out of date")
@@ -51,11 +64,12 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.explain is not None:
         return _explain(options)
+    from pipelines.cli.given_settings import given_settings
+    from pipelines.client import counted
     from pipelines.manifests import find_drift, render_files, write_files
-    from pipelines.settings import read_settings
     from steps.core import BadInputError, Exit
 
-    settings = read_settings(options.settings)
+    settings = given_settings(options)
     files = render_files(settings)
     if options.diff:
         return _diff(options, settings=settings, files=files)
@@ -70,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadInputError(
             f"{error.filename}: {error.strerror}: give a folder that can be written by --output"
         ) from error
-    print(f"{options.output}: {len(files)} files")
+    print(f"{options.output}: {counted(len(files), 'file')}")
     return Exit.DONE
 
 
@@ -82,7 +96,7 @@ def _diff(options: argparse.Namespace, *, settings: Settings, files: dict[str, s
     from steps.core import Exit
 
     lines: Iterable[str] = (
-        diff_cluster(settings, kube=kube_client(settings, transport=kubeconfig_transport()))
+        diff_cluster(settings, kube=kube_client(settings, transport=kubeconfig_transport(context=options.context)))
         if options.diff == _CLUSTER
         else diff_folder(files, output=options.output)
     )
@@ -90,6 +104,8 @@ def _diff(options: argparse.Namespace, *, settings: Settings, files: dict[str, s
     for line in lines:
         differs = True
         print(line)
+    if not differs:
+        print(f"no difference to the {options.diff}", file=sys.stderr)
     return Exit.BUG if differs else Exit.DONE
 
 

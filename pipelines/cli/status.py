@@ -14,7 +14,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings, task_argument
+from pipelines.cli.help_text import CLUSTER_VARIABLES, REMOTE_EXITS
+from pipelines.cli.options import add_command, add_context, add_json, add_settings, task_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -28,8 +29,20 @@ _EVERY_S = 2.0
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "status", run=run, summary="show where cancellations stand")
+    parser = add_command(
+        subparsers,
+        "status",
+        run=run,
+        summary="show where cancellations stand",
+        examples=(
+            "status",
+            "status 7 --json | jq -r '.[].state'",
+        ),
+        variables=CLUSTER_VARIABLES,
+        exits=REMOTE_EXITS | {0: "done", 1: "no such task"},
+    )
     add_settings(parser)
+    add_context(parser)
     parser.add_argument("task", type=task_argument, nargs="?", default="", metavar="TASK", help="task id (all tasks)")
     parser.add_argument("--watch", action="store_true", help="show it again every two seconds, until interrupted")
     add_json(parser, "print it as JSON; with --watch one line each time")
@@ -41,19 +54,20 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         StepError: The settings are bad, or the API server refuses or does not answer.
     """
-    from pipelines.cli.views.status_table import print_table, watch_table
+    from pipelines.cli.given_settings import given_settings
+    from pipelines.cli.views.status_table import EMPTY, print_table, watch_table
     from pipelines.client import kube_client, kubeconfig_transport, read_task_statuses, server_time
-    from pipelines.settings import read_settings
     from steps.core import Exit
 
-    settings, transport = read_settings(options.settings), kubeconfig_transport()
+    settings, transport = given_settings(options), kubeconfig_transport(context=options.context)
     kube = kube_client(settings, transport=transport)
     read = partial(read_task_statuses, settings, kube=kube, task=options.task)
     now = partial(server_time, transport, timeout_s=settings.kubernetes.timeout_s)
     try:
         if options.json:
-            _print_json(read, watch=options.watch)
-        elif options.watch:
+            found = _print_json(read, watch=options.watch)
+            return Exit.DONE if found or not options.task else Exit.BUG
+        if options.watch:
             watch_table(read, now=now, every_s=_EVERY_S)
         elif statuses := read():
             print_table(statuses, now=now())
@@ -61,19 +75,19 @@ def run(options: argparse.Namespace) -> int:
             print(f"no cancellation recorded for task {options.task}", file=sys.stderr)
             return Exit.BUG
         else:
-            print("no cancellations yet", file=sys.stderr)
+            print(EMPTY, file=sys.stderr)
     except KeyboardInterrupt:
         pass
     return Exit.DONE
 
 
-def _print_json(read: Callable[[], list[TaskStatus]], *, watch: bool) -> None:
-    """Print one document, or one line each time."""
+def _print_json(read: Callable[[], list[TaskStatus]], *, watch: bool) -> bool:
+    """Print one document, or one line each time; returns whether there was anything."""
     from pipelines.client import task_status_json
 
     while True:
         statuses = [task_status_json(each) for each in read()]
         print(json.dumps(statuses, indent=None if watch else 1), flush=True)
         if not watch:
-            return
+            return bool(statuses)
         time.sleep(_EVERY_S)

@@ -17,7 +17,16 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
-from pipelines.cli.options import add_command, add_json, add_settings, pull_request_number, seconds, task_argument
+from pipelines.cli.help_text import CLUSTER_VARIABLES, REMOTE_EXITS
+from pipelines.cli.options import (
+    add_command,
+    add_context,
+    add_json,
+    add_settings,
+    pull_request_number,
+    seconds,
+    task_argument,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -29,8 +38,21 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Register the command and its options."""
-    parser = add_command(subparsers, "submit", run=run, summary="stop the stale agents of a task now, and wait for it")
+    parser = add_command(
+        subparsers,
+        "submit",
+        run=run,
+        summary="stop the stale agents of a task now, and wait for it",
+        examples=(
+            "submit --task 7 --dry-run",
+            'submit --ref task-7-fix --sha "$(git rev-parse HEAD)"',
+        ),
+        variables=(*CLUSTER_VARIABLES, "ARGO_SERVER", "GITHUB_TOKEN", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"),
+        exits=REMOTE_EXITS
+        | {0: "done or superseded", 1: "the cancellation failed", 130: "interrupted; the Workflow goes on"},
+    )
     add_settings(parser)
+    add_context(parser)
     parser.add_argument(
         "--repository", metavar="OWNER/NAME", help="repository (git's origin, or the only one in the settings)"
     )
@@ -68,14 +90,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _submit(options: argparse.Namespace) -> SubmissionResult:
+    from pipelines.cli.given_settings import given_settings
     from pipelines.client import SubmissionResult, wait_for_workflow
-    from pipelines.settings import read_settings
     from steps.cancellation import build_workflow
     from steps.core import Exit, SystemClock
 
-    settings = read_settings(options.settings)
+    settings = given_settings(options)
     workflow = build_workflow(_parameters(options, settings=settings), settings=settings)
-    cluster = _cluster(settings)
+    cluster = _cluster(settings, context=options.context)
     name = cluster.create(workflow)["metadata"]["name"]
     print(f"{name} submitted", file=sys.stderr)
     if options.no_wait:
@@ -109,13 +131,15 @@ def _parameters(options: argparse.Namespace, *, settings: Settings) -> dict[str,
     }
 
 
-def _cluster(settings: Settings) -> Cluster:
-    """Connect through Argo Server or through the kubeconfig."""
+def _cluster(settings: Settings, *, context: str) -> Cluster:
+    """Connect through Argo Server, or through the kubeconfig if there is none or a context is given."""
     namespace = settings.namespaces.workflows
-    if os.environ.get("ARGO_SERVER"):
+    if os.environ.get("ARGO_SERVER") and not context:
         from pipelines.client import argo_server_from_env
 
         return argo_server_from_env(os.environ, namespace=namespace)
     from pipelines.client import KubernetesApi, kube_client, kubeconfig_transport
 
-    return KubernetesApi(kube=kube_client(settings, transport=kubeconfig_transport()), namespace=namespace)
+    return KubernetesApi(
+        kube=kube_client(settings, transport=kubeconfig_transport(context=context)), namespace=namespace
+    )

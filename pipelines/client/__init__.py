@@ -7,7 +7,7 @@ from pipelines.client.push_lookup import find_push
 from pipelines.client.reconcile_pass import reconcile_context
 from pipelines.client.submission import Cluster, KubernetesApi, SubmissionResult, wait_for_workflow
 from pipelines.client.task_status import TaskPhase, TaskStatus, read_task_statuses, task_status_json
-from pipelines.client.wording import describe_labels, describe_run
+from pipelines.client.wording import age, counted, describe_labels, describe_run
 
 __all__ = [
     "Cluster",
@@ -15,9 +15,11 @@ __all__ = [
     "SubmissionResult",
     "TaskPhase",
     "TaskStatus",
+    "age",
     "argo_server_from_env",
     "connect_github",
     "context_name",
+    "counted",
     "describe_labels",
     "describe_run",
     "find_push",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pipelines.doctor.check import Installation
 
 SECRETS = Resource(group="", version="v1", plural="secrets")
-# Permissions of an App that moves labels and comments.
-_WRITES = {"issues": "write", "pull_requests": "write"}
+# Permissions of an App that moves labels and comments: GitHub takes this one for both, on a pull request.
+_WRITES = {"pull_requests": "write"}
 # Not the branch of a task, so the list is empty.
 _BRANCH = "agent-cancellation-doctor"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.client import counted
 from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.doctor.payload import carried_bytes
 from steps.kube import Resource
@@ -87,7 +88,7 @@ def webhook(installation: Installation, check: str) -> Iterator[CheckResult]:
     ]
     if ready:
         yield CheckResult(
-            check=check, status=CheckStatus.OK, found=f"Service {service} has {len(ready)} ready endpoints"
+            check=check, status=CheckStatus.OK, found=f"Service {service} has {counted(len(ready), 'ready endpoint')}"
         )
     else:
         yield CheckResult(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipelines.client import counted
 from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.manifests import all_manifests
 from pipelines.names import LIMITS
@@ -45,7 +46,11 @@ def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
             )
         else:
             same += 1
-    yield CheckResult(check=check, status=CheckStatus.OK, found=f"{same} objects are as the settings render them")
+    yield CheckResult(
+        check=check,
+        status=CheckStatus.OK,
+        found=f"{counted(same, 'object')} as the settings say",
+    )
 
 
 def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pipelines.client import counted
 from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.names import LIMITS, LIMITS_KEY, RECONCILE
 from steps.core import parse_time
@@ -34,11 +35,11 @@ def limits(installation: Installation, check: str) -> Iterator[CheckResult]:
             fix=f"set it to {settings.concurrent}, the value of workflow.concurrent",
         )
     elif int(text) != settings.concurrent:
-        problem = f"{text} cancellations at once, but workflow.concurrent is {settings.concurrent}"
+        problem = f"{counted(int(text), 'cancellation')} at once, but workflow.concurrent is {settings.concurrent}"
         fix = "do nothing if it was changed live; GitOps resets it"
         yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=fix)
     else:
-        yield CheckResult(check=check, status=CheckStatus.OK, found=f"{text} cancellations at once")
+        yield CheckResult(check=check, status=CheckStatus.OK, found=f"{counted(int(text), 'cancellation')} at once")
 
 
 def schedule(installation: Installation, check: str) -> Iterator[CheckResult]:
@@ -89,7 +90,8 @@ def escalated_tasks(installation: Installation, check: str) -> Iterator[CheckRes
         each["metadata"]["name"] for each in installation.kube.list(LEASES, namespace=namespace, labels=ATTENTION_LABEL)
     ]
     if waiting:
-        problem = f"{len(waiting)} tasks need attention: {', '.join(waiting[:3])}"
+        need = "needs" if len(waiting) == 1 else "need"
+        problem = f"{counted(len(waiting), 'task')} {need} attention: {', '.join(waiting[:3])}"
         fix = "run agent-cancellation status, fix each task, then remove its label agent-cancellation/needs-attention"
         yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=fix)
     else:

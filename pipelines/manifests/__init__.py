@@ -4,6 +4,7 @@ Guarantees that equal settings give equal bytes.
 """
 
 from pipelines.manifests.bundle import all_manifests
+from pipelines.manifests.event_source import webhook_events
 from pipelines.manifests.files import render_files
 from pipelines.manifests.folder import diff_folder, diff_texts, dump_yaml, find_drift, replace_file, write_files
 from pipelines.manifests.sensor_events import SensorEvent, sensor_events
@@ -18,5 +19,6 @@ __all__ = [
     "render_files",
     "replace_file",
     "sensor_events",
+    "webhook_events",
     "write_files",
 ]

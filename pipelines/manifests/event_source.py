@@ -11,14 +11,19 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 
+def webhook_events(settings: Settings) -> list[str]:
+    """List the events that GitHub has to send."""
+    pulls = {"closed", "opened"} & set(settings.events.react_to)
+    comments = "commands" in settings.events.react_to
+    return ["push", *(["pull_request"] if pulls else []), *(["issue_comment"] if comments else [])]
+
+
 def event_source_manifest(settings: Settings) -> dict[str, Any]:
     """Build the EventSource. With an empty Secret, Argo Events checks no signature; `doctor` finds that."""
     owners: dict[str, list[str]] = {}
     for repository in settings.events.repositories:
         owner, _, name = repository.partition("/")
         owners.setdefault(owner, []).append(name)
-    pulls = {"closed", "opened"} & set(settings.events.react_to)
-    comments = "commands" in settings.events.react_to
     whole = [owner for owner, names in owners.items() if "*" in names]
     sources: dict[str, Any] = {"organizations": whole} if whole else {}
     if some := {owner: names for owner, names in owners.items() if owner not in whole}:
@@ -44,7 +49,7 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
                         "method": "POST",
                         "maxPayloadSize": settings.events.max_payload_bytes,
                     },
-                    "events": ["push", *(["pull_request"] if pulls else []), *(["issue_comment"] if comments else [])],
+                    "events": webhook_events(settings),
                     "contentType": "json",
                     "active": True,
                     "webhookSecret": {"name": settings.events.webhook_secret, "key": "secret"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from tests.schemas import published
+from tests.schemas import app_permissions, published
 from tests.schemas.cache import Unavailable
 
 
@@ -17,6 +17,7 @@ def main() -> int:
         published.events_folder,
         published.github_folder,
         published.webhooks_folder,
+        app_permissions.folder,
     ):
         started = time.monotonic()
         try:

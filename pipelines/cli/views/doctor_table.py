@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
-from pipelines.cli.views.output import open_console
+from pipelines.cli.views.fitting import Column, fit_table
+from pipelines.cli.views.output import open_console, print_whole
 from pipelines.doctor import CheckStatus
 
 if TYPE_CHECKING:
@@ -30,10 +30,14 @@ def print_findings(findings: Sequence[CheckResult], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(each) for each in findings], indent=1))
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("CHECK", "VERDICT", "FOUND"):
-        table.add_column(column, overflow="fold")
-    for each in findings:
-        text = Text(each.found + (f"\n→ {each.fix}" if each.fix else ""))
-        table.add_row(each.check, Text(each.status, style=_COLOURS[each.status]), text)
-    open_console().print(table)
+    columns = (Column(name="CHECK"), Column(name="VERDICT"), Column(name="FOUND", wraps=True))
+    rows = [
+        (
+            Text(each.check),
+            Text(each.status, style=_COLOURS[each.status]),
+            Text(each.found + (f"\n→ {each.fix}" if each.fix else "")),
+        )
+        for each in findings
+    ]
+    console = open_console()
+    print_whole(console, fit_table(columns, rows, width=console.width))

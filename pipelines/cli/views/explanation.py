@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.cli.views.output import age
-from pipelines.client import TaskPhase, describe_labels, describe_run
+from pipelines.client import TaskPhase, age, counted, describe_labels, describe_run
 from steps.domain import shown_names
 
 if TYPE_CHECKING:
@@ -38,8 +37,11 @@ def explain_task(status: TaskStatus, *, now: datetime) -> Iterator[str]:
         f"{age(push.pushed_at, now=now)} ago: {status.state} "
         f"(attempt {record.attempts}, Workflow {record.workflow})."
     )
-    yield f"Watermark: agents that started at or before {record.watermark.isoformat()} work on older code."
-    yield from _agents(record)
+    yield (
+        f"Watermark: agents that started at or before {record.watermark.isoformat()} "
+        f"({age(record.watermark, now=now)} ago) work on older code."
+    )
+    yield from _agents(record, now=now)
     pull = f"Pull request #{record.pull_request.number}: " if record.pull_request else "Pull request: "
     yield f"{pull}{describe_labels(record)}."
     yield from (f"Error: {error}" for error in record.errors)
@@ -49,17 +51,22 @@ def explain_task(status: TaskStatus, *, now: datetime) -> Iterator[str]:
     yield NEXT_STEP[status.state]
 
 
-def _agents(record: Record) -> Iterator[str]:
+def _agents(record: Record, *, now: datetime) -> Iterator[str]:
     if not record.agents:
         listed = record.proven_gone_at is not None
         yield "There were no such agents." if listed else "Agents were not listed yet, or nothing was to be stopped."
     names = shown_names(record.agents)
     for agent in sorted(record.agents, key=lambda each: each.created_at):
-        yield f"  - {describe_run(agent, name=names[agent.uid])}"
+        yield f"  - {describe_run(agent, name=names[agent.uid], now=now)}"
 
 
 def _queue(status: TaskStatus) -> Iterator[str]:
     if status.waiting:
-        yield f"{status.waiting} more Workflows of the task wait for its lock."
+        wait = "waits" if status.waiting == 1 else "wait"
+        yield f"{counted(status.waiting, 'more Workflow')} of the task {wait} for its lock."
     if status.superseded:
-        yield f"{status.superseded} Workflows were superseded and ended while they waited."
+        yield (
+            "1 Workflow was superseded and ended while it waited."
+            if status.superseded == 1
+            else f"{status.superseded} Workflows were superseded and ended while they waited."
+        )

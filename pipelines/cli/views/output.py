@@ -1,4 +1,8 @@
-"""The console of the commands, which respects terminals and NO_COLOR, and ages in one unit."""
+"""The console of the commands, which respects terminals and NO_COLOR, and prints tables.
+
+Guarantees that output without a terminal has whole lines: one row of a table is one line, whatever its width, without
+spaces at its end. In a terminal nothing is wider than it.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +10,25 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from rich.console import Console
-
-
-def age(since: datetime | None, *, now: datetime) -> str:
-    """Format an age in one unit, as kubectl does."""
-    seconds = int(max((now - since).total_seconds(), 0)) if since else 0
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s" if since else ""
-
+    from rich.console import Console, RenderableType
 
 # Piped or logged output must not be folded to the width of a terminal.
-_WIDTH = 150
+_UNFOLDED = 100_000
 
 
-def open_console(*, width: int = _WIDTH) -> Console:
-    """Open the console for tables: plain text without a terminal, or if NO_COLOR is set.
-
-    Args:
-        width: Columns to use without a terminal.
-    """
+def open_console() -> Console:
+    """Open the console: plain text without a terminal, or if NO_COLOR is set."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else width, markup=False, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else _UNFOLDED, markup=False, highlight=False)
+
+
+def print_whole(console: Console, content: RenderableType) -> None:
+    """Print a table; without a terminal, without the spaces that fill its last column."""
+    if console.width < _UNFOLDED:
+        console.print(content)
+        return
+    with console.capture() as captured:
+        console.print(content)
+    for line in captured.get().splitlines():
+        print(line.rstrip())

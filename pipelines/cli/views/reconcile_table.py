@@ -5,27 +5,41 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from rich.text import Text
 
-from pipelines.cli.views.output import open_console
+from pipelines.cli.views.fitting import Column, fit_table
+from pipelines.cli.views.output import open_console, print_whole
+from pipelines.client import age, counted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from steps.reconciliation import PassResult
 
+_COLUMNS = (
+    Column(name="FINDING"),
+    Column(name="REPOSITORY", rank=2),
+    Column(name="TASK"),
+    Column(name="ACTION", rank=1, wraps=True),
+    Column(name="DETAIL", wraps=True),
+)
 
-def print_pass(result: PassResult, *, as_json: bool, dry_run: bool) -> None:
+
+def print_pass(result: PassResult, *, now: datetime, as_json: bool, dry_run: bool) -> None:
     """Print every finding, and what could not be read."""
     if as_json:
-        print(json.dumps({"findings": _rows(result), "unread": list(result.unread)}, indent=1))
+        print(json.dumps({"findings": _rows(result, now=None), "unread": list(result.unread)}, indent=1))
         return
-    console = open_console()
-    console.print(_table(_rows(result), dry_run=dry_run))
+    console, rows = open_console(), _rows(result, now=now)
+    console.print(f"{counted(len(rows), 'finding')}{', nothing was done' if dry_run and rows else ''}")
+    if rows:
+        print_whole(console, fit_table(_COLUMNS, [_cells(row) for row in rows], width=console.width))
     for problem in result.unread:
         console.print(f"not read: {problem}")
 
 
-def _rows(result: PassResult) -> list[dict[str, str]]:
-    """List the findings, one row each."""
+def _rows(result: PassResult, *, now: datetime | None) -> list[dict[str, str]]:
+    """List the findings, one row each, with times relative to `now`; without it, as they are."""
     repairs = [
         {
             "finding": str(repair.finding.kind),
@@ -43,7 +57,11 @@ def _rows(result: PassResult) -> list[dict[str, str]]:
             "repository": task_state.repository,
             "task": task_state.task,
             "action": "delete the Lease",
-            "detail": f"last used at {task_state.renewed_at}",
+            "detail": (
+                f"last used {age(task_state.renewed_at, now=now)} ago"
+                if now
+                else f"last used at {task_state.renewed_at}"
+            ),
             "advice": "",
         }
         for task_state in result.idle
@@ -51,12 +69,7 @@ def _rows(result: PassResult) -> list[dict[str, str]]:
     return repairs + idle
 
 
-def _table(rows: list[dict[str, str]], *, dry_run: bool) -> Table:
-    title = f"{len(rows)} findings" + (", nothing was done" if dry_run else "")
-    table = Table(title=title, title_justify="left")
-    for column in ("finding", "repository", "task", "action", "detail"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        detail = row["detail"] + (f"\n→ {row['advice']}" if row["advice"] else "")
-        table.add_row(row["finding"], row["repository"], row["task"], row["action"], detail)
-    return table
+def _cells(row: dict[str, str]) -> list[Text]:
+    """Make the cells of one finding, with the advice below its detail."""
+    detail = row["detail"] + (f"\n→ {row['advice']}" if row["advice"] else "")
+    return [Text(each) for each in (row["finding"], row["repository"], row["task"], row["action"], detail)]

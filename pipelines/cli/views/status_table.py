@@ -1,25 +1,47 @@
-"""The table of `status`, once or again and again."""
+"""The table of `status`, once or again and again.
+
+Guarantees of a watch: it redraws in place, at most as high as the terminal, and a look that fails leaves the last table
+with a line that says so.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from pipelines.cli.views.output import age, open_console
-from pipelines.client import TaskPhase
+from pipelines.cli.views.fitting import Column, fit_table
+from pipelines.cli.views.output import open_console, print_whole
+from pipelines.client import TaskPhase, age
+from steps.core import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from rich.console import RenderableType
+
     from pipelines.client import TaskStatus
 
-COLUMNS = ("REPOSITORY", "TASK", "STATE", "PUSH", "STOPPED", "KEPT", "WAITING", "LABELS", "TRIES", "AGE", "NOTE")
+EMPTY = "no cancellations yet"
+COLUMNS = (
+    Column(name="REPOSITORY", rank=1),
+    Column(name="TASK"),
+    Column(name="STATE"),
+    Column(name="PUSH", rank=7),
+    Column(name="STOPPED", rank=3),
+    Column(name="KEPT", rank=6),
+    Column(name="WAITING", rank=4),
+    Column(name="LABELS", rank=5),
+    Column(name="TRIES", rank=8),
+    Column(name="AGE", rank=1),
+    Column(name="NOTE", rank=2, wraps=True),
+)
 _COLOURS = {
     TaskPhase.PENDING: "yellow",
     TaskPhase.IN_PROGRESS: "cyan",
@@ -30,26 +52,27 @@ _COLOURS = {
 }
 
 
-def status_table(statuses: Sequence[TaskStatus], *, now: datetime) -> Table:
-    """Build the table, one row for each task."""
-    table = Table(box=None, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold")
-    for each in statuses:
-        table.add_row(
-            each.repository,
-            each.task,
+def status_table(statuses: Sequence[TaskStatus], *, now: datetime, width: int) -> RenderableType:
+    """Build the table, one row for each task, or a sentence if there is none."""
+    if not statuses:
+        return Text(EMPTY)
+    rows = [
+        (
+            Text(each.repository),
+            Text(each.task),
             Text(each.state, style=_COLOURS[each.state]),
-            each.sha[:8],
-            str(each.stopped) + (f" (+{each.unproven} not proven)" if each.unproven else ""),
-            str(each.kept),
-            _waiting(each, now=now),
-            each.labels,
-            str(each.attempts),
-            age(each.since, now=now),
-            each.note,
+            Text(each.sha[:8]),
+            Text(str(each.stopped) + (f" (+{each.unproven} not proven)" if each.unproven else "")),
+            Text(str(each.kept)),
+            Text(_waiting(each, now=now)),
+            Text(each.labels),
+            Text(str(each.attempts)),
+            Text(age(each.since, now=now)),
+            Text(each.note),
         )
-    return table
+        for each in statuses
+    ]
+    return fit_table(COLUMNS, rows, width=width)
 
 
 def _waiting(status: TaskStatus, *, now: datetime) -> str:
@@ -60,7 +83,8 @@ def _waiting(status: TaskStatus, *, now: datetime) -> str:
 
 def print_table(statuses: Sequence[TaskStatus], *, now: datetime) -> None:
     """Print the table once."""
-    open_console().print(status_table(statuses, now=now))
+    console = open_console()
+    print_whole(console, status_table(statuses, now=now, width=console.width))
 
 
 def watch_table(read: Callable[[], list[TaskStatus]], *, now: Callable[[], datetime], every_s: float) -> None:
@@ -68,10 +92,15 @@ def watch_table(read: Callable[[], list[TaskStatus]], *, now: Callable[[], datet
     console = open_console()
     # Without a terminal to redraw, print one table after another.
     with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
+        table: RenderableType = Text("")
         while True:
-            table = status_table(read(), now=now())
+            try:
+                table = shown = status_table(read(), now=now(), width=console.width)
+            except UnavailableError as error:
+                shown = Group(table, Text(f"not read, trying again: {error}", style="red"))
             if live:
-                live.update(table, refresh=True)
+                live.update(shown, refresh=True)
             else:
-                console.print(table)
+                print_whole(console, shown)
+                sys.stdout.flush()
             time.sleep(every_s)

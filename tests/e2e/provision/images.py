@@ -26,7 +26,10 @@ _PYTHON = "python3-minimal,python3-venv,ca-certificates"
 # Where this machine's pip finds its packages and its certificates: a build must find them at the same places.
 _OF_THE_HOST = ("/etc/pip.conf", "/etc/ssl/certs")
 # What steps/Dockerfile copies.
-_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "steps/Dockerfile")
+_SOURCES = (
+    *("pyproject.toml", "README.md", "LICENSE", "steps/Dockerfile", "steps/build-image.sh"),
+    *("steps/requirements.txt", "steps/requirements-build.txt"),
+)
 _USER = "8737"
 
 

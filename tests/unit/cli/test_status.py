@@ -12,9 +12,10 @@ import pytest
 
 from pipelines.cli.main import COMMANDS, main
 from pipelines.cli.views.explanation import NEXT_STEP
-from pipelines.cli.views.output import age, open_console
+from pipelines.cli.views.output import open_console
 from pipelines.cli.views.status_table import COLUMNS
 from pipelines.client.task_status import TaskPhase
+from pipelines.client.wording import age
 from steps.core.errors import Exit
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import serve, write_kubeconfig
@@ -153,7 +154,7 @@ def test_the_table_is_plain_where_there_is_no_terminal(laptop: Scene, capsys: py
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     lines = shown.splitlines()
-    assert lines[0].split() == list(COLUMNS)
+    assert lines[0].split() == [column.name for column in COLUMNS]
     assert lines[1].split()[:5] == ["5dlabs/cto", "7", "completed", NEW[:8], "2"]
 
 
