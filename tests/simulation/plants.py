@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from steps.agents import decisions, runs
+from steps.agents import decisions, run_policy
 from steps.agents import stop as stopping
 from steps.breaker import circuit
 from steps.breaker.circuit import Circuit
@@ -91,7 +91,7 @@ def takes_new_for_old(monkeypatch: pytest.MonkeyPatch) -> None:
     def turned_round(run: RunFacts, *, watermark: datetime, **more: Any) -> RunDecision:  # noqa: ANN401 - passed on
         return real(replace(run, created_at=watermark + (watermark - run.created_at)), watermark=watermark, **more)
 
-    monkeypatch.setattr(runs, "decide_run", turned_round)
+    monkeypatch.setattr(run_policy, "decide_run", turned_round)
 
 
 def lets_the_watermark_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
