@@ -79,9 +79,10 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 
 
 @pytest.fixture(autouse=True)
-def _argo(request: pytest.FixtureRequest, cluster: Cluster) -> None:
-    """Argo as the test wants it."""
-    configure(cluster, _options(request.node))
+def _argo(request: pytest.FixtureRequest) -> None:
+    """Argo as the test wants it. Tests of the provisioning itself need no cluster."""
+    if HERE / "provision" not in request.path.parents:
+        configure(request.getfixturevalue("cluster"), _options(request.node))
 
 
 @pytest.fixture(scope="session")

@@ -85,9 +85,7 @@ def newcomer(
     for name in (AGENTS, EVENTS):
         person.kubectl("create", "namespace", name)
     # With several, `init` cannot know which one is meant. Earlier tests leave theirs.
-    for other in client.ask("GET", "/apis/argoproj.io/v1alpha1/eventbus")["items"]:
-        metadata = other["metadata"]
-        client.ask("DELETE", f"{ARGO}/{metadata['namespace']}/eventbus/{metadata['name']}")
+    person.kubectl("delete", "eventbus", "--all", "--all-namespaces")
     bus = {"apiVersion": "argoproj.io/v1alpha1", "kind": "EventBus", "metadata": {"name": "default"}}
     client.ask("POST", f"{ARGO}/{EVENTS}/eventbus", bus | {"spec": {"jetstream": {"version": "2.10.10"}}})
     yield person
