@@ -95,7 +95,7 @@ def _push(settings: Settings) -> SensorEvent:
             _text("body.sender.type", "Bot" if all(login.endswith("[bot]") for login in senders) else "Bot|User"),
             _text("body.after", _PATTERNS["sha"]),
         ),
-        exprs=tuple(_numbers("body.repository.pushed_at")),
+        exprs=tuple(_between(_PUSH_TIME, *_PUSHED_AT, name="pushed_at")),
         ref=".Input.body.ref",
         keys={"ref": "body.ref", "before": "body.before", "sha": "body.after", "pushed-at": _PUSH_TIME},
         constants=_constants("push"),
@@ -113,7 +113,7 @@ def _deleted(settings: Settings) -> SensorEvent:
             # Without its last commit, the end of a branch cannot be ordered.
             _text("body.before", "[0-9a-f]*[1-9a-f][0-9a-f]*"),
         ),
-        exprs=tuple(_numbers("body.repository.pushed_at")),
+        exprs=tuple(_between(_PUSH_TIME, *_PUSHED_AT, name="pushed_at")),
         ref=".Input.body.ref",
         keys={"ref": "body.ref", "before": "body.before", "pushed-at": _PUSH_TIME},
         constants=_constants(DELETED_REASON) | {"sha": ZERO_SHA},
@@ -125,7 +125,7 @@ def _closed(settings: Settings) -> SensorEvent:
     return SensorEvent(
         name="closed",
         filters=_pull_request_filters(settings, actions="closed", time="closed_at"),
-        exprs=(_OWN_BRANCH,),
+        exprs=(_own_branch(),),
         ref=_HEAD_REF,
         keys={"before": "body.pull_request.head.sha"},
         templates={"ref": f"{{{{ {_HEAD_REF} }}}}", "pushed-at": _UNIX_TIME.format(key="pull_request.closed_at")},
@@ -137,7 +137,7 @@ def _opened(settings: Settings) -> SensorEvent:
     return SensorEvent(
         name="opened",
         filters=_pull_request_filters(settings, actions="opened|reopened", time="updated_at"),
-        exprs=(_OWN_BRANCH,),
+        exprs=(_own_branch(),),
         ref=_HEAD_REF,
         keys={"sha": "body.pull_request.head.sha"},
         templates={"ref": f"{{{{ {_HEAD_REF} }}}}", "pushed-at": _UNIX_TIME.format(key="pull_request.updated_at")},
@@ -146,7 +146,6 @@ def _opened(settings: Settings) -> SensorEvent:
 
 
 def _command(settings: Settings, *, kind: CommandKind) -> SensorEvent:
-    numbers = [{"name": "number", "path": "body.issue.number"}]
     return SensorEvent(
         name=f"{kind}-command",
         filters=(
@@ -162,15 +161,8 @@ def _command(settings: Settings, *, kind: CommandKind) -> SensorEvent:
             _text("body.sender.login", _COMMANDS["requested-by"]),
         ),
         exprs=(
-            {
-                "expr": "author == sender",
-                "fields": [
-                    {"name": "author", "path": "body.comment.user.id"},
-                    {"name": "sender", "path": "body.sender.id"},
-                ],
-            },
-            {"expr": "number >= 1", "fields": numbers},
-            {"expr": f"number <= {10**9}", "fields": numbers},
+            _equal({"author": "body.comment.user.id", "sender": "body.sender.id"}),
+            *_between("body.issue.number", 1, 10**9, name="number"),
         ),
         ref="",
         keys={"pull-request": "body.issue.number"},
@@ -188,13 +180,6 @@ def _constants(reason: str) -> dict[str, str]:
 
 _PUSH_TIME = "body.repository.pushed_at"
 _HEAD_REF = f'printf "{HEADS}%s" .Input.body.pull_request.head.ref'
-_OWN_BRANCH = {
-    "expr": "head == base",
-    "fields": [
-        {"name": "head", "path": "body.pull_request.head.repo.id"},
-        {"name": "base", "path": "body.repository.id"},
-    ],
-}
 
 
 def _push_filters(settings: Settings, *, deleted: bool) -> tuple[dict[str, Any], ...]:
@@ -249,8 +234,20 @@ def _literal(text: str) -> str:
     return re.escape(text).replace("\\-", "-")
 
 
-def _numbers(path: str) -> Iterator[dict[str, Any]]:
+def _own_branch() -> dict[str, Any]:
+    """Build the filter that drops pull requests from forks."""
+    return _equal({"head": "body.pull_request.head.repo.id", "base": "body.repository.id"})
+
+
+def _equal(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Build a filter on two fields that must be equal, by their names in the expression."""
+    return {
+        "expr": " == ".join(fields),
+        "fields": [{"name": name, "path": path} for name, path in fields.items()],
+    }
+
+
+def _between(path: str, least: int, most: int, *, name: str) -> Iterator[dict[str, Any]]:
     """Build filters that drop text, too: a filter on data reads a number from text, an expression does not."""
-    fields = [{"name": "pushed_at", "path": path}]
-    for bound in (f">= {_PUSHED_AT[0]}", f"<= {_PUSHED_AT[1]}"):
-        yield {"expr": f"pushed_at {bound}", "fields": fields}
+    for bound in (f">= {least}", f"<= {most}"):
+        yield {"expr": f"{name} {bound}", "fields": [{"name": name, "path": path}]}

@@ -8,7 +8,9 @@ from steps.domain import HEADS, RECONCILE_REASON, ZERO_SHA, Push, Repository, Sh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
+    from steps.domain import TaskId
     from steps.github import Activity, BranchPullRequest
     from steps.settings import ReconcileStepSettings, TaskPattern
 
@@ -39,18 +41,7 @@ def newest_pushes(
         if (not deletions) if deleted else (activity.by.casefold() not in counted):
             continue
         seen.add(activity.ref)
-        yield Push(
-            repository=repository,
-            task=task,
-            ref=activity.ref,
-            before=Sha(activity.before),
-            sha=Sha(activity.sha),
-            pushed_at=activity.at,
-            correlation_id=RECONCILE_REASON,
-            reason=RECONCILE_REASON,
-            dry_run=False,
-            requested_by=RECONCILE_REASON,
-        )
+        yield _found_push(repository, task, ref=activity.ref, before=activity.before, sha=activity.sha, at=activity.at)
 
 
 def closed_branches(
@@ -73,15 +64,21 @@ def closed_branches(
     for branch, pull in latest.items():
         task = find_task(branch, patterns=tasks)
         if task and pull.closed_at and branch not in alive:
-            yield Push(
-                repository=repository,
-                task=task,
-                ref=f"{HEADS}{branch}",
-                before=Sha(pull.pull_request.head_sha),
-                sha=Sha(ZERO_SHA),
-                pushed_at=pull.closed_at,
-                correlation_id=RECONCILE_REASON,
-                reason=RECONCILE_REASON,
-                dry_run=False,
-                requested_by=RECONCILE_REASON,
-            )
+            before = pull.pull_request.head_sha
+            yield _found_push(repository, task, ref=f"{HEADS}{branch}", before=before, sha=ZERO_SHA, at=pull.closed_at)
+
+
+def _found_push(repository: Repository, task: TaskId, *, ref: str, before: str, sha: str, at: datetime) -> Push:
+    """Return a push as reconcile submits it."""
+    return Push(
+        repository=repository,
+        task=task,
+        ref=ref,
+        before=Sha(before),
+        sha=Sha(sha),
+        pushed_at=at,
+        correlation_id=RECONCILE_REASON,
+        reason=RECONCILE_REASON,
+        dry_run=False,
+        requested_by=RECONCILE_REASON,
+    )
