@@ -90,10 +90,10 @@ def find_push(options: argparse.Namespace, *, settings: Settings) -> PushTarget:
 
 def _default_repository(origin: str, *, settings: Settings) -> str:
     """Return the checkout's repository if the settings have it, else the only one of the settings."""
-    known = settings.events.repositories
-    if origin.casefold() in {each.casefold() for each in known} or len(known) > 1:
+    events = settings.events
+    if events.has(origin) or len(events.repositories) > 1 or not events.named:
         return origin
-    return known[0]
+    return events.named[0]
 
 
 def _task_id(ref: str, *, settings: Settings) -> str:

@@ -111,7 +111,9 @@ def github_access(installation: Installation, check: str) -> Iterator[CheckResul
         fix = "check that GitHub can be reached from here, and run this again"
         yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix=fix)
         return
-    for repository in installation.settings.events.repositories:
+    if not installation.settings.events.named:
+        yield CheckResult(check=check, status=CheckStatus.OK, found="events.repositories names no single repository")
+    for repository in installation.settings.events.named:
         try:
             github.open_pull_requests(repository=repository, branch=_BRANCH)
             if installation.settings.reconcile.ask_github:

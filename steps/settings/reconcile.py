@@ -58,6 +58,11 @@ class PushSources:
         if "push" not in self.react_to:
             raise ValueError("react_to has no push, so no push would stop an agent: add it")
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The repositories that are named one by one, without owner/*."""
+        return tuple(each for each in self.repositories if not each.endswith("/*"))
+
     def has(self, repository: str) -> bool:
         """Whether pushes to a repository count. GitHub ignores the case of its names."""
         return names_repository(self.repositories, repository)

@@ -165,6 +165,15 @@ def test_where_there_are_several_repositories_one_has_to_be_named(laptop: Laptop
         several.means("--ref", "task-7-work", "--sha", NEW)
 
 
+def test_where_all_of_an_owner_count_one_has_to_be_named_outside_a_checkout(laptop: Laptop) -> None:
+    events = replace(DEFAULTS.events, repositories=("5DLabs/*",))
+    owned = replace(laptop, settings=replace(laptop.settings, events=events))
+    with pytest.raises(BadInputError, match="--task: repository unknown: give --repository"):
+        owned.means("--task", "7")
+    commit = checkout("task-7-here")
+    assert owned.means() == replace(SEVEN, ref="refs/heads/task-7-here", sha=commit)
+
+
 # In a checkout.
 
 

@@ -620,3 +620,11 @@ def test_an_address_that_is_none_or_holds_credentials_is_refused(
         settings_with({f"\n{key} = {before}": f"\n{key} = {json.dumps(value)}"}, folder=tmp_path)
     assert said in str(caught.value)
     assert PASSWORD not in str(caught.value)
+
+
+def test_the_doctor_asks_for_no_repository_if_all_of_an_owner_count(scene: Scene) -> None:
+    events = replace(DEFAULTS.events, repositories=("5dlabs/*",))
+    api = replace(DEFAULTS.github, api_url=scene.github_url)
+    found = examined(scene, replace(DEFAULTS, github=api, events=events))
+    assert found["github"] == ("ok", "events.repositories names no single repository")
+    assert not [call for call in scene.github.calls if "*" in call.path]
