@@ -12,7 +12,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from steps.cancellation import finish_execution, preview, report_finished, report_ignored, start_execution
+from steps.cancellation import (
+    finish_execution,
+    preview,
+    report_finished,
+    report_ignored,
+    start_execution,
+    with_own_push,
+)
 from steps.domain import check_push_time
 from steps.help import Helper
 from steps.runtime import run_step
@@ -30,6 +37,7 @@ def cancel(context: StepContext) -> None:
     Raises:
         StepError: The step failed. Its `exit` decides whether the Workflow retries it.
     """
+    context = with_own_push(context)
     check_push_time(context.push, created_at=context.created_at, settings=context.settings.push)
     if context.general.ignores(context.push.reason, repository=context.push.repository):
         report_ignored(context)

@@ -45,7 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
         summary="stop the stale agents of a task now, and wait for it",
         examples=(
             "submit --task 7 --dry-run",
-            'submit --ref task-7-fix --sha "$(git rev-parse HEAD)"',
+            'submit --ref task-7-fix --sha "$(git rev-parse HEAD)" --include-newer',
         ),
         variables=(*CLUSTER_VARIABLES, "ARGO_SERVER", "GITHUB_TOKEN", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"),
         exits=REMOTE_EXITS
@@ -64,6 +64,11 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--ref", help="branch or ref (git's current branch, or the pull request's)")
     parser.add_argument("--sha", help="commit that was pushed (git's HEAD, or the pull request's)")
+    parser.add_argument(
+        "--include-newer",
+        action="store_true",
+        help="also stop runs that began after the head's push, unless they name its commit",
+    )
     parser.add_argument("--dry-run", action="store_true", help="report what would be done, write nothing")
     parser.add_argument("--watch", action="store_true", help="wait and show progress (the default)")
     parser.add_argument("--no-wait", action="store_true", help="submit and exit")
@@ -115,6 +120,7 @@ def _parameters(options: argparse.Namespace, *, settings: Settings) -> dict[str,
     """Build the Workflow's parameters."""
     from pipelines.client import find_push
     from steps.core import SystemClock
+    from steps.domain import MANUAL_ALL_REASON, MANUAL_REASON
 
     target = find_push(options, settings=settings)
     login = re.sub(r"[^A-Za-z0-9._@-]", "-", getpass.getuser()).lstrip("._@-")
@@ -125,7 +131,7 @@ def _parameters(options: argparse.Namespace, *, settings: Settings) -> dict[str,
         "sha": target.sha,
         "pushed-at": str(int(SystemClock().now().timestamp())),
         "correlation-id": f"manual-{uuid.uuid4()}",
-        "reason": "manual",
+        "reason": MANUAL_ALL_REASON if options.include_newer else MANUAL_REASON,
         "dry-run": "true" if options.dry_run else "false",
         "requested-by": login or "unknown",
     }

@@ -7,6 +7,7 @@ from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.cancellation.dry_run import preview
 from steps.cancellation.execution import StartedExecution, finish_execution, start_execution
 from steps.cancellation.report import nothing_to_do_report, report_line
+from steps.cancellation.requested_push import with_own_push
 from steps.cancellation.settlement import report_finished, report_ignored
 from steps.cancellation.state_document import StateDocument, read_state_document, state_document_task
 from steps.cancellation.state_update import (
@@ -43,4 +44,5 @@ __all__ = [
     "start_execution",
     "state_document_task",
     "update_state_document",
+    "with_own_push",
 ]

@@ -17,8 +17,10 @@ from steps.domain import (
     Start,
     Superseded,
     decide_claim,
+    includes_newer,
     known_older,
     push_watermark,
+    request_watermark,
 )
 
 if TYPE_CHECKING:
@@ -33,13 +35,15 @@ def first_watermark(push: Push, *, created_at: datetime, settings: PushSettings)
     """Return the watermark to take the Lease with, before the two clocks are compared.
 
     It assumes the largest tolerated difference of the clocks, so it is the lowest possible one. `measured_watermark`
-    raises it before a run is stopped.
+    raises it before a run is stopped. The watermark of a request that includes newer runs needs one clock only.
 
     Args:
         push: The push.
         created_at: creationTimestamp of its Workflow.
         settings: The tolerance between GitHub's clock and the API server's, in seconds.
     """
+    if includes_newer(push):
+        return request_watermark(created_at=created_at)
     return push_watermark(created_at=created_at, pushed_at=push.pushed_at, offset_s=-settings.tolerance_s)
 
 
@@ -52,6 +56,8 @@ def measured_watermark(record: Record, *, context: StepContext, offset_s: float 
         offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if it could not be measured. Then
             the clocks are assumed to be equal.
     """
+    if includes_newer(record.push):
+        return record.watermark
     tolerance_s = context.settings.push.tolerance_s
     if offset_s is not None and abs(offset_s) > tolerance_s:
         context.log.warning(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from steps.domain import Agent, Push, Record
 
 SUPERSEDED = "this push or a newer one is finished"
+INCLUDE_NEWER_HINT = "; submit --include-newer also stops what began since"
 _MAX_AGENTS, _MAX_LINE = 20, 160
 
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.cancellation.coalescing import terminate_superseded
-from steps.cancellation.report import SUPERSEDED, completed_report, nothing_to_do_report
+from steps.cancellation.report import INCLUDE_NEWER_HINT, SUPERSEDED, completed_report, nothing_to_do_report
 from steps.cancellation.state_update import StateChange, update_state_document
-from steps.domain import KEEP_REASON, LABEL_TEXT, LabelOutcome, Phase, RunOutcome
+from steps.domain import KEEP_REASON, LABEL_TEXT, MANUAL_REASON, LabelOutcome, Phase, RunOutcome
 from steps.kube import EventReason
 from steps.pull_request import move_labels, update_comment
 from steps.runtime import emit_event, emit_task_event
@@ -107,7 +107,8 @@ def report_finished(context: StepContext) -> None:
         context.log.info("another pod has processed this push", helper=record.helper)
         return
     context.measurements.set_label(Measure.OUTCOME, CancellationResult.SUPERSEDED)
-    context.measurements.report(nothing_to_do_report(SUPERSEDED))
+    hint = INCLUDE_NEWER_HINT if context.push.reason == MANUAL_REASON else ""
+    context.measurements.report(nothing_to_do_report(f"{SUPERSEDED}{hint}"))
     if snapshot and record:
         _end_superseded(record, about=snapshot.about, context=context)
 

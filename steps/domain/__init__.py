@@ -44,6 +44,7 @@ from steps.domain.record import (
     namespaced_name,
     parse_record,
 )
+from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON, includes_newer, is_request
 from steps.domain.run_decision import (
     FINISHED_REASON,
     KEEP_REASON,
@@ -67,7 +68,7 @@ from steps.domain.task_id import (
     match_task,
     task_id,
 )
-from steps.domain.watermark import push_watermark
+from steps.domain.watermark import push_watermark, request_watermark
 from steps.domain.wording import LABEL_TEXT, OUTCOME_TEXT, shown_names
 
 __all__ = [
@@ -82,6 +83,8 @@ __all__ = [
     "ID_PATTERN",
     "KEEP_REASON",
     "LABEL_TEXT",
+    "MANUAL_ALL_REASON",
+    "MANUAL_REASON",
     "MAX_PRIORITY",
     "NO_SLUG",
     "OPENED_REASON",
@@ -128,15 +131,18 @@ __all__ = [
     "find_owners",
     "find_spared",
     "find_task",
+    "includes_newer",
     "is_known_older",
     "is_newer",
     "is_newer_than_known",
+    "is_request",
     "known_older",
     "match_task",
     "namespaced_name",
     "parse_record",
     "push_from_env",
     "push_watermark",
+    "request_watermark",
     "shown_names",
     "task_id",
 ]

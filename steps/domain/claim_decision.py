@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from steps.domain.push import OPENED_REASON
 from steps.domain.push_order import is_newer_than_known
 from steps.domain.record import LabelOutcome
+from steps.domain.request import includes_newer
 
 if TYPE_CHECKING:
     from steps.domain.push import Push
@@ -65,7 +66,8 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
     or late while agents of a newer push already work. Pushes of different branches never supersede each other: each
     branch has a pull request, and its labels. If the branch's latest push is finished and this one is not newer, it is
     superseded, unless it is to move labels that stayed. An unfinished record is always finished first, whatever its
-    branch. Only a newer push of the same branch takes it over. The watermark never goes back.
+    branch. Only a newer push of the same branch takes it over. The watermark never goes back. A request that includes
+    newer runs starts again although its push is finished; its watermark says whether it has done so already.
 
     Args:
         record: The task's record; None if the task has none.
@@ -84,6 +86,12 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
     done = record.finished_push(push.ref)
     if done is None or is_newer_than_known(push, known=done):
         return Start(push=push, watermark=max(watermark, record.watermark))
+    return _decide_finished(record, push=push, watermark=watermark, done=done)
+
+
+def _decide_finished(record: Record, *, push: Push, watermark: datetime, done: FinishedPush) -> ClaimDecision:
+    if includes_newer(push) and push.sha == done.push.sha and watermark > record.watermark:
+        return Start(push=push, watermark=watermark)
     return _labels_or_nothing(record, _labels_due(done, push=push), done=done)
 
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 # Both clocks and both times (GitHub's time of a push, a run's creationTimestamp) are in whole seconds. So the order of
 # a push and a run that was created within this many seconds of it is not known.
 RESOLUTION_S = 2.0
+# The same for a run and a Workflow: one clock stamps both.
+_SAME_CLOCK_RESOLUTION_S = 1.0
 
 
 def push_watermark(*, created_at: datetime | None, pushed_at: datetime, offset_s: float) -> datetime:
@@ -27,3 +29,12 @@ def push_watermark(*, created_at: datetime | None, pushed_at: datetime, offset_s
     carried_over = pushed_at + timedelta(seconds=offset_s - RESOLUTION_S)
     bounded = min(created_at, carried_over) if created_at else carried_over
     return bounded.astimezone(UTC).replace(microsecond=0)
+
+
+def request_watermark(*, created_at: datetime) -> datetime:
+    """Return the time up to which runs are stale for a request that also stops what began after the head's push.
+
+    Args:
+        created_at: creationTimestamp of the request's Workflow.
+    """
+    return created_at.astimezone(UTC).replace(microsecond=0) - timedelta(seconds=_SAME_CLOCK_RESOLUTION_S)

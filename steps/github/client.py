@@ -111,11 +111,27 @@ class GitHub(RestClient):
             RepositoryMovedError: The repository has another name now.
             ForbiddenError: The credentials may not read contents.
         """
-        query = {"time_period": "day", "per_page": "100"}
+        return self._activity(repository, query={"time_period": "day"})
 
+    def branch_activity(self, *, repository: str, ref: str) -> list[Activity]:
+        """List the latest hundred changes of a branch, newest first.
+
+        Raises:
+            BadInputError: The repository does not exist, or the credentials may not see it.
+            RepositoryMovedError: The repository has another name now.
+            ForbiddenError: The credentials may not read contents.
+            UnavailableError: GitHub did not answer, or with something else than the changes of this branch.
+        """
+        return self._activity(repository, query={"ref": ref}, ref=ref)
+
+    def _activity(self, repository: str, *, query: dict[str, str], ref: str = "") -> list[Activity]:
         def read(document: object) -> list[Activity]:
-            return [read_activity(entry) for entry in read_items(document)]
+            found = [read_activity(entry) for entry in read_items(document)]
+            if ref and any(each.ref != ref for each in found):
+                raise UnexpectedShapeError("the list has changes of other branches")
+            return found
 
+        query = query | {"per_page": str(_PAGE)}
         try:
             found: list[Activity] = self._ask("GET", f"/repos/{repository}/activity", parameters=query, read=read)
         except NotFoundError as error:
@@ -124,8 +140,7 @@ class GitHub(RestClient):
             ) from error
         except ForbiddenError as error:
             raise ForbiddenError(
-                f"GitHub refuses the activity of {repository}: give the App or token read access to contents, or set "
-                f"reconcile.ask_github to false ({error})"
+                f"GitHub refuses the activity of {repository}: give the App or token read access to contents ({error})"
             ) from error
         return found
 

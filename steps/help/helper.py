@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from steps.cancellation import finish_execution, start_execution
+from steps.cancellation import finish_execution, start_execution, with_own_push
 from steps.core import LockBusyError, StepError, run_parallel
 from steps.help.queue import helpable_pushes
 from steps.telemetry import Measurements
@@ -94,6 +94,7 @@ class Helper:
     def _start(self, push: HelpablePush) -> StartedExecution | None:
         context = self._context_for(push.workflow)
         try:
+            context = with_own_push(context)
             started = start_execution(context, acquire=partial(context.lease().acquire_free, push.lease))
         except LockBusyError:
             return None

@@ -18,6 +18,8 @@ from steps.breaker.shared import Breakers
 from steps.cancel import cancel
 from steps.core.clock import Clock
 from steps.core.errors import Exit, StepError
+from steps.domain.push import ZERO_SHA
+from steps.domain.request import includes_newer
 from steps.fail import fail
 from steps.github.client import GitHub
 from steps.github.sign_in import SignIn
@@ -58,6 +60,10 @@ class Argo:
         """A webhook comes: a Workflow, from its creation to its end."""
         self._run_through(self.story.scene.workflow(sha=sha, pushed_at=pushed_at, task=task))
 
+    def request(self, sha: str, *, at: datetime, reason: str) -> None:
+        """A person submits the head, from a laptop that knows neither the push's time nor what it replaced."""
+        self._run_through(self.story.scene.workflow(sha=sha, before=ZERO_SHA, pushed_at=at, reason=reason))
+
     def _run_through(self, workflow: Workflow) -> None:
         story = self.story
         story.workflows.append(workflow)
@@ -80,8 +86,11 @@ class Argo:
             return False
         record = self.story.scene.record(task=int(workflow.push.task))
         # Seen late, the record may be of a newer push that is being worked on by now: that one answers this, too.
-        answered = record.finished and record.push.pushed_at == workflow.push.pushed_at
-        if not answered and record.push.pushed_at <= workflow.push.pushed_at:
+        pushed_at = self.story.pushed_at(workflow)
+        answered = record.finished and record.push.pushed_at == pushed_at
+        if includes_newer(workflow.push) and record.watermark < self.story.watermark(workflow):
+            answered = False
+        if not answered and record.push.pushed_at <= pushed_at:
             self.story.noted.append(f"who is ended while it waits has nothing left to do: {workflow.name}")
         return True
 

@@ -8,12 +8,15 @@ story that fails shrinks to a few lines. Not told here: a person's skip label (t
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from steps.core.errors import Exit
+from steps.domain.push import ZERO_SHA
+from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON
 from steps.fail import fail
 from tests.doubles.argo_controller import FAILED, RUNNING, SUCCEEDED
 from tests.doubles.github import fail as github_fails
@@ -28,6 +31,8 @@ from tests.support.harness import Workflow, submitted
 
 _ATTEMPTS, _ROUNDS, _QUIET = 4, 40, 2
 _MOST_PUSHES, _PAUSE_S = 5, 45.0
+# Before each attempt (pipelines/manifests/cancel_workflow.py).
+_BACKOFF_S = (0, 5, 10, 20)
 which = st.integers(0, 9)
 call = st.integers(1, 60)
 answers = st.sampled_from(
@@ -90,6 +95,14 @@ class Task(RuleBasedStateMachine):
         """It comes late, again, or out of order."""
         sha, pushed_at = self.story.pushes[which % len(self.story.pushes)]
         self._known(self.scene.workflow(sha=sha, pushed_at=pushed_at))
+
+    @precondition(lambda self: self.story.pushes)
+    @rule(reason=st.sampled_from([MANUAL_REASON, MANUAL_ALL_REASON]), ahead_s=st.sampled_from([-300, 0, 25]))
+    def a_person_submits_the_head(self, reason: str, ahead_s: int) -> None:
+        """From a laptop, whose clock may be wrong."""
+        at = self.scene.clock.now() + timedelta(seconds=ahead_s)
+        sha, _ = self.story.pushes[-1]
+        self._known(self.scene.workflow(sha=sha, before=ZERO_SHA, pushed_at=at, reason=reason))
 
     @rule(times=st.sampled_from([1, 5, 8]))
     def github_fails(self, times: int) -> None:
@@ -203,7 +216,8 @@ class Task(RuleBasedStateMachine):
         return self.waiting[which % len(self.waiting)]
 
     def _attempt(self, workflow: Workflow) -> None:
-        """One pod of a Workflow."""
+        """One pod of a Workflow; a further one after the pause of the template's retry strategy."""
+        self.scene.later(_BACKOFF_S[self.attempts.get(workflow.name, 0)])
         self.scene.argo.mark(workflow.name, RUNNING)
         code = self.argo.pod(workflow, name=f"{workflow.name}-{self._next()}")
         self.turns.expect(None, call=0)

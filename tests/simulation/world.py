@@ -10,12 +10,13 @@ import json
 import math
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
 
 from steps.domain.record import Record
+from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON, includes_newer, is_request
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
@@ -122,6 +123,10 @@ class Story:
         if chance.random() < 1 / 2:
             self.turns.spawn("neighbour", self._neighbour, after_s=chance.uniform(0, at + 5))
         self.turns.spawn("person", self._person, after_s=self.random.uniform(0, at + 20))
+        chance = Random(f"{self.seed} laptop")
+        for number in range(chance.choice([0, 0, 1, 2])):
+            after_s = chance.uniform(1, at + 100)
+            self.turns.spawn(f"laptop-{number}", partial(self._submit, chance), after_s=after_s)
         self._delay_labels(at)
         self.turns.run()
 
@@ -156,6 +161,13 @@ class Story:
         self.neighbours += 1
         self.scene.github.push(f"task-{NEIGHBOUR}-work", f"{1:040x}")
         self.argo.deliver(f"{1:040x}", self.scene.clock.now().replace(microsecond=0), task=NEIGHBOUR)
+
+    def _submit(self, chance: Random) -> None:
+        """A person submits the head, and may say that newer runs are included. The laptop's clock may be wrong."""
+        if self.pushes:
+            (sha, _), reason = self.pushes[-1], chance.choice([MANUAL_REASON, MANUAL_ALL_REASON])
+            at = self.scene.clock.now() + timedelta(seconds=chance.choice([-300, 0, 25]))
+            self.argo.request(sha, at=at, reason=reason)
 
     def holder(self, workflow: Workflow) -> str:
         """Who holds the Lease of a Workflow's task; nobody if there is none."""
@@ -242,7 +254,13 @@ class Story:
 
     def watermark(self, workflow: Workflow) -> datetime:
         """The latest moment up to which a push can make a run stale; all servers have one clock here."""
-        return min(workflow.created_at, workflow.push.pushed_at)
+        if includes_newer(workflow.push):
+            return workflow.created_at - timedelta(seconds=1)
+        return min(workflow.created_at, self.pushed_at(workflow))
+
+    def pushed_at(self, workflow: Workflow) -> datetime:
+        """When GitHub took the push of a Workflow; a person's request has the time of a laptop."""
+        return dict(self.pushes)[workflow.push.sha] if is_request(workflow.push) else workflow.push.pushed_at
 
     def _witness(self) -> None:
         """Note what is there at the moment at which the Lease's holder is about to add a label."""

@@ -183,6 +183,13 @@ def test_by_kubeconfig_the_workflow_is_created_and_its_outcome_is_the_exit_code(
     assert (values["task-id"], values["ref"], values["reason"]) == ("7", "refs/heads/task-7-work", "manual")
 
 
+def test_a_person_may_include_what_began_after_the_heads_push(laptop: ApiServer) -> None:
+    given = ["--repository", "5dlabs/cto", "--ref", "task-7-work", "--sha", NEW, "--no-wait", "--include-newer"]
+    assert main(given) == 0
+    parameters = laptop.list("workflows", namespace=SPACE)[0]["spec"]["arguments"]["parameters"]
+    assert {each["value"] for each in parameters if each["name"] == "reason"} == {"manual-all"}
+
+
 def _after(do: Any) -> Any:  # noqa: ANN401 - a method and its replacement
     real = KubernetesApi.get
 

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steps.domain.claim_decision import Resume, Start, Superseded, decide_claim
+from steps.domain.command import COMMAND_REASON
 from steps.domain.record import LabelOutcome, Phase, Record
+from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON
 from tests.support.pushes import T0, at, push, record
 
 
@@ -125,3 +127,29 @@ def test_in_any_order_of_events_the_newest_push_decides(pushes: list[tuple[int, 
         assert stored is not None
         assert stored.push.sha == f"{newest:040x}"
         assert stored.watermark >= at(newest)
+
+
+@pytest.mark.parametrize("reason", [MANUAL_REASON, COMMAND_REASON])
+def test_a_request_for_a_finished_push_is_superseded(reason: str) -> None:
+    request = replace(push("a" * 40), reason=reason)
+    assert decide_claim(record(0), push=request, watermark=at(600)) == Superseded(by="a" * 40)
+
+
+@pytest.mark.parametrize(
+    ("reaches", "expected"),
+    [
+        pytest.param(600, Start, id="it reaches further than the record"),
+        pytest.param(0, Superseded, id="the record reaches as far: its pod starts again after the end"),
+        pytest.param(-5, Superseded, id="it was asked before"),
+    ],
+)
+def test_a_request_that_includes_newer_runs_starts_a_finished_push_again(reaches: float, expected: type) -> None:
+    request = replace(push("a" * 40), reason=MANUAL_ALL_REASON)
+    claim = decide_claim(record(0), push=request, watermark=at(reaches))
+    assert isinstance(claim, expected)
+    assert isinstance(claim, Superseded) or claim.watermark == at(reaches)
+
+
+def test_a_request_for_a_commit_that_is_not_the_latest_push_is_superseded() -> None:
+    request = replace(push("b" * 40, pushed=-5), reason=MANUAL_ALL_REASON)
+    assert decide_claim(record(0), push=request, watermark=at(600)) == Superseded(by="a" * 40)

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from steps.domain.watermark import push_watermark
+from steps.domain.watermark import push_watermark, request_watermark
 from tests.support.pushes import T0, at
 
 
@@ -29,3 +29,9 @@ def test_the_watermark_is_the_time_of_the_push_by_the_api_servers_clock(
 def test_a_watermark_is_in_utc_for_any_time_zone_of_the_push() -> None:
     pushed_at = T0.astimezone(timezone(timedelta(hours=9)))
     assert push_watermark(created_at=at(5), pushed_at=pushed_at, offset_s=0).tzinfo is UTC
+
+
+def test_a_request_that_includes_newer_runs_reaches_to_the_second_before_its_workflow() -> None:
+    assert request_watermark(created_at=at(60)) == at(59)
+    tokyo = T0.astimezone(timezone(timedelta(hours=9)))
+    assert request_watermark(created_at=tokyo).tzinfo is UTC

@@ -252,6 +252,23 @@ def test_the_activity_of_a_repository_tells_who_pushed_what_newest_first(scene: 
     assert call.query == {"time_period": "day", "per_page": "100"}, "one page, whatever happened"
 
 
+def test_the_changes_of_one_branch_are_listed_however_old_they_are(scene: Scene, tmp_path: Path) -> None:
+    old = scene.github.push("task-7-work", "b" * 40)
+    scene.github.push("task-8-work", "c" * 40)
+    activities = scene.github.world.repositories[REPOSITORY].activities
+    activities[activities.index(old)] = replace(old, at=old.at - 100_000)
+    (found,) = by_token(scene, tmp_path).branch_activity(repository=REPOSITORY, ref="refs/heads/task-7-work")
+    assert (found.before, found.sha) == ("a" * 40, "b" * 40)
+
+
+def test_a_list_of_changes_that_ignores_the_branch_is_not_an_answer(scene: Scene, tmp_path: Path) -> None:
+    entry = {"ref": "refs/heads/task-8", "before": "a" * 40, "after": "b" * 40, "actor": None}
+    entry["timestamp"] = "2026-03-01T12:00:00Z"
+    scene.github.fault(answering([entry]), method="GET", path="/activity$", times=FOREVER)
+    with pytest.raises(UnavailableError, match="changes of other branches"):
+        by_token(scene, tmp_path).branch_activity(repository=REPOSITORY, ref="refs/heads/task-7-work")
+
+
 def test_an_account_that_is_gone_pushes_for_nobody(scene: Scene, tmp_path: Path) -> None:
     entry = {"ref": "refs/heads/task-7", "before": "a" * 40, "after": "b" * 40, "actor": None}
     entry["timestamp"] = "2026-03-01T12:00:00Z"

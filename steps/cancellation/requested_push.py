@@ -1,0 +1,70 @@
+"""The head's own push, for a Workflow that a person asked for.
+
+Guarantees that GitHub's time decides which runs are stale, and not the time of the request: a laptop's clock never
+counts, and a run that began after the push is kept. Nothing is written here, and no Lease is held. Not guaranteed: that
+GitHub lists the push at once. It is read again for some seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from steps.core import BadInputError, ForbiddenError, UnavailableError, wait
+from steps.domain import Sha, includes_newer, is_request
+
+if TYPE_CHECKING:
+    from steps.domain import Push
+    from steps.github import GitHub
+    from steps.runtime import StepContext
+
+# As for a new head (tanium/octobot#75).
+_LAG_S, _LAG_POLL_S = 10.0, 1.0
+
+
+def with_own_push(context: StepContext) -> StepContext:
+    """Return the context with the push that made the requested commit the head. A push that GitHub sent stays as it is.
+
+    Raises:
+        BadInputError: GitHub lists no push of this commit to this branch.
+        ForbiddenError: The credentials may not read the repository's contents, and the request stops only what the
+            push made stale.
+        UnavailableError: GitHub cannot be read, and the settings say to wait.
+    """
+    if not is_request(context.push):
+        return context
+    try:
+        return replace(context, push=_own_push(context))
+    except ForbiddenError as error:
+        if not includes_newer(context.push):
+            raise ForbiddenError(f"{error}, or submit with --include-newer") from error
+        problem = str(error)
+    except UnavailableError as error:
+        if context.settings.github.unreadable == "wait":
+            raise
+        problem = str(error)
+    context.log.warning("head's own push cannot be read: the time of the request counts", problem=problem)
+    return context
+
+
+def _own_push(context: StepContext) -> Push:
+    push, began = context.push, context.clock.monotonic()
+    github = context.clients.github(lambda: None)
+    while (found := _listed(push, github=github)) is None:
+        if context.clock.monotonic() - began >= _LAG_S:
+            raise BadInputError(
+                f"parameters: sha: GitHub lists no push of {push.sha[:12]} to {push.branch}: push the commit first, or "
+                "give the commit of the branch's latest push"
+            )
+        context.log.info("GitHub does not list the push yet", sha=push.sha, branch=push.branch)
+        wait(_LAG_POLL_S, clock=context.clock)
+    context.log.info("head's own push found", pushed_at=found.pushed_at.isoformat(), before=found.before)
+    return found
+
+
+def _listed(push: Push, *, github: GitHub) -> Push | None:
+    """Return the latest push of this commit, with GitHub's time and the commit that it replaced; None without one."""
+    for activity in github.branch_activity(repository=push.repository, ref=push.ref):
+        if activity.sha == push.sha:
+            return replace(push, pushed_at=activity.at, before=Sha(activity.before))
+    return None
