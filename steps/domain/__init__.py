@@ -4,6 +4,7 @@ Guarantees that each rule is a pure function of plain values: it does no I/O and
 lists the guarantees of the product.
 """
 
+from steps.domain.agent import Agent, RunOutcome, namespaced_name
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
 from steps.domain.command import (
     COMMAND_PARAMETERS,
@@ -32,18 +33,7 @@ from steps.domain.push import (
     push_from_env,
 )
 from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
-from steps.domain.record import (
-    Agent,
-    FinishedPush,
-    LabelOutcome,
-    Phase,
-    PullRequest,
-    Record,
-    RunOutcome,
-    dump_record,
-    namespaced_name,
-    parse_record,
-)
+from steps.domain.record import FinishedPush, LabelOutcome, Phase, PullRequest, Record, dump_record, parse_record
 from steps.domain.run_decision import (
     FINISHED_REASON,
     KEEP_REASON,

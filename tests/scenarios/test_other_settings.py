@@ -20,7 +20,8 @@ from pipelines.manifests.rbac import reconcile_access, sensor_access
 from pipelines.manifests.sensor import sensor_manifest
 from pipelines.settings import Settings
 from steps.core.errors import Exit
-from steps.domain.record import LabelOutcome, Phase, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import LabelOutcome, Phase
 from steps.kube.transport import Json
 from tests.doubles.argo_events import Event, EventSource, Sensor
 from tests.doubles.clock import ManualClock

@@ -11,7 +11,8 @@ import pytest
 from steps.cancel import cancel
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.core.errors import Exit
-from steps.domain.record import LabelOutcome, Phase, Record, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import LabelOutcome, Phase, Record
 from steps.domain.watermark import RESOLUTION_S
 from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller

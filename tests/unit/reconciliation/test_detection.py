@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from steps.cancellation.state_document import read_state_document, state_document_task
 from steps.core.keys import repository_label
+from steps.domain.agent import RunOutcome
 from steps.domain.push import Push, Sha
-from steps.domain.record import LabelOutcome, Phase, PullRequest, Record, RunOutcome
+from steps.domain.record import LabelOutcome, Phase, PullRequest, Record
 from steps.domain.wording import LABEL_TEXT
 from steps.observed_state.repair_attempts import RepairAttempts
 from steps.observed_state.task_state import TaskState
