@@ -23,16 +23,14 @@ from steps.domain.push import (
     DELETED_REASON,
     MAX_PRIORITY,
     OPENED_REASON,
-    PARAMETERS,
     RECONCILE_REASON,
     ZERO_SHA,
     Push,
     Repository,
     Sha,
-    check_push_time,
-    push_from_env,
 )
 from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
+from steps.domain.push_parameters import PARAMETERS, check_push_time, push_from_env
 from steps.domain.record import FinishedPush, LabelOutcome, Phase, PullRequest, Record, dump_record, parse_record
 from steps.domain.run_decision import (
     FINISHED_REASON,

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from steps.domain.parameters import Parameter, read_parameters
-from steps.domain.push import PARAMETERS, Repository
+from steps.domain.push import Repository
+from steps.domain.push_parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

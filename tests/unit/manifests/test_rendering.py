@@ -29,7 +29,7 @@ from pipelines.manifests.folder.yaml_dump import dump_yaml
 from pipelines.manifests.kubernetes_objects import plain_manifest
 from pipelines.observability.prometheus import monitoring_manifests
 from steps.core.errors import Exit
-from steps.domain.push import PARAMETERS
+from steps.domain.push_parameters import PARAMETERS
 from tests.schemas.references import unresolved
 from tests.schemas.validate import validate
 from tests.support.harness import DEFAULTS

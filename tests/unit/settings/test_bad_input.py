@@ -14,7 +14,7 @@ from pipelines.settings import read_settings
 from steps.cancel import cancel
 from steps.core.errors import BadInputError, Exit, ForbiddenError
 from steps.core.keys import RECORD
-from steps.domain.push import push_from_env
+from steps.domain.push_parameters import push_from_env
 from steps.github.credentials import mounted_credentials
 from steps.settings.loading import SETTINGS_ENV, StepSettings, settings_from_env
 from steps.settings.tasks import TaskPattern
