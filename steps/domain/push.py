@@ -80,6 +80,11 @@ class Push:
         return self.sha == ZERO_SHA
 
     @property
+    def newest_commit(self) -> Sha:
+        """The newest commit of the branch that the push names: the last one, if the branch has ended."""
+        return self.before if self.ends else self.sha
+
+    @property
     def title(self) -> str:
         """Say what happened to the branch, in the middle of a sentence."""
         if not self.ends:
