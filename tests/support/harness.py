@@ -22,6 +22,7 @@ from github import Auth
 from pipelines.manifests.config_maps import breakers
 from pipelines.settings import Settings, example_settings
 from steps.breaker.shared import Breaker, Breakers
+from steps.breaker.store import CircuitStore
 from steps.cancel import cancel
 from steps.cancellation.execution import StartedExecution, start_execution
 from steps.cancellation.workflow import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, build_workflow
@@ -337,17 +338,19 @@ class Scene:
         namespace = self.settings.namespaces.workflows
         found = self.api.get("configmaps", self.settings.breaker.config_map, namespace=namespace)
         data: dict[str, str] = found.get("data", {})
-        new = partial(
-            Breaker,
+        log = Log(clock=self.clock, stream=self.output)
+        stored = partial(
+            CircuitStore,
             kube=kube,
             clock=self.clock,
             random=lambda: 0.5,
-            settings=self.settings.breaker,
             namespace=namespace,
+            config_map=self.settings.breaker.config_map,
             mounted=lambda dependency: data.get(dependency, ""),
-            log=Log(clock=self.clock, stream=self.output),
+            log=log,
         )
-        return Breakers(github=new("github"), agents=new("agents"))
+        new = partial(Breaker, clock=self.clock, settings=self.settings.breaker, log=log)
+        return Breakers(github=new(stored("github")), agents=new(stored("agents")))
 
     def _pod_uid(self, name: str) -> str:
         """Make the step's own pod if it is not there; its uid."""
