@@ -25,8 +25,9 @@ from tests.doubles.kubernetes import Fault
 from tests.schemas.published import webhook_examples
 from tests.schemas.references import unresolved
 from tests.schemas.validate import validate
-from tests.support.harness import DEFAULTS, NEW, NEWER, REPOSITORY, Scene, submitted
+from tests.support.harness import DEFAULTS, NEW, NEWER, REPOSITORY, Scene
 from tests.support.rbac import granted, used
+from tests.support.scene.workflow import submitted
 
 EXTERNAL = [f"ServiceAccount/{DEFAULTS.namespaces.events}/default"]
 SECRET, PERSON = "of the webhook", "octocat"

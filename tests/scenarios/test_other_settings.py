@@ -28,8 +28,9 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.github import GitHub, serve, webhooks
 from tests.integration.control_plane.installation import settings_with
 from tests.schemas.validate import validate
-from tests.support.harness import NEW, NEWER, OLD, TOKEN, Scene, submitted
+from tests.support.harness import NEW, NEWER, OLD, TOKEN, Scene
 from tests.support.rbac import granted, used
+from tests.support.scene.workflow import submitted
 
 API, WEB, ELSEWHERE = "acme-corp/Orders.API", "acme-labs/web", "acme-corp/unlisted"
 BUILDER, REVIEWER, HELPER = "acme-builder", "acme-reviewer", "acme-helper"

@@ -30,7 +30,9 @@ from steps.telemetry.measurements import Measurements
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
 from tests.simulation.outside import TurnClock, TurnTransport, by_turns
 from tests.simulation.turns import Killed
-from tests.support.harness import TOKEN, InProcess, Workflow, submitted
+from tests.support.harness import TOKEN, Workflow
+from tests.support.scene.in_process import InProcess
+from tests.support.scene.workflow import submitted
 
 if TYPE_CHECKING:
     from tests.simulation.world import Story

@@ -24,7 +24,8 @@ from tests.simulation.argo import Argo
 from tests.simulation.invariants import always, broken
 from tests.simulation.turns import Killed
 from tests.simulation.world import AGENTS, BRANCH, LABELS, Story, is_ending
-from tests.support.harness import Workflow, submitted
+from tests.support.harness import Workflow
+from tests.support.scene.workflow import submitted
 
 _ATTEMPTS, _ROUNDS, _QUIET = 4, 40, 2
 _MOST_PUSHES, _PAUSE_S = 5, 45.0

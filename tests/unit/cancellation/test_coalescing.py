@@ -18,8 +18,9 @@ from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
-from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, Workflow, ago, parameters
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, Workflow, ago
 from tests.support.scenarios import without_help
+from tests.support.scene.workflow import parameters
 
 HOME = DEFAULTS.namespaces.workflows
 

@@ -50,8 +50,9 @@ from tests.doubles.platform.crd import CRD
 from tests.integration.control_plane.installation import settings_with
 from tests.integration.control_plane.pki import Authority
 from tests.schemas.validate import validate
-from tests.support.harness import DEFAULTS, NEW, REPOSITORY, TOKEN, InProcess, Scene
+from tests.support.harness import DEFAULTS, NEW, REPOSITORY, TOKEN, Scene
 from tests.support.keys import PRIVATE, PUBLIC
+from tests.support.scene.in_process import InProcess
 from tests.support.settings_files import write_settings
 
 PASSWORD = "p@ss/word"

@@ -32,7 +32,8 @@ from steps.telemetry.log import Log
 from tests.doubles.clock import START
 from tests.doubles.kubernetes import ApiServer, Fault
 from tests.support.factories import DONE
-from tests.support.harness import DEFAULTS, InProcess, Scene, Workflow
+from tests.support.harness import DEFAULTS, Scene, Workflow
+from tests.support.scene.in_process import InProcess
 
 RECORD = replace(DONE, phase=Phase.IN_PROGRESS)
 

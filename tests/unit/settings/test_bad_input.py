@@ -131,7 +131,7 @@ def test_credentials_that_do_not_do_end_without_a_retry(
     expires = scene.clock.timestamp() - 1 if problem == "expired" else None
     permissions = {"pull_requests": "read", "issues": "read", "metadata": "read"}
     if problem == "unknown":
-        monkeypatch.setattr("tests.support.harness.TOKEN", "ghs_scene_of_another_day")
+        monkeypatch.setattr("tests.support.scene.clients.TOKEN", "ghs_scene_of_another_day")
     elif problem == "expired":
         scene.github.add_token("ghs_scene", expires_at=expires)
     else:
