@@ -14,6 +14,13 @@ ROOT = Path(__file__).parents[3]
 _PUSH = ("scenarios/whole_push", "scenarios/pull_request", "scenarios/agents_end")
 _STOP = ("unit/agents/stop", "scenarios/kinds")
 _OWNED = ("scenarios/owned_runs", "scenarios/owned_objects", "scenarios/named_jobs")
+_FINDINGS = (
+    "unit/reconciliation/detection",
+    "unit/reconciliation/finding_details",
+    "unit/reconciliation/unstarted_workflows",
+    "unit/reconciliation/state_documents",
+    "unit/reconciliation/detection_properties",
+)
 # Module below steps/, and its tests below tests/, each without "test_" and ".py".
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -33,18 +40,18 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
-        "reconciliation.detection": ("unit/reconciliation/detection",),
-        "reconciliation.task_index": ("unit/reconciliation/detection",),
+        "reconciliation.detection": _FINDINGS,
+        "reconciliation.task_index": _FINDINGS,
         "reconciliation.planning": ("unit/reconciliation/planning",),
         "reconciliation.attempts": (
             "unit/reconciliation/attempts",
             "unit/reconciliation/repair",
             "unit/reconciliation/reconcile_pass",
         ),
-        "reconciliation.unstarted_workflows": ("unit/reconciliation/detection",),
+        "reconciliation.unstarted_workflows": _FINDINGS,
         "observed_state.repair_attempts": ("unit/reconciliation/attempts",),
         "observed_state.late_labels": ("unit/observed_state/late_labels",),
-        "observed_state.task_workflow": ("unit/reconciliation/detection", "unit/reconciliation/snapshot"),
+        "observed_state.task_workflow": (*_FINDINGS, "unit/reconciliation/snapshot"),
         "reconciliation.garbage_collection": ("unit/reconciliation/garbage_collection",),
         "reconciliation.snapshot": (
             "unit/reconciliation/snapshot",
@@ -63,8 +70,8 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "reconcile": ("unit/reconciliation/reconcile_pass",),
         "breaker.shared": ("unit/breaker/breaker",),
         "breaker.circuit": ("unit/breaker/breaker",),
-        "cancellation.state_update": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
-        "cancellation.state_document": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
+        "cancellation.state_update": ("unit/cancellation/state_document", *_FINDINGS),
+        "cancellation.state_document": ("unit/cancellation/state_document", *_FINDINGS),
         "agents.runs": ("unit/agents/runs", "scenarios/kinds", *_PUSH),
         "agents.decisions": ("unit/agents/decisions", "scenarios/owned_runs", *_STOP, *_PUSH),
         "agents.graceful_stop": (*_STOP, "scenarios/owned_runs"),
