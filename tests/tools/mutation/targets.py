@@ -21,6 +21,8 @@ _FINDINGS = (
     "unit/reconciliation/state_documents",
     "unit/reconciliation/detection_properties",
 )
+_BREAKER = ("unit/breaker/breaker", "unit/breaker/circuit", "unit/breaker/late_results")
+_LEASE = ("unit/lease/task_lease", "unit/lease/contention", "unit/lease/lease_object")
 # Module below steps/, and its tests below tests/, each without "test_" and ".py".
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -33,10 +35,10 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "domain.task_id": ("unit/domain/task_id",),
         "settings.tasks": ("unit/domain/task_id", "unit/settings/bad_input"),
         "settings.policies": ("scenarios/policies",),
-        "core.keys": ("unit/lease/task_lease",),
-        "lease.lease_object": ("unit/lease/task_lease", "unit/kube/refusals"),
-        "lease.task_lease": ("unit/lease/task_lease", "unit/kube/refusals", "scenarios/servers_that_refuse"),
-        "lease.held_lease": ("unit/lease/task_lease", "unit/kube/refusals"),
+        "core.keys": _LEASE,
+        "lease.lease_object": (*_LEASE, "unit/kube/refusals"),
+        "lease.task_lease": (*_LEASE, "unit/kube/refusals", "scenarios/servers_that_refuse"),
+        "lease.held_lease": (*_LEASE, "unit/kube/refusals"),
         "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
@@ -68,14 +70,14 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "reconciliation.escalation": ("unit/reconciliation/repair", "unit/reconciliation/reconcile_pass"),
         "reconciliation.reconcile_pass": ("unit/reconciliation/reconcile_pass",),
         "reconcile": ("unit/reconciliation/reconcile_pass",),
-        "breaker.shared": ("unit/breaker/breaker",),
-        "breaker.circuit": ("unit/breaker/breaker",),
+        "breaker.shared": _BREAKER,
+        "breaker.circuit": _BREAKER,
         "cancellation.state_update": ("unit/cancellation/state_document", *_FINDINGS),
         "cancellation.state_document": ("unit/cancellation/state_document", *_FINDINGS),
         "agents.runs": ("unit/agents/runs", "scenarios/kinds", *_PUSH),
         "agents.decisions": ("unit/agents/decisions", "scenarios/owned_runs", *_STOP, *_PUSH),
         "agents.graceful_stop": (*_STOP, "scenarios/owned_runs"),
-        "agents.deletion": (*_STOP, "scenarios/owned_runs", "unit/breaker/breaker", *_PUSH),
+        "agents.deletion": (*_STOP, "scenarios/owned_runs", *_BREAKER, *_PUSH),
         "agents.stop": (*_STOP, *_OWNED, "scenarios/events", *_PUSH),
         "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, "scenarios/refused_deletes", *_PUSH),
         "agents.observation": ("unit/agents/verification", *_OWNED, *_STOP),
@@ -90,7 +92,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/telemetry/measurements",
             "unit/cancellation/coalescing",
             "unit/cancellation/state_document",
-            "unit/breaker/breaker",
+            *_BREAKER,
             *_PUSH,
         ),
         "cancellation.execution": (
@@ -101,7 +103,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/telemetry/measurements",
             "unit/cancellation/coalescing",
             "unit/cancellation/state_document",
-            "unit/breaker/breaker",
+            *_BREAKER,
             *_PUSH,
         ),
         "cancellation.settlement": (

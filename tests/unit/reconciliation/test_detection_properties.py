@@ -40,6 +40,7 @@ from tests.unit.reconciliation.findings import HOLDER, POD
 
 TASKS = st.sampled_from(["1", "2", "3", "4"])
 WHEN = st.integers(min_value=-100, max_value=5000).map(ago)
+
 RECORDS = st.builds(
     lambda task, at, phase, labels: record(
         push(task, at=at), phase=phase, labels=labels, left_to="c" * 40 if labels is LabelOutcome.HEAD_MOVED else ""
@@ -49,6 +50,7 @@ RECORDS = st.builds(
     st.sampled_from(Phase),
     st.sampled_from(LabelOutcome),
 )
+
 STORED_RECORDS = st.builds(
     lambda made, holder, renewed_at, tries, escalated: task_state(
         made.push.task, record=made, holder=holder, renewed_at=renewed_at, attempts=tries, escalated=escalated
@@ -59,6 +61,7 @@ STORED_RECORDS = st.builds(
     st.builds(RepairAttempts, count=st.integers(0, 6), last_at=st.none() | WHEN),
     st.booleans(),
 )
+
 RUNS = st.builds(
     run,
     TASKS,
@@ -69,6 +72,7 @@ RUNS = st.builds(
     deleting=st.booleans(),
     repository=st.sampled_from([OWN, "O/R", "o/other"]),
 )
+
 SNAPSHOTS = st.builds(
     ClusterSnapshot,
     now=st.just(NOW),
