@@ -9,22 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera.workflows import Container, CronWorkflow, Env, WorkflowTemplate
+from hera.workflows import Container, CronWorkflow, WorkflowTemplate
 from hera.workflows import models as m
 
-from pipelines.manifests.pod_template import (
-    RESTRICTED,
-    SECURITY,
-    ca_mounts,
-    identity,
-    placement,
-    resources,
-    spec_patch,
-    volumes,
-)
+from pipelines.manifests.step_workflow import container_fields, environment, template_fields
 from pipelines.names import APP, RECONCILE
-from pipelines.observability import measurements_volume, reconcile_metrics, reconcile_outputs
-from steps.settings import SETTINGS_ENV
+from pipelines.observability import reconcile_metrics, reconcile_outputs
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -38,13 +28,9 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
     """Build the WorkflowTemplate."""
     with WorkflowTemplate(
         name=RECONCILE,
-        namespace=settings.namespaces.workflows,
-        labels=APP | settings.argo.labels,
         entrypoint=RECONCILE,
         service_account_name=RECONCILE,
-        security_context=SECURITY,
-        pod_spec_patch=spec_patch(),
-        **placement(settings),
+        **template_fields(settings),
         workflow_metadata=m.WorkflowMetadata(labels=APP),
         active_deadline_seconds=_DEADLINE_S,
         ttl_strategy=m.TTLStrategy(seconds_after_completion=settings.workflow.keep_succeeded_s),
@@ -53,14 +39,8 @@ def reconcile_template(settings: Settings) -> dict[str, Any]:
     ) as template:
         Container(
             name=RECONCILE,
-            image=settings.image.name,
-            image_pull_policy=settings.image.pull_policy,
-            command=["python", "-m", "steps.reconcile"],
-            env=[*identity(settings), Env(name=SETTINGS_ENV, value=settings.for_reconcile())],
-            resources=resources(settings),
-            security_context=RESTRICTED,
-            volumes=[*volumes(settings), measurements_volume()],
-            volume_mounts=ca_mounts(settings),
+            **container_fields(settings, module="reconcile"),
+            env=environment(settings, read=settings.for_reconcile()),
             outputs=reconcile_outputs(),
         )
     return dict(template.to_dict())

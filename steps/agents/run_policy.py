@@ -1,4 +1,4 @@
-"""Judges one agent run by the policy of its kind, and by a record. Pure.
+"""Judges one agent run by the policy of its kind, and by a record or a push. Pure.
 
 Guarantees that the rules are those of `steps.domain.run_decision`.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.domain import ZERO_SHA, AgentPolicy, RunDecision, decide_run
+from steps.domain import ZERO_SHA, AgentPolicy, RunDecision, decide_run, push_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
     from steps.agents.agent_run import AgentRun
-    from steps.domain import Record
+    from steps.domain import Push, Record
 
 
 def decide_by_kind(
@@ -59,4 +59,16 @@ def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
         head_sha=head,
         older=older,
         other_heads={str(each.push.sha) for each in record.branches},
+    )
+
+
+def decide_by_push(push: Push, run: AgentRun) -> RunDecision:
+    """Judge a run by a push that no Workflow has claimed. The difference of the clocks is not known."""
+    return decide_by_kind(
+        run,
+        repository=push.repository,
+        branch=push.branch,
+        watermark=push_watermark(created_at=None, pushed_at=push.pushed_at, offset_s=0.0),
+        head_sha=push.sha,
+        older={str(push.before)} - {ZERO_SHA},
     )

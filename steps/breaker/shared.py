@@ -24,15 +24,12 @@ from steps.breaker.circuit import (
     reserved,
     without_probe,
 )
-from steps.breaker.store import CircuitStore
 from steps.core import BreakerOpenError, RateLimitedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from steps.breaker.circuit import Circuit
+    from steps.breaker.store import CircuitStore
     from steps.core import Clock
-    from steps.kube import Kube
     from steps.settings import BreakerSettings
     from steps.telemetry import Log
 
@@ -48,44 +45,20 @@ class Breakers:
 class Breaker:
     """The circuit of one dependency, as one step sees it. Threads may share it."""
 
-    def __init__(
-        self,
-        dependency: str,
-        *,
-        kube: Kube,
-        clock: Clock,
-        random: Callable[[], float],
-        settings: BreakerSettings,
-        namespace: str,
-        mounted: Callable[[str], str],
-        log: Log,
-    ) -> None:
+    def __init__(self, store: CircuitStore, *, clock: Clock, settings: BreakerSettings, log: Log) -> None:
         """Keep what a circuit needs.
 
         Args:
-            dependency: Key in the ConfigMap.
-            kube: The API server.
+            store: Reads and changes the circuit in the ConfigMap.
             clock: Wall-clock time.
-            random: Uniform in [0, 1), for jitter.
             settings: Conditions and times of the circuit.
-            namespace: Namespace of the ConfigMap.
-            mounted: Reads the ConfigMap's key as it was when the pod started.
             log: Receives a line when the circuit opens or closes.
         """
-        self._dependency = dependency
+        self._store = store
+        self._dependency = store.dependency
         self._clock = clock
         self._settings = settings
         self._log = log
-        self._store = CircuitStore(
-            dependency,
-            kube=kube,
-            clock=clock,
-            random=random,
-            namespace=namespace,
-            config_map=settings.config_map,
-            mounted=mounted,
-            log=log,
-        )
         # The circuit when a request was sent: of each thread that entered, or else of the last check.
         self._entered = threading.local()
         self._checked: Circuit | None = None

@@ -60,7 +60,7 @@ class CircuitStore:
             mounted: Reads the ConfigMap's key as it was when the pod started.
             log: Receives a line when the ConfigMap cannot be used.
         """
-        self._dependency = dependency
+        self.dependency = dependency
         self._kube = kube
         self._clock = clock
         self._random = random
@@ -74,7 +74,7 @@ class CircuitStore:
     def known(self) -> Circuit:
         """The circuit as this process knows it; sends no request."""
         if self._known is None:
-            self._known = parse_circuit(self._mounted(self._dependency))
+            self._known = parse_circuit(self._mounted(self.dependency))
         return self._known
 
     def change(self, change: Callable[[Circuit], Circuit]) -> Circuit | None:
@@ -103,12 +103,12 @@ class CircuitStore:
 
     def _change_once(self, change: Callable[[Circuit], Circuit]) -> Circuit:
         stored = self._kube.get(CONFIG_MAPS, namespace=self._namespace, name=self._config_map)
-        found = parse_circuit(_text(stored, self._dependency))
+        found = parse_circuit(_text(stored, self.dependency))
         self._known = found
         wanted = change(found)
         if wanted != found:
-            reason = WriteReason(cause=WriteCause.BREAKER, detail=self._dependency)
-            data = (stored.get("data") or {}) | {self._dependency: dump_circuit(wanted)}
+            reason = WriteReason(cause=WriteCause.BREAKER, detail=self.dependency)
+            data = (stored.get("data") or {}) | {self.dependency: dump_circuit(wanted)}
             self._kube.replace(CONFIG_MAPS, namespace=self._namespace, body=stored | {"data": data}, reason=reason)
         self._known = wanted
         return wanted

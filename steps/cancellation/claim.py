@@ -17,7 +17,6 @@ from steps.domain import (
     Start,
     Superseded,
     decide_claim,
-    includes_newer,
     known_older,
     push_watermark,
     request_watermark,
@@ -42,7 +41,7 @@ def first_watermark(push: Push, *, created_at: datetime, settings: PushSettings)
         created_at: creationTimestamp of its Workflow.
         settings: The tolerance between GitHub's clock and the API server's, in seconds.
     """
-    if includes_newer(push):
+    if push.includes_newer:
         return request_watermark(created_at=created_at)
     return push_watermark(created_at=created_at, pushed_at=push.pushed_at, offset_s=-settings.tolerance_s)
 
@@ -56,7 +55,7 @@ def measured_watermark(record: Record, *, context: StepContext, offset_s: float 
         offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if it could not be measured. Then
             the clocks are assumed to be equal.
     """
-    if includes_newer(record.push):
+    if record.push.includes_newer:
         return record.watermark
     tolerance_s = context.settings.push.tolerance_s
     if offset_s is not None and abs(offset_s) > tolerance_s:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from steps.cancellation.waiting_workflow import WaitingWorkflow, read_waiting_workflow
 from steps.core import PREFIX, TASK, ConflictError, NotFoundError, StepError
-from steps.domain import Superseded, decide_claim, is_request
+from steps.domain import Superseded, decide_claim
 from steps.kube import WORKFLOWS
 from steps.lease import lease_name
 from steps.telemetry import WriteCause, WriteReason
@@ -43,7 +43,7 @@ def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWor
     """
     try:
         # The time of a request is not that of a push: its own pod asks GitHub.
-        pushes = (each for each in _waiting_workflows(context) if not is_request(each.push))
+        pushes = (each for each in _waiting_workflows(context) if not each.push.is_request)
         found = [each for each in pushes if each.push.sha == sha and each.push.ref == ref]
     except StepError as error:
         context.log.warning("waiting workflows could not be listed", error=type(error).__name__, problem=str(error))
@@ -91,7 +91,7 @@ def _is_superseded(record: Record, waiting: WaitingWorkflow) -> bool:
     The time of a request is that of a laptop. It says nothing about the order of two commits.
     """
     done = record.finished_push(waiting.push.ref)
-    if is_request(waiting.push) and (done is None or done.push.sha != waiting.push.sha):
+    if waiting.push.is_request and (done is None or done.push.sha != waiting.push.sha):
         return False
     return isinstance(decide_claim(record, push=waiting.push, watermark=waiting.watermark), Superseded)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.core import BadInputError, ForbiddenError, UnavailableError, wait
-from steps.domain import Sha, includes_newer, is_request
+from steps.domain import Sha
 
 if TYPE_CHECKING:
     from steps.domain import Push
@@ -31,12 +31,12 @@ def with_own_push(context: StepContext) -> StepContext:
             push made stale.
         UnavailableError: GitHub cannot be read, and the settings say to wait.
     """
-    if not is_request(context.push):
+    if not context.push.is_request:
         return context
     try:
         return replace(context, push=_own_push(context))
     except ForbiddenError as error:
-        if not includes_newer(context.push):
+        if not context.push.includes_newer:
             raise ForbiddenError(f"{error}, or submit with --include-newer") from error
         problem = str(error)
     except UnavailableError as error:

@@ -37,7 +37,7 @@ from steps.core.errors import (
     UnavailableError,
 )
 from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
-from steps.core.network_errors import describe_network_error, error_chain
+from steps.core.network_errors import describe_body, describe_network_error, error_chain
 from steps.core.retry import backoff, header_seconds, poll_pauses, retry, retry_on_conflict, wait
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     "TryAgainError",
     "UnavailableError",
     "backoff",
+    "describe_body",
     "describe_network_error",
     "error_chain",
     "format_micro_time",

@@ -1,6 +1,6 @@
-"""Descriptions of network errors: the problem, and what to check. Pure.
+"""Descriptions of network errors and of answers that no API gives. Pure.
 
-Guarantees that a description never quotes the error's own text, because that may quote the request.
+Guarantees that a description quotes neither the error's own text, which may quote the request, nor the answer.
 """
 
 from __future__ import annotations
@@ -38,3 +38,13 @@ def error_chain(error: BaseException) -> Iterator[BaseException]:
         yield each
         inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
         left.extend(part for part in inner if isinstance(part, BaseException))
+
+
+def describe_body(body: str) -> str:
+    """Describe the body of an answer that is not the expected JSON; a proxy or a login page may have sent it."""
+    start = body.lstrip()[:1]
+    if not start:
+        return "an empty body"
+    if start == "<":
+        return "an HTML page"
+    return "an incomplete JSON document" if start in "{[" else "text"

@@ -4,10 +4,10 @@ Guarantees that each rule is a pure function of plain values: it does no I/O and
 lists the guarantees of the product.
 """
 
+from steps.domain.agent import Agent, RunOutcome, namespaced_name
 from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
 from steps.domain.command import (
     COMMAND_PARAMETERS,
-    COMMAND_REASON,
     Command,
     CommandKind,
     command_from_env,
@@ -19,32 +19,21 @@ from steps.domain.ownership import find_owned, find_owners, find_spared
 from steps.domain.parameters import Parameter
 from steps.domain.push import (
     CLOSED_REASON,
+    COMMAND_REASON,
     DELETED_REASON,
+    MANUAL_ALL_REASON,
+    MANUAL_REASON,
     MAX_PRIORITY,
     OPENED_REASON,
-    PARAMETERS,
     RECONCILE_REASON,
     ZERO_SHA,
     Push,
     Repository,
     Sha,
-    check_push_time,
-    push_from_env,
 )
 from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
-from steps.domain.record import (
-    Agent,
-    FinishedPush,
-    LabelOutcome,
-    Phase,
-    PullRequest,
-    Record,
-    RunOutcome,
-    dump_record,
-    namespaced_name,
-    parse_record,
-)
-from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON, includes_newer, is_request
+from steps.domain.push_parameters import PARAMETERS, check_push_time, push_from_env
+from steps.domain.record import FinishedPush, LabelOutcome, Phase, PullRequest, Record, dump_record, parse_record
 from steps.domain.run_decision import (
     FINISHED_REASON,
     KEEP_REASON,
@@ -131,11 +120,9 @@ __all__ = [
     "find_owners",
     "find_spared",
     "find_task",
-    "includes_newer",
     "is_known_older",
     "is_newer",
     "is_newer_than_known",
-    "is_request",
     "known_older",
     "match_task",
     "namespaced_name",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from steps.domain.push import OPENED_REASON
 from steps.domain.push_order import is_newer_than_known
 from steps.domain.record import LabelOutcome
-from steps.domain.request import includes_newer
 
 if TYPE_CHECKING:
     from steps.domain.push import Push
@@ -90,7 +89,7 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
 
 
 def _decide_finished(record: Record, *, push: Push, watermark: datetime, done: FinishedPush) -> ClaimDecision:
-    if includes_newer(push) and push.sha == done.push.sha and watermark > record.watermark:
+    if push.includes_newer and push.sha == done.push.sha and watermark > record.watermark:
         return Start(push=push, watermark=watermark)
     return _labels_or_nothing(record, _labels_due(done, push=push), done=done)
 

@@ -12,13 +12,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from steps.domain.parameters import Parameter, read_parameters
-from steps.domain.push import PARAMETERS, Repository
+from steps.domain.push import Repository
+from steps.domain.push_parameters import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Reason of the Workflow that a command submits.
-COMMAND_REASON = "command"
 # GitHub lets a person deliver a webhook again for days. A command means what its author sees on the pull request.
 COMMAND_VALID = timedelta(hours=1)
 # GitHub reports a role of its own making by the permission that it builds on, and `maintain` as write.

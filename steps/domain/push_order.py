@@ -61,8 +61,7 @@ def known_older(record: Record | FinishedPush, *, push: Push) -> tuple[str, ...]
     not older: after a pull request is opened again, an agent may work on it.
     """
     replaced = (*record.older, str(record.push.before), str(record.push.sha))
-    newest = push.before if push.ends else push.sha
-    return tuple(dict.fromkeys(sha for sha in replaced if sha not in (ZERO_SHA, newest)))[-MAX_OLDER:]
+    return tuple(dict.fromkeys(sha for sha in replaced if sha not in (ZERO_SHA, push.newest_commit)))[-MAX_OLDER:]
 
 
 def is_known_older(sha: str, *, push: Push, older: Collection[str] = ()) -> bool:
@@ -75,5 +74,4 @@ def is_known_older(sha: str, *, push: Push, older: Collection[str] = ()) -> bool
         push: The push. It names the commit that it replaced.
         older: Commits that earlier pushes replaced, from the record.
     """
-    newest = push.before if push.ends else push.sha
-    return sha in {str(push.before), *older} - {ZERO_SHA, str(newest)}
+    return sha in {str(push.before), *older} - {ZERO_SHA, str(push.newest_commit)}

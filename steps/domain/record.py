@@ -15,6 +15,7 @@ from typing import ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from steps.core import BadInputError
+from steps.domain.agent import Agent, RunOutcome
 from steps.domain.push import Moment, Push  # noqa: TC001 - pydantic reads the annotations at run time
 
 RECORD_VERSION = 1
@@ -47,55 +48,6 @@ class LabelOutcome(StrEnum):
     CLOSED = "closed"
     OPEN_AGAIN = "open-again"
     SWITCHED_OFF = "switched-off"
-
-
-class RunOutcome(StrEnum):
-    """The outcome of one agent run."""
-
-    STOPPING = "stopping"
-    GONE = "gone"
-    FINISHED = "finished-by-itself"
-    KEPT = "kept"
-    STUCK = "not-proven-gone"
-
-
-def namespaced_name(namespace: str, name: str) -> str:
-    """Return what identifies an object of a kind: its name is unique only in its namespace."""
-    return f"{namespace}/{name}" if namespace else name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
-    """One agent run and its outcome.
-
-    Attributes:
-        namespace: Where it runs; None in the record of an older version, which knew one namespace of agents only.
-        owned: Uids of what it owned before it was stopped; None after its end. They identify what is left if an attempt
-            stops halfway.
-        kept_for: Uid of a kept run that it owns, if it is kept for that reason.
-    """
-
-    kind: str
-    name: str
-    uid: str
-    job: str
-    agent: str
-    created_at: Moment
-    outcome: RunOutcome
-    reason: str
-    namespace: str | None = None
-    owned: tuple[str, ...] | None = None
-    kept_for: str | None = None
-
-    @property
-    def unproven(self) -> bool:
-        """Whether it is being stopped and is not verified gone."""
-        return self.outcome in (RunOutcome.STOPPING, RunOutcome.STUCK)
-
-    @property
-    def job_key(self) -> str:
-        """Namespace and name of its Job; empty if it has none."""
-        return namespaced_name(self.namespace or "", self.job) if self.job else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

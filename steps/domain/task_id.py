@@ -1,7 +1,7 @@
 """The task of a branch, and the id of a task.
 
 Guarantees that an id is valid in a label, a name and a path, that ids which differ only in case are one, and that two
-different ids stay different. The Sensor builds the same id from the same settings (pipelines.manifests.task_id).
+different ids stay different. The Sensor builds the same id from the same settings (pipelines.manifests.sensor.task_id).
 """
 
 from __future__ import annotations

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.domain.record import LabelOutcome, RunOutcome, namespaced_name
+from steps.domain.agent import Agent, RunOutcome, namespaced_name
+from steps.domain.record import LabelOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    from steps.domain.record import Agent
 
 OUTCOME_TEXT: Mapping[RunOutcome, str] = {
     RunOutcome.STOPPING: "was asked to stop; not yet proven gone",

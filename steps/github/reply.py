@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from github import GithubException
 from requests.structures import CaseInsensitiveDict
 
+from steps.core import describe_body
+
 if TYPE_CHECKING:
     from github.Requester import RequestsResponse
 
@@ -68,11 +70,4 @@ def _parse(text: str) -> object:
 
 
 def _describe(text: str) -> str:
-    start = text.lstrip()[:1]
-    if not start:
-        return "an empty body"
-    if start == "<":
-        return "an HTML page"
-    if start not in "{[":
-        return "text"
-    return "an incomplete JSON document" if _parse(text) is None else "JSON of another kind"
+    return "JSON of another kind" if isinstance(_parse(text), dict | list) else describe_body(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from steps.core import UnavailableError
+from steps.core import UnavailableError, describe_body
 
 if TYPE_CHECKING:
     from steps.kube.transport import Json
@@ -27,7 +27,7 @@ def parse_document(asked: str, body: bytes) -> Json:
     try:
         found: Any = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise foreign(asked, _describe(body)) from error
+        raise foreign(asked, describe_body(body.decode(errors="replace"))) from error
     if not isinstance(found, dict):
         raise foreign(asked, "JSON that is not an object")
     if not isinstance(found.get("kind"), str):
@@ -77,12 +77,3 @@ def foreign(asked: str, what: str) -> UnavailableError:
     return UnavailableError(
         f"{asked}: {what} came: check the address of the API server; a proxy or a login page may have answered"
     )
-
-
-def _describe(body: bytes) -> str:
-    start = body.lstrip()[:1]
-    if not start:
-        return "an empty body"
-    if start == b"<":
-        return "an HTML page"
-    return "an incomplete JSON document" if start in (b"{", b"[") else "text"

@@ -11,14 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.core import (
-    ConflictError,
-    LockBusyError,
-    LockLostError,
-    NotFoundError,
-    UnavailableError,
-    wait,
-)
+from steps.core import ConflictError, LockBusyError, LockLostError, NotFoundError, UnavailableError, wait
 from steps.kube import LEASES
 from steps.lease.held_lease import HeldLease
 from steps.lease.holder import is_holder_dead
@@ -119,6 +112,7 @@ class TaskLease:
                 record = claim(stored)
                 if record is None:
                     return None
+                # Not around `claim`: if a dependency is down, it raises, and the wait ends.
                 try:
                     return self._acquire_once(snapshot, stored=stored, record=record)
                 except ConflictError:

@@ -13,16 +13,28 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.core import (
-    ConflictError,
-    NotFoundError,
-    format_micro_time,
-    format_time,
-    retry_on_conflict,
-)
+from steps.core import ConflictError, NotFoundError, format_micro_time, format_time, retry_on_conflict
 from steps.kube import LEASES
-from steps.lease import lease_labels
-from steps.observed_state import ATTEMPTS_ANNOTATION, ATTENTION_LABEL, RepairAttempts, is_escalated, read_attempts
+from steps.lease import lease_labels, lease_name
+from steps.observed_state import (
+    ATTEMPTS_ANNOTATION,
+    ATTENTION_LABEL,
+    RepairAttempts,
+    TaskState,
+    is_escalated,
+    read_attempts,
+)
+from steps.reconciliation.finding import (
+    CorruptState,
+    LiveStaleRuns,
+    LostPush,
+    OrphanedLock,
+    StrayFlag,
+    UnfinishedPush,
+    UnreadableRecord,
+    UnstartedWorkflow,
+    WrongClock,
+)
 from steps.telemetry import WriteCause, WriteReason
 
 if TYPE_CHECKING:
@@ -31,6 +43,32 @@ if TYPE_CHECKING:
     from steps.domain import Push
     from steps.kube import Json
     from steps.reconciliation.context import ReconcileContext
+    from steps.reconciliation.planning import PlannedRepair
+
+
+def count_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
+    """Count an attempt to repair the task. Repairs of a state document do not count.
+
+    Args:
+        repair: The finding and its action.
+        context: The process.
+
+    Raises:
+        StepError: The Lease could not be written.
+    """
+    finding = repair.finding
+    match finding:
+        case StrayFlag() | CorruptState() | UnstartedWorkflow():
+            return
+        case LostPush(push=push, task_state=None):
+            name = lease_name(repository=push.repository, task=push.task)
+            count_attempt(name, of=push, after=RepairAttempts(), what=finding.kind, context=context)
+        case LostPush(push=push, task_state=TaskState() as known) | UnfinishedPush(push=push, task_state=known):
+            count_attempt(known.name, of=push, after=known.attempts, what=finding.kind, context=context)
+        case LiveStaleRuns(record=record, task_state=known):
+            count_attempt(known.name, of=record.push, after=known.attempts, what=finding.kind, context=context)
+        case OrphanedLock(task_state=known) | UnreadableRecord(task_state=known) | WrongClock(task_state=known):
+            count_attempt(known.name, of=None, after=known.attempts, what=finding.kind, context=context)
 
 
 def count_attempt(lease: str, *, of: Push | None, after: RepairAttempts, what: str, context: ReconcileContext) -> None:
@@ -79,7 +117,7 @@ def reset_attempts(lease: str, *, context: ReconcileContext) -> None:
     _change(lease, recovered, reason=WriteReason(cause=WriteCause.TRIES, detail="healthy"), context=context)
 
 
-def escalate(lease: str, *, context: ReconcileContext) -> None:
+def mark_escalated(lease: str, *, context: ReconcileContext) -> None:
     """Label the task's Lease for a person, and reset the count.
 
     Args:

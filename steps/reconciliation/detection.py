@@ -14,8 +14,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.agents import decide_by_kind, decide_by_record
-from steps.domain import LABEL_TEXT, ZERO_SHA, LabelOutcome, Phase, RunAction, Sha, is_newer_than_known, push_watermark
+from steps.agents import decide_by_push, decide_by_record
+from steps.domain import LABEL_TEXT, ZERO_SHA, LabelOutcome, Phase, RunAction, Sha, is_newer_than_known
 from steps.lease import lease_name
 from steps.observed_state import is_due, may_be_due
 from steps.reconciliation.finding import (
@@ -75,7 +75,7 @@ def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
     before = index.ago(index.settings.reconcile.lost_after_s)
     for push in index.snapshot.pushes:
         runs = index.runs.get(task_key(push.repository, push.task), ())
-        stale = [run for run in runs if _is_stale_for(push, run)]
+        stale = [run for run in runs if decide_by_push(push, run).action is RunAction.CANCEL]
         if not stale or push.pushed_at > before or index.is_busy(push.task, push.repository):
             continue
         task_states = index.task_states.get(push.task, ())
@@ -184,15 +184,6 @@ def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: s
 
 def _is_finished(task_state: TaskState) -> bool:
     return task_state.record is None or task_state.record.finished
-
-
-def _is_stale_for(push: Push, run: AgentRun) -> bool:
-    watermark = push_watermark(created_at=None, pushed_at=push.pushed_at, offset_s=0.0)
-    older = {str(push.before)} - {ZERO_SHA}
-    decision = decide_by_kind(
-        run, repository=push.repository, branch=push.branch, watermark=watermark, head_sha=push.sha, older=older
-    )
-    return decision.action is RunAction.CANCEL
 
 
 def _is_newer_than_record(record: Record | None, push: Push) -> bool:

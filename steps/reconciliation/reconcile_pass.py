@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps.core import StepError, TerminatedError
-from steps.reconciliation.attempts import reset_attempts
+from steps.reconciliation.attempts import count_repair, reset_attempts
 from steps.reconciliation.detection import find_problems
 from steps.reconciliation.garbage_collection import delete_idle_lease, idle_leases
 from steps.reconciliation.metrics import measure_pass
 from steps.reconciliation.planning import PlannedRepair, RepairAction, healthy_tasks, plan_repairs
-from steps.reconciliation.repair import apply_repair, count_repair
+from steps.reconciliation.repair import apply_repair
 from steps.reconciliation.snapshot import take_snapshot
 from steps.reconciliation.task_index import TaskIndex
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 from steps.cancellation import REPAIR_LABEL, StateChange, build_workflow, changed_config_map, update_state_document
 from steps.core import REPOSITORY, ConflictError, NotFoundError, StepError, format_time, repository_label
 from steps.domain import RECONCILE_REASON, Phase
-from steps.kube import CONFIG_MAPS, LEASES, WORKFLOWS, EventReason, build_event, lease_reference, send_event
+from steps.kube import CONFIG_MAPS, LEASES, WORKFLOWS
 from steps.lease import lease_name
-from steps.observed_state import ATTENTION_LABEL, RepairAttempts, TaskState
-from steps.reconciliation.attempts import count_attempt, escalate
+from steps.reconciliation.escalation import escalate
 from steps.reconciliation.finding import (
     CorruptState,
     LiveStaleRuns,
@@ -36,6 +35,7 @@ from steps.telemetry import WriteCause, WriteReason
 if TYPE_CHECKING:
     from steps.domain import Push, Record
     from steps.lease import HeldLease
+    from steps.observed_state import TaskState
     from steps.reconciliation.context import ReconcileContext
     from steps.reconciliation.finding import DocumentFinding, Finding
     from steps.reconciliation.planning import PlannedRepair
@@ -54,7 +54,7 @@ def apply_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
     if repair.action in (RepairAction.WAIT, RepairAction.REPORT):
         return
     if repair.action is RepairAction.ESCALATE:
-        _escalate(repair, context=context)
+        escalate(repair, context=context)
         return
     match repair.finding:
         case LostPush(push=push, task_state=task_state) | UnfinishedPush(push=push, task_state=task_state):
@@ -70,31 +70,6 @@ def apply_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
             _change_document(finding, None, context=context)
         case UnreadableRecord() | UnstartedWorkflow() | WrongClock():
             return  # only a person can correct it
-
-
-def count_repair(repair: PlannedRepair, *, context: ReconcileContext) -> None:
-    """Count an attempt to repair the task. Repairs of a state document do not count.
-
-    Args:
-        repair: The finding and its action.
-        context: The process.
-
-    Raises:
-        StepError: The Lease could not be written.
-    """
-    finding = repair.finding
-    match finding:
-        case StrayFlag() | CorruptState() | UnstartedWorkflow():
-            return
-        case LostPush(push=push, task_state=None):
-            name = lease_name(repository=push.repository, task=push.task)
-            count_attempt(name, of=push, after=RepairAttempts(), what=finding.kind, context=context)
-        case LostPush(push=push, task_state=TaskState() as known) | UnfinishedPush(push=push, task_state=known):
-            count_attempt(known.name, of=push, after=known.attempts, what=finding.kind, context=context)
-        case LiveStaleRuns(record=record, task_state=known):
-            count_attempt(known.name, of=record.push, after=known.attempts, what=finding.kind, context=context)
-        case OrphanedLock(task_state=known) | UnreadableRecord(task_state=known) | WrongClock(task_state=known):
-            count_attempt(known.name, of=None, after=known.attempts, what=finding.kind, context=context)
 
 
 def repair_id(lease: str, *, epoch: int, attempt: int, sha: str) -> str:
@@ -211,37 +186,3 @@ def _change_document(finding: DocumentFinding, change: StateChange | None, *, co
             )
     except (NotFoundError, ConflictError):
         return  # deleted, or another client writes it: the next pass reads it again
-
-
-def _escalate(repair: PlannedRepair, *, context: ReconcileContext) -> None:
-    """Label the Lease, create an Event and write a log line."""
-    finding, task_state = repair.finding, repair.finding.task_state
-    if task_state is None:
-        return  # attempts are counted on a Lease, so a task without one is never escalated
-    if context.settings.kubernetes.events:
-        about = lease_reference(task_state.name, uid=task_state.uid, namespace=context.settings.namespaces.workflows)
-        advice = (
-            finding.advice or f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
-        )
-        message = (
-            f"{finding.kind}: {finding.detail[:500]}. {repair.reason or 'Not repaired automatically'}. {advice[:300]}"
-        )
-        body = build_event(
-            about,
-            reason=EventReason.NEEDS_ATTENTION,
-            message=message,
-            once=task_state.resource_version,
-            component=RECONCILE_REASON,
-            now=context.now(),
-        )
-        send_event(body, kube=context.clients.kube)
-    escalate(task_state.name, context=context)
-    context.log.error(
-        "needs attention",
-        finding=finding.kind,
-        task=finding.task,
-        repository=finding.repository,
-        lease=task_state.name,
-        detail=finding.detail,
-        advice=f"correct the problem, then remove label {ATTENTION_LABEL} from the Lease",
-    )

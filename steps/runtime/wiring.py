@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steps.breaker import Breaker, Breakers, mounted_circuits
+from steps.breaker import Breaker, Breakers, CircuitStore, mounted_circuits
 from steps.kube import Kube, connect_kubernetes, traced_transport
 from steps.runtime.context import Clients
 from steps.runtime.github_connections import GitHubConnections
@@ -52,14 +52,15 @@ def build_clients(
 
 def build_breakers(settings: StepSettings, *, kube: Kube, clock: Clock, log: Log) -> Breakers:
     """Create the circuit breakers that all pods share."""
-    breaker = partial(
-        Breaker,
+    stored = partial(
+        CircuitStore,
         kube=kube,
         clock=clock,
         random=random.random,
-        settings=settings.breaker,
         namespace=settings.namespaces.workflows,
+        config_map=settings.breaker.config_map,
         mounted=mounted_circuits(Path(settings.breaker.mount)),
         log=log,
     )
-    return Breakers(github=breaker("github"), agents=breaker("agents"))
+    breaker = partial(Breaker, clock=clock, settings=settings.breaker, log=log)
+    return Breakers(github=breaker(stored("github")), agents=breaker(stored("agents")))

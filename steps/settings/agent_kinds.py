@@ -1,53 +1,29 @@
 """Settings of one kind of agent run: a custom resource of any platform, a Job, or an Argo Workflow.
 
-Guarantees that a pod selector names one run: it has the run's name or uid, so it never matches the pods of all runs. No
-object can be a run of two kinds. Not guaranteed: that a run of one kind does not own a run of another.
+Guarantees that no object can be a run of two kinds. Not guaranteed: that a run of one kind does not own a run of
+another.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from steps.settings.pod_selector import PodSelector
 from steps.settings.types import STRICT, FieldPath, OptionalFieldPath, PathOrLogin, PathOrRepository
 from steps.settings.validation import pattern_validator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A label's key, with the optional prefix, and its value.
-_LABEL_KEY = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-_PLACEHOLDERS = ("{name}", "{uid}")
 _OWNED = r"(?!v1/pods$)([a-z0-9.-]+/)?v[0-9][a-z0-9]*/[a-z][a-z0-9]*"
 _OWNED_GIVE = (
     "a resource as group/version/plural, such as apps/v1/replicasets (as version/plural in the core group), but not "
     "v1/pods, which are always followed"
 )
-
-
-def _checked_pod_selector(labels: dict[str, str]) -> dict[str, str]:
-    """Check the labels of a run's pods.
-
-    Raises:
-        ValueError: A key or a value is not a label, or no value names the run.
-    """
-    for key, value in labels.items():
-        filled = value
-        for placeholder in _PLACEHOLDERS:
-            filled = filled.replace(placeholder, "x")
-        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(filled):
-            raise ValueError(
-                'not labels: give keys and values such as { "tekton.dev/pipelineRun" = "{name}" }, with no other '
-                "placeholder than {name} and {uid}"
-            )
-    if labels and not any(placeholder in value for value in labels.values() for placeholder in _PLACEHOLDERS):
-        raise ValueError("it would match the pods of every run: give one label with {name} or {uid} in its value")
-    return labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +110,7 @@ class RunKind:
         ),
     ]
     pod_selector: Annotated[
-        dict[str, str],
-        AfterValidator(_checked_pod_selector),
+        PodSelector,
         Field(
             description="labels of a run's pods, with {name} or {uid} of the run, if owner references do not lead to "
             'them, such as { "tekton.dev/pipelineRun" = "{name}" }'

@@ -22,12 +22,12 @@ from steps.settings.cancellation import (
     HelpSettings,
     KubernetesSettings,
     LeaseSettings,
-    Namespaces,
     PushSettings,
     StateSettings,
     StopSettings,
 )
 from steps.settings.github import CommentSettings, GitHubSettings, LabelSettings
+from steps.settings.namespaces import Namespaces
 from steps.settings.policies import RepositoryPolicy, names_repository
 from steps.settings.reconcile import PushSources, ReconcileSettings
 from steps.settings.tasks import TaskPattern, check_prefixes

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.settings import read_settings
-from steps.domain.record import RunOutcome
+from steps.domain.agent import RunOutcome
 from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.client import JsonObject
 from tests.doubles.platform.controller import job_name

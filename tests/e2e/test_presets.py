@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipelines.settings import read_settings
-from steps.domain.record import RunOutcome
+from steps.domain.agent import RunOutcome
 from tests.doubles.platform.runs import REX
 from tests.e2e.provision import agent_sandbox, tekton
 from tests.e2e.provision.cluster import Cluster, up

@@ -11,7 +11,8 @@ from steps.agents.dependents import force_delete_pods
 from steps.agents.owned_object import read_object
 from steps.cancellation.claim import claim_record
 from steps.core.errors import Exit
-from steps.domain.record import Phase, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import Phase
 from steps.kube.resources import PODS
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.controller import Cleanup

@@ -22,9 +22,10 @@ from steps.settings.tasks import TaskPattern
 from steps.settings.types import Event as EventName
 from tests.doubles.argo_events import Event, EventSource, Sensor
 from tests.doubles.github import webhooks
-from tests.support.harness import DEFAULTS, NEW, OLD, REPOSITORY, Scene, submitted
+from tests.support.harness import DEFAULTS, NEW, OLD, REPOSITORY, Scene
 from tests.support.runs_of_presets import PRESETS, Preset, pods_of
 from tests.support.scenarios import MOVED, UNTOUCHED
+from tests.support.scene.workflow import submitted
 
 SECRET = "of the webhook"
 

@@ -17,8 +17,9 @@ from steps.domain.record import LabelOutcome
 from tests.doubles.argo_events import Dropped, Event, EventSource, Sensor
 from tests.doubles.clock import ManualClock
 from tests.doubles.github import GitHub, serve, webhooks
-from tests.support.harness import NEW, OLD, TOKEN, Scene, submitted
+from tests.support.harness import NEW, OLD, TOKEN, Scene
 from tests.support.runs_of_presets import PRESETS, Preset, pods_of
+from tests.support.scene.workflow import submitted
 
 SECRET = "of the webhook"
 FOLDER = Path(__file__).parent / "companies"

@@ -10,7 +10,7 @@ import pytest
 from pipelines.manifests.rbac import reconcile_access, steps_access
 from steps.cancel import cancel
 from steps.core.errors import Exit, TerminatedError
-from steps.domain.record import RunOutcome
+from steps.domain.agent import RunOutcome
 from steps.kube.events import EventReason, build_event, lease_reference
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import Fault

@@ -12,7 +12,8 @@ import pytest
 from pipelines.cli.main import main
 from steps.core.errors import Exit
 from steps.core.keys import KEEP
-from steps.domain.record import LabelOutcome, Phase, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import LabelOutcome, Phase
 from steps.domain.run_decision import KEEP_REASON
 from steps.settings.agent_kinds import RunKind
 from steps.telemetry.measurements import REPORT, Measure

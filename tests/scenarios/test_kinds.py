@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.manifests.rbac import steps_access
 from steps.core.errors import Exit
-from steps.domain.record import Phase, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import Phase
 from steps.kube.field_path import read_field
 from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.runs import TESS

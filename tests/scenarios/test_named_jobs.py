@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from steps.core.errors import Exit
-from steps.domain.record import Agent, RunOutcome
+from steps.domain.agent import Agent, RunOutcome
 from steps.kube.transport import Json
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Call, Fault

@@ -20,15 +20,17 @@ from pipelines.manifests.rbac import reconcile_access, sensor_access
 from pipelines.manifests.sensor import sensor_manifest
 from pipelines.settings import Settings
 from steps.core.errors import Exit
-from steps.domain.record import LabelOutcome, Phase, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import LabelOutcome, Phase
 from steps.kube.transport import Json
 from tests.doubles.argo_events import Event, EventSource, Sensor
 from tests.doubles.clock import ManualClock
 from tests.doubles.github import GitHub, serve, webhooks
 from tests.integration.control_plane.installation import settings_with
 from tests.schemas.validate import validate
-from tests.support.harness import NEW, NEWER, OLD, TOKEN, Scene, submitted
+from tests.support.harness import NEW, NEWER, OLD, TOKEN, Scene
 from tests.support.rbac import granted, used
+from tests.support.scene.workflow import submitted
 
 API, WEB, ELSEWHERE = "acme-corp/Orders.API", "acme-labs/web", "acme-corp/unlisted"
 BUILDER, REVIEWER, HELPER = "acme-builder", "acme-reviewer", "acme-helper"

@@ -8,7 +8,7 @@ import pytest
 
 from steps.cancel import cancel
 from steps.core.errors import Exit
-from steps.domain.record import Agent, RunOutcome
+from steps.domain.agent import Agent, RunOutcome
 from steps.kube.transport import Json
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending

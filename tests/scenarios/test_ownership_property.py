@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from steps.core.errors import Exit
+from steps.domain.agent import RunOutcome
 from steps.domain.ownership import find_owned, find_owners
-from steps.domain.record import RunOutcome
 from steps.kube.transport import Json
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from steps.core.errors import Exit
-from steps.domain.record import Agent, RunOutcome
+from steps.domain.agent import Agent, RunOutcome
 from steps.kube.events import EventReason
 from tests.doubles.platform.kubelet import Ending
 from tests.doubles.platform.runs import REX

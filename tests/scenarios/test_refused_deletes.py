@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from steps.core.errors import Exit
-from steps.domain.record import RunOutcome
+from steps.domain.agent import RunOutcome
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.controller import Cleanup, Controller
 from tests.doubles.platform.kubelet import Ending

@@ -8,8 +8,8 @@ import pytest
 
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.core.errors import Exit
+from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON
 from steps.domain.record import LabelOutcome, Phase
-from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON
 from steps.telemetry.measurements import REPORT
 from tests.doubles.github import fail
 from tests.doubles.github.faults import Fault

@@ -12,7 +12,8 @@ from pipelines.preview import preview_runs
 from pipelines.settings import Settings
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
-from steps.domain.record import LabelOutcome, Phase, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import LabelOutcome, Phase
 from steps.domain.task_id import TaskId
 from steps.kube.events import EventReason
 from steps.reconciliation.finding import FindingKind

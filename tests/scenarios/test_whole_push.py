@@ -6,7 +6,8 @@ import pytest
 
 from steps.cancellation.execution import finish_execution
 from steps.core.errors import Exit
-from steps.domain.record import LabelOutcome, Phase, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import LabelOutcome, Phase
 from steps.fail import fail
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending

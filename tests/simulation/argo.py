@@ -19,7 +19,6 @@ from steps.cancel import cancel
 from steps.core.clock import Clock
 from steps.core.errors import Exit, StepError
 from steps.domain.push import ZERO_SHA
-from steps.domain.request import includes_newer
 from steps.fail import fail
 from steps.github.client import GitHub
 from steps.github.sign_in import SignIn
@@ -32,7 +31,9 @@ from steps.telemetry.measurements import Measurements
 from tests.doubles.argo_controller import FAILED, PENDING, RUNNING, SUCCEEDED
 from tests.simulation.outside import TurnClock, TurnTransport, by_turns
 from tests.simulation.turns import Killed
-from tests.support.harness import TOKEN, InProcess, Workflow, submitted
+from tests.support.harness import TOKEN, Workflow
+from tests.support.scene.in_process import InProcess
+from tests.support.scene.workflow import submitted
 
 if TYPE_CHECKING:
     from tests.simulation.world import Story
@@ -88,7 +89,7 @@ class Argo:
         # Seen late, the record may be of a newer push that is being worked on by now: that one answers this, too.
         pushed_at = self.story.pushed_at(workflow)
         answered = record.finished and record.push.pushed_at == pushed_at
-        if includes_newer(workflow.push) and record.watermark < self.story.watermark(workflow):
+        if workflow.push.includes_newer and record.watermark < self.story.watermark(workflow):
             answered = False
         if not answered and record.push.pushed_at <= pushed_at:
             self.story.noted.append(f"who is ended while it waits has nothing left to do: {workflow.name}")

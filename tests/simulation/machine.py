@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from steps.core.errors import Exit
-from steps.domain.push import ZERO_SHA
-from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON
+from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON, ZERO_SHA
 from steps.fail import fail
 from tests.doubles.argo_controller import FAILED, RUNNING, SUCCEEDED
 from tests.doubles.github import fail as github_fails
@@ -27,7 +26,8 @@ from tests.simulation.argo import Argo
 from tests.simulation.invariants import always, broken
 from tests.simulation.turns import Killed
 from tests.simulation.world import AGENTS, BRANCH, LABELS, Story, is_ending
-from tests.support.harness import Workflow, submitted
+from tests.support.harness import Workflow
+from tests.support.scene.workflow import submitted
 
 _ATTEMPTS, _ROUNDS, _QUIET = 4, 40, 2
 _MOST_PUSHES, _PAUSE_S = 5, 45.0

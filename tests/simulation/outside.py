@@ -21,7 +21,8 @@ from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
 from tests.doubles.github.messages import ConnectionDropped, Request
 from tests.simulation.turns import Turns
-from tests.support.harness import TOKEN, InProcess
+from tests.support.harness import TOKEN
+from tests.support.scene.in_process import InProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,10 @@ from steps.cancellation import coalescing as waiting
 from steps.cancellation import state_update as state
 from steps.domain import claim_decision, run_decision
 from steps.domain import watermark as watermarks
+from steps.domain.agent import RunOutcome
 from steps.domain.claim_decision import ClaimDecision, Superseded
 from steps.domain.push import Push
-from steps.domain.record import Record, RunOutcome
+from steps.domain.record import Record
 from steps.domain.run_decision import RunDecision, RunFacts
 from steps.github.client import GitHub
 from steps.kube.client import Kube

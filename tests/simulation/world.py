@@ -15,8 +15,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON
 from steps.domain.record import Record
-from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON, includes_newer, is_request
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
@@ -254,13 +254,13 @@ class Story:
 
     def watermark(self, workflow: Workflow) -> datetime:
         """The latest moment up to which a push can make a run stale; all servers have one clock here."""
-        if includes_newer(workflow.push):
+        if workflow.push.includes_newer:
             return workflow.created_at - timedelta(seconds=1)
         return min(workflow.created_at, self.pushed_at(workflow))
 
     def pushed_at(self, workflow: Workflow) -> datetime:
         """When GitHub took the push of a Workflow; a person's request has the time of a laptop."""
-        return dict(self.pushes)[workflow.push.sha] if is_request(workflow.push) else workflow.push.pushed_at
+        return dict(self.pushes)[workflow.push.sha] if workflow.push.is_request else workflow.push.pushed_at
 
     def _witness(self) -> None:
         """Note what is there at the moment at which the Lease's holder is about to add a label."""

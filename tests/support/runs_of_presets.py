@@ -17,8 +17,9 @@ from tests.doubles.platform.workload_controller import WorkloadController
 from tests.support import ownership
 from tests.support.definitions import POD_GROUP, SANDBOX, SANDBOX_CLAIM
 from tests.support.documented_kinds import KINDS
-from tests.support.harness import DEFAULTS, OLD, REPOSITORY, LocalClient, Scene
+from tests.support.harness import DEFAULTS, OLD, REPOSITORY, Scene
 from tests.support.ownership import reference
+from tests.support.scene.in_process import LocalClient
 
 AGENTS = DEFAULTS.namespaces.agents[0]
 _CONTAINER = {"name": "main", "image": "agent:1"}

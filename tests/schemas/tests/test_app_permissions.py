@@ -9,7 +9,7 @@ from tests.schemas.app_permissions import accepted
 from tests.support.harness import DEFAULTS
 
 _ISSUE = "/repos/{owner}/{repo}/issues/{issue_number}"
-# What steps/github/client.py asks. Its own tests compare each request with GitHub's description.
+# What steps/github/operations/ asks. Its own tests compare each request with GitHub's description.
 USED = {
     ("get", "/repos/{owner}/{repo}/pulls"),
     ("get", "/repos/{owner}/{repo}/pulls/{pull_number}"),

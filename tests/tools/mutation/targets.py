@@ -14,6 +14,15 @@ ROOT = Path(__file__).parents[3]
 _PUSH = ("scenarios/whole_push", "scenarios/pull_request", "scenarios/agents_end")
 _STOP = ("unit/agents/stop", "scenarios/kinds")
 _OWNED = ("scenarios/owned_runs", "scenarios/owned_objects", "scenarios/named_jobs")
+_FINDINGS = (
+    "unit/reconciliation/detection",
+    "unit/reconciliation/finding_details",
+    "unit/reconciliation/unstarted_workflows",
+    "unit/reconciliation/state_documents",
+    "unit/reconciliation/detection_properties",
+)
+_BREAKER = ("unit/breaker/breaker", "unit/breaker/circuit", "unit/breaker/late_results")
+_LEASE = ("unit/lease/task_lease", "unit/lease/contention", "unit/lease/lease_object")
 # Module below steps/, and its tests below tests/, each without "test_" and ".py".
 TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -26,21 +35,25 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "domain.task_id": ("unit/domain/task_id",),
         "settings.tasks": ("unit/domain/task_id", "unit/settings/bad_input"),
         "settings.policies": ("scenarios/policies",),
-        "core.keys": ("unit/lease/task_lease",),
-        "lease.lease_object": ("unit/lease/task_lease", "unit/kube/refusals"),
-        "lease.task_lease": ("unit/lease/task_lease", "unit/kube/refusals", "scenarios/servers_that_refuse"),
-        "lease.held_lease": ("unit/lease/task_lease", "unit/kube/refusals"),
+        "core.keys": _LEASE,
+        "lease.lease_object": (*_LEASE, "unit/kube/refusals"),
+        "lease.task_lease": (*_LEASE, "unit/kube/refusals", "scenarios/servers_that_refuse"),
+        "lease.held_lease": (*_LEASE, "unit/kube/refusals"),
         "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
-        "reconciliation.detection": ("unit/reconciliation/detection",),
-        "reconciliation.task_index": ("unit/reconciliation/detection",),
+        "reconciliation.detection": _FINDINGS,
+        "reconciliation.task_index": _FINDINGS,
         "reconciliation.planning": ("unit/reconciliation/planning",),
-        "reconciliation.attempts": ("unit/reconciliation/attempts",),
-        "reconciliation.unstarted_workflows": ("unit/reconciliation/detection",),
+        "reconciliation.attempts": (
+            "unit/reconciliation/attempts",
+            "unit/reconciliation/repair",
+            "unit/reconciliation/reconcile_pass",
+        ),
+        "reconciliation.unstarted_workflows": _FINDINGS,
         "observed_state.repair_attempts": ("unit/reconciliation/attempts",),
         "observed_state.late_labels": ("unit/observed_state/late_labels",),
-        "observed_state.task_workflow": ("unit/reconciliation/detection", "unit/reconciliation/snapshot"),
+        "observed_state.task_workflow": (*_FINDINGS, "unit/reconciliation/snapshot"),
         "reconciliation.garbage_collection": ("unit/reconciliation/garbage_collection",),
         "reconciliation.snapshot": (
             "unit/reconciliation/snapshot",
@@ -54,16 +67,17 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/reconciliation/reconcile_pass",
             "scenarios/reconcile_locks",
         ),
+        "reconciliation.escalation": ("unit/reconciliation/repair", "unit/reconciliation/reconcile_pass"),
         "reconciliation.reconcile_pass": ("unit/reconciliation/reconcile_pass",),
         "reconcile": ("unit/reconciliation/reconcile_pass",),
-        "breaker.shared": ("unit/breaker/breaker",),
-        "breaker.circuit": ("unit/breaker/breaker",),
-        "cancellation.state_update": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
-        "cancellation.state_document": ("unit/cancellation/state_document", "unit/reconciliation/detection"),
+        "breaker.shared": _BREAKER,
+        "breaker.circuit": _BREAKER,
+        "cancellation.state_update": ("unit/cancellation/state_document", *_FINDINGS),
+        "cancellation.state_document": ("unit/cancellation/state_document", *_FINDINGS),
         "agents.runs": ("unit/agents/runs", "scenarios/kinds", *_PUSH),
         "agents.decisions": ("unit/agents/decisions", "scenarios/owned_runs", *_STOP, *_PUSH),
         "agents.graceful_stop": (*_STOP, "scenarios/owned_runs"),
-        "agents.deletion": (*_STOP, "scenarios/owned_runs", "unit/breaker/breaker", *_PUSH),
+        "agents.deletion": (*_STOP, "scenarios/owned_runs", *_BREAKER, *_PUSH),
         "agents.stop": (*_STOP, *_OWNED, "scenarios/events", *_PUSH),
         "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, "scenarios/refused_deletes", *_PUSH),
         "agents.observation": ("unit/agents/verification", *_OWNED, *_STOP),
@@ -78,7 +92,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/telemetry/measurements",
             "unit/cancellation/coalescing",
             "unit/cancellation/state_document",
-            "unit/breaker/breaker",
+            *_BREAKER,
             *_PUSH,
         ),
         "cancellation.execution": (
@@ -89,7 +103,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/telemetry/measurements",
             "unit/cancellation/coalescing",
             "unit/cancellation/state_document",
-            "unit/breaker/breaker",
+            *_BREAKER,
             *_PUSH,
         ),
         "cancellation.settlement": (

@@ -10,7 +10,7 @@ from steps.agents.agent_run import AgentRun
 from steps.agents.decisions import Surroundings, decide_all, find_foreign_runs
 from steps.agents.owned_object import OwnedObject, OwnerReference
 from steps.agents.ownership import owned_by_stopping_runs
-from steps.domain.record import RunOutcome
+from steps.domain.agent import RunOutcome
 from steps.kube.resources import Resource
 from steps.settings.agent_kinds import RunKind
 from tests.support import factories

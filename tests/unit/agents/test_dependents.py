@@ -26,7 +26,8 @@ from steps.lease.held_lease import HeldLease
 from steps.runtime.context import StepContext
 from tests.doubles.kubernetes import ApiServer, Fault
 from tests.support import factories
-from tests.support.harness import DEFAULTS, InProcess, Scene
+from tests.support.harness import DEFAULTS, Scene
+from tests.support.scene.in_process import InProcess
 
 AGENTS = DEFAULTS.namespaces.agents[0]
 RUN, OTHER = "run", "other-run"

@@ -11,7 +11,7 @@ from steps.agents.observation import Observation
 from steps.agents.overdue import OverdueObjects
 from steps.agents.owned_object import OwnedObject
 from steps.agents.owned_resources import OwnedResources
-from steps.domain.record import Agent, RunOutcome
+from steps.domain.agent import Agent, RunOutcome
 from steps.kube.resources import JOBS, PODS
 from tests.support import factories
 from tests.support.factories import owned_object, owner

@@ -11,7 +11,8 @@ from steps.agents.agent_run import parse_repository, parse_run
 from steps.agents.run_policy import decide_by_kind
 from steps.agents.runs import list_runs, live_runs
 from steps.core.errors import Exit
-from steps.domain.record import Agent, LabelOutcome, RunOutcome
+from steps.domain.agent import Agent, RunOutcome
+from steps.domain.record import LabelOutcome
 from steps.domain.run_decision import RunAction
 from steps.domain.task_id import TaskId
 from steps.kube.transport import Json

@@ -13,7 +13,8 @@ from steps.agents.stop import finish_stop, start_stop
 from steps.cancellation.claim import claim_record, measured_watermark
 from steps.core.errors import Exit
 from steps.domain import record as records
-from steps.domain.record import Record, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import Record
 from steps.lease.held_lease import HeldLease
 from steps.runtime.context import StepContext
 from steps.telemetry.audit import WriteCause

@@ -8,7 +8,7 @@ import pytest
 
 from steps.agents.observation import Observation
 from steps.agents.owned_resources import JOB_NAME, OwnedResources
-from steps.domain.record import RunOutcome
+from steps.domain.agent import RunOutcome
 from steps.kube.resources import PODS as POD
 from tests.support import factories
 

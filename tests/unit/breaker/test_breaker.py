@@ -1,197 +1,25 @@
-"""The breaker that all pods share: when it opens, who may probe, what it costs, and that breaking it stops nobody."""
+"""The breaker that all pods share: what it costs, when they wait for each other, and that breaking it stops nobody."""
 
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from steps.breaker.circuit import (
-    Circuit,
-    after_failure,
-    after_limit,
-    after_success,
-    dump_circuit,
-    is_closed,
-    may_retry,
-    open_seconds,
-    opened_since,
-    parse_circuit,
-    rate_limited_seconds,
-    reserved,
-    without_probe,
-)
+from steps.breaker.circuit import Circuit, is_closed
 from steps.breaker.shared import Breaker
 from steps.breaker.store import mounted_circuits
 from steps.core.errors import BreakerOpenError, Exit, RateLimitedError, UnavailableError
 from tests.doubles.github import fail, primary_limited, secondary_limited
 from tests.doubles.kubernetes import Fault
-from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene
+from tests.support.harness import DEFAULTS, REPOSITORY, Scene
+from tests.unit.breaker.circuits import HOME, RULES, a_push, stored
 
-RULES, HOME = DEFAULTS.breaker, DEFAULTS.namespaces.workflows
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FOREVER = 1000
-
-
-def later(seconds: float) -> datetime:
-    return NOW + timedelta(seconds=seconds)
-
-
-def failed(times: int, *, every_s: float = 1.0) -> Circuit:
-    found = Circuit()
-    for number in range(times):
-        found = after_failure(found, now=later(number * every_s), settings=RULES)
-    return found
-
-
-# The rules.
-
-
-def test_four_failures_in_a_row_are_patience_the_fifth_opens() -> None:
-    assert is_closed(failed(4))
-    opened = failed(5)
-    assert not is_closed(opened)
-    assert open_seconds(opened, now=later(4), settings=RULES) == RULES.open_s
-
-
-def test_a_success_in_between_starts_the_count_again() -> None:
-    assert is_closed(after_failure(after_success(failed(4)), now=later(5), settings=RULES))
-
-
-def test_failures_far_apart_are_not_in_a_row() -> None:
-    assert is_closed(failed(20, every_s=RULES.window_s + 1))
-
-
-def test_after_half_a_minute_one_may_probe_and_the_others_wait_for_what_comes_of_it() -> None:
-    opened = failed(5)
-    due = later(4 + RULES.open_s)
-    assert open_seconds(opened, now=due, settings=RULES) == 0
-    probing = reserved(opened, now=due, settings=RULES)
-    assert open_seconds(probing, now=due, settings=RULES) > 0
-    assert is_closed(after_success(probing))
-    again = after_failure(probing, now=due, settings=RULES)
-    assert open_seconds(again, now=due, settings=RULES) == RULES.open_s
-
-
-def test_a_probe_whose_pod_dies_does_not_keep_it_open_for_ever() -> None:
-    probing = reserved(failed(5), now=later(40), settings=RULES)
-    assert open_seconds(probing, now=later(40 + RULES.open_s), settings=RULES) == 0
-
-
-def test_the_retry_budget_of_all_pods_is_spent_and_comes_back() -> None:
-    spent = Circuit()
-    for number in range(RULES.retries + 1):
-        spent = after_success(after_failure(spent, now=later(number / 10), settings=RULES))
-        assert is_closed(spent)
-    assert not may_retry(spent, now=later(7), settings=RULES)
-    assert may_retry(spent, now=later(RULES.window_s), settings=RULES)
-
-
-def test_what_is_known_after_each_failure() -> None:
-    first = after_failure(Circuit(), now=NOW, settings=RULES)
-    assert first == Circuit(failures=1, failed_at=NOW, window_at=NOW, spent=1)
-    second = after_failure(first, now=later(3), settings=RULES)
-    assert second == Circuit(failures=2, failed_at=later(3), window_at=NOW, spent=2)
-    over = after_failure(second, now=later(RULES.window_s), settings=RULES)
-    assert over == Circuit(failures=3, failed_at=later(RULES.window_s), window_at=later(RULES.window_s), spent=1)
-    probing = reserved(failed(5), now=later(40), settings=RULES)
-    assert probing == replace(failed(5), probe_until=later(40 + RULES.open_s))
-    again = after_failure(probing, now=later(41), settings=RULES)
-    assert again == replace(failed(5), failures=6, failed_at=later(41), open_until=later(41 + RULES.open_s), spent=6), (
-        "the probe is over"
-    )
-
-
-@pytest.mark.parametrize(
-    ("after_s", "in_a_row"),
-    [(0, 2), (RULES.window_s - 1, 2), (RULES.window_s, 1), (1 - RULES.window_s, 2), (-RULES.window_s, 1)],
-)
-def test_failures_within_a_window_are_in_a_row_whichever_clock_is_ahead(after_s: float, in_a_row: int) -> None:
-    first = after_failure(Circuit(), now=NOW, settings=RULES)
-    assert after_failure(first, now=later(after_s), settings=RULES).failures == in_a_row
-
-
-def test_the_budget_is_spent_when_more_than_that_were_tried_again_and_all_is_closed() -> None:
-    spent = Circuit(window_at=NOW, spent=RULES.retries)
-    assert may_retry(spent, now=NOW, settings=RULES)
-    assert not may_retry(replace(spent, spent=RULES.retries + 1), now=NOW, settings=RULES)
-    assert not may_retry(replace(spent, open_until=NOW), now=NOW, settings=RULES)
-    ahead = replace(spent, spent=RULES.retries + 1, window_at=later(1))
-    assert may_retry(ahead, now=NOW, settings=RULES), "a window in the future was opened by a clock that is wrong"
-
-
-def test_what_nobody_needs_to_know_is_not_written_down() -> None:
-    assert dump_circuit(Circuit()) == "{}"
-    assert json.loads(dump_circuit(Circuit(failures=1, failed_at=NOW))) == {
-        "failures": 1,
-        "failed_at": "2026-03-01T12:00:00Z",
-    }
-
-
-def test_it_is_open_to_the_last_moment() -> None:
-    opened = Circuit(failures=5, open_until=later(0.5))
-    assert open_seconds(opened, now=NOW, settings=RULES) == 0.5
-    assert open_seconds(opened, now=later(0.5), settings=RULES) == 0
-
-
-def test_of_two_waits_that_were_asked_for_the_longest_counts() -> None:
-    for waits in ((50, 10), (10, 50)):
-        limited = Circuit()
-        for wait_s in waits:
-            limited = after_limit(limited, wait_s=wait_s, now=NOW, settings=RULES)
-        assert limited == Circuit(limited_until=later(50))
-    over = after_limit(Circuit(limited_until=later(-1)), wait_s=10, now=NOW, settings=RULES)
-    assert over == Circuit(limited_until=later(10))
-    bounded = after_limit(Circuit(), wait_s=RULES.limit_s + 1, now=NOW, settings=RULES)
-    assert rate_limited_seconds(bounded, now=NOW, settings=RULES) == RULES.limit_s
-    wrong = Circuit(limited_until=later(RULES.limit_s + 1))
-    assert after_limit(wrong, wait_s=10, now=NOW, settings=RULES) == Circuit(limited_until=later(10))
-
-
-@given(ahead_s=st.floats(-1e7, 1e7), times=st.integers(1, 20), probing=st.booleans())
-def test_a_clock_that_is_wrong_never_keeps_it_open_longer(ahead_s: float, times: int, probing: bool) -> None:  # noqa: FBT001 - drawn
-    wrong = Circuit()
-    for _ in range(times):
-        wrong = after_failure(wrong, now=later(ahead_s), settings=RULES)
-    if probing:
-        wrong = reserved(wrong, now=later(ahead_s), settings=RULES)
-    wrong = after_limit(wrong, wait_s=1e9, now=later(ahead_s), settings=RULES)
-    assert open_seconds(wrong, now=NOW, settings=RULES) <= RULES.open_s
-    assert rate_limited_seconds(wrong, now=NOW, settings=RULES) <= RULES.limit_s
-
-
-@given(text=st.text() | st.sampled_from(["null", "[]", '{"failures": "many"}', '{"newer": 1}']))
-def test_what_cannot_be_read_knows_nothing_and_stops_nobody(text: str) -> None:
-    found = parse_circuit(text)
-    assert is_closed(found)
-    assert parse_circuit(dump_circuit(found)) == found
-
-
-def test_a_circuit_survives_being_written_down() -> None:
-    found = after_limit(reserved(failed(7), now=NOW, settings=RULES), wait_s=9, now=NOW, settings=RULES)
-    assert parse_circuit(dump_circuit(found)) == found
-
-
-# What the pods make of it.
-
-
-def a_push(scene: Scene) -> str:
-    name: str = scene.agent()["metadata"]["name"]
-    scene.later(5)
-    scene.github.push("task-7-work", NEW)
-    return name
-
-
-def stored(scene: Scene, dependency: str = "github") -> Circuit:
-    found = scene.api.get("configmaps", RULES.config_map, namespace=HOME)
-    return parse_circuit(found.get("data", {}).get(dependency, "{}"))
 
 
 def asked_for_breaker(scene: Scene) -> list[str]:
@@ -456,123 +284,6 @@ def test_a_config_map_with_foreign_data_is_ignored(scene: Scene) -> None:
     data = scene.api.get("configmaps", RULES.config_map, namespace=HOME)["data"]
     assert data["notes"] == "ours"
     assert json.loads(data["github"]).get("failures", 0) == 0
-
-
-def open_it(scene: Scene, dependency: str = "github") -> None:
-    """Another pod fails until the circuit opens."""
-    for _ in range(RULES.failures):
-        getattr(scene.breakers(), dependency).failed()
-
-
-def test_a_result_of_a_request_sent_before_it_opened_neither_closes_nor_extends_it(scene: Scene) -> None:
-    early = scene.breakers().github
-    assert early.enter() == 0
-    open_it(scene)
-    scene.later(10)
-    opened = stored(scene)
-    assert not early.failed(), "and it is not repeated"
-    assert stored(scene) == opened
-    early.succeeded()
-    assert stored(scene) == opened
-
-
-def test_a_result_of_a_request_sent_before_it_opened_leaves_anothers_probe_alone(scene: Scene) -> None:
-    early = scene.breakers().github
-    early.enter()
-    open_it(scene)
-    scene.later(RULES.open_s)
-    probing = scene.breakers().github
-    assert probing.enter() == 0
-    reserved_until = stored(scene).probe_until
-    early.limited(10)
-    early.failed()
-    early.succeeded()
-    assert (stored(scene).probe_until, is_closed(stored(scene))) == (reserved_until, False)
-    probing.succeeded()
-    assert is_closed(stored(scene))
-
-
-def test_a_result_of_a_step_that_only_checked_is_judged_by_that_check(scene: Scene) -> None:
-    """Deletes of agents do not enter one by one."""
-    early = scene.breakers().agents
-    early.check(patience_s=0)
-    open_it(scene, "agents")
-    opened = stored(scene, "agents")
-    early.succeeded()
-    early.failed()
-    assert stored(scene, "agents") == opened
-    scene.later(RULES.open_s)
-    later_step = scene.breakers().agents
-    later_step.check(patience_s=0)
-    later_step.succeeded()
-    assert is_closed(stored(scene, "agents"))
-
-
-def test_each_thread_reports_on_its_own_request(scene: Scene) -> None:
-    shared = scene.breakers().github
-    with ThreadPoolExecutor(max_workers=1) as other:
-        other.submit(shared.enter).result()
-        open_it(scene)
-        other.submit(shared.failed).result()
-        scene.later(RULES.open_s)
-        assert shared.enter() == 0, "this thread probes"
-        probing = stored(scene)
-        other.submit(shared.succeeded).result()
-        assert stored(scene) == probing
-    shared.succeeded()
-    assert is_closed(stored(scene))
-
-
-def test_a_probe_that_meets_a_rate_limit_does_not_lock_itself_out(scene: Scene) -> None:
-    open_it(scene)
-    scene.later(RULES.open_s)
-    probing = scene.breakers().github
-    assert probing.enter() == 0
-    probing.limited(20)
-    found = stored(scene)
-    assert (is_closed(found), found.probe_until) == (False, None), "half-open"
-    for breaker in (probing, scene.breakers().github):
-        assert breaker.enter() == 20
-    assert stored(scene).probe_until is None, "no probe while it is limited"
-    scene.later(20)
-    assert probing.enter() == 0
-    with pytest.raises(BreakerOpenError):
-        scene.breakers().github.enter()
-    probing.succeeded()
-    assert is_closed(stored(scene))
-
-
-def test_a_push_whose_probe_meets_a_rate_limit_is_done_after_it(scene: Scene) -> None:
-    a_push(scene)
-    open_it(scene)
-    scene.later(RULES.open_s)
-    scene.github.fault(secondary_limited(retry_after=20), method="GET")
-    began = scene.clock.monotonic()
-    assert scene.attempt(scene.workflow()) is Exit.DONE
-    assert 20 <= scene.clock.monotonic() - began < 40
-    assert is_closed(stored(scene))
-
-
-def test_a_probe_that_would_wait_too_long_is_left_to_the_next_pod(scene: Scene) -> None:
-    open_it(scene)
-    scene.breakers().github.limited(1000)
-    scene.later(RULES.open_s)
-    github = scene.context_without_pod(scene.workflow()).clients.github(lambda: None)
-    with pytest.raises(RateLimitedError):
-        github.pull_request(repository=REPOSITORY, number=1)
-    assert stored(scene).probe_until is None
-    assert scene.github.calls == []
-
-
-@given(ahead_s=st.floats(-100, 100), limit_s=st.floats(0, 100))
-def test_a_probe_without_a_result_leaves_room_for_the_next(ahead_s: float, limit_s: float) -> None:
-    probing = reserved(failed(5), now=later(ahead_s), settings=RULES)
-    left = without_probe(after_limit(probing, wait_s=limit_s, now=later(ahead_s), settings=RULES))
-    assert left.open_until == probing.open_until
-    assert open_seconds(left, now=later(4 + RULES.open_s), settings=RULES) == 0
-    assert not opened_since(probing, left)
-    assert opened_since(Circuit(), left)
-    assert not opened_since(left, after_success(left))
 
 
 def test_a_step_that_may_cancel_without_github_is_not_stopped_by_its_breaker(scene: Scene) -> None:

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from steps.cancellation.claim import claim_record, decide_push, first_watermark, measured_watermark
+from steps.domain.agent import Agent, RunOutcome
 from steps.domain.claim_decision import Resume, Start, Superseded
 from steps.domain.push import Sha
-from steps.domain.record import Agent, LabelOutcome, Phase, PullRequest, Record, RunOutcome
+from steps.domain.record import LabelOutcome, Phase, PullRequest, Record
 from steps.domain.watermark import RESOLUTION_S
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, ago
 

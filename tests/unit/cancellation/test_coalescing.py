@@ -11,14 +11,16 @@ import pytest
 from steps.cancel import cancel
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.core.errors import Exit
-from steps.domain.record import LabelOutcome, Phase, Record, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import LabelOutcome, Phase, Record
 from steps.domain.watermark import RESOLUTION_S
 from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
-from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, Workflow, ago, parameters
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, Workflow, ago
 from tests.support.scenarios import without_help
+from tests.support.scene.workflow import parameters
 
 HOME = DEFAULTS.namespaces.workflows
 

@@ -21,7 +21,8 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.github import GitHub
 from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
 from tests.schemas.validate import validate
-from tests.support.harness import DEFAULTS, NEW, InProcess
+from tests.support.harness import DEFAULTS, NEW
+from tests.support.scene.in_process import InProcess
 from tests.support.settings_files import write_settings
 
 VALUES = {

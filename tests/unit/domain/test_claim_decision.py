@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steps.domain.claim_decision import Resume, Start, Superseded, decide_claim
-from steps.domain.command import COMMAND_REASON
+from steps.domain.push import COMMAND_REASON, MANUAL_ALL_REASON, MANUAL_REASON
 from steps.domain.record import LabelOutcome, Phase, Record
-from steps.domain.request import MANUAL_ALL_REASON, MANUAL_REASON
 from tests.support.pushes import T0, at, push, record
 
 

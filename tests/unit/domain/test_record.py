@@ -6,8 +6,9 @@ import json
 from dataclasses import replace
 
 from steps.domain import record as records
+from steps.domain.agent import Agent, RunOutcome
 from steps.domain.push import ZERO_SHA
-from steps.domain.record import Agent, RunOutcome, dump_record, parse_record
+from steps.domain.record import dump_record, parse_record
 from tests.support import factories
 
 

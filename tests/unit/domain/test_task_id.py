@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.manifests.sensor import sensor_manifest
-from pipelines.manifests.task_id import task_id_template
-from steps.domain.push import PARAMETERS
+from pipelines.manifests.sensor.task_id import task_id_template
+from steps.domain.push_parameters import PARAMETERS
 from steps.domain.task_id import find_task, match_task, task_id
 from steps.settings.tasks import TaskPattern, check_prefixes
 from tests.doubles.argo_events.filters import passes

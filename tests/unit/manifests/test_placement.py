@@ -23,7 +23,8 @@ from tests.schemas.problem import Problem
 from tests.schemas.references import unresolved
 from tests.schemas.validate import validate
 from tests.support.factories import push
-from tests.support.harness import DEFAULTS, parameters
+from tests.support.harness import DEFAULTS
+from tests.support.scene.workflow import parameters
 from tests.support.settings_files import changed_text
 
 Json = dict[str, Any]

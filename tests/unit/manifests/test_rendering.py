@@ -22,14 +22,14 @@ from pydantic import BaseModel, ValidationError
 from pipelines import names
 from pipelines.cli.main import main
 from pipelines.manifests.bundle import all_manifests
-from pipelines.manifests.cancel_workflow import retry_expression
 from pipelines.manifests.files import render_files
 from pipelines.manifests.folder import HEADER, find_drift, write_files
 from pipelines.manifests.folder.yaml_dump import dump_yaml
 from pipelines.manifests.kubernetes_objects import plain_manifest
+from pipelines.manifests.step_workflow import retry_expression
 from pipelines.observability.prometheus import monitoring_manifests
 from steps.core.errors import Exit
-from steps.domain.push import PARAMETERS
+from steps.domain.push_parameters import PARAMETERS
 from tests.schemas.references import unresolved
 from tests.schemas.validate import validate
 from tests.support.harness import DEFAULTS

@@ -15,7 +15,8 @@ from steps.cancellation.execution import finish_execution
 from steps.core.errors import Exit, LockLostError
 from steps.core.keys import RECORD
 from steps.domain import LABEL_TEXT, LabelOutcome
-from steps.domain.record import Phase, Record, RunOutcome
+from steps.domain.agent import RunOutcome
+from steps.domain.record import Phase, Record
 from steps.pull_request import comment_body
 from steps.pull_request.comment import COMMENT_ANNOTATION
 from tests.doubles.github import delay, fail, primary_limited, reply_lost, reset, secondary_limited

@@ -20,7 +20,7 @@ from steps.observed_state.repair_attempts import (
     is_escalated,
     read_attempts,
 )
-from steps.reconciliation.attempts import count_attempt, escalate, reset_attempts
+from steps.reconciliation.attempts import count_attempt, mark_escalated, reset_attempts
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, REPOSITORY, Scene, Workflow
@@ -180,7 +180,7 @@ def test_an_escalated_task_keeps_its_labels_and_its_count_starts_again(scene: Sc
     dealt_with(scene)
     before = scene.lease()["metadata"]["labels"]
     count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
-    escalate(NAME, context=scene.reconcile_context())
+    mark_escalated(NAME, context=scene.reconcile_context())
     assert scene.lease()["metadata"]["labels"] == before | {ATTENTION_LABEL: "true"}
     assert (read(scene).count, read(scene).total) == (0, 1)
     assert [line for line in scene.events() if line.get("cause") == WriteCause.ATTENTION]
@@ -190,7 +190,7 @@ def test_a_task_that_is_healthy_again_loses_only_the_label_for_a_person(scene: S
     dealt_with(scene)
     before = scene.lease()["metadata"]["labels"]
     count_attempt(NAME, of=None, after=NONE, what="stuck", context=scene.reconcile_context())
-    escalate(NAME, context=scene.reconcile_context())
+    mark_escalated(NAME, context=scene.reconcile_context())
     reset_attempts(NAME, context=scene.reconcile_context())
     assert scene.lease()["metadata"]["labels"] == before
 

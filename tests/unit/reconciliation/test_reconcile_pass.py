@@ -27,7 +27,8 @@ from steps.telemetry.tracing import TRACING_OFF
 from tests.doubles.kubernetes import Fault
 from tests.support.broken_cluster import a_world
 from tests.support.factories import finding
-from tests.support.harness import DEFAULTS, InProcess, Scene
+from tests.support.harness import DEFAULTS, Scene
+from tests.support.scene.in_process import InProcess
 
 HOME = DEFAULTS.namespaces.workflows
 EVERY_S = DEFAULTS.reconcile.every_s

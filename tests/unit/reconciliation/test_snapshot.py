@@ -18,7 +18,8 @@ from steps.settings.github import GitHubSettings
 from steps.telemetry.audit import Audit
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes import ApiServer, Fault
-from tests.support.harness import DEFAULTS, NEW, InProcess, Scene
+from tests.support.harness import DEFAULTS, NEW, Scene
+from tests.support.scene.in_process import InProcess
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 LOST_AFTER_S = DEFAULTS.reconcile.lost_after_s

@@ -22,8 +22,9 @@ from steps.settings.loading import SETTINGS_ENV
 from tests.doubles.kubernetes import serve
 from tests.doubles.service_account import ServiceAccount
 from tests.integration.control_plane.pki import Authority
-from tests.support.harness import DEFAULTS, TOKEN, Scene, parameters
+from tests.support.harness import DEFAULTS, TOKEN, Scene
 from tests.support.scenarios import stale_push
+from tests.support.scene.workflow import parameters
 
 ROOT = Path(__file__).parents[3]
 # Design: unpacked, on top of the base image.

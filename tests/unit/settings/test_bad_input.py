@@ -14,7 +14,7 @@ from pipelines.settings import read_settings
 from steps.cancel import cancel
 from steps.core.errors import BadInputError, Exit, ForbiddenError
 from steps.core.keys import RECORD
-from steps.domain.push import push_from_env
+from steps.domain.push_parameters import push_from_env
 from steps.github.credentials import mounted_credentials
 from steps.settings.loading import SETTINGS_ENV, StepSettings, settings_from_env
 from steps.settings.tasks import TaskPattern
@@ -131,7 +131,7 @@ def test_credentials_that_do_not_do_end_without_a_retry(
     expires = scene.clock.timestamp() - 1 if problem == "expired" else None
     permissions = {"pull_requests": "read", "issues": "read", "metadata": "read"}
     if problem == "unknown":
-        monkeypatch.setattr("tests.support.harness.TOKEN", "ghs_scene_of_another_day")
+        monkeypatch.setattr("tests.support.scene.clients.TOKEN", "ghs_scene_of_another_day")
     elif problem == "expired":
         scene.github.add_token("ghs_scene", expires_at=expires)
     else:

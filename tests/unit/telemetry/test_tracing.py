@@ -36,7 +36,8 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import serve, write_kubeconfig
 from tests.integration.control_plane.installation import settings_with
-from tests.support.harness import DEFAULTS, NEW, TOKEN, Scene, parameters
+from tests.support.harness import DEFAULTS, NEW, TOKEN, Scene
+from tests.support.scene.workflow import parameters
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"

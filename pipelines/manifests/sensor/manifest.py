@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.manifests.pod_template import event_bus, event_pod
-from pipelines.manifests.sensor_events import sensor_events
-from pipelines.manifests.task_id import task_id_template
+from pipelines.manifests.sensor.events import sensor_events
+from pipelines.manifests.sensor.task_id import task_id_template
 from pipelines.names import APP, DELIVERY_LABEL, SENSOR_ACCOUNT, TASK_LABEL
 from steps.domain import MAX_PRIORITY
 
 if TYPE_CHECKING:
-    from pipelines.manifests.sensor_events import SensorEvent
+    from pipelines.manifests.sensor.event import SensorEvent
     from pipelines.settings import Settings
 
 _USER = 9731  # the user in Argo Events' own manifests
