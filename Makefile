@@ -14,6 +14,8 @@ MUTANTS ?=
 MODEL ?=
 PLATFORM ?=
 ARGO ?=
+EXTRAS ?=
+SBOM ?= dist/agent-cancellation$(if $(EXTRAS),-$(EXTRAS)).cdx.json
 # With an older Argo, what depends on it most.
 E2E := $(if $(ARGO),$(addprefix tests/e2e/test_,push.py killed.py reconcile.py ended.py),tests/e2e)
 export ARGO
@@ -101,8 +103,13 @@ captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real clust
 	$(BIN)/python -m tests.tools.captures
 
 .PHONY: image
-image: ## build the steps' image (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, with docker, podman or buildah)
-	./steps/build-image.sh
+image: $(VENV)/.made ## build the steps' image, and its SBOM in dist/ (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, SBOM=FILE, with docker, podman or buildah)
+	PYTHON=$(BIN)/python SBOM=$(SBOM) ./steps/build-image.sh
+
+.PHONY: sbom
+sbom: $(VENV)/.made ## write the SBOM of the steps' image from its lock file, without building an image (EXTRAS=tracing, SBOM=FILE)
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
+	    $(BIN)/python -m pipelines.sbom --extras "$(EXTRAS)" --output $(SBOM)
 
 .PHONY: lock
 lock: $(VENV)/.made ## write the lock files of the image, steps/requirements*.txt, from pyproject.toml

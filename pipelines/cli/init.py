@@ -29,11 +29,11 @@ _REPEATED = (
     ("--field", "KEY=PATH", "path of a field of the runs, such as task=metadata.labels.task-id; repeat it for each"),
     ("--cancellable", "AGENT", "agent that may be cancelled; repeat it for each (all except the exempt)"),
     ("--example", "BRANCH", "branch that --branch matches; repeat it for each"),
+    ("--agents-namespace", "NAMESPACE", "namespace of agent runs; repeat it for each (those that have runs)"),
     ("--exempt", "AGENT", "agent that is never cancelled; repeat it for each (the senders)"),
 )
 _SINGLE = (
     ("--image", "NAME:TAG", "name and tag of the steps' image"),
-    ("--agents-namespace", "NAMESPACE", "namespace of the agent runs"),
     ("--events-namespace", "NAMESPACE", "namespace of the EventSource and the Sensor"),
     ("--branch", "PATTERN", "pattern of a task's branch, with a group (?P<id>…) for the task id"),
     ("--kind", "KIND", "preset of the agent runs (docs/adding-an-agent-kind.md)"),
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         senders=tuple(options.sender),
         image=options.image,
         workflows=options.workflows_namespace,
-        agents=options.agents_namespace,
+        agents=tuple(options.agents_namespace),
         events=options.events_namespace,
         branch=options.branch,
         examples=tuple(options.example),

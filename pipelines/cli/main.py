@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _USAGE = 2
 # The extra of pyproject.toml that brings a package which a command imports.
-EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "re2", "rich", "shtab"), "generate")
+EXTRAS = dict.fromkeys(("hera", "kubernetes", "yaml", "re2", "rich", "shtab"), "generate") | {"cyclonedx": "sbom"}
 COMMANDS = (init, register, render, doctor, submit, status, explain, reconcile, completion)
 
 

@@ -1,7 +1,7 @@
 """Clients for a laptop: kubeconfig, GitHub, Argo Server, submission, reconcile, and the status of tasks."""
 
 from pipelines.client.argo_connection import argo_server_from_env
-from pipelines.client.github import connect_github
+from pipelines.client.github import connect_app, connect_github
 from pipelines.client.kubeconfig import context_name, kube_client, kubeconfig_transport, server_time
 from pipelines.client.push_lookup import find_push
 from pipelines.client.reconcile_pass import reconcile_context
@@ -17,6 +17,7 @@ __all__ = [
     "TaskStatus",
     "age",
     "argo_server_from_env",
+    "connect_app",
     "connect_github",
     "context_name",
     "counted",

@@ -10,6 +10,8 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from github import Auth
+
 from pipelines.client.kubeconfig import silent_audit
 from steps.core import BadInputError, NotFoundError, SystemClock
 from steps.github import GitHub, SignIn, build_credentials, environment_connection
@@ -32,6 +34,14 @@ class Head:
     branch: str
     sha: str
     labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """Webhook of a repository."""
+
+    events: tuple[str, ...]
+    active: bool
 
 
 class NoBreaker:
@@ -89,6 +99,20 @@ class PersonalGitHub(GitHub):
             if len(found) < _PAGE:
                 return
 
+    def hooks(self, *, repository: str) -> list[Hook]:
+        """List the webhooks of a repository, a hundred at most.
+
+        Raises:
+            NotFoundError: The token may not see the repository or its webhooks.
+            ForbiddenError: The App may not read webhooks.
+        """
+        found = self._ask("GET", f"/repos/{repository}/hooks", parameters={"per_page": str(_PAGE)})
+        return [Hook(events=tuple(each["events"]), active=each["active"]) for each in found]
+
+    def app_events(self) -> tuple[str, ...]:
+        """Return the events that the App's own webhook sends; none if it has no webhook. For `connect_app` only."""
+        return tuple(self._ask("GET", "/app")["events"])
+
 
 def _head(pull: dict[str, Any]) -> Head:
     labels = tuple(label["name"] for label in pull["labels"])
@@ -115,9 +139,29 @@ def connect_github(
         BadInputError: REQUESTS_CA_BUNDLE names a missing file.
         ForbiddenError: The credentials are missing or incomplete.
     """
+    return _connect(settings, auth=build_credentials(found, where=where, permissions=permissions))
+
+
+def connect_app(settings: GitHubSettings, *, found: Mapping[str, str], where: str) -> PersonalGitHub:
+    """Connect as the App itself, which sees its own settings and no repository.
+
+    Args:
+        settings: GitHub's address.
+        found: The App's credentials, with the keys of the Secret.
+        where: Source of the credentials, for the error.
+
+    Raises:
+        BadInputError: REQUESTS_CA_BUNDLE names a missing file.
+        ForbiddenError: The credentials are missing or incomplete.
+    """
+    build_credentials(found, where=where)
+    return _connect(settings, auth=Auth.AppAuth(found["app-id"], found["private-key.pem"]))
+
+
+def _connect(settings: GitHubSettings, *, auth: Auth.Auth) -> PersonalGitHub:
     clock = SystemClock()
     return PersonalGitHub(
-        sign_in=SignIn(build_credentials(found, where=where, permissions=permissions), clock=clock),
+        sign_in=SignIn(auth, clock=clock),
         settings=replace(settings, attempts=2, deadline_s=_DEADLINE_S),
         clock=clock,
         random=random.random,

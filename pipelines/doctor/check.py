@@ -1,7 +1,7 @@
 """The result of a check, and the installation that the checks read.
 
 Guarantees that a check which cannot look stops no other check. A refused or unanswered request is a finding of its own
-with status `unknown`, never `ok`.
+with status `unknown`, or `info` where nobody needs that right; never `ok`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class CheckStatus(StrEnum):
     """Status of a finding."""
 
     OK = "ok"
+    INFO = "info"
     WARNING = "warning"
     WRONG = "wrong"
     UNKNOWN = "unknown"

@@ -54,7 +54,8 @@ def webhook_secret(installation: Installation, check: str) -> Iterator[CheckResu
         yield CheckResult(check=check, status=CheckStatus.OK, found=f"Secret {name} exists and is not empty")
 
 
-def _github_values(installation: Installation) -> dict[str, str]:
+def github_values(installation: Installation) -> dict[str, str]:
+    """Read the values of the Secret with GitHub's credentials; none if it does not exist."""
     settings = installation.settings
     return (
         _values(installation, name=settings.workflow.credentials_secret, namespace=settings.namespaces.workflows) or {}
@@ -64,7 +65,7 @@ def _github_values(installation: Installation) -> dict[str, str]:
 def github_secret(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that GitHub's credentials are complete."""
     name, namespace = installation.settings.workflow.credentials_secret, installation.settings.namespaces.workflows
-    found = _github_values(installation)
+    found = github_values(installation)
     try:
         build_credentials(found, where=f"Secret {namespace}/{name}")
     except ForbiddenError as error:
@@ -102,7 +103,7 @@ def github_ca(installation: Installation, check: str) -> Iterator[CheckResult]:
 def github_access(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that GitHub grants read access to every repository, and an App write access to pull requests."""
     token = installation.env.get("GITHUB_TOKEN", "")
-    found = {"token": token} if token else _github_values(installation)
+    found = {"token": token} if token else github_values(installation)
     try:
         github = connect_github(installation.settings.github, found=found, where="the Secret", permissions=_WRITES)
     except ForbiddenError:

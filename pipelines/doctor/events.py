@@ -75,6 +75,14 @@ def events(installation: Installation, check: str) -> Iterator[CheckResult]:
         yield _conditions(check, sensor)
 
 
+def github_event(installation: Installation) -> Json | None:
+    """Return the event of the EventSource that the settings name; None if there is none."""
+    namespace, settings = installation.settings.namespaces.events, installation.settings.events
+    source = installation.find(_EVENT_SOURCES, namespace=namespace, name=settings.event_source)
+    found: Json | None = (((source or {}).get("spec") or {}).get("github") or {}).get(settings.event_name)
+    return found
+
+
 def webhook(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the webhook's Service has ready endpoints."""
     namespace, source = installation.settings.namespaces.events, installation.settings.events.event_source

@@ -10,6 +10,7 @@ from pipelines.doctor.events import event_bus, events, webhook
 from pipelines.doctor.objects import drift
 from pipelines.doctor.permissions import access
 from pipelines.doctor.pods import nodes, pull_secrets
+from pipelines.doctor.subscription import subscription
 from pipelines.doctor.workflows import escalated_tasks, limits, schedule
 
 CHECKS = {
@@ -34,10 +35,13 @@ CHECKS = {
     "github secret": github_secret,
     "github's ca": github_ca,
     "github": github_access,
+    "github's events": subscription,
 }
+# They send requests to GitHub.
+_OF_GITHUB = {"github", "github's events"}
 
 
 def check_installation(installation: Installation, *, github: bool = True) -> list[CheckResult]:
     """Run the checks and return their findings."""
-    checks = {name: check for name, check in CHECKS.items() if github or name != "github"}
+    checks = {name: check for name, check in CHECKS.items() if github or name not in _OF_GITHUB}
     return list(run_checks(installation, checks))

@@ -39,7 +39,7 @@ class Answers:
     senders: tuple[str, ...] = ()
     image: str = ""
     workflows: str = ""
-    agents: str = ""
+    agents: tuple[str, ...] = ()
     events: str = ""
     branch: str = ""
     examples: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         repositories=given.repositories or (source.repositories if source else ()),
         kind=kind,
         workflows=given.workflows or defaults["workflows"],
-        agents=given.agents or _only(facts.runs.get(kind, ())) or defaults["agents"],
+        agents=given.agents or facts.runs.get(kind, ()) or (defaults["agents"],),
         events=given.events or (source.namespace if source else _only(facts.bus_namespaces)) or defaults["events"],
         event_source=source,
     )
@@ -114,7 +114,7 @@ def _asked(suggested: Answers, *, given: Answers, ask: Ask) -> Answers:
         paths=tuple(known.items()),
         repositories=several(given.repositories, "Repositories as owner/name", suggested.repositories),
         senders=several(given.senders, "Logins whose pushes make agents stale, such as my-coder[bot]"),
-        agents=one(given.agents, "Namespace of the agents", suggested.agents),
+        agents=several(given.agents, "Namespaces of the agents", suggested.agents),
         events=one(given.events, "Namespace of the EventSource and the Sensor", suggested.events),
         workflows=one(given.workflows, "Namespace of this project's Workflows", suggested.workflows),
         image=one(given.image, "Name and tag of the steps' image", f"registry.example.com/{_PACKAGE}:{version}"),

@@ -84,6 +84,7 @@ def read_cluster(kube: Kube) -> ClusterFacts:
         objects = found(resource, f"{kind['plural']}.{kind['group']}", absent=False)
         if objects is not None:
             runs[name] = _namespaces(objects)
+            notes += _notes_on_runs(kind["plural"], objects)
     with_runs = [name for name, spaces in runs.items() if spaces]
     if len(with_runs) > 1 or (not with_runs and len(runs) > 1):
         notes.append(f"the cluster has several kinds of agents, {', '.join(with_runs or runs)}: choose by --kind")
@@ -97,6 +98,17 @@ def read_cluster(kube: Kube) -> ClusterFacts:
         sources=tuple(source for each in sources or () for source in _github_events(each)),
         notes=tuple(notes),
     )
+
+
+def _notes_on_runs(plural: str, objects: list[Json]) -> Iterator[str]:
+    """Say what a suggestion from these runs leaves open."""
+    if len(spaces := _namespaces(objects)) > 1:
+        yield (
+            f"{plural} are in several namespaces, {', '.join(spaces)}: each gets its own Roles, and state documents "
+            f"are looked for in {spaces[0]} unless namespaces.state names another"
+        )
+    if len(objects) == _LOOKED_AT:
+        yield f"only the first {_LOOKED_AT} {plural} were looked at: other namespaces may have more"
 
 
 def _namespaces(objects: list[Json]) -> tuple[str, ...]:

@@ -27,10 +27,11 @@ _INTRODUCTION = """\
 
 def settings_text(answers: Answers) -> str:
     """Write the settings file."""
+    agents = list(answers.agents) if len(answers.agents) > 1 else answers.agents[0]
     tables: dict[str, dict[str, Any]] = {
         "events": {"repositories": list(answers.repositories), "senders": list(answers.senders)},
         "image": {"name": answers.image},
-        "namespaces": {"workflows": answers.workflows, "agents": answers.agents, "events": answers.events},
+        "namespaces": {"workflows": answers.workflows, "agents": agents, "events": answers.events},
     }
     if source := answers.event_source:
         tables["events"] |= {"event_source": source.name, "event_name": source.event, "render_event_source": False}
@@ -38,10 +39,8 @@ def settings_text(answers: Answers) -> str:
             tables["events"]["webhook_secret"] = source.webhook_secret
     text = "".join(_table(f"[{name}]", keys) for name, keys in tables.items())
     text += "".join(_table("[[tasks]]", keys) for keys in _tasks(answers))
-    agents = agent_table(
-        answers.kind, cancellable=answers.cancellable, exempt=answers.exempt, paths=dict(answers.paths)
-    )
-    return refresh_comments(f"{_INTRODUCTION}{text}{_table('[[agents]]', agents)}")
+    table = agent_table(answers.kind, cancellable=answers.cancellable, exempt=answers.exempt, paths=dict(answers.paths))
+    return refresh_comments(f"{_INTRODUCTION}{text}{_table('[[agents]]', table)}")
 
 
 def _tasks(answers: Answers) -> list[dict[str, Any]]:

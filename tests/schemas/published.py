@@ -18,7 +18,7 @@ from tests.schemas.strict import strict
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMAT = 6
+_FORMAT = 7
 """Counts the changes of what this module writes, so that an old entry is not mistaken for a new one."""
 _CRDS = {"Workflow": "workflows", "WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflows"}
 WORKFLOW_KINDS = tuple(_CRDS)
@@ -27,11 +27,13 @@ MONITORING_KINDS = tuple(_MONITORING)
 _EVENTS = "io.argoproj.events.v1alpha1."
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 OPERATIONS = (
+    ("/app", "get"),
     ("/app/installations/{installation_id}/access_tokens", "post"),
     ("/rate_limit", "get"),
     ("/repos/{owner}/{repo}", "get"),
     ("/repos/{owner}/{repo}/activity", "get"),
     ("/repos/{owner}/{repo}/collaborators/{username}/permission", "get"),
+    ("/repos/{owner}/{repo}/hooks", "get"),
     ("/repos/{owner}/{repo}/issues/comments/{comment_id}", "patch"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "get"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/comments", "post"),

@@ -81,4 +81,4 @@ def test_the_image_runs_as_a_user_without_rights_and_says_what_it_is() -> None:
 
 
 def test_bytecode_does_not_hold_the_time_of_the_build() -> None:
-    assert "compileall -q --invalidation-mode unchecked-hash" in DOCKERFILE
+    assert "compileall -q -f --invalidation-mode unchecked-hash" in DOCKERFILE

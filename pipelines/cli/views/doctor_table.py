@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {
     CheckStatus.OK: "green",
+    CheckStatus.INFO: "blue",
     CheckStatus.WARNING: "yellow",
     CheckStatus.WRONG: "red",
     CheckStatus.UNKNOWN: "magenta",

@@ -42,6 +42,8 @@ class Installation:
     slug: str
     permissions: Permissions
     repositories: frozenset[str] | None
+    events: tuple[str, ...] = ()
+    """What the App's own webhook sends."""
 
 
 class Access:
@@ -133,6 +135,18 @@ class Access:
             "permissions": permissions,
             "repository_selection": selection,
         }
+
+    def app(self, authorization: str | None) -> Installation:
+        """Find the App that asks in its own name, by one of its installations.
+
+        Raises:
+            ApiError: 401 or 404 for a bad JWT.
+        """
+        app_id = self._app_of(_token_of(authorization or ""))
+        found = next((each for each in self._installations.values() if each.app_id == app_id), None)
+        if found is None:
+            raise not_found(message="Integration not found")
+        return found
 
     def _app_of(self, token: str) -> str:
         undecodable = ApiError(status=401, message="A JSON web token could not be decoded")

@@ -11,9 +11,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.doubles.github.links import ACCOUNT_LINKS, REPOSITORY_LINKS
+from tests.doubles.github.world import App
 
 if TYPE_CHECKING:
-    from tests.doubles.github.world import Account, Activity, App, Comment, Label, PullRequest, Repository, World
+    from tests.doubles.github.access import Installation
+    from tests.doubles.github.world import Account, Activity, Comment, Hook, Label, PullRequest, Repository, World
 
 _ZEROES = (
     "forks", "forks_count", "open_issues", "open_issues_count", "size", "stargazers_count",
@@ -225,6 +227,31 @@ class Answers:
             "created_at": timestamp(0),
             "updated_at": timestamp(0),
         }
+
+    def hook(self, repository: Repository, hook: Hook) -> dict[str, Any]:
+        """Render a webhook of a repository; its secret is never shown."""
+        url = f"{self.repository_url(repository)}/hooks/{hook.id}"
+        return {
+            "type": "Repository",
+            "id": hook.id,
+            "name": "web",
+            "active": hook.active,
+            "events": list(hook.events),
+            "config": {"url": hook.url, "content_type": "json", "insecure_ssl": "0", "secret": "********"},
+            "created_at": timestamp(hook.at),
+            "updated_at": timestamp(hook.at),
+            "url": url,
+            "test_url": f"{url}/test",
+            "ping_url": f"{url}/pings",
+            "deliveries_url": f"{url}/deliveries",
+            "last_response": {"code": 200, "status": "active", "message": "OK"},
+        }
+
+    def own_app(self, installation: Installation) -> dict[str, Any]:
+        """Render an App as it sees itself."""
+        app = self.app(App(id=int(installation.app_id), slug=installation.slug))
+        permissions = {**installation.permissions, "metadata": "read"}
+        return {**app, "permissions": permissions, "events": list(installation.events), "installations_count": 1}
 
     def permission(self, account: Account, role: str) -> dict[str, Any]:
         """Render what an account may do in a repository. The permission is one of four; the role may be another."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.doubles.github.access import Access, Installation
 from tests.doubles.github.permissions import EVERYTHING, Permissions, Principal
-from tests.doubles.github.world import Activity, Comment, PullRequest, Repository, Role, State, World
+from tests.doubles.github.world import Activity, Comment, Hook, PullRequest, Repository, Role, State, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -127,8 +127,9 @@ class Backstage:
         slug: str = "agent-cancellation",
         permissions: Permissions = EVERYTHING,
         repositories: Collection[str] | None = None,
+        events: Iterable[str] = (),
     ) -> None:
-        """Register a GitHub App by its public key (PEM) and install it."""
+        """Register a GitHub App by its public key (PEM) and install it; `events` are those of its own webhook."""
         with self._lock:
             self.access.add_app(app_id=str(app_id), public_key=public_key)
             installation = Installation(
@@ -137,8 +138,17 @@ class Backstage:
                 slug=slug,
                 permissions=permissions,
                 repositories=_folded(repositories),
+                events=tuple(events),
             )
             self.access.add_installation(installation)
+
+    def add_hook(
+        self, repository: str, *, events: Iterable[str], url: str = "https://hooks.example.com/", active: bool = True
+    ) -> None:
+        """Add a webhook to a repository."""
+        with self._lock:
+            hook = Hook(id=self.world.next_id(), url=url, events=tuple(events), active=active, at=self._clock())
+            self.world.repositories[repository.lower()].hooks.append(hook)
 
     # What people and agents do meanwhile.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 import time
 from dataclasses import replace
 from email.utils import formatdate
@@ -24,7 +25,7 @@ from tests.doubles.github.operation import Operation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BY_APPS = "/app/"
+_BY_APPS = re.compile(r"/app(/.*)?")
 """What Apps ask for in their own name, with a JWT instead of a token."""
 _FREE = {"/rate_limit"}
 """What the primary limit does not count."""
@@ -90,7 +91,7 @@ class GitHub(Backstage):
         self.plan.action("after", do, method=method, path=path, nth=nth)
 
     def _who(self, request: Request) -> str | None:
-        if request.path.startswith(_BY_APPS):
+        if _BY_APPS.fullmatch(request.path):
             return None
         try:
             principal = self.access.identify(request.header("authorization"))
@@ -101,7 +102,7 @@ class GitHub(Backstage):
     def _operate(self, request: Request) -> Response:
         name = None
         try:
-            by_app = request.path.startswith(_BY_APPS)
+            by_app = _BY_APPS.fullmatch(request.path) is not None
             principal = None if by_app else self.access.identify(request.header("authorization"))
             name = principal.name if principal else None
             free = by_app or request.path in _FREE

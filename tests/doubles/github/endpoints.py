@@ -169,6 +169,25 @@ def _create_token(operation: Operation, parts: Parts) -> Response:
     return json_response(status=201, content={**answer, "expires_at": timestamp(answer["expires_at"])})
 
 
+def _get_app(operation: Operation, parts: Parts) -> Response:
+    del parts
+    found = operation.access.app(operation.request.header("authorization"))
+    return json_response(status=200, content=operation.answers.own_app(found))
+
+
+def _list_hooks(operation: Operation, parts: Parts) -> Response:
+    repository = operation.repository(parts, needs=(("metadata", "read"),))
+    principal = operation.principal
+    if principal is None or not principal.may(permission="repository_hooks", level="read"):
+        # A public repository does not show its webhooks either.
+        if principal is not None and principal.kind == "installation":
+            raise ApiError(status=403, message="Resource not accessible by integration")
+        raise not_found(documentation="/repos/webhooks#list-repository-webhooks")
+    page, headers = page_of(operation.request, repository.hooks)
+    content = [operation.answers.hook(repository, hook) for hook in page]
+    return json_response(status=200, content=content, headers=headers)
+
+
 _REPO = r"/repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)"
 _LABELS = _REPO + r"/issues/(?P<number>\d+)/labels"
 _COMMENTS = _REPO + r"/issues/(?P<number>\d+)/comments"
@@ -187,6 +206,8 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, Parts], Response
     ("PATCH", re.compile(_REPO + r"/issues/comments/(?P<comment>\d+)"), comments.edit_comment),
     ("GET", re.compile(_REPO + r"/activity"), _list_activity),
     ("GET", re.compile(_REPO + r"/collaborators/(?P<login>[^/]+)/permission"), _get_permission),
+    ("GET", re.compile(_REPO + r"/hooks"), _list_hooks),
+    ("GET", re.compile(r"/app"), _get_app),
     ("GET", re.compile(r"/user"), comments.get_user),
     ("GET", re.compile(r"/rate_limit"), _rate_limit),
     ("POST", re.compile(r"/app/installations/(?P<id>\d+)/access_tokens"), _create_token),

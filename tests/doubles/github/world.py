@@ -95,6 +95,17 @@ class Activity:
     actor: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A webhook of a repository."""
+
+    id: int
+    url: str
+    events: tuple[str, ...]
+    active: bool
+    at: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Repository:
     """A repository and everything in it."""
@@ -114,6 +125,7 @@ class Repository:
     roles: dict[str, Role] = field(default_factory=dict)
     """Roles of the collaborators, by folded login."""
     activities: list[Activity] = field(default_factory=list)
+    hooks: list[Hook] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:

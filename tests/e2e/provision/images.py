@@ -173,6 +173,7 @@ def _steps(made: Path, name: str, base: Image) -> None:
         "DOCKER_HOST": f"unix://{made.parent}/no-daemon",
         "BUILD_FLAGS": " ".join(volumes),
         "IMAGE": name,
+        "SBOM": "",
         "BASE_IMAGE": base.name,
     }
     aside = ["nice", "-n", "10", "unshare", "--mount"]

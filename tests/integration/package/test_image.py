@@ -22,6 +22,11 @@ def contents(environment: Path) -> dict[str, str]:
     }
 
 
+def bytecode_with_a_time(environment: Path) -> list[str]:
+    """Files of bytecode that hold the time of their source, not its hash (PEP 552: the word after the magic number)."""
+    return [each.name for each in environment.rglob("*.pyc") if each.read_bytes()[4:8] != b"\1\0\0\0"]
+
+
 # The first run on a machine downloads what the image has.
 @pytest.mark.timeout(180)
 def test_two_builds_have_the_locked_packages_and_equal_bytes(tmp_path: Path) -> None:
@@ -32,6 +37,7 @@ def test_two_builds_have_the_locked_packages_and_equal_bytes(tmp_path: Path) -> 
         folder.mkdir()
         environment = build(folder, extras="")
         found.append(contents(environment))
+        assert bytecode_with_a_time(environment) == []
         packages = {each.name for each in environment.glob("lib/python*/site-packages/*.dist-info")}
         shutil.rmtree(folder)
     assert {name for name in found[0] if found[0][name] != found[1].get(name)} == set()

@@ -81,7 +81,9 @@ def build(folder: Path, *, extras: str) -> Path:
         else:
             shutil.copy(source, target)
     path = f"{Path(sys.executable).resolve().parent}:{os.environ['PATH']}"
-    variables = {**os.environ, **plan.variables, "PATH": path, "EXTRAS": extras}
+    # An image's build knows no variable of Python but those of the Dockerfile.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    variables = {**outside, **plan.variables, "PATH": path, "EXTRAS": extras}
     ran = subprocess.run(
         ["/bin/sh", "-ec", plan.script],
         cwd=sources,

@@ -197,6 +197,40 @@ def test_what_the_cluster_has_is_taken(cluster: ApiServer, folder: Path, capsys:
     assert {call.method for call in cluster.calls} == {"GET"}
 
 
+def test_every_namespace_with_agents_is_taken(
+    cluster: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "agents-b"}})
+    for task, namespace in enumerate(("bots", "agents-b", "agents-b"), start=1):
+        cluster.create(agent_run(task=task, agent=TESS, namespace=namespace))
+    assert main(("init", *GIVEN)) == Exit.DONE
+    assert read_settings(folder / "settings.toml").namespaces.agents == ("agents-b", "bots")
+    assert 'agents = ["agents-b", "bots"]' in (folder / "settings.toml").read_text()
+    told = capsys.readouterr().err
+    assert "note: coderuns are in several namespaces, agents-b, bots" in told
+    assert "state documents are looked for in agents-b unless" in told
+    assert "only the first" not in told
+    assert main(("render",)) == Exit.DONE
+    assert {each.name for each in (folder / "rendered" / "agents").iterdir() if each.is_dir()} == {"agents-b", "bots"}
+
+
+def test_several_namespaces_can_be_given(folder: Path) -> None:
+    assert main(("init", *GIVEN, "--agents-namespace", "bots", "--agents-namespace", "more-bots")) == Exit.DONE
+    assert read_settings(folder / "settings.toml").namespaces.agents == ("bots", "more-bots")
+
+
+def test_a_look_that_ended_early_is_said(
+    cluster: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.starter.cluster_facts._LOOKED_AT", 2)
+    for task in (1, 2, 3):
+        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"bots-{task}"}})
+        cluster.create(agent_run(task=task, agent=TESS, namespace=f"bots-{task}"))
+    assert main(("init", *GIVEN)) == Exit.DONE
+    assert read_settings(folder / "settings.toml").namespaces.agents == ("bots-1", "bots-2")
+    assert "only the first 2 coderuns were looked at: other namespaces may have more" in capsys.readouterr().err
+
+
 def test_the_webhook_of_an_organization_stands_for_all_its_repositories(cluster: ApiServer, folder: Path) -> None:
     cluster.create(event_source("hooks", "github", {"push": {"organizations": ["acme", "no owner", 1]}}))
     assert main(("init", *GIVEN[2:])) == Exit.DONE

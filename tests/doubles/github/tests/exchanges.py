@@ -82,7 +82,7 @@ def populated(github: GitHub) -> None:
     github.add_repository(REPOSITORY, labels=["ready-for-qa", "iteration-1"])
     github.add_pull_request(head="task-5-fix", sha="a" * 40, labels=["ready-for-qa", "iteration-1"])
     github.add_token(TOKEN, login="automation")
-    github.add_app(app_id=APP_ID, installation_id=INSTALLATION_ID, public_key=key_pair()[1])
+    github.add_app(app_id=APP_ID, installation_id=INSTALLATION_ID, public_key=key_pair()[1], events=["push"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,9 @@ def _library_with_token(github: Recorded) -> None:
 
 def _library_as_app(github: Recorded) -> None:
     auth = Auth.AppInstallationAuth(Auth.AppAuth(APP_ID, key_pair()[0]), INSTALLATION_ID)
+    with pygithub(github, auth=Auth.AppAuth(APP_ID, key_pair()[0])) as client:
+        _, app = client.requester.requestJsonAndCheck("GET", "/app")
+        assert app["events"] == ["push"]
     with pygithub(github, auth=auth) as client:
         _walk(client.get_repo(REPOSITORY.upper()))
 
@@ -77,6 +80,10 @@ def _plain_successes(github: Recorded) -> None:
         assert send("POST", COMMENTS, body={"body": "hello"}).status == 201
         assert send("GET", f"{COMMENTS}?per_page=100&page=1").json[0]["user"]["login"] == "automation"
         assert send("GET", "/user").json["login"] == "automation"
+        github.add_hook(REPOSITORY, events=["push", "pull_request"])
+        github.add_token("owner", login="alice", permissions={"repository_hooks": "read"})
+        (hook,) = send("GET", f"/repos/{REPOSITORY}/hooks", token="owner").json
+        assert (hook["events"], hook["active"]) == (["push", "pull_request"], True)
         github.give_role("alice", "maintain")
         found = send("GET", f"{COLLABORATORS}/Alice/permission").json
         assert (found["permission"], found["role_name"], found["user"]["login"]) == ("write", "maintain", "alice")
@@ -105,6 +112,8 @@ def _plain_errors(github: Recorded) -> None:
         assert send("POST", COMMENTS, body={"body": "x" * 65537}).status == 422
         assert send("PATCH", f"/repos/{REPOSITORY}/issues/comments/1", body={"body": "x"}).status == 404
         assert send("GET", "/user", token=None).status == 401
+        assert send("GET", "/app").status == 401
+        assert send("GET", f"/repos/{REPOSITORY}/hooks", token="blind").status == 404
         assert send("GET", f"{COLLABORATORS}/nobody/permission").json["message"] == "nobody is not a user"
         assert send("GET", f"{COLLABORATORS}/automation/permission", token=None).status == 401
         assert send("GET", f"{COLLABORATORS}/automation/permission", token="blind").status == 403
