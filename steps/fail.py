@@ -36,7 +36,7 @@ def fail(context: StepContext) -> None:
     def failed(record: Record | None) -> Record | None:
         if record is None or record.finished or record.workflow_uid != context.holder.workflow_uid:
             return None
-        ended = replace(record, phase=Phase.FAILED, finished_at=context.clock.now())
+        ended = replace(record, phase=Phase.FAILED, finished_at=context.now())
         return ended if record.errors else ended.with_error("the pod ended without a reason")
 
     lease = context.lease()

@@ -19,21 +19,19 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 # GitHub wants read access to what an App's webhook tells of.
-_EVENT_ACCESS = {"push": "contents", "issue_comment": "issues"}
+_EVENT_ACCESS = {"issue_comment": "issues"}
 
 
 def github_app_manifest(settings: Settings, *, name: str, url: str, webhook: str) -> dict[str, Any]:
     """Build the manifest.
 
     Args:
-        settings: Which events count, and whether reconcile asks GitHub for lost pushes.
+        settings: Which events count.
         name: Name of the App, unique at GitHub.
         url: Homepage of the App; GitHub leads there with the code.
         webhook: Address of the EventSource; empty if the webhook belongs to the repository or organisation.
     """
-    permissions = {"metadata": "read", "pull_requests": "write"}
-    if settings.reconcile.ask_github:
-        permissions["contents"] = "read"
+    permissions = {"metadata": "read", "pull_requests": "write", "contents": "read"}
     events = webhook_events(settings) if webhook else []
     permissions |= {_EVENT_ACCESS[event]: "read" for event in events if event in _EVENT_ACCESS}
     manifest: dict[str, Any] = {

@@ -81,7 +81,7 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
         context.log.info("not helped: the push's own Workflow has begun, or the push is finished")
         return None
     decision = decide_push(stored, context=context)
-    now = context.clock.now()
+    now = context.now()
     match decision:
         case Superseded(by=sha):
             context.log.info("superseded: this push or a newer one is finished", by=sha)

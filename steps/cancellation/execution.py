@@ -64,11 +64,14 @@ def start_execution(context: StepContext, *, acquire: Acquire | None = None) -> 
     Raises:
         StepError: The step failed. If the Lease was taken, it is released, and the record has the error.
     """
-    started_s, began = (context.clock.now() - context.created_at).total_seconds(), context.clock.monotonic()
+    began = context.clock.monotonic()
     held = (acquire or context.lease().acquire)(partial(_checked_claim, context=context))
-    context.measurements.set(Measure.LEASE_S, context.clock.monotonic() - began)
+    lease_s = context.clock.monotonic() - began
+    context.measurements.set(Measure.LEASE_S, lease_s)
     if held is None or held.record.attempts == 1:  # a later attempt would count the earlier ones as start time
-        context.measurements.set(Measure.START_S, started_s)
+        # By the API server's clock, which is known once it has answered.
+        waited_s = (context.now() - context.created_at).total_seconds() - lease_s
+        context.measurements.set(Measure.START_S, max(0.0, waited_s))
     if held is None:
         return None
     context = replace(context, log=context.log.bind(epoch=held.epoch))
@@ -104,7 +107,7 @@ def _finish(started: StartedExecution) -> Record:
     if started.stop is None:
         return complete_unstopped(started.record, context=context, held=held)
     record = finish_stop(started.stop, context=context, held=held)
-    record = replace(record, proven_gone_at=context.clock.now())
+    record = replace(record, proven_gone_at=context.now())
     held.write(record)
     stopped = [agent.name for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
     context.log.info("agents proven gone", count=len(stopped), agents=stopped)

@@ -19,6 +19,8 @@ from steps.runtime import emit_event, emit_task_event
 from steps.telemetry import CancellationResult, Measure
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from steps.domain import Record
     from steps.kube import ObjectReference
     from steps.lease import HeldLease
@@ -41,7 +43,7 @@ def settle(record: Record, *, context: StepContext, held: HeldLease) -> Record:
     """
     record = move_labels(record, context=context, held=held)
     update_state_document(StateChange(in_progress=False), context=context, held=held)
-    record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
+    record = replace(record, phase=Phase.COMPLETED, finished_at=context.now())
     if not record.push.ends or any(agent.outcome is not RunOutcome.KEPT for agent in record.agents):
         # Who closes a pull request need not read that there was nothing to stop.
         update_comment(record, context=context, held=held)
@@ -66,7 +68,7 @@ def complete_unstopped(record: Record, *, context: StepContext, held: HeldLease)
         context.log.info("skip label is set, agents not stopped", label=context.settings.labels.skip)
     else:
         context.log.info("pull request is open again, agents not stopped", branch=record.push.branch)
-    record = replace(record, phase=Phase.COMPLETED, finished_at=context.clock.now())
+    record = replace(record, phase=Phase.COMPLETED, finished_at=context.now())
     if record.agents:
         update_comment(record, context=context, held=held)
     held.release(record)
@@ -128,11 +130,16 @@ def _measure(record: Record, *, context: StepContext) -> None:
     context.measurements.report(completed_report(record))
     if record.proven_gone_at is None or record.finished_at is None:
         return
-    context.measurements.set(Measure.GONE_S, (record.proven_gone_at - record.push.pushed_at).total_seconds())
+    context.measurements.set(Measure.GONE_S, _seconds_after_push(record.proven_gone_at, record=record))
     context.measurements.set(Measure.STOPPED, sum(agent.outcome is RunOutcome.GONE for agent in record.agents))
     marked = sum(agent.outcome is RunOutcome.KEPT and agent.reason == KEEP_REASON for agent in record.agents)
     context.measurements.set(Measure.KEPT_BY_MARK, marked)
-    context.measurements.set(Measure.FINISHED_S, (record.finished_at - record.push.pushed_at).total_seconds())
+    context.measurements.set(Measure.FINISHED_S, _seconds_after_push(record.finished_at, record=record))
+
+
+def _seconds_after_push(moment: datetime, *, record: Record) -> float:
+    """Return the seconds since the push. Both times are whole seconds, of two servers."""
+    return max(0.0, (moment - record.push.pushed_at).total_seconds())
 
 
 def _end_superseded(record: Record, *, about: ObjectReference, context: StepContext) -> None:

@@ -107,7 +107,7 @@ def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) 
         context.log.info("no state document", config_map=name)
         return
     _fence(stored, held=held)
-    now = format_time(context.clock.now())
+    now = format_time(context.now())
     wanted = changed_config_map(stored, key=settings.key, change=change, now=now, warn=context.log.warning)
     if wanted == stored:
         return

@@ -82,6 +82,10 @@ class StepContext:
     measurements: Measurements
     helper: str | None = None
 
+    def now(self) -> datetime:
+        """Return the current time by the API server's clock, and by the node's until the API server has answered."""
+        return self.clients.kube.server_clock.at(self.clock.monotonic()) or self.clock.now()
+
     def lease(self) -> TaskLease:
         """Create the client of the task's Lease."""
         return TaskLease(

@@ -28,7 +28,7 @@ def emit_event(about: ObjectReference, reason: EventReason, message: str, *, onc
     """Create an Event on an object. Never fails, except on SIGTERM."""
     if not context.settings.kubernetes.events:
         return
-    now = context.clock.now()
+    now = context.now()
     body = build_event(about, reason=reason, message=message, once=once, component=EVENT_COMPONENT, now=now)
     try:
         send_event(body, kube=context.clients.kube)

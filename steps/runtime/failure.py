@@ -42,7 +42,7 @@ def recording_failure(held: HeldLease, *, context: StepContext) -> Iterator[None
 def _failed(held: HeldLease, *, text: str, context: StepContext) -> Record:
     """Return the record to release the Lease with."""
     if context.helper is None:
-        return replace(held.record, phase=Phase.FAILED, finished_at=context.clock.now()).with_error(text)
+        return replace(held.record, phase=Phase.FAILED, finished_at=context.now()).with_error(text)
     if held.stored and not any(agent.unproven for agent in held.record.agents):
         return held.stored
     return held.record.with_error(f"{context.helper} tried to help: {text}")

@@ -30,20 +30,15 @@ def manifest(settings: Settings = DEFAULTS, *, webhook: str = "") -> dict[str, o
     return github_app_manifest(settings, name="canceller", url="https://example.com", webhook=webhook)
 
 
-def reacting(*events: Any, ask: bool = True) -> Settings:  # noqa: ANN401 - literals
-    return replace(
-        DEFAULTS,
-        events=replace(DEFAULTS.events, react_to=events),
-        reconcile=replace(DEFAULTS.reconcile, ask_github=ask),
-    )
+def reacting(*events: Any) -> Settings:  # noqa: ANN401 - literals
+    return replace(DEFAULTS, events=replace(DEFAULTS.events, react_to=events))
 
 
 @pytest.mark.parametrize(
     ("settings", "webhook", "permissions", "events"),
     [
-        (reacting("push", ask=False), "", {"metadata", "pull_requests"}, []),
         (reacting("push"), "", {"metadata", "pull_requests", "contents"}, []),
-        (reacting("push", ask=False), HOOK, {"metadata", "pull_requests", "contents"}, ["push"]),
+        (reacting("push"), HOOK, {"metadata", "pull_requests", "contents"}, ["push"]),
         (reacting("push", "closed"), HOOK, {"metadata", "pull_requests", "contents"}, ["push", "pull_request"]),
         (
             reacting("push", "commands"),
@@ -109,6 +104,7 @@ CALLS: dict[str, Callable[[PersonalGitHub], object]] = {
     "pull requests of a branch": lambda github: github.open_pull_requests(repository=REPOSITORY, branch="task-7-work"),
     "pull request": lambda github: github.pull_request(repository=REPOSITORY, number=1),
     "lost pushes": lambda github: github.activity(repository=REPOSITORY),
+    "head's own push": lambda github: github.branch_activity(repository=REPOSITORY, ref="refs/heads/task-7-work"),
     "who may command": lambda github: github.permission(repository=REPOSITORY, login="rex"),
     "add label": lambda github: github.add_label(repository=REPOSITORY, number=1, label="a", reason=WHY),
     "remove label": lambda github: github.remove_label(repository=REPOSITORY, number=1, label="a", reason=WHY),
@@ -118,6 +114,7 @@ NEEDS = {
     "pull requests of a branch": "pull_requests",
     "pull request": "pull_requests",
     "lost pushes": "contents",
+    "head's own push": "contents",
     "who may command": "metadata",
     "add label": "pull_requests",
     "remove label": "pull_requests",

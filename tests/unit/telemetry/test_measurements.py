@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from steps.telemetry.measurements import (
     Measure,
     Measurements,
 )
+from tests.doubles.clock import ManualClock
 from tests.doubles.github import fail
 from tests.support.broken_cluster import a_world
 from tests.support.harness import DEFAULTS, NEW, Scene
@@ -51,11 +54,39 @@ def test_a_push_measures_how_long_its_agents_lived_on_and_what_it_took(scene: Sc
     assert float(found[Measure.START_S]) == pytest.approx(3, abs=1)
     assert float(found[Measure.LEASE_S]) == 0
     gone, finished = float(found[Measure.GONE_S]), float(found[Measure.FINISHED_S])
-    assert 3 < gone <= finished < 10
+    assert 3 <= gone <= finished < 10, "both times are whole seconds"
     assert float(found[Measure.STOPPED]) == 1
     assert float(found[Measure.GITHUB_ANSWERED]) == len(scene.github.calls) == 7
     assert Measure.GITHUB_FAILED not in found
     assert Measure.ERROR not in found
+
+
+def test_the_nodes_clock_is_not_used(scene: Scene) -> None:
+    class Ahead(ManualClock):
+        """The clock of a node that is an hour ahead."""
+
+        def now(self) -> datetime:
+            """Wall-clock time."""
+            return scene.clock.now() + timedelta(hours=1)
+
+        def monotonic(self) -> float:
+            """Seconds that never jump."""
+            return scene.clock.monotonic()
+
+        def sleep(self, seconds: float) -> None:
+            """Wait."""
+            scene.clock.sleep(seconds)
+
+    scene.agent()
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow()
+    cancel(replace(scene.context(workflow, pod="ahead"), clock=Ahead()))
+    found = scene.measured["ahead"].values
+    assert max(float(found[each]) for each in (Measure.START_S, Measure.GONE_S, Measure.FINISHED_S)) < 10
+    record = scene.record()
+    assert record.finished_at is not None
+    assert record.finished_at <= scene.clock.now()
 
 
 def test_waiting_for_the_lease_is_measured(scene: Scene) -> None:
