@@ -68,7 +68,7 @@ def settings_for(host: str, image: str, *, folder: Path, changes: Mapping[str, s
 def prepare(kubectl: Kubectl, settings: Settings) -> None:
     """Namespaces and secrets. Done twice, it changes nothing."""
     spaces = settings.namespaces
-    for name in (spaces.workflows, spaces.agents[0], spaces.events):
+    for name in (spaces.workflows, *spaces.agents, spaces.events):
         _apply(kubectl, "create", "namespace", name)
     kubectl("label", "--overwrite", "namespace", spaces.workflows, "pod-security.kubernetes.io/enforce=restricted")
     github, webhook = settings.workflow.credentials_secret, settings.events.webhook_secret
