@@ -1,13 +1,15 @@
 """Leaves a task to a person: a label on its Lease, an Event and a line in the log.
 
 Guarantees that a task with the label was announced: the Event comes first, and a repeated one counts as sent. If it
-cannot be sent, the task stays without the label, and the next pass tries again. Nothing is repaired here.
+cannot be sent, the task stays without the label, and the next pass tries again. If the API server refuses Events, the
+label and the log line are all. Nothing is repaired here.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from steps.core import ForbiddenError
 from steps.domain import RECONCILE_REASON
 from steps.kube import EventReason, build_event, lease_reference, send_event
 from steps.observed_state import ATTENTION_LABEL
@@ -47,7 +49,11 @@ def escalate(repair: PlannedRepair, *, context: ReconcileContext) -> None:
             component=RECONCILE_REASON,
             now=context.now(),
         )
-        send_event(body, kube=context.clients.kube)
+        try:
+            send_event(body, kube=context.clients.kube)
+        except ForbiddenError as error:
+            # No later pass may create it either.
+            context.log.warning("could not create Event", reason=EventReason.NEEDS_ATTENTION, problem=str(error))
     mark_escalated(task_state.name, context=context)
     context.log.error(
         "needs attention",

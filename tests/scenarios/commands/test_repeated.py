@@ -25,7 +25,7 @@ def test_a_repeated_delivery_submits_once(conversation: Conversation) -> None:
 @pytest.mark.parametrize("text", [CANCEL, KEEP])
 def test_a_delivery_that_is_repeated_after_an_hour_changes_nothing(conversation: Conversation, text: str) -> None:
     sent = conversation.written(text)
-    conversation.scene.later(3700)
+    conversation.scene.clock.jump(3700)
     (made,) = conversation.receive(sent)
     answer = conversation.scene.command(made)
     assert answer == (Exit.DONE, "nothing to do: the comment is older than an hour: comment again")

@@ -204,6 +204,15 @@ def test_the_message_of_an_event_is_bounded(scene: Scene) -> None:
     assert message == f"unreadable-record: {'d' * 500}. w. {'a' * 300}"
 
 
+def test_an_account_that_may_not_create_events_still_labels_the_lease(scene: Scene) -> None:
+    done(scene)
+    scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
+    scene.api.faults.add(Fault(method="POST", path="/events", status=403, reason="Forbidden", times=100))
+    scene.reconcile()
+    assert scene.told(EventReason.NEEDS_ATTENTION) == []
+    assert scene.lease()["metadata"]["labels"][ATTENTION_LABEL] == "true"
+
+
 def test_without_events_the_lease_is_still_labelled(scene: Scene) -> None:
     done(scene)
     scene.reconcile_settings = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, events=False))
