@@ -19,6 +19,8 @@ SBOM ?= dist/agent-cancellation$(if $(EXTRAS),-$(EXTRAS)).cdx.json
 # With an older Argo, what depends on it most.
 E2E := $(if $(ARGO),$(addprefix tests/e2e/test_,push.py killed.py reconcile.py ended.py),tests/e2e)
 export ARGO
+KUBERNETES ?=
+export KUBERNETES
 
 .DEFAULT_GOAL := help
 
@@ -51,7 +53,7 @@ check: $(VENV)/.made ## lint, format, types, import contracts, and rendered/ up 
 	done
 
 .PHONY: test
-test: $(VENV)/.made ## run every test that needs no cluster (the first run builds a Kubernetes API server: about 7 minutes)
+test: $(VENV)/.made ## run every test that needs no cluster (the first run builds a Kubernetes API server: about 7 minutes; KUBERNETES=1.37.2: that release of it)
 	$(BIN)/python -m tests.schemas
 	$(BIN)/python -m tests.integration.prometheus
 	$(BIN)/python -m tests.integration.control_plane.binaries

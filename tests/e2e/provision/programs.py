@@ -56,8 +56,9 @@ def programs() -> Programs:
         BinariesMissingError: There is no Go, or a build failed.
     """
     kubernetes = binaries.pinned(binaries.KUBERNETES, "kubernetes")
-    # Servers that the environment gives may be of any version: this tier is for the pinned ones.
-    environ = {name: value for name, value in os.environ.items() if name != "KUBEBUILDER_ASSETS"}
+    # Servers that the environment gives or names may be of any version: this tier is for that of the kubelet.
+    unwanted = ("KUBEBUILDER_ASSETS", "KUBERNETES")
+    environ = {name: value for name, value in os.environ.items() if name not in unwanted}
     return Programs(
         control_plane=binaries.find(environ),
         kubernetes=_cached(f"kubernetes-{kubernetes}", _kubernetes, about="2 to 5 minutes"),

@@ -1,7 +1,8 @@
 """Where the servers of the control plane come from: given ones, cached ones, or ones built from pinned Go modules.
 
 Guarantees: a build is complete or absent (it is made aside and renamed), two builders never work at once, and versions
-come from the committed `go.mod` files alone.
+come from the committed `go.mod` files alone. `KUBERNETES` in the environment names the release: that of
+`go/kubernetes`, which is the default, or that of another folder `go/kubernetes-*`.
 Not guaranteed: that given servers (`KUBEBUILDER_ASSETS`) have those versions.
 """
 
@@ -46,10 +47,29 @@ def pinned(module: str, folder: str) -> str:
     return found[1]
 
 
+def kubernetes_folders() -> dict[str, str]:
+    """Return the folder of each release of Kubernetes that can be built, by its version; the default one first."""
+    folders = ["kubernetes", *sorted(each.name for each in MODULES.glob("kubernetes-*"))]
+    return {pinned(KUBERNETES, folder): folder for folder in folders}
+
+
+def kubernetes_folder(environ: Mapping[str, str]) -> str:
+    """Return the folder whose go.mod pins the release that `KUBERNETES` names, or the default one.
+
+    Raises:
+        BinariesMissingError: No folder pins that release.
+    """
+    folders = kubernetes_folders()
+    wanted = environ.get("KUBERNETES") or next(iter(folders))
+    if wanted not in folders:
+        raise BinariesMissingError(f"KUBERNETES={wanted} is not pinned here: use one of {', '.join(folders)}")
+    return folders[wanted]
+
+
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """Return where the built servers are kept; its name changes with their versions."""
     root = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    versions = f"{pinned(KUBERNETES, 'kubernetes')}-{pinned(ETCD, 'etcd')}"
+    versions = f"{pinned(KUBERNETES, kubernetes_folder(environ))}-{pinned(ETCD, 'etcd')}"
     return root / "agent-cancellation" / f"control-plane-{versions}"
 
 
@@ -71,7 +91,8 @@ def find(environ: Mapping[str, str] = os.environ) -> Binaries:
     with lock(folder.with_suffix(".lock")):
         for name in missing:
             if not (folder / name).exists():
-                build(folder, [each for each in missing if not (folder / each).exists()])
+                names = [each for each in missing if not (folder / each).exists()]
+                build(folder, names, kubernetes=kubernetes_folder(environ))
                 break
     paths = {name: given.get(name, folder / name) for name in ("etcd", *SERVERS, "kubectl")}
     return Binaries(
@@ -91,8 +112,8 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
-def build(folder: Path, names: list[str]) -> None:
-    """Build programs into the cache."""
+def build(folder: Path, names: list[str], *, kubernetes: str) -> None:
+    """Build programs into the cache, those of Kubernetes from the module in a folder of `go/`."""
     if shutil.which("go") is None:
         raise BinariesMissingError(
             f"{', '.join(names)} must be built, but there is no `go` on PATH. Install Go, or set KUBEBUILDER_ASSETS "
@@ -105,10 +126,10 @@ def build(folder: Path, names: list[str]) -> None:
             say(f"building etcd {pinned(ETCD, 'etcd')} (about half a minute on two cores)")
             compile_module("etcd", [ETCD], output=Path(temporary) / "etcd", version=None)
         if servers:
-            version = pinned(KUBERNETES, "kubernetes")
+            version = pinned(KUBERNETES, kubernetes)
             say(f"building {', '.join(servers)} {version} (seven minutes on two cores, seconds if cached)")
             packages = [f"{KUBERNETES}/cmd/{name}" for name in servers]
-            compile_module("kubernetes", packages, output=Path(temporary), version=version)
+            compile_module(kubernetes, packages, output=Path(temporary), version=version)
         for name in names:
             (Path(temporary) / name).rename(folder / name)
     say(f"built into {folder}")

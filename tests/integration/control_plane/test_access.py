@@ -14,6 +14,8 @@ pytestmark = pytest.mark.control_plane
 
 Grants = set[tuple[str, str, str]]
 
+# What Kubernetes itself gives every service account, from 1.37 on: its role system:cluster-trust-bundle-discovery.
+EVERYBODYS: Grants = {("certificates.k8s.io", "clustertrustbundles", verb) for verb in ("get", "list", "watch")}
 IN_WORKFLOWS: Grants = {
     ("coordination.k8s.io", "leases", "get"),
     ("coordination.k8s.io", "leases", "list"),
@@ -71,7 +73,7 @@ def _as(installation: Installation, *, namespace: str, account: str, folder: Pat
 
 
 def _granted(client: Client, namespace: str) -> Grants:
-    """Everything the account may do to resources in a namespace, besides asking about itself."""
+    """Everything the account may do to resources in a namespace, besides asking about itself and what everybody may."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
@@ -79,7 +81,7 @@ def _granted(client: Client, namespace: str) -> Grants:
     }
     answer = client.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)
     about_itself = {"authorization.k8s.io", "authentication.k8s.io"}
-    return {
+    granted = {
         (group, f"{resource}/{name}" if name else resource, verb)
         for rule in answer["status"]["resourceRules"]
         for group in rule["apiGroups"]
@@ -88,6 +90,7 @@ def _granted(client: Client, namespace: str) -> Grants:
         for verb in rule["verbs"]
         if group not in about_itself
     }
+    return granted - EVERYBODYS
 
 
 @pytest.fixture

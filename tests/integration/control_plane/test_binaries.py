@@ -1,11 +1,12 @@
 """Where the servers come from, without building any."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.integration.control_plane.binaries import BinariesMissingError, cache_folder, find
+from tests.integration.control_plane.binaries import BinariesMissingError, cache_folder, find, kubernetes_folders
 
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
@@ -37,6 +38,25 @@ def test_cached_servers_are_not_built_again(tmp_path: Path) -> None:
 
 def test_the_cache_is_named_after_the_pinned_versions(tmp_path: Path) -> None:
     assert cache_folder({"XDG_CACHE_HOME": str(tmp_path)}).name == "control-plane-1.34.4-3.6.8"
+
+
+@pytest.mark.parametrize("version", kubernetes_folders())
+def test_each_release_of_kubernetes_has_a_cache_of_its_own(tmp_path: Path, version: str) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path), "KUBERNETES": version}
+    assert cache_folder(environ).name == f"control-plane-{version}-3.6.8"
+
+
+def test_the_page_on_compatibility_calls_exactly_these_releases_tested() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "compatibility.md").read_text()
+    (rows,) = re.findall(r"^\| Kubernetes \|.*\n(?:\| \|.*\n)+", page, re.MULTILINE)
+    assert set(re.findall(r"\((\d+\.\d+\.\d+)\) \| tested", rows)) == set(kubernetes_folders())
+
+
+def test_an_unknown_release_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(
+        BinariesMissingError, match=r"KUBERNETES=1\.2\.3 is not pinned here: use one of 1\.34\.4, 1\.37\.2"
+    ):
+        find({"XDG_CACHE_HOME": str(tmp_path), "KUBERNETES": "1.2.3"})
 
 
 def test_without_go_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

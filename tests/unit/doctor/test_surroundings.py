@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.doctor.argo import _TESTED as TESTED
 from pipelines.doctor.argo import instance
 from pipelines.doctor.check import CheckResult, CheckStatus, Installation
 from pipelines.doctor.cluster import namespaces
@@ -265,3 +268,10 @@ def test_reconcile_that_is_off_is_said_and_what_an_earlier_version_left_is_named
     ((status, found, fix),) = examined(schedule, every(0), cron(ago_s=30))
     assert (status, "still runs reconcile" in found) == (CheckStatus.WARNING, True)
     assert fix == "kubectl -n agent-cancellation delete cronworkflow reconcile-cancellations"
+
+
+def test_doctor_and_the_page_on_compatibility_call_the_same_releases_of_argo_tested() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "compatibility.md").read_text()
+    (rows,) = re.findall(r"^\| Argo Workflows \|.*\n(?:\| \|.*\n)+", page, re.MULTILINE)
+    found = re.findall(r"(\d+)\.(\d+) \([\d.]+\) \| tested", rows)
+    assert {(int(major), int(minor)) for major, minor in found} == set(TESTED)
