@@ -6,20 +6,25 @@
 
 shtab writes the scripts from the same parser that reads the command line, so the two cannot differ. Task ids are not
 completed: that would ask the cluster at each key.
+
+For `kubectl agent-cancellation`, kubectl runs `kubectl_complete-agent_cancellation` at each key, with the words so far.
+It reads the answer as Cobra does: a word on each line, then a directive.
 """
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from pipelines.cli.options import add_command
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pipelines.cli.options import Subparsers
 
+# Directives of Cobra (ShellCompDirectiveDefault, ShellCompDirectiveNoFileComp): the first makes a shell complete files.
+_FILES, _NO_FILES = 0, 4
 # Those of shtab.
 SHELLS = ("bash", "zsh", "tcsh", "fish", "powershell")
 
@@ -59,3 +64,28 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
         if isinstance(action.choices, dict):
             for command in action.choices.values():
                 yield from _actions(command)
+
+
+def suggestions(parser: argparse.ArgumentParser, words: Sequence[str]) -> tuple[list[str], int]:
+    """Return the words that may stand in place of the last one, and Cobra's directive.
+
+    Args:
+        parser: The parser of the whole command line.
+        words: What was typed; the last one is not finished, and may be empty.
+    """
+    *before, last = words or [""]
+    for word in before:
+        inner = next((each.choices for each in parser._actions if isinstance(each.choices, dict)), {})  # noqa: SLF001
+        parser = inner.get(word, parser)
+    actions = parser._actions  # noqa: SLF001
+    valued = next((each for each in actions if before and before[-1] in each.option_strings and each.nargs != 0), None)
+    if valued is not None:
+        found, directive = list(map(str, valued.choices or ())), _NO_FILES if valued.choices else _FILES
+    elif last.startswith("-"):
+        shown = (each for each in actions if each.help != argparse.SUPPRESS)
+        found, directive = [name for each in shown for name in each.option_strings], _NO_FILES
+    else:
+        fixed = [each for each in actions if not each.option_strings and each.choices]
+        found = [str(choice) for each in fixed for choice in each.choices or ()]
+        directive = _NO_FILES if fixed else _FILES
+    return sorted(each for each in found if each.startswith(last)), directive

@@ -86,5 +86,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
+def complete_for_kubectl() -> int:
+    """Print what may follow the words on the command line, for kubectl; returns the exit code."""
+    words, directive = completion.suggestions(build_parser(), sys.argv[1:])
+    print("\n".join((*words, f":{directive}")))
+    return 0
+
+
 if __name__ == "__main__":
     sys.exit(main())

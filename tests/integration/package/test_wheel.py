@@ -48,6 +48,12 @@ def test_kubectl_runs_it_as_a_plugin(tool: Tool, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout.strip()) == (0, PROJECT["version"])
 
 
+def test_kubectl_completes_the_words_of_the_plugin(tool: Tool, tmp_path: Path) -> None:
+    """By its own `__complete`, which a shell's completion script calls."""
+    ran = tool.run("__complete", "agent-cancellation", "re", folder=tmp_path, program=str(find().kubectl))
+    assert (ran.returncode, ran.stdout.splitlines()) == (0, ["reconcile", "register", "render", ":4"])
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_in_the_wheel(tool: Tool, tmp_path: Path, shell: str) -> None:
     ran = tool.run("completion", shell, folder=tmp_path)
