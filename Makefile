@@ -104,14 +104,19 @@ model: $(VENV)/.made ## simulate bursts of up to 10,000 pushes a minute, two min
 captures: $(VENV)/.made ## take the pictures of docs/terminal.md in a real cluster, as root
 	$(BIN)/python -m tests.tools.captures
 
+$(VENV)/sbom/.made: $(VENV)/.made
+	$(PYTHON) -m venv $(VENV)/sbom
+	$(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[sbom]'
+	@touch $@
+
 .PHONY: image
-image: $(VENV)/.made ## build the steps' image, and its SBOM in dist/ (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, SBOM=FILE, with docker, podman or buildah)
-	PYTHON=$(BIN)/python SBOM=$(SBOM) ./steps/build-image.sh
+image: $(VENV)/sbom/.made ## build the steps' image, and its SBOM in dist/ (IMAGE=NAME:TAG, BASE_IMAGE=..., EXTRAS=tracing, SBOM=FILE, with docker, podman or buildah)
+	PYTHON=$(VENV)/sbom/bin/python SBOM=$(SBOM) ./steps/build-image.sh
 
 .PHONY: sbom
-sbom: $(VENV)/.made ## write the SBOM of the steps' image from its lock file, without building an image (EXTRAS=tracing, SBOM=FILE)
+sbom: $(VENV)/sbom/.made ## write the SBOM of the steps' image from its lock file, without building an image (EXTRAS=tracing, SBOM=FILE)
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
-	    $(BIN)/python -m pipelines.sbom --extras "$(EXTRAS)" --output $(SBOM)
+	    $(VENV)/sbom/bin/python -m pipelines.sbom --extras "$(EXTRAS)" --output $(SBOM)
 
 .PHONY: lock
 lock: $(VENV)/.made ## write the lock files of the image, steps/requirements*.txt, from pyproject.toml

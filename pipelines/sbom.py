@@ -56,7 +56,7 @@ def make_sbom(lock: Path) -> str:
         SbomError: cyclonedx-bom is missing, pip cannot install the lock file, or the document is not valid.
     """
     if find_spec("cyclonedx_py") is None:
-        raise SbomError("the package cyclonedx-bom is missing: run make setup, or install agent-cancellation[sbom]")
+        raise SbomError("the package cyclonedx-bom is missing: run make sbom, or install agent-cancellation[sbom]")
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=False, symlinks=True)
         pip = ("-m", "pip", "--python", folder, "install", "--quiet", "--disable-pip-version-check")

@@ -2,7 +2,7 @@
 # Build the steps' image with whatever builds images here. IMAGE names it, BASE_IMAGE is any image with Python 3.11 or later
 # (by digest, name@sha256:..., it is the same in every build), EXTRAS=tracing includes what sends traces.
 # SOURCE_DATE_EPOCH dates the files of the image (the last commit). SBOM names the file for the list of the image's packages;
-# if it is empty, none is written. PYTHON has the package cyclonedx-bom, which writes it (.venv's).
+# if it is empty, none is written. PYTHON has the package cyclonedx-bom, which writes it (.venv/sbom's).
 set -eu
 cd "$(dirname "$0")/.."
 image=${IMAGE:-agent-cancellation:0.1.0}
@@ -12,7 +12,7 @@ sbom=${SBOM-dist/agent-cancellation${extras:+-$extras}.cdx.json}
 revision=${REVISION:-$(git rev-parse HEAD 2>/dev/null || true)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
-python=${PYTHON:-.venv/bin/python}
+python=${PYTHON:-.venv/sbom/bin/python}
 [ -x "$python" ] || python=python3
 
 write_sbom() { # An image without its list is an image all the same.
