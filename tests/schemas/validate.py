@@ -32,12 +32,26 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _MAX_NAME, _MAX_LABEL = 253, 63
+_PLAIN = (str, int, float, bool, type(None))
 _RBAC_KINDS = {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
 
 
 def validate(manifest: dict[str, Any]) -> list[Problem]:
     """Give everything that is wrong with one manifest, in the order of its fields."""
-    return list(_problems(manifest, where=name_of(manifest), at=""))
+    where = name_of(manifest)
+    return [*_not_plain(manifest, where=where, at=""), *_problems(manifest, where=where, at="")]
+
+
+def _not_plain(value: object, *, where: str, at: str) -> Iterator[Problem]:
+    """Find values that only look like text or numbers, such as members of a StrEnum: no file can hold them."""
+    if type(value) is dict:
+        for key, each in value.items():
+            yield from _not_plain(each, where=where, at=join(at, str(key)))
+    elif type(value) is list:
+        for number, each in enumerate(value):
+            yield from _not_plain(each, where=where, at=join(at, number))
+    elif type(value) not in _PLAIN:
+        yield Problem(where=where, path=at, what=f"{type(value).__name__} is not a type of YAML")
 
 
 def _problems(manifest: dict[str, Any], *, where: str, at: str) -> Iterator[Problem]:

@@ -134,7 +134,7 @@ def _command(settings: Settings, *, kind: CommandKind) -> SensorEvent:
         ref="",
         keys={"pull-request": "body.issue.number"},
         templates={"commented-at": _UNIX_TIME.format(key="comment.created_at")},
-        constants={"command": kind},
+        constants={"command": kind.value},
         template=COMMAND,
         parameters=COMMAND_PARAMETERS,
         prefix="command-",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +33,19 @@ def test_correct_manifests_have_no_problems() -> None:
     assert unresolved(manifests) == []
 
 
+class Word(StrEnum):
+    """Text for Python, and nothing that a file can hold."""
+
+    SAME = "same"
+
+
 CASES: dict[str, tuple[str, Callable[[Manifest], None], str, str]] = {
+    "a value that no file can hold": (
+        "WorkflowTemplate/cancel",
+        put("metadata/labels/app", Word.SAME),
+        "metadata.labels.app",
+        "Word is not a type of YAML",
+    ),
     "a misspelt field": ("WorkflowTemplate/cancel", put("spec/entrypont", "run"), "spec", "did you mean entrypoint"),
     "a misspelt field deep inside": (
         "WorkflowTemplate/cancel",
