@@ -1,6 +1,6 @@
-"""An HTTP proxy on the loopback interface that tells what went through it, and whose credentials came with it.
+"""An HTTP proxy on the loopback interface that records what went through it, and with whose credentials.
 
-Guarantees: CONNECT makes a real tunnel, and whatever asks for anything else is told 405, as a proxy for HTTPS alone
+Guarantees: CONNECT makes a real tunnel, and any other request is answered with 405, as a proxy for HTTPS alone
 does; without the credentials that it asks for, 407 and no tunnel.
 """
 

@@ -12,7 +12,7 @@ from steps.core.keys import RECORD
 from tests.doubles.platform.client import MERGE_PATCH
 from tests.doubles.platform.controller import job_name
 from tests.doubles.platform.platform import runs_path
-from tests.e2e.support.agents import Manner
+from tests.e2e.support.agents import AgentBehaviour
 from tests.e2e.support.gate import gate
 from tests.e2e.support.moments import submitted
 from tests.e2e.support.outcome import settled
@@ -28,14 +28,14 @@ def outcomes(record: dict[str, Any]) -> dict[str, str]:
 
 
 def test_an_agent_that_has_completed_is_left_as_it_is(stage: Stage) -> None:
-    run = stage.agent(how=Manner(works_for_s=0.5))
+    run = stage.agent(how=AgentBehaviour(works_for_s=0.5))
     name = run["metadata"]["name"]
     stage.until(lambda: stage.phase_of_run(name) == "Succeeded", what="the agent completes")
     workflow = submitted(stage, stage.push())
     stage.reaches(workflow, "Succeeded")
     assert outcomes(settled(stage, left=[name])) == {run["metadata"]["uid"]: "kept"}
     assert stage.phase_of_run(name) == "Succeeded"
-    assert stage.witness.when("SIGTERM", job_name(run)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is None
 
 
 def test_a_namesake_that_appears_while_its_predecessor_is_judged_is_not_touched(stage: Stage) -> None:
@@ -48,11 +48,11 @@ def test_a_namesake_that_appears_while_its_predecessor_is_judged_is_not_touched(
         stage.until(lambda: name not in stage.runs(), what="the old one is gone")
         new = stage.start(name=name)
     stage.reaches(workflow, "Succeeded")
-    told = outcomes(settled(stage, left=[name]))
-    assert told[old["metadata"]["uid"]] == "gone"
-    assert told.get(new["metadata"]["uid"], "kept") == "kept"
+    outcome = outcomes(settled(stage, left=[name]))
+    assert outcome[old["metadata"]["uid"]] == "gone"
+    assert outcome.get(new["metadata"]["uid"], "kept") == "kept"
     stage.at_work(new)
-    assert stage.witness.when("SIGTERM", job_name(new)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(new)) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def obstinate(around: Surroundings) -> Iterator[tuple[Obstinate, Obstinate]]:
     """A deaf agent and one whose object stays, both pushed to at once: each takes the steps more than half a minute."""
     deaf, stuck = around.stage(), around.stage()
     # The deaf one's pod asks for ten minutes, so that it is not the kubelet that ends it.
-    runs = [deaf.agent(how=Manner(exit_after_s=600.0, grace_s=600.0)), stuck.agent()]
+    runs = [deaf.agent(how=AgentBehaviour(exit_after_s=600.0, grace_s=600.0)), stuck.agent()]
     hanging = {"metadata": {"finalizers": ["tests.agent-cancellation/hangs"]}}
     path = runs_path(stuck.agents, runs[1]["metadata"]["name"])
     stuck.client.ask("PATCH", path, hanging, content_type=MERGE_PATCH)
@@ -115,6 +115,6 @@ def test_an_agent_that_ignores_sigterm_is_forced_and_its_process_ends(obstinate:
     stage, run = obstinate[0].stage, obstinate[0].run
     stage.reaches(obstinate[0].workflow, "Succeeded")
     assert outcomes(settled(stage)) == {run["metadata"]["uid"]: "gone"}
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
-    assert stage.witness.when("exit", job_name(run)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("exit", job_name(run)) is None
     stage.until(lambda: job_name(run) not in stage.cluster.processes(), what="its process ends")

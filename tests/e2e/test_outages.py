@@ -101,10 +101,10 @@ def test_while_github_is_out_of_reach_nothing_is_stopped_and_afterwards_everythi
         assert not stage.deleting()
     succeeds(stage, name)
     settled(stage)
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
 
 
-def test_a_github_that_fails_is_left_alone_by_all_pods_and_every_push_is_dealt_with_later(
+def test_no_pod_asks_a_failing_github_and_every_push_is_processed_later(
     new_stage: Callable[[], Stage],
 ) -> None:
     stages = [new_stage() for _ in range(4)]

@@ -112,7 +112,7 @@ def test_a_stale_run_of_each_preset_is_stopped_and_its_pods_are_gone_before_the_
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_pod_that_does_not_hear_is_forced_however_far_it_is_from_its_run(
+def test_a_pod_that_ignores_sigterm_is_forced_however_far_it_is_from_its_run(
     new_fleet: Callable[[str], Fleet], stage: Stage, preset: str
 ) -> None:
     """Tekton says that a run is cancelled, and a Deployment that it has no replicas, while the pod still works."""

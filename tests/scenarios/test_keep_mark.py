@@ -148,7 +148,7 @@ def test_a_marked_run_is_kept_at_the_end_of_its_branch(scene: Scene, reason: str
     assert scene.runs() == {kept}
 
 
-def test_the_mark_is_named_wherever_the_cancellation_is_told(
+def test_the_mark_is_named_wherever_the_cancellation_is_reported(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept, _ = two_runs(scene)

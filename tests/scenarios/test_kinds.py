@@ -48,7 +48,7 @@ def names(scene: Scene, plural: str) -> set[str]:
 
 
 def obedient(scene: Scene) -> Callable[[], None]:
-    """Argo, which ends a Workflow that is told to stop."""
+    """Argo, which ends a Workflow whose `spec.shutdown` is set."""
 
     def step() -> None:
         for each in scene.api.list("workflows", namespace=AGENTS):
@@ -74,11 +74,11 @@ def test_each_kind_is_stopped_in_its_own_way(scene: Scene) -> None:
         started(scene, kind, "newer")
     assert scene.play(workflow) is Exit.DONE
     assert (scene.runs(), names(scene, "jobs"), names(scene, "workflows")) == (set(), {"newer"}, {"stale", "newer"})
-    told = {(agent.kind, agent.name): (agent.outcome, agent.reason) for agent in scene.record().agents}
-    assert told["coderuns", run][0] is RunOutcome.GONE
-    assert told["jobs", "stale"][0] is RunOutcome.GONE
-    assert told["workflows", "stale"] == (RunOutcome.FINISHED, "asked to stop, then ended")
-    assert told["workflows", "newer"] == (RunOutcome.KEPT, "newer than the push")
+    agents = {(agent.kind, agent.name): (agent.outcome, agent.reason) for agent in scene.record().agents}
+    assert agents["coderuns", run][0] is RunOutcome.GONE
+    assert agents["jobs", "stale"][0] is RunOutcome.GONE
+    assert agents["workflows", "stale"] == (RunOutcome.FINISHED, "asked to stop, then ended")
+    assert agents["workflows", "newer"] == (RunOutcome.KEPT, "newer than the push")
 
 
 @pytest.mark.parametrize("delete", [True, False], ids=["and is then deleted", "and may not be deleted"])

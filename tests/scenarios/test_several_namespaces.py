@@ -95,8 +95,11 @@ def test_agents_of_one_task_are_stopped_in_every_namespace(two: Scene) -> None:
         (TWO, "newer"): RunOutcome.KEPT,
     }
     assert set(two.github.labels(1)) == MOVED
-    told = {(each["metadata"]["namespace"], each["involvedObject"]["name"]) for each in two.told(EventReason.CANCELLED)}
-    assert told == {(ONE, "first"), (TWO, "second")}
+    named = {
+        (each["metadata"]["namespace"], each["involvedObject"]["name"])
+        for each in two.kubernetes_events(EventReason.CANCELLED)
+    }
+    assert named == {(ONE, "first"), (TWO, "second")}
 
 
 def test_two_runs_of_one_name_are_two_runs(two: Scene) -> None:

@@ -65,7 +65,7 @@ def events_folder() -> Path:
 
 
 def github_folder() -> Path:
-    """Give the folder of the operations that our double answers."""
+    """Give the folder of the operations that the double answers."""
     return entry(f"github-openapi-{npm.OPENAPI.version}-{_FORMAT}", build=_build_github)
 
 

@@ -130,7 +130,7 @@ def _gone(story: Story) -> Iterator[Broken]:
 
 def _lost(story: Story) -> Iterator[Broken]:
     """2: also if the push's webhook never came."""
-    # Nobody can tell of a run that was created within the resolution of the clocks, and of their comparison.
+    # Undecidable for a run that was created within the resolution of the clocks and of their comparison.
     newest = max(pushed_at for _, pushed_at in story.pushes) - timedelta(seconds=RESOLUTION_S + 1)
     runs = story.scene.api.list("coderuns", namespace=AGENTS)
     for run in runs:

@@ -2,7 +2,7 @@
 
 Guarantees: the invariants that hold at any time are checked after each rule, the others once reconcile has finished
 what was left. Where the seeded stories interleave single calls at random, this says which call something befalls, so a
-story that fails shrinks to a few lines. Not told here: a person's skip label (tests/unit).
+story that fails shrinks to a few lines. Not played here: a person's skip label (tests/unit).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _FREE = {"/rate_limit"}
 
 
 class GitHub(Backstage):
-    """A GitHub that forgets nothing and can be told to misbehave."""
+    """A GitHub that records every request and can misbehave on request."""
 
     def __init__(
         self,

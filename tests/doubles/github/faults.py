@@ -25,7 +25,7 @@ class Fault:
     """How a request goes wrong. Without `answer` the connection drops, unless the fault is only a delay."""
 
     applied: bool
-    """Whether the operation takes effect although the client is told otherwise."""
+    """Whether the operation takes effect although the answer says that it failed."""
     delay_s: float = 0.0
     drops: bool = False
     answer: Callable[[float], Response] | None = None

@@ -20,7 +20,7 @@ _EXPECTED = (BinariesMissingError, BoxError, ClusterError, ImageError, KubectlEr
 
 
 def main() -> int:
-    """Do it; 1 if it could not be done, or if there is no cluster to tell about."""
+    """Do it; 1 if it could not be done, or if no cluster exists whose status could be shown."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("up", help="start it, or bring the running one up to date")

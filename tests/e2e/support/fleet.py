@@ -1,7 +1,7 @@
 """Agents of one preset in the real cluster: objects of that kind, whose own controllers start the pods.
 
-Guarantees: a pod tells the witness when it works, is told to stop, and ends; all pods of a run have one label, whoever
-made them. Not guaranteed: more than one pod for each run.
+Guarantees: a pod reports when it works, when it gets SIGTERM, and when it ends; all pods of a run have one label,
+whichever controller made them. Not guaranteed: more than one pod for each run.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.client import JsonObject
 from tests.doubles.platform.runs import TESS
+from tests.e2e.support.agent_reports import AGENT
 from tests.e2e.support.stage import Stage, sha
 from tests.e2e.support.task import FINISHED, REPOSITORY
-from tests.e2e.support.witness import AGENT
 from tests.support.documented_kinds import KINDS
 
 _LABEL = "run-of"
@@ -76,7 +76,7 @@ class Fleet:
 
     def heard(self, what: str, full: str) -> bool:
         """Whether the pod of a run has said something."""
-        return self.stage.witness.when(what, f"{self.preset}-{full}") is not None
+        return self.stage.agent_reports.when(what, f"{self.preset}-{full}") is not None
 
     def pods(self, full: str) -> set[str]:
         """Names of the pods of a run that have not ended, whoever owns them."""
@@ -109,9 +109,9 @@ class Fleet:
 
     def _pod(self, full: str, how: Manners) -> JsonObject:
         """The pod of a run: its labels and its spec."""
-        witness = self.stage.witness
+        agent_reports = self.stage.agent_reports
         says = f"{self.preset}-{full}"
-        arguments = [says, witness.host, str(witness.port), str(how.exit_after_s), "86400"]
+        arguments = [says, agent_reports.host, str(agent_reports.port), str(how.exit_after_s), "86400"]
         container = {
             "name": "main",
             "image": self.stage.cluster.agent_image,

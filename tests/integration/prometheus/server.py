@@ -1,7 +1,7 @@
 """A real Prometheus with the rendered rules, for as long as a test needs it.
 
 Guarantees: it listens on the loopback interface alone, keeps its data in the folder it is given, and ends with the
-context. Each job is one target. Not guaranteed: that what it has just been told is there; wait for it.
+context. Each job is one target. Not guaranteed: that a number is there at once after it was pushed; wait for it.
 """
 
 from __future__ import annotations

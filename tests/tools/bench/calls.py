@@ -162,7 +162,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Count for each credential and size."""
     for kind, label in (("token", "token"), ("app", "GitHub App")):
         for stale in QUICK_SIZES if bench.quick else SIZES:
-            bench.tell(f"counting calls, {label}, n = {stale}")
+            bench.progress(f"counting calls, {label}, n = {stale}")
             counts = counted(stale=stale, kind=kind, folder=bench.folder / f"calls-{kind}-{stale}")
             least = Row(what="", unit="calls", values=(1.0 + stale,))
             name = f"{label}, n = {stale}"

@@ -98,7 +98,7 @@ def test_a_job_that_is_itself_a_run_is_not_its_own_owner() -> None:
         pytest.param(owned_object("x", labels={"task-id": "8"}), JOB, False, id="without the labels of its kind"),
     ],
 )
-def test_a_run_of_another_task_is_told_by_its_resource_and_its_labels(
+def test_a_run_of_another_task_is_recognised_by_its_resource_and_its_labels(
     found: OwnedObject, kind: RunKind, *, foreign: bool
 ) -> None:
     kind = replace(kind, selector={"kind-of-work": "agent"}) if kind is JOB else kind

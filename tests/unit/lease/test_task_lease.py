@@ -255,7 +255,7 @@ def test_7_every_change_of_holder_raises_the_epoch(scene: Scene) -> None:
     assert scene.lease()["spec"]["leaseTransitions"] == 2
 
 
-def test_8_the_pod_of_a_retry_is_a_new_holder_and_the_old_one_is_out(scene: Scene) -> None:
+def test_8_the_pod_of_a_retry_is_a_new_holder_and_the_old_one_is_fenced(scene: Scene) -> None:
     workflow = scene.workflow()
     old = acquired(scene, workflow, pod="attempt-0")
     scene.end_pod("attempt-0", phase="Failed")
@@ -273,7 +273,7 @@ def test_8_a_pod_of_the_same_name_is_not_the_same_holder(scene: Scene) -> None:
     scene.api.delete("pods", "pod", namespace=DEFAULTS.namespaces.workflows, gracePeriodSeconds=0)
     began = scene.clock.monotonic()
     new = acquired(scene, workflow, pod="pod")
-    assert scene.clock.monotonic() == began, "the uid tells that the holder is gone"
+    assert scene.clock.monotonic() == began, "the uid shows that the holder is gone"
     assert new.epoch == 2
     with pytest.raises(LockLostError):
         old.write(RECORD)

@@ -222,7 +222,7 @@ def test_a_foreground_owner_does_not_wait_for_a_dependent_that_another_owner_kee
     ],
     ids=["by default", "foreground"],
 )
-def test_a_job_orphans_its_pods_unless_told_otherwise(
+def test_a_job_orphans_its_pods_unless_the_request_says_otherwise(
     cluster: Cluster, options: JsonObject, finalizers: list[str]
 ) -> None:
     cluster.post("jobs", job("a"))
