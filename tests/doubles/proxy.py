@@ -26,7 +26,7 @@ class Proxy:
     Attributes:
         url: Its address.
         credentials: `user:password` that it asks for; empty for none.
-        refuses: Status with which it refuses everybody; 0 for nobody.
+        refuses: Status with which it refuses every request; 0 to refuse none.
         targets: host:port of each tunnel, in the order in which they were made.
         refused: host:port, or whatever else it was asked for, of each refusal.
     """

@@ -83,7 +83,7 @@ def phase_of(workflow: dict[str, Any]) -> str:
 def test_in_secure_mode_an_upgrade_blocks_workflows_in_flight_until_they_are_terminated(
     stage: Stage, restored: None, tmp_path: Path
 ) -> None:
-    """Argo looks at no Workflow any more whose template has changed, and leaves it its lock. Hence `Strict`."""
+    """Argo ignores a Workflow whose template has changed, and leaves it its lock. Hence `Strict`."""
     del restored
     cluster = stage.cluster
     running = in_cancel(stage)

@@ -38,7 +38,7 @@ def pushed(burst: list[tuple[Stage, str]]) -> None:
 
 
 def helper_of(stage: Stage) -> str:
-    """The Workflow whose pod works for this task in place of its own; nobody if none does."""
+    """The Workflow whose pod works for this task in place of its own; empty if none does."""
     record = json.loads(stage.annotations().get(RECORD, "{}"))
     return str(record.get("helper") or "")
 
@@ -62,7 +62,7 @@ def test_a_helper_that_is_killed_is_succeeded_by_the_own_workflows(burst: list[t
 
 @contextmanager
 def places(stage: Stage, count: int) -> Iterator[None]:
-    """Let so many pods run at once, until the context is left."""
+    """Let `count` pods run at once, until the context is left."""
     path = f"/api/v1/namespaces/{stage.home}/configmaps/{names.LIMITS}"
     before = stage.client.ask("GET", path)["data"]
     stage.client.ask("PATCH", path, {"data": {names.LIMITS_KEY: str(count)}}, content_type=MERGE_PATCH)

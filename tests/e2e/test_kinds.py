@@ -123,7 +123,7 @@ def test_jobs_and_argo_workflows_are_stopped_beside_code_runs(stage: Stage, flee
     assert outcomes["jobs", stale] == RunOutcome.GONE
     assert outcomes["workflows", stale] == RunOutcome.FINISHED
     assert {outcomes[fleet.kind.plural, exempt] for fleet in fleets} == {RunOutcome.KEPT}
-    # The newer ones may have come after the step had looked.
+    # The newer ones may have come after the step had listed the runs.
     assert {outcomes.get((fleet.kind.plural, newer), RunOutcome.KEPT) for fleet in fleets} == {RunOutcome.KEPT}
 
 

@@ -29,7 +29,7 @@ def test_a_push_stops_what_is_stale_and_nothing_else(stage: Stage) -> None:
     began = time.time()
     assert stage.deliver(delivery) == 200
     moments = {"workflow": stage.until(lambda: stage.workflow(delivery) is not None, what="a workflow")}
-    # Created in a later second than the Workflow: not stale, although it is there before the steps look.
+    # Created in a later second than the Workflow: not stale, although it exists before the steps list runs.
     stage.until(lambda: time.time() > int(moments["workflow"]) + 1.05, what="the next second")
     newer = put_run(
         stage.client,

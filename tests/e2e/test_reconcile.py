@@ -1,4 +1,4 @@
-"""What nobody else would finish: reconcile does, without a further push, from a Workflow of its own.
+"""Reconcile finishes what no retry and no push would, from a Workflow of its own.
 
 The schedule is suspended in this tier, so that it does not finish what other tests have interrupted on purpose; a pass
 is made as a person makes one, with `argo submit --from`. That the schedule itself runs is a test of its own.

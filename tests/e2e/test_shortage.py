@@ -15,7 +15,7 @@ from tests.e2e.support.stage import Stage
 
 pytestmark = [pytest.mark.own_cluster, pytest.mark.timeout(400, func_only=True)]
 
-# Longer than the kubelet takes to notice that the disk is full (ten seconds between two looks).
+# Longer than the kubelet takes to notice that the disk is full (it checks every ten seconds).
 SLOW = AgentBehaviour(exit_after_s=45.0, grace_s=120.0)
 
 

@@ -109,7 +109,7 @@ def test_a_run_that_is_marked_while_it_is_asked_to_stop_is_kept(
             fault = Fault(method="GET", path="/coderuns\\?", nth=5, before=lambda _: mark(scene, kept, where=where))
     scene.api.faults.add(fault)
     assert scene.play(workflow) is Exit.DONE
-    assert scene.api.faults.struck == 1
+    assert scene.api.faults.applied == 1
     assert scene.runs() == {kept}
     (agent,) = scene.record().agents
     assert (agent.outcome, agent.reason) == (RunOutcome.KEPT, KEEP_REASON)

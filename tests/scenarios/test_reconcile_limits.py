@@ -89,7 +89,7 @@ def test_a_task_that_cannot_be_repaired_is_retried_with_pauses_and_then_escalate
     patch = {"metadata": {"labels": {ATTENTION_LABEL: None}}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], patch, namespace=HOME)
     assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)], (
-        "whoever removes the label gives it a new chance"
+        "reconcile tries again once a person removes the label"
     )
 
 

@@ -271,7 +271,7 @@ def refused(space: str, *, times: int = 0) -> Fault:
 
 
 def test_a_namespace_that_does_not_exist_stops_the_push_before_any_delete(two: Scene) -> None:
-    """An agent may be where the step cannot look. It ends with the code for a missing right, and names the place."""
+    """An agent may be where the step may not list. It ends with the code for a missing right, and names the place."""
     two.agent(name="first", namespace=ONE)
     two.later(5)
     pushed(two)

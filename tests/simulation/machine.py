@@ -54,7 +54,7 @@ class Task(RuleBasedStateMachine):
         self.story = Story(seed=0)
         self.scene, self.turns = self.story.scene, Alone(clock=self.story.scene.clock)
         self.story.turns = self.turns
-        # Without Argo's lock, so that whoever waits may begin at any time.
+        # Without Argo's lock, so that a waiting Workflow may begin at any time.
         self.argo = self.story.argo = Argo(story=self.story, mutex=False)
         # Calls that nothing depends on would only dilute where something can befall one; the stories have them.
         self.scene.settings = replace(
@@ -189,7 +189,7 @@ class Task(RuleBasedStateMachine):
         """Whatever is left is finished by Argo and reconcile alone, once GitHub works again."""
         if not self.story.pushes:
             return
-        self.scene.github.plan.mend()
+        self.scene.github.plan.clear_faults()
         quiet = 0
         for _ in range(_ROUNDS):
             while self.waiting:

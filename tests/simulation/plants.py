@@ -133,7 +133,7 @@ def believes_in_its_hold_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def writes_state_of_any_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last line of defence: as long as the clock goes right, nobody gets there."""
+    """The last line of defence: with a correct clock, no code reaches it."""
     believes_in_its_hold_for_ever(monkeypatch)
     monkeypatch.setattr(state, "_fence", lambda *_, **__: None)
 

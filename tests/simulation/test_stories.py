@@ -30,7 +30,7 @@ def test_a_seed_gives_the_same_story_again(seed: int) -> None:
     assert len(first.turns.trace) > 50
 
 
-def test_stories_contain_every_kind_of_fault() -> None:
+def test_stories_contain_deaths_pauses_waits_and_conflicts() -> None:
     """What the stories are for does happen in them: deaths, pauses, takeovers, waiters that are ended."""
     traces = [line for seed in range(20) for line in play_story(seed)[0].turns.trace]
     for what in (

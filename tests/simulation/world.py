@@ -170,7 +170,7 @@ class Story:
             self.argo.request(sha, at=at, reason=reason)
 
     def holder(self, workflow: Workflow) -> str:
-        """Who holds the Lease of a Workflow's task; nobody if there is none."""
+        """The holder of the Lease of a Workflow's task; empty if there is none."""
         lease = lease_name(repository=workflow.push.repository, task=workflow.push.task)
         home = self.scene.settings.namespaces.workflows
         found = self.scene.api.find("leases", lease, namespace=home)

@@ -88,7 +88,7 @@ INSTRUCTIONS = [each for each in DOCUMENTS if each.parent.name != "decisions" an
 
 
 def unknown_settings(text: str) -> set[str]:
-    """Names in code that look like a setting, and are none."""
+    """Names in code that have the form of a setting, and are none."""
     found = re.findall(r"`(\w+)\.(?!py`)(\w+)(?:\.\w+)*(?: = [^`]*)?`", text)
     return {f"{table}.{key}" for table, key in found if table in SETTINGS and key not in SETTINGS[table]}
 

@@ -125,7 +125,7 @@ class Plan:
         nth: int = 1,
         times: float = 1,
     ) -> None:
-        """Call `do` before a matching request is looked at, or after its effect and before its reply."""
+        """Call `do` before a matching request is processed, or after its effect and before its reply."""
         rule = _Rule(method=method, path=re.compile(path), first=nth, last=nth + times - 1)
         with self._lock:
             self._actions[moment].append((rule, do))
@@ -143,8 +143,8 @@ class Plan:
         for do in due:
             do()
 
-    def mend(self) -> None:
-        """Forget the faults; what is to be done stays."""
+    def clear_faults(self) -> None:
+        """Forget the faults; planned actions stay."""
         with self._lock:
             self._faults.clear()
 

@@ -54,7 +54,7 @@ class PodController(Controller):
     seen: frozenset[tuple[str, str]] = frozenset()
 
     def step(self) -> None:
-        """Look at every run once, if anything changed: a real controller watches, and sends no such request."""
+        """Process every run once, if anything changed: a real controller watches instead of listing."""
         # An API server that has just started refuses everybody for a moment: it does not know the roles yet.
         with suppress(urllib3.exceptions.HTTPError, RefusedError):
             found = [each for path in (runs_path(self.namespace), self._jobs()) for each in self._listed(path)]

@@ -47,7 +47,7 @@ def all_in_cancel(stages: Sequence[Stage]) -> list[str]:
 
 
 def in_cancel(stage: Stage) -> str:
-    """Push to one such task; the Workflow's name."""
+    """Push to one task and wait for the delete; the Workflow's name."""
     (name,) = all_in_cancel([stage])
     return name
 

@@ -1,7 +1,7 @@
-"""What is around the project in the real cluster: GitHub, the platform's controller, and who hears what agents say.
+"""What is around the project in the real cluster: GitHub, the platform's controller, and the agents' reports.
 
-Guarantees: all of it is at work until the context is left. Not guaranteed: room for two at once, since the steps look
-for GitHub at one address.
+Guarantees: all of it is at work until the context is left. Not guaranteed: room for two at once, since the steps ask
+GitHub at one address.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def wait(ready: Callable[[], bool], *, processes: list[Process]) -> None:
             if ready():
                 return
         except urllib3.exceptions.HTTPError:
-            pass  # nobody listens yet
+            pass  # no server listens yet
         time.sleep(0.05)
     raise StartError("\n".join(["the control plane did not become ready", *(each.tail() for each in processes)]))
 

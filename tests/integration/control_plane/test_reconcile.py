@@ -37,7 +37,7 @@ _TASKS = iter(range(5000, 6000))
 
 @dataclass(slots=True, kw_only=True)
 class Reconciler:
-    """Reconcile, and what it looks at."""
+    """Reconcile, and the objects that it reads."""
 
     installation: Installation
     client: Client

@@ -111,7 +111,7 @@ TROUBLE = {
 }
 QUIET = {
     "all is well": World(change={}),
-    "nobody pushes": World(
+    "there is no push": World(
         change={name: constant(5) for name in healthy() if "_bucket" in name or "cancellations_total" in name}
     ),
     "one cancellation fails, and no other ends": World(
@@ -170,7 +170,7 @@ def test_what_fires_when(name: str, tmp_path: Path) -> None:
 
 
 def test_a_world_that_does_not_fire_as_expected_fails(tmp_path: Path) -> None:
-    """That promtool looks at what we think it looks at."""
+    """A wrong expectation fails, so promtool reads the files of these tests."""
     assert play({"wrong": World(change={}, fires={"Slow": 1})}, folder=tmp_path).returncode != 0
     assert play({"wrong": World(change=TROUBLE["reconcile has stopped"].change)}, folder=tmp_path).returncode != 0
 

@@ -15,7 +15,7 @@ from tests.support.scene.world import REPOSITORY, World
 
 
 class Results(World):
-    """Looks at the world. Changes nothing."""
+    """Reads the world. Changes nothing."""
 
     __slots__ = ()
 

@@ -71,7 +71,7 @@ class Counts:
 
 
 def counted(*, stale: int, kind: str, folder: Path) -> Counts:
-    """Play one push with so many stale runs."""
+    """Play one push with this many stale runs."""
     # Ahead of the machine's clock, which stamps the App's tokens: one from the future would be refused.
     clock = ManualClock(start=datetime.now(UTC) + timedelta(seconds=30))
     github = github_double.GitHub(clock=clock.timestamp, sleep=clock.sleep)

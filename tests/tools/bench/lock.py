@@ -1,4 +1,4 @@
-"""Entry `lock`: how long it takes to get a task's Lease from nobody, from a dead holder, and from one of five."""
+"""Entry `lock`: how long it takes to get a task's Lease that is free, from a dead holder, and from one of five."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROUNDS, CONTENDED_ROUNDS, CONTENDERS, HOLD_S = 5, 2, 5, 0.5
 # So long does a process take to import the client, with all of them at it.
 STARTING_S = 4.0
 DEAD_TARGET_S, CONTENDED_TARGET_S, LIMIT_S = 1.0, 5.0, 60
-FREE, ENDED, VANISHED = "Lease that nobody holds", "holder's pod has failed", "holder's pod is gone"
+FREE, ENDED, VANISHED = "free Lease", "holder's pod has failed", "holder's pod is gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

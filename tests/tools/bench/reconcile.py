@@ -149,7 +149,7 @@ class Crowd:
             list(pool.map(make, range(first, self.size + 1)))
 
     def reset(self) -> None:
-        """Break what was found before, as if nobody had looked."""
+        """Break what was found before, as if no pass had run."""
         home, client = self.settings.namespaces.workflows, self.installation.client
         client.ask("DELETE", f"/apis/argoproj.io/v1alpha1/namespaces/{home}/workflows")
         for task in range(1, BROKEN + 1):
@@ -203,7 +203,7 @@ def _agent(task: int, number: int, moment: datetime) -> dict[str, str]:
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """A pass over each size; the control plane is its own, without anybody at work in it."""
+    """A pass over each size; the control plane is its own, without any other client."""
     folder = bench.folder / "reconcile"
     folder.mkdir()
     with ExitStack() as stack:

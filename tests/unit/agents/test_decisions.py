@@ -53,7 +53,7 @@ def test_what_is_kept_for_its_own_sake_and_what_owns_it_are_protected() -> None:
 @pytest.mark.parametrize(
     ("job", "spared"),
     [
-        pytest.param(owned_object("j", name="job"), True, id="nobody else owns it"),
+        pytest.param(owned_object("j", name="job"), True, id="nothing else owns it"),
         pytest.param(owned_object("j", "somebody", name="job"), False, id="somebody owns it: it is not deleted"),
         pytest.param(owned_object("j", name="other"), False, id="another name"),
         pytest.param(owned_object("j", name="job", resource=CODE_RUNS), False, id="not a Job"),

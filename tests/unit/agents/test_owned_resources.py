@@ -181,7 +181,7 @@ def test_what_the_runs_own_matches_unless_a_kept_run_owns_it(owners: dict[str, s
 @pytest.mark.parametrize("resource", [JOBS, TASK_RUNS], ids=str)
 @pytest.mark.parametrize("reverse", [False, True], ids=["owners first", "owners last"])
 def test_a_chain_of_a_thousand_owners_is_followed_in_a_moment(*, reverse: bool, resource: Resource) -> None:
-    """The Lease is renewed between two looks, so a look must not take long."""
+    """The Lease is renewed between two lists, so one list must not take long."""
     chain = [
         owned_object(f"{number:04}", f"{number - 1:04}" if number else RUN, resource=resource) for number in range(1000)
     ]

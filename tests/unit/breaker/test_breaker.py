@@ -1,4 +1,4 @@
-"""The breaker that all pods share: what it costs, when they wait for each other, and that breaking it stops nobody."""
+"""The breaker that all pods share: its cost, when pods wait for each other, and that a broken one blocks no pod."""
 
 from __future__ import annotations
 

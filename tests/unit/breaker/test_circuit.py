@@ -98,7 +98,7 @@ def test_the_budget_is_spent_when_more_than_that_were_tried_again_and_all_is_clo
     assert may_retry(ahead, now=NOW, settings=RULES), "a window in the future was opened by a clock that is wrong"
 
 
-def test_a_change_without_a_reader_is_not_written() -> None:
+def test_fields_without_a_value_are_not_written() -> None:
     assert dump_circuit(Circuit()) == "{}"
     assert json.loads(dump_circuit(Circuit(failures=1, failed_at=NOW))) == {
         "failures": 1,

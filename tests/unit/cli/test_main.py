@@ -20,7 +20,7 @@ NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The modules that a process has loaded when such a command line ends."""
+    """The modules that a process has loaded when this command line ends."""
     program = (
         "import sys\nfrom pipelines.cli import main\n"
         "try: main(sys.argv[1:])\n"

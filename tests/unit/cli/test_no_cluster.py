@@ -56,9 +56,9 @@ def test_a_kubeconfig_that_leads_nowhere_is_named(
 def test_a_server_that_does_not_answer_is_named_with_what_to_check(
     kubeconfig: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        server = f"127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.socket() as closed_port:
+        closed_port.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        server = f"127.0.0.1:{closed_port.getsockname()[1]}"
         cluster = {"name": "c", "cluster": {"server": f"https://{server}"}}
         user = {"name": "u", "user": {"token": SECRET}}
         context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
@@ -74,9 +74,9 @@ def test_a_server_that_does_not_answer_is_named_with_what_to_check(
 def test_an_argo_server_that_does_not_answer_is_asked_for_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("ARGO_SERVER", f"127.0.0.1:{nobody.getsockname()[1]}")
+    with socket.socket() as closed_port:
+        closed_port.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("ARGO_SERVER", f"127.0.0.1:{closed_port.getsockname()[1]}")
         assert main(("submit", "--ref=task-7", f"--sha={NEW}")) == Exit.TRY_AGAIN
     assert "check that ARGO_SERVER is its host:port" in capsys.readouterr().err
 

@@ -117,7 +117,7 @@ def test_a_failure_says_what_went_wrong_and_what_comes_next(laptop: Scene, capsy
     assert "Reconcile tries again. To try now, retry its Workflow" in said
 
 
-def test_the_note_of_a_skip_label_says_that_a_person_set_it(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_skip_label_is_named_in_the_note(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     a_push(laptop)
     laptop.github.edit_labels(1, add=["skip-automation"])
     assert laptop.play(laptop.workflow()) is Exit.DONE
@@ -194,12 +194,12 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
-    """Let a person interrupt a watch after so many looks."""
-    looks: list[float] = []
+    """Let a person interrupt a watch after this many reads."""
+    pauses: list[float] = []
 
     def interrupt(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == after:
+        pauses.append(seconds)
+        if len(pauses) == after:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", interrupt)

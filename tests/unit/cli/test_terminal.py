@@ -114,21 +114,21 @@ class _Terminal(io.StringIO):
 
 
 def watched(
-    looks: list[list[TaskStatus] | UnavailableError], monkeypatch: pytest.MonkeyPatch, *, out: io.StringIO
+    reads: list[list[TaskStatus] | UnavailableError], monkeypatch: pytest.MonkeyPatch, *, out: io.StringIO
 ) -> str:
-    """What a watch of so many looks writes."""
-    left = iter(looks)
-    sleeps = iter(range(len(looks)))
+    """The output of a watch that reads this often."""
+    left = iter(reads)
+    sleeps = iter(range(len(reads)))
 
     def sleep(_: float) -> None:
-        if next(sleeps) == len(looks) - 1:
+        if next(sleeps) == len(reads) - 1:
             raise KeyboardInterrupt
 
     def read() -> list[TaskStatus]:
-        look = next(left)
-        if isinstance(look, UnavailableError):
-            raise look
-        return look
+        found = next(left)
+        if isinstance(found, UnavailableError):
+            raise found
+        return found
 
     monkeypatch.setattr(time, "sleep", sleep)
     monkeypatch.setattr(sys, "stdout", out)

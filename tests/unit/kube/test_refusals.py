@@ -73,7 +73,7 @@ def test_each_time_that_it_is_sent_has_its_line_in_the_audit(scene: Scene) -> No
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/events"), ("PATCH", "/workflows/")])
 def test_an_optional_write_is_not_sent_again(scene: Scene, method: str, path: str) -> None:
-    """Of a Role that lacks it, nobody pays three seconds for each agent."""
+    """A missing right does not cost three seconds for each agent."""
     workflow = stale_push(scene)
     scene.workflow(pushed_at=workflow.push.pushed_at)
     scene.later(1)

@@ -130,12 +130,12 @@ def test_3_a_released_lease_is_acquired_at_once_without_reading_a_pod(scene: Sce
 def test_3_the_next_holder_gets_the_current_record(scene: Scene) -> None:
     shown: list[Record | None] = []
 
-    def look(stored: Record | None) -> Record:
+    def decide(stored: Record | None) -> Record:
         shown.append(stored)
         return RECORD
 
     for pod in ("first", "second"):
-        held = scene.context(scene.workflow(), pod=pod).lease().acquire(look)
+        held = scene.context(scene.workflow(), pod=pod).lease().acquire(decide)
         assert held is not None
         held.release(RECORD.with_error(pod))
     assert shown == [None, RECORD.with_error("first")]

@@ -1,4 +1,4 @@
-"""Which finished pushes are looked at again, and when the reason for which their labels stayed has gone."""
+"""Which finished pushes are checked again, and when the reason for which their labels stayed has gone."""
 
 from __future__ import annotations
 

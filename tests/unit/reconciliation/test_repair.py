@@ -167,8 +167,8 @@ def test_an_escalation_has_the_number_of_attempts_and_advice(scene: Scene) -> No
     ((finding, action),) = ((repair.finding, repair.action) for repair in scene.reconcile())
     assert (finding.kind, action) == (FindingKind.FAILED, RepairAction.ESCALATE)
     message, line = called(scene)
-    look = f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
-    assert message == f"failed: {finding.detail}. tried 5 times. {finding.advice or look}"
+    advice = f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
+    assert message == f"failed: {finding.detail}. tried 5 times. {finding.advice or advice}"
     assert {key: line[key] for key in ("level", "finding", "task", "repository", "lease", "detail", "advice")} == {
         "level": "error",
         "finding": "failed",

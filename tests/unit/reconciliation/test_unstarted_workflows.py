@@ -1,4 +1,4 @@
-"""Which Workflows that nobody works for are findings, and what a person can do about them."""
+"""Which Workflows that do not start are findings, and what a person can do about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.reconciliation.findings import HOLDER, POD, kinds
         pytest.param({}, {}, True, id="the Lease is free and silent"),
         pytest.param({"created_at": ago(300)}, {}, True, id="for just long enough"),
         pytest.param({"created_at": ago(299)}, {}, False, id="not for long enough"),
-        pytest.param({"created_at": None}, {}, False, id="nobody knows for how long"),
+        pytest.param({"created_at": None}, {}, False, id="of unknown age"),
         pytest.param({}, {"renewed_at": ago(299)}, False, id="another Workflow of the task ended a while ago"),
         pytest.param({}, {"renewed_at": ago(300)}, True, id="another Workflow of the task ended long ago"),
         pytest.param({}, {"holder": HOLDER, "renewed_at": ago(10)}, False, id="a pod is at work"),

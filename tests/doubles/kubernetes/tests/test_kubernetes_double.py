@@ -62,7 +62,7 @@ def test_requests_of_the_test_itself_are_neither_recorded_nor_made_to_fail(api: 
     api.faults.add(Fault(times=0, status=500))
     api.create(config_map("a"))
     assert api.calls == []
-    assert api.faults.struck == 0
+    assert api.faults.applied == 0
 
 
 def test_a_lost_request_has_no_effect(api: ApiServer) -> None:
@@ -109,7 +109,7 @@ def test_a_fault_affects_only_the_request_that_it_names(api: ApiServer) -> None:
         send(api, "GET", f"{PATH}/a", User_Agent="steps").status,
     ]
     assert answers == [404, 404, 404, 503, 404]
-    assert api.faults.struck == 1
+    assert api.faults.applied == 1
 
 
 def test_a_fault_without_conditions_affects_requests_by_their_order(api: ApiServer) -> None:
