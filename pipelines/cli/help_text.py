@@ -21,7 +21,7 @@ VARIABLES = {
     CONTEXT_VARIABLE: "the kubeconfig's context, as --context",
     "KUBECONFIG": "the kubeconfig (~/.kube/config)",
     "GITHUB_TOKEN": "a token for GitHub",
-    "ARGO_SERVER": "host:port of Argo Server; --context goes past it",
+    "ARGO_SERVER": "host:port of Argo Server; unused with --context",
     "HTTPS_PROXY": "a proxy, with NO_PROXY, for GitHub",
     "REQUESTS_CA_BUNDLE": "certificates of your own for GitHub",
     "NO_COLOR": "no colours",

@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         answers = complete(given, facts=facts, ask=_ask if sys.stdin.isatty() else None)
     except (EOFError, KeyboardInterrupt) as error:
-        raise BadInputError("not all questions were answered: nothing was written") from error
+        raise BadInputError("not all questions were answered, nothing was written: give options instead") from error
     write_starter(starter_files(answers), folder=options.folder, force=options.force)
     print(f"{options.folder}: settings.toml, kustomization.yaml, README.md; next: the steps in README.md")
     return Exit.DONE

@@ -3,8 +3,8 @@
     agent-cancellation render [--settings FILE] [--output FOLDER] [--check | --diff [folder|cluster] | --explain [KEY]]
 
 Guarantees: everything is built and checked before the first byte is written, equal settings give equal bytes, and a
-file that is no longer rendered is removed, but only if it carries our first line. `--check`, `--diff` and `--explain`
-write nothing. The first two exit with 1 if the folder, or the cluster, differs from the settings.
+file that is no longer rendered is removed, but only if it has the generator's first line. `--check`, `--diff` and
+`--explain` write nothing. The first two exit with 1 if the folder, or the cluster, differs from the settings.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
         summary="stop the stale agents of a task now, and wait for it",
         examples=(
             "submit --task 7 --dry-run",
-            'submit --ref task-7-fix --sha "$(git rev-parse HEAD)" --include-newer',
+            'submit --ref task-7-fix --sha "$(git rev-parse HEAD)"',
         ),
         variables=(*CLUSTER_VARIABLES, "ARGO_SERVER", "GITHUB_TOKEN", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"),
         exits=REMOTE_EXITS

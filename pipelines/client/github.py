@@ -74,11 +74,17 @@ class PersonalGitHub(GitHub):
         try:
             pull = self._ask("GET", f"/repos/{repository}/pulls/{number}")
         except NotFoundError as error:
-            raise BadInputError(f"{repository} has no pull request #{number}, or the token cannot see it") from error
+            raise BadInputError(
+                f"{repository} has no pull request #{number}, or the token cannot see it: give another --pr, or a "
+                "token that can read the repository"
+            ) from error
         if pull["state"] != "open":
             raise BadInputError(f"pull request #{number} of {repository} is {pull['state']}: give an open one")
         if (home := _home(pull)) != repository.casefold():
-            raise BadInputError(f"the branch of pull request #{number} is in {home}: branches of forks have no tasks")
+            raise BadInputError(
+                f"the branch of pull request #{number} is in {home}: branches of forks have no tasks; push it to "
+                f"{repository}"
+            )
         return _head(pull)
 
     def heads(self, *, repository: str) -> Iterator[Head]:
@@ -94,7 +100,10 @@ class PersonalGitHub(GitHub):
             try:
                 found = self._ask("GET", f"/repos/{repository}/pulls", parameters=query)
             except NotFoundError as error:
-                raise BadInputError(f"GitHub has no repository {repository}, or the token cannot see it") from error
+                raise BadInputError(
+                    f"GitHub has no repository {repository}, or the token cannot see it: give another --repository, or "
+                    "a token that can read it"
+                ) from error
             yield from (_head(pull) for pull in found if _home(pull) == repository.casefold())
             if len(found) < _PAGE:
                 return

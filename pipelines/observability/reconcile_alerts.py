@@ -39,7 +39,7 @@ def reconcile_alerts(settings: Settings) -> tuple[Alert, ...]:
             expr=f'max by (kind) ({metrics.FINDINGS.full_name}{{kind!="{FindingKind.NOT_STARTED}"}}) > 0',
             lasts=f"{_minutes_at_least(20, settings=settings)}m",
             severity="warning",
-            summary="Reconcile keeps finding: {{ $labels.kind }}",
+            summary="Reconcile finds the same problem in each pass: {{ $labels.kind }}",
             about="Repairs failed or were not permitted: tasks have been inconsistent for "
             f"{in_words(_minutes_at_least(20, settings=settings))}.",
         ),
@@ -48,7 +48,7 @@ def reconcile_alerts(settings: Settings) -> tuple[Alert, ...]:
             expr=f"max({metrics.UNREAD.full_name}) > 0",
             lasts=f"{_minutes_at_least(15, settings=settings)}m",
             severity="warning",
-            summary="Reconcile cannot read everything",
+            summary="Reconcile cannot read one of its sources",
             about="It skips objects that it cannot read: lost pushes or stale runs may be missed.",
         ),
         Alert(

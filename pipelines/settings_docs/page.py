@@ -23,7 +23,7 @@ def settings_page() -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown from our own descriptions
+        autoescape=False,  # noqa: S701 - Markdown from this project's descriptions
     )
     return environment.get_template("settings.md.j2").render(tables=list(_tables()))
 

@@ -130,7 +130,10 @@ def _fence(stored: Json, *, held: HeldLease) -> None:
     annotations = stored["metadata"].get("annotations") or {}
     text, issuer = annotations.get(STATE_EPOCH, "0"), annotations.get(STATE_EPOCH_OF, held.reference.name)
     if issuer == held.reference.name and text.isascii() and text.isdigit() and int(text) > held.epoch:
-        raise FencedError(f"the state document was written in epoch {text}, this holder has epoch {held.epoch}")
+        raise FencedError(
+            f"the state document was written in epoch {text}, this holder has epoch {held.epoch}: if no other program "
+            f"works on the task, remove annotation {STATE_EPOCH} of ConfigMap {stored['metadata']['name']}"
+        )
 
 
 def changed_config_map(

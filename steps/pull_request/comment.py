@@ -116,7 +116,7 @@ class _CommentUpdate:
         self._check_time_and_lease()
         for each in self.github.comments(repository=self.repository, number=self.number):
             self._check_time_and_lease()
-            if each.body.startswith(self.first_line) and self.github.is_ours(each):
+            if each.body.startswith(self.first_line) and self.github.is_own(each):
                 yield each.id
 
     def _edited(self, comment: int) -> bool:

@@ -1,8 +1,8 @@
 """Argo's controller, as far as a Workflow's phase goes: waiting, begun, ended.
 
-Guarantees: the phase is in the status and in Argo's own label, as Argo 4.1 keeps it; a waiting Workflow that is told to
-terminate fails with Argo's message and never begins; the custom resource has no status subresource, like Argo's.
-Not modelled: locks and pods (tests.doubles.argo_workflows runs those); who begins when is up to the test.
+Guarantees: the phase is in the status and in Argo's own label, as Argo 4.1 keeps it; a waiting Workflow with
+`shutdown: Terminate` fails with Argo's message and never begins; the custom resource has no status subresource, like
+Argo's. Not modelled: locks and pods (tests.doubles.argo_workflows runs those); who begins when is up to the test.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A collector of OpenTelemetry on the loopback interface: it decodes what it is sent, by OpenTelemetry's own schema.
 
 Guarantees that each request was OTLP/HTTP in protobuf to `/v1/traces`; anything else is answered as a collector would,
-with an error. Can be told to answer badly, or never.
+with an error. A test can make it answer badly, or never.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""An HTTP proxy on the loopback interface that tells what went through it, and whose credentials came with it.
+"""An HTTP proxy on the loopback interface that records what went through it, and with whose credentials.
 
-Guarantees: CONNECT makes a real tunnel, and whatever asks for anything else is told 405, as a proxy for HTTPS alone
+Guarantees: CONNECT makes a real tunnel, and any other request is answered with 405, as a proxy for HTTPS alone
 does; without the credentials that it asks for, 407 and no tunnel.
 """
 
@@ -26,7 +26,7 @@ class Proxy:
     Attributes:
         url: Its address.
         credentials: `user:password` that it asks for; empty for none.
-        refuses: Status with which it refuses everybody; 0 for nobody.
+        refuses: Status with which it refuses every request; 0 to refuse none.
         targets: host:port of each tunnel, in the order in which they were made.
         refused: host:port, or whatever else it was asked for, of each refusal.
     """

@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say at once what is missing for that.
 
     Raises:
-        UsageError: The environment does not tell all of it.
+        UsageError: The environment does not name all of it.
     """
     if config.getoption("--existing"):
         os.environ[SWITCH] = "1"

@@ -130,8 +130,8 @@ def test_every_container_of_the_steps_pods_is_restricted_argos_own_too(stage: St
         admitted(stage, anew(pod))
         assert {each["name"] for each in containers(pod)} >= {"init", "wait", "main"}
         for container in containers(pod):
-            told = container["securityContext"]
-            assert (told["allowPrivilegeEscalation"], told["capabilities"], told["runAsNonRoot"]) == (
+            context = container["securityContext"]
+            assert (context["allowPrivilegeEscalation"], context["capabilities"], context["runAsNonRoot"]) == (
                 False,
                 {"drop": ["ALL"]},
                 True,

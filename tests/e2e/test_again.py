@@ -17,7 +17,7 @@ from tests.e2e.support.outcome import settled
 from tests.e2e.support.stage import Stage
 
 
-def test_a_delivery_that_is_repeated_holds_nobody_up(new_stage: Callable[[], Stage]) -> None:
+def test_a_repeated_delivery_delays_no_other_push(new_stage: Callable[[], Stage]) -> None:
     repeated, other = new_stage(), new_stage()
     delivery = repeated.push()
     assert repeated.deliver(delivery) == 200
@@ -32,7 +32,7 @@ def test_a_delivery_that_is_repeated_holds_nobody_up(new_stage: Callable[[], Sta
     say(f"a push right behind a repeated one: workflow after {waited - began:.1f} s")
 
 
-def test_a_delivery_that_is_repeated_changes_nothing(stage: Stage) -> None:
+def test_a_repeated_delivery_changes_nothing(stage: Stage) -> None:
     delivery = stage.push()
     assert stage.deliver(delivery) == 200
     stage.finished(delivery)
@@ -43,7 +43,7 @@ def test_a_delivery_that_is_repeated_changes_nothing(stage: Stage) -> None:
     stage.all_ended()
     assert {each["status"]["phase"] for each in stage.workflows()} == {"Succeeded"}
     assert (stage.record(), stage.labels()) == (record, labels)
-    assert stage.witness.when("SIGTERM", job_name(later)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(later)) is None
     assert stage.runs() == {later["metadata"]["name"]}
 
 
@@ -64,7 +64,7 @@ def test_a_push_that_is_replayed_under_another_delivery_id_reaches_no_newer_agen
     assert stage.deliver(replayed) == 200
     assert stage.finished(replayed)["status"]["phase"] == "Succeeded"
     assert settled(stage, left=[later["metadata"]["name"]]) == record
-    assert stage.witness.when("SIGTERM", job_name(later)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(later)) is None
 
 
 def test_an_older_push_that_comes_after_the_newer_one_reaches_no_newer_agent(stage: Stage) -> None:
@@ -79,7 +79,7 @@ def test_an_older_push_that_comes_after_the_newer_one_reaches_no_newer_agent(sta
     assert stage.deliver(older) == 200
     assert stage.finished(older)["status"]["phase"] == "Succeeded"
     assert settled(stage, number=2, left=[later["metadata"]["name"]]) == record
-    assert stage.witness.when("SIGTERM", job_name(later)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(later)) is None
 
 
 def test_a_push_that_comes_an_hour_late_reaches_no_agent_that_was_started_since(stage: Stage) -> None:
@@ -89,4 +89,4 @@ def test_a_push_that_comes_an_hour_late_reaches_no_agent_that_was_started_since(
     assert stage.finished(delivery)["status"]["phase"] == "Succeeded"
     record = settled(stage, left=[run["metadata"]["name"]])
     assert [(agent["outcome"], agent["reason"]) for agent in record["agents"]] == [("kept", "newer than the push")]
-    assert stage.witness.when("SIGTERM", job_name(run)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is None

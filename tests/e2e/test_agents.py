@@ -1,4 +1,4 @@
-"""Agents that do not go as they should: deaf, stuck, finished by themselves, or replaced by a namesake."""
+"""Agents that do not end as they should: they ignore SIGTERM, hang, have finished already, or have a new namesake."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from steps.core.keys import RECORD
 from tests.doubles.platform.client import MERGE_PATCH
 from tests.doubles.platform.controller import job_name
 from tests.doubles.platform.platform import runs_path
-from tests.e2e.support.agents import Manner
+from tests.e2e.support.agents import AgentBehaviour
 from tests.e2e.support.gate import gate
 from tests.e2e.support.moments import submitted
 from tests.e2e.support.outcome import settled
@@ -28,14 +28,14 @@ def outcomes(record: dict[str, Any]) -> dict[str, str]:
 
 
 def test_an_agent_that_has_completed_is_left_as_it_is(stage: Stage) -> None:
-    run = stage.agent(how=Manner(works_for_s=0.5))
+    run = stage.agent(how=AgentBehaviour(works_for_s=0.5))
     name = run["metadata"]["name"]
     stage.until(lambda: stage.phase_of_run(name) == "Succeeded", what="the agent completes")
     workflow = submitted(stage, stage.push())
     stage.reaches(workflow, "Succeeded")
     assert outcomes(settled(stage, left=[name])) == {run["metadata"]["uid"]: "kept"}
     assert stage.phase_of_run(name) == "Succeeded"
-    assert stage.witness.when("SIGTERM", job_name(run)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is None
 
 
 def test_a_namesake_that_appears_while_its_predecessor_is_judged_is_not_touched(stage: Stage) -> None:
@@ -48,16 +48,16 @@ def test_a_namesake_that_appears_while_its_predecessor_is_judged_is_not_touched(
         stage.until(lambda: name not in stage.runs(), what="the old one is gone")
         new = stage.start(name=name)
     stage.reaches(workflow, "Succeeded")
-    told = outcomes(settled(stage, left=[name]))
-    assert told[old["metadata"]["uid"]] == "gone"
-    assert told.get(new["metadata"]["uid"], "kept") == "kept"
+    outcome = outcomes(settled(stage, left=[name]))
+    assert outcome[old["metadata"]["uid"]] == "gone"
+    assert outcome.get(new["metadata"]["uid"], "kept") == "kept"
     stage.at_work(new)
-    assert stage.witness.when("SIGTERM", job_name(new)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(new)) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Obstinate:
-    """An agent that does not go as it should, and the Workflow that stops it."""
+class SlowToEnd:
+    """An agent that does not end as it should, and the Workflow that stops it."""
 
     stage: Stage
     run: dict[str, Any]
@@ -65,18 +65,18 @@ class Obstinate:
 
 
 @pytest.fixture(scope="module")
-def obstinate(around: Surroundings) -> Iterator[tuple[Obstinate, Obstinate]]:
-    """A deaf agent and one whose object stays, both pushed to at once: each takes the steps more than half a minute."""
-    deaf, stuck = around.stage(), around.stage()
-    # The deaf one's pod asks for ten minutes, so that it is not the kubelet that ends it.
-    runs = [deaf.agent(how=Manner(exit_after_s=600.0, grace_s=600.0)), stuck.agent()]
+def slow_to_end(around: Surroundings) -> Iterator[tuple[SlowToEnd, SlowToEnd]]:
+    """An agent that ignores SIGTERM, and one whose object stays: each takes more than half a minute."""
+    ignoring, stuck = around.stage(), around.stage()
+    # The pod of the first asks for ten minutes, so that it is not the kubelet that ends it.
+    runs = [ignoring.agent(how=AgentBehaviour(exit_after_s=600.0, grace_s=600.0)), stuck.agent()]
     hanging = {"metadata": {"finalizers": ["tests.agent-cancellation/hangs"]}}
     path = runs_path(stuck.agents, runs[1]["metadata"]["name"])
     stuck.client.ask("PATCH", path, hanging, content_type=MERGE_PATCH)
-    both = zip((deaf, stuck), runs, strict=True)
-    first, second = [Obstinate(stage=each, run=run, workflow=submitted(each, each.push())) for each, run in both]
+    both = zip((ignoring, stuck), runs, strict=True)
+    first, second = [SlowToEnd(stage=each, run=run, workflow=submitted(each, each.push())) for each, run in both]
     yield first, second
-    around.clear(deaf)
+    around.clear(ignoring)
     around.clear(stuck)
 
 
@@ -88,9 +88,9 @@ def failed_nodes(stage: Stage, workflow: str) -> list[str]:
 
 
 def test_an_agent_that_cannot_be_proven_gone_leaves_the_labels_until_it_is(
-    obstinate: tuple[Obstinate, Obstinate],
+    slow_to_end: tuple[SlowToEnd, SlowToEnd],
 ) -> None:
-    stage, run, name = obstinate[1].stage, obstinate[1].run, obstinate[1].workflow
+    stage, run, name = slow_to_end[1].stage, slow_to_end[1].run, slow_to_end[1].workflow
 
     def failed() -> bool:
         return RECORD in stage.annotations() and stage.record()["phase"] == "failed"
@@ -111,10 +111,10 @@ def test_an_agent_that_cannot_be_proven_gone_leaves_the_labels_until_it_is(
 
 
 @pytest.mark.own_cluster
-def test_an_agent_that_ignores_sigterm_is_forced_and_its_process_ends(obstinate: tuple[Obstinate, Obstinate]) -> None:
-    stage, run = obstinate[0].stage, obstinate[0].run
-    stage.reaches(obstinate[0].workflow, "Succeeded")
+def test_an_agent_that_ignores_sigterm_is_forced_and_its_process_ends(slow_to_end: tuple[SlowToEnd, SlowToEnd]) -> None:
+    stage, run = slow_to_end[0].stage, slow_to_end[0].run
+    stage.reaches(slow_to_end[0].workflow, "Succeeded")
     assert outcomes(settled(stage)) == {run["metadata"]["uid"]: "gone"}
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
-    assert stage.witness.when("exit", job_name(run)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("exit", job_name(run)) is None
     stage.until(lambda: job_name(run) not in stage.cluster.processes(), what="its process ends")

@@ -43,8 +43,8 @@ def orderly(stage: Stage, histories: list[History]) -> list[Held]:
     """Check that the task's holds were disjoint, and that whatever was done to it was done by a holder; the holds."""
     leases, runs, states = histories
     found = holds(leases.of(lease_name(repository=Repository(REPOSITORY), task=TaskId(str(stage.task)))))
-    ours = [change for change in runs.all() if change.body["spec"]["taskId"] == stage.task]
-    check(found, runs=ours, states=states.of(f"task-{stage.task}-state"))
+    own_runs = [change for change in runs.all() if change.body["spec"]["taskId"] == stage.task]
+    check(found, runs=own_runs, states=states.of(f"task-{stage.task}-state"))
     assert all(each.released for each in found), "a hold was taken over"
     return found
 
@@ -65,7 +65,7 @@ def all_gone(stages: list[Stage], *, since: float) -> float:
     return time.time() - since
 
 
-def test_pushes_to_many_tasks_at_once_are_each_dealt_with_under_a_lock_of_their_own(
+def test_pushes_to_many_tasks_at_once_are_each_processed_under_their_own_lock(
     new_stage: Callable[[], Stage],
 ) -> None:
     tasks = staged(new_stage, MANY)
@@ -83,7 +83,7 @@ def test_pushes_to_many_tasks_at_once_are_each_dealt_with_under_a_lock_of_their_
     every: list[Held] = []
     for stage, job in tasks:
         every += orderly(stage, histories)
-        assert stage.witness.when("SIGTERM", job) is not None
+        assert stage.agent_reports.when("SIGTERM", job) is not None
         assert settled(stage)["attempts"] == 1
     concurrent = stages[0].cluster.settings.workflow.concurrent
     say(f"{MANY} pushes to {MANY} tasks: at most {at_once(every)} holds at once, {concurrent} allowed")
@@ -117,8 +117,8 @@ def test_a_burst_of_pushes_to_one_task_takes_two_executions_and_starves_no_other
     say(f"{MANY} pushes to one task: {len(ran)} executions, {len(found)} holds")
     assert len(ran) <= 2
     settled(busy, number=MANY)
-    assert busy.witness.when("SIGTERM", job) is not None
+    assert busy.agent_reports.when("SIGTERM", job) is not None
     for stage, other in others:
         assert len(orderly(stage, histories)) == 1
-        assert stage.witness.when("SIGTERM", other) is not None
+        assert stage.agent_reports.when("SIGTERM", other) is not None
         settled(stage)

@@ -45,7 +45,7 @@ def test_the_end_of_a_branch_stops_the_agents_of_its_head(stage: Stage, end: obj
     assert stage.deliver(delivery) == 200
     assert stage.finished(delivery)["status"]["phase"] == "Succeeded"
     assert stage.runs() == set()
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
     record = stage.record()
     assert (record["phase"], record["labels"], record["push"]["sha"]) == ("completed", "closed", ZERO_SHA)
     assert record["push"]["before"] == sha(stage.task, 1)

@@ -14,7 +14,7 @@ from pipelines.settings import Settings
 from steps.cancellation.coalescing import SUPERSEDED_BY
 from tests.e2e.provision.cluster import Cluster, up
 from tests.e2e.support.argo_client import ArgoRefusedError, person
-from tests.e2e.support.installation import OURS, install, settings_for
+from tests.e2e.support.installation import MANAGED_BY, install, settings_for
 from tests.e2e.support.moments import in_cancel, next_second, submitted
 from tests.e2e.support.outcome import settled
 from tests.e2e.support.stage import Stage
@@ -48,15 +48,15 @@ def another_version(cluster: Cluster, folder: Path) -> Settings:
 
 def test_what_is_applied_again_changes_nothing(cluster: Cluster) -> None:
     before = versions(cluster)
-    told = cluster.kubectl("apply", "-k", manifests(cluster)).splitlines()
-    assert told
-    assert [line for line in told if not line.endswith(" unchanged")] == []
+    output = cluster.kubectl("apply", "-k", manifests(cluster)).splitlines()
+    assert output
+    assert [line for line in output if not line.endswith(" unchanged")] == []
     assert versions(cluster) == before
     assert cluster.kubectl("diff", "-k", manifests(cluster)) == ""
 
 
 @pytest.mark.argo(referencing="Strict")
-def test_an_upgrade_loses_no_push_that_is_on_its_way(stage: Stage, restored: None, tmp_path: Path) -> None:
+def test_an_upgrade_loses_no_push_in_flight(stage: Stage, restored: None, tmp_path: Path) -> None:
     del restored
     cluster = stage.cluster
     running = in_cancel(stage)
@@ -80,10 +80,10 @@ def phase_of(workflow: dict[str, Any]) -> str:
 
 
 @pytest.mark.argo(referencing="Secure")
-def test_in_secure_mode_an_upgrade_holds_up_what_is_on_its_way_until_it_is_terminated(
+def test_in_secure_mode_an_upgrade_blocks_workflows_in_flight_until_they_are_terminated(
     stage: Stage, restored: None, tmp_path: Path
 ) -> None:
-    """Argo looks at no Workflow any more whose template has changed, and leaves it its lock. Hence `Strict`."""
+    """Argo ignores a Workflow whose template has changed, and leaves it its lock. Hence `Strict`."""
     del restored
     cluster = stage.cluster
     running = in_cancel(stage)
@@ -136,9 +136,9 @@ def test_removal_leaves_only_the_records_and_a_new_installation_continues_from_t
 
 
 def remains(cluster: Cluster) -> set[str]:
-    """Kinds of the objects of ours that are there, in any namespace."""
+    """Kinds of this project's objects that are there, in any namespace."""
     kinds = cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
-    found = cluster.kubectl("get", ",".join(kinds), "-A", f"--selector={OURS}", "--output=json")
+    found = cluster.kubectl("get", ",".join(kinds), "-A", f"--selector={MANAGED_BY}", "--output=json")
     items = json.loads(found)["items"]
     pods = [each for each in items if each["kind"] == "Pod"]
     assert all("workflows.argoproj.io/workflow" in each["metadata"]["labels"] for each in pods)

@@ -12,7 +12,7 @@ from pipelines import names
 from steps.core.keys import RECORD
 from tests.doubles.platform.client import MERGE_PATCH
 from tests.doubles.platform.controller import job_name
-from tests.e2e.support.agents import Manner
+from tests.e2e.support.agents import AgentBehaviour
 from tests.e2e.support.moments import next_second
 from tests.e2e.support.outcome import settled
 from tests.e2e.support.pods import kill
@@ -27,7 +27,7 @@ TASKS = 4
 def burst(new_stage: Callable[[], Stage]) -> list[tuple[Stage, str]]:
     """Tasks with an agent each that goes on for some seconds after SIGTERM, and the agents' Jobs."""
     stages = [new_stage() for _ in range(TASKS)]
-    return [(stage, job_name(stage.agent(how=Manner(exit_after_s=10.0)))) for stage in stages]
+    return [(stage, job_name(stage.agent(how=AgentBehaviour(exit_after_s=10.0)))) for stage in stages]
 
 
 def pushed(burst: list[tuple[Stage, str]]) -> None:
@@ -38,7 +38,7 @@ def pushed(burst: list[tuple[Stage, str]]) -> None:
 
 
 def helper_of(stage: Stage) -> str:
-    """The Workflow whose pod works for this task in place of its own; nobody if none does."""
+    """The Workflow whose pod works for this task in place of its own; empty if none does."""
     record = json.loads(stage.annotations().get(RECORD, "{}"))
     return str(record.get("helper") or "")
 
@@ -48,7 +48,7 @@ def check(burst: list[tuple[Stage, str]]) -> None:
     for stage, job in burst:
         stage.all_ended(deadline_s=240)
         settled(stage)
-        assert stage.witness.when("SIGTERM", job) is not None
+        assert stage.agent_reports.when("SIGTERM", job) is not None
 
 
 def test_a_helper_that_is_killed_is_succeeded_by_the_own_workflows(burst: list[tuple[Stage, str]]) -> None:
@@ -62,7 +62,7 @@ def test_a_helper_that_is_killed_is_succeeded_by_the_own_workflows(burst: list[t
 
 @contextmanager
 def places(stage: Stage, count: int) -> Iterator[None]:
-    """Let so many pods run at once, until the context is left."""
+    """Let `count` pods run at once, until the context is left."""
     path = f"/api/v1/namespaces/{stage.home}/configmaps/{names.LIMITS}"
     before = stage.client.ask("GET", path)["data"]
     stage.client.ask("PATCH", path, {"data": {names.LIMITS_KEY: str(count)}}, content_type=MERGE_PATCH)

@@ -17,12 +17,12 @@ from tests.doubles.platform.controller import job_name
 from tests.doubles.platform.runs import REX, TESS
 from tests.e2e.provision.cluster import up
 from tests.e2e.provision.starting import apply
+from tests.e2e.support.agent_reports import AGENT
 from tests.e2e.support.installation import install, settings_for
 from tests.e2e.support.moments import next_second, submitted
 from tests.e2e.support.outcome import settled
 from tests.e2e.support.stage import Stage
 from tests.e2e.support.task import REPOSITORY
-from tests.e2e.support.witness import AGENT
 from tests.support.documented_kinds import JOB, TABLES, WORKFLOW
 
 pytestmark = [
@@ -60,7 +60,7 @@ class Fleet:
 
     def heard(self, what: str, name: str) -> bool:
         """Whether the pod of one has said something."""
-        return self.stage.witness.when(what, f"{self.kind.plural}-{name}") is not None
+        return self.stage.agent_reports.when(what, f"{self.kind.plural}-{name}") is not None
 
     def left(self) -> dict[str, str]:
         """Phases of those that are there and not being deleted, by name."""
@@ -70,8 +70,8 @@ class Fleet:
         return {each["metadata"]["name"]: each.get("status", {}).get("phase", "") for each in there}
 
     def _body(self, says: str) -> JsonObject:
-        witness = self.stage.witness
-        arguments = [says, witness.host, str(witness.port), "0", "86400"]
+        agent_reports = self.stage.agent_reports
+        arguments = [says, agent_reports.host, str(agent_reports.port), "0", "86400"]
         container: dict[str, Any] = {"name": "main", "image": self.stage.cluster.agent_image}
         container |= {"imagePullPolicy": "IfNotPresent", "command": ["python3", "-c", AGENT, *arguments]}
         if self.kind is JOB:
@@ -114,17 +114,17 @@ def test_jobs_and_argo_workflows_are_stopped_beside_code_runs(stage: Stage, flee
 
     record = settled(stage)
     stale, exempt, newer = (f"{name}-{stage.task}" for name in ("stale", "exempt", "newer"))
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
     assert [fleet.heard("SIGTERM", stale) for fleet in fleets] == [True, True]
     assert not any(fleet.heard("SIGTERM", each) for fleet in fleets for each in (exempt, newer))
     assert set(jobs.left()) == {exempt, newer}, "a Job is deleted"
     assert workflows.left() == {stale: "Failed", exempt: "Running", newer: "Running"}, "a Workflow stays, stopped"
-    told = {(agent["kind"], agent["name"]): agent["outcome"] for agent in record["agents"]}
-    assert told["jobs", stale] == RunOutcome.GONE
-    assert told["workflows", stale] == RunOutcome.FINISHED
-    assert {told[fleet.kind.plural, exempt] for fleet in fleets} == {RunOutcome.KEPT}
-    # The newer ones may have come after the step had looked.
-    assert {told.get((fleet.kind.plural, newer), RunOutcome.KEPT) for fleet in fleets} == {RunOutcome.KEPT}
+    outcomes = {(agent["kind"], agent["name"]): agent["outcome"] for agent in record["agents"]}
+    assert outcomes["jobs", stale] == RunOutcome.GONE
+    assert outcomes["workflows", stale] == RunOutcome.FINISHED
+    assert {outcomes[fleet.kind.plural, exempt] for fleet in fleets} == {RunOutcome.KEPT}
+    # The newer ones may have come after the step had listed the runs.
+    assert {outcomes.get((fleet.kind.plural, newer), RunOutcome.KEPT) for fleet in fleets} == {RunOutcome.KEPT}
 
 
 def _executor(namespace: str) -> list[JsonObject]:

@@ -14,7 +14,7 @@ from tests.doubles.platform.platform import put_run, runs_path
 from tests.doubles.platform.running import running
 from tests.doubles.platform.runs import REX, TESS, agent_run
 from tests.e2e.provision.cluster import Cluster, up
-from tests.e2e.support.agents import Manner, PodController
+from tests.e2e.support.agents import AgentBehaviour, PodController
 from tests.e2e.support.installation import SECRET, install, prepare, settings_for
 from tests.e2e.support.moments import submitted
 from tests.e2e.support.outcome import settled
@@ -40,7 +40,9 @@ def _settings(cluster: Cluster, around: Surroundings, tmp_path_factory: pytest.T
     install(cluster.kubectl, settings, folder=folder / "rendered")
     around.github.give_role(WRITER, "write", repository=REPOSITORY)
     around.github.give_role(READER, "read", repository=REPOSITORY)
-    elsewhere = PodController(client=around.client, namespace=OTHER, image=cluster.agent_image, witness=around.witness)
+    elsewhere = PodController(
+        client=around.client, namespace=OTHER, image=cluster.agent_image, agent_reports=around.agent_reports
+    )
     with running(elsewhere, every_s=0.1):
         yield
         # The controller takes its finalizers off.
@@ -72,8 +74,8 @@ def test_a_person_with_write_access_stops_what_a_push_of_a_person_made_stale(sta
     record = settled(stage, left={since["metadata"]["name"]})
     assert (record["push"]["reason"], record["push"]["requested_by"]) == ("command", WRITER)
     assert record["push"]["before"] == sha(stage.task, 0)
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
-    assert stage.witness.when("SIGTERM", job_name(since)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(since)) is None
 
 
 def test_a_person_without_write_access_commands_nothing(stage: Stage) -> None:
@@ -104,8 +106,8 @@ def test_agents_of_one_task_are_stopped_in_every_namespace(stage: Stage) -> None
     assert stage.finished(push)["status"]["phase"] in FINISHED
     record = settled(stage)
     for run in (here, there):
-        assert stage.witness.when("SIGTERM", job_name(run)) is not None
-    assert stage.witness.when("SIGTERM", job_name(exempt)) is None
+        assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(exempt)) is None
     outcomes = {(agent["namespace"], agent["name"]): agent["outcome"] for agent in record["agents"]}
     assert outcomes == {
         (stage.agents, here["metadata"]["name"]): "gone",
@@ -123,10 +125,10 @@ def started_elsewhere(stage: Stage, name: str, *, agent: str = TESS) -> dict[str
         repository=f"https://github.com/{REPOSITORY}",
         namespace=OTHER,
         name=f"task-{stage.task}-{name}",
-        annotations=Manner().annotations(),
+        annotations=AgentBehaviour().annotations(),
         agent=agent,
     )
     run = put_run(stage.client, manifest)
     stage.started = time.time()
-    stage.until(lambda: stage.witness.when("working", job_name(run)) is not None, what=f"{name} works")
+    stage.until(lambda: stage.agent_reports.when("working", job_name(run)) is not None, what=f"{name} works")
     return run

@@ -86,14 +86,14 @@ def test_a_step_that_is_cut_off_from_the_api_server_stops_working_and_the_next_a
     with cut_off_from_the_api_server(stage, name):
         stage.until(lambda: ended(stage, name) is not None, what="the step gives up", deadline_s=120)
         assert ended(stage, name) == 75
-        assert stage.labels() == {"ready-for-qa"}, "nobody has seen the agents gone"
+        assert stage.labels() == {"ready-for-qa"}, "the agents are not yet verified gone"
     succeeds(stage, name)
     assert settled(stage)["attempts"] == 2
 
 
 @pytest.mark.own_cluster
 def test_while_github_is_out_of_reach_nothing_is_stopped_and_afterwards_everything(stage: Stage) -> None:
-    """A person may have said `skip-automation`, and nobody can see it."""
+    """A person may have set `skip-automation`, and the step cannot read that."""
     run = stage.agent()
     with github_cut_off(stage):
         name = submitted(stage, stage.push())
@@ -101,10 +101,10 @@ def test_while_github_is_out_of_reach_nothing_is_stopped_and_afterwards_everythi
         assert not stage.deleting()
     succeeds(stage, name)
     settled(stage)
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
 
 
-def test_a_github_that_fails_is_left_alone_by_all_pods_and_every_push_is_dealt_with_later(
+def test_no_pod_asks_a_failing_github_and_every_push_is_processed_later(
     new_stage: Callable[[], Stage],
 ) -> None:
     stages = [new_stage() for _ in range(4)]

@@ -13,7 +13,8 @@ from tests.doubles.platform.runs import REX
 from tests.e2e.provision import agent_sandbox, tekton
 from tests.e2e.provision.cluster import Cluster, up
 from tests.e2e.provision.starting import apply
-from tests.e2e.support.fleet import DEAF, Fleet, Manners
+from tests.e2e.support.agents import AgentBehaviour
+from tests.e2e.support.fleet import IGNORES_SIGTERM, Fleet
 from tests.e2e.support.installation import install, settings_for
 from tests.e2e.support.moments import next_second, submitted
 from tests.e2e.support.outcome import settled
@@ -90,7 +91,7 @@ def test_a_stale_run_of_each_preset_is_stopped_and_its_pods_are_gone_before_the_
     new_fleet: Callable[[str], Fleet], stage: Stage, preset: str
 ) -> None:
     fleet = new_fleet(preset)
-    stale = fleet.start("stale", how=Manners(exit_after_s=2.0))
+    stale = fleet.start("stale", how=AgentBehaviour(exit_after_s=2.0))
     exempt = fleet.start("exempt", REX)
     seen = pods_at_label(stage, fleet, stale)
     name = pushed(stage)
@@ -107,17 +108,17 @@ def test_a_stale_run_of_each_preset_is_stopped_and_its_pods_are_gone_before_the_
     outcomes = {agent["name"]: agent["outcome"] for agent in record["agents"]}
     assert outcomes[stale] == (RunOutcome.FINISHED if preset in STAY else RunOutcome.GONE)
     assert outcomes[exempt] == RunOutcome.KEPT
-    # The newer one may have come after the step had looked.
+    # The newer one may have come after the step had listed the runs.
     assert outcomes.get(newer, RunOutcome.KEPT) == RunOutcome.KEPT
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_pod_that_does_not_hear_is_forced_however_far_it_is_from_its_run(
+def test_a_pod_that_ignores_sigterm_is_forced_however_far_it_is_from_its_run(
     new_fleet: Callable[[str], Fleet], stage: Stage, preset: str
 ) -> None:
     """Tekton says that a run is cancelled, and a Deployment that it has no replicas, while the pod still works."""
     fleet = new_fleet(preset)
-    stale = fleet.start("deaf", how=DEAF)
+    stale = fleet.start("ignoring", how=IGNORES_SIGTERM)
     seen = pods_at_label(stage, fleet, stale)
     name = pushed(stage)
     began = time.monotonic()

@@ -29,7 +29,7 @@ def test_a_push_stops_what_is_stale_and_nothing_else(stage: Stage) -> None:
     began = time.time()
     assert stage.deliver(delivery) == 200
     moments = {"workflow": stage.until(lambda: stage.workflow(delivery) is not None, what="a workflow")}
-    # Created in a later second than the Workflow: not stale, although it is there before the steps look.
+    # Created in a later second than the Workflow: not stale, although it exists before the steps list runs.
     stage.until(lambda: time.time() > int(moments["workflow"]) + 1.05, what="the next second")
     newer = put_run(
         stage.client,
@@ -41,17 +41,19 @@ def test_a_push_stops_what_is_stale_and_nothing_else(stage: Stage) -> None:
     moments["labels"] = stage.until(lambda: stage.labels() == {"remediation-in-progress"}, what="labels")
     assert stage.finished(delivery)["status"]["phase"] == "Succeeded"
     moments["workflow finished"] = time.time()
-    heard = [stage.witness.when("SIGTERM", job) for job in jobs]
+    heard = [stage.agent_reports.when("SIGTERM", job) for job in jobs]
     assert all(heard), "every stale agent was asked to stop"
     moments["SIGTERM"] = max(when or 0.0 for when in heard)
-    told = ", ".join(f"{what} {when - began:.1f} s" for what, when in sorted(moments.items(), key=lambda each: each[1]))
-    say(f"webhook -> {told}")
+    steps = ", ".join(
+        f"{what} {when - began:.1f} s" for what, when in sorted(moments.items(), key=lambda each: each[1])
+    )
+    say(f"webhook -> {steps}")
 
     names = {run["metadata"]["name"] for run in (exempt, newer)}
     assert stage.runs() == names
-    stage.until(lambda: stage.witness.when("working", job_name(newer)) is not None, what="the newer agent works")
+    stage.until(lambda: stage.agent_reports.when("working", job_name(newer)) is not None, what="the newer agent works")
     for run in (exempt, newer):
-        assert stage.witness.when("SIGTERM", job_name(run)) is None
+        assert stage.agent_reports.when("SIGTERM", job_name(run)) is None
     assert stage.pods() == {job_name(exempt), job_name(newer)}
     record = stage.record()
     assert (record["phase"], record["labels"], record["attempts"]) == ("completed", "moved", 1)
@@ -72,7 +74,7 @@ def test_a_push_that_succeeds_takes_one_pod(stage: Stage) -> None:
     assert [node["templateName"] for node in nodes if node["type"] == "Pod"] == [names.ENTRYPOINT]
 
 
-def test_what_is_not_such_a_push_does_nothing(stage: Stage) -> None:
+def test_an_event_that_is_not_a_push_of_an_agent_does_nothing(stage: Stage) -> None:
     run = stage.agent()
     good = stage.push()
     payload = json.loads(good.body)
@@ -105,5 +107,7 @@ def test_what_is_not_such_a_push_does_nothing(stage: Stage) -> None:
     assert stage.deliver(good) == 200
     assert stage.finished(good)["status"]["phase"] == "Succeeded"
     assert [each["metadata"]["labels"][names.DELIVERY_LABEL] for each in stage.workflows()] == [good.id]
-    stage.until(lambda: stage.witness.when("SIGTERM", job_name(run)) is not None, what="the good push stops the agent")
+    stage.until(
+        lambda: stage.agent_reports.when("SIGTERM", job_name(run)) is not None, what="the good push stops the agent"
+    )
     assert stage.record()["push"]["sha"] == sha(stage.task, 1)

@@ -1,4 +1,4 @@
-"""What nobody else would finish: reconcile does, without a further push, from a Workflow of its own.
+"""Reconcile finishes what no retry and no push would, from a Workflow of its own.
 
 The schedule is suspended in this tier, so that it does not finish what other tests have interrupted on purpose; a pass
 is made as a person makes one, with `argo submit --from`. That the schedule itself runs is a test of its own.
@@ -81,12 +81,14 @@ def test_what_a_workflow_without_an_exit_hook_left_is_finished_without_a_further
     name = in_cancel(stage)
     argo.run(how, name)
     stage.reaches(name, "Failed", "")
-    stage.until(lambda: stage.record()["phase"] == "failed", what="its pod, told to stop, says so", deadline_s=60)
+    stage.until(
+        lambda: stage.record()["phase"] == "failed", what="its pod got SIGTERM and recorded that", deadline_s=60
+    )
     until_repaired(stage, argo, repaired=lambda: is_completed(stage), pods=4)
     settled(stage)
 
 
-def test_a_state_document_that_somebody_broke_is_copied_aside_and_said(stage: Stage, argo: ArgoClient) -> None:
+def test_a_corrupt_state_document_is_copied_aside_and_reported(stage: Stage, argo: ArgoClient) -> None:
     path = f"/api/v1/namespaces/{stage.agents}/configmaps/task-{stage.task}-state"
     broken = {"data": {"state.json": "{half a docu"}}
     stage.client.ask("PATCH", path, broken, content_type="application/merge-patch+json")
@@ -111,11 +113,11 @@ def test_the_schedule_itself_makes_a_pass_each_minute(stage: Stage) -> None:
         stage.until(lambda: bool(passes() - before), what="a scheduled pass has succeeded", deadline_s=240)
 
 
-def test_a_push_whose_webhook_never_came_is_dealt_with(lost: Lost, argo: ArgoClient) -> None:
+def test_a_push_whose_webhook_never_came_is_processed(lost: Lost, argo: ArgoClient) -> None:
     """GitHub knows of the push: an agent that was at work before it is stopped, one that came after it is not."""
     stage = lost.stage
     until_repaired(stage, argo, repaired=lambda: is_completed(stage), pods=6)
     settled(stage, left=[lost.newer["metadata"]["name"]])
-    assert stage.witness.when("SIGTERM", job_name(lost.stale)) is not None
-    assert stage.witness.when("SIGTERM", job_name(lost.newer)) is None
+    assert stage.agent_reports.when("SIGTERM", job_name(lost.stale)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(lost.newer)) is None
     assert [each["metadata"]["labels"].get(REPAIR_LABEL) for each in stage.workflows()] == ["true"]

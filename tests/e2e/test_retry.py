@@ -71,11 +71,11 @@ def test_a_retry_finishes_what_failed_before_the_agents_were_stopped(
     found = failing_pushes(stages)
     for by, stage in stages.items():
         failed(stage)
-        assert stage.witness.when("SIGTERM", job_name(runs[by])) is None
+        assert stage.agent_reports.when("SIGTERM", job_name(runs[by])) is None
     retried(stages, argo, found)
     for by, stage in stages.items():
         assert settled(stage)["attempts"] == 2
-        assert stage.witness.when("SIGTERM", job_name(runs[by])) is not None
+        assert stage.agent_reports.when("SIGTERM", job_name(runs[by])) is not None
 
 
 def test_a_retry_finishes_what_failed_after_the_agents_were_stopped(stages: dict[str, Stage], argo: ArgoClient) -> None:

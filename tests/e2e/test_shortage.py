@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support.agents import Manner
+from tests.e2e.support.agents import AgentBehaviour
 from tests.e2e.support.moments import submitted
 from tests.e2e.support.outcome import settled
 from tests.e2e.support.pods import step_pods
@@ -15,8 +15,8 @@ from tests.e2e.support.stage import Stage
 
 pytestmark = [pytest.mark.own_cluster, pytest.mark.timeout(400, func_only=True)]
 
-# Longer than the kubelet takes to notice that the disk is full (ten seconds between two looks).
-SLOW = Manner(exit_after_s=45.0, grace_s=120.0)
+# Longer than the kubelet takes to notice that the disk is full (it checks every ten seconds).
+SLOW = AgentBehaviour(exit_after_s=45.0, grace_s=120.0)
 
 
 def is_evicted(stage: Stage, pod: dict[str, Any]) -> bool:

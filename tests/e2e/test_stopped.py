@@ -82,7 +82,9 @@ def test_what_was_left_by_workflows_that_ran_is_finished_by_the_next_push(
     the_next_pushes_finish_it(stages, number=2)
 
 
-def test_workflows_that_are_ended_while_they_wait_hold_nobody_up(stages: dict[str, Stage], argo: ArgoClient) -> None:
+def test_workflows_that_are_ended_while_they_wait_delay_no_other_push(
+    stages: dict[str, Stage], argo: ArgoClient
+) -> None:
     """Their own pushes are left; agents that were started between the two, too. Without a further push: reconcile."""
     running = dict(zip(HOW, all_in_cancel(list(stages.values())), strict=True))
     waiting = {how: submitted(stage, stage.push(2)) for how, stage in stages.items()}

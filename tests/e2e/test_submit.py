@@ -53,6 +53,6 @@ def test_a_developer_stops_the_stale_agents_of_a_branch(stage: Stage, by: str) -
     assert (outcome["phase"], outcome["exit"]) == ("Succeeded", 0)
     assert f"  stopped  coderuns/{run['metadata']['name']} of 5DLabs-Tess" in outcome["report"]
     assert stage.runs() == set()
-    assert stage.witness.when("SIGTERM", job_name(run)) is not None
+    assert stage.agent_reports.when("SIGTERM", job_name(run)) is not None
     assert stage.labels() == {"remediation-in-progress"}
     assert stage.record()["push"]["reason"] == "manual"

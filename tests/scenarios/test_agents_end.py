@@ -255,12 +255,12 @@ def test_a_run_that_names_the_head_is_kept(scene: Scene) -> None:
 def test_a_run_of_a_kind_with_a_stop_patch_is_asked_to_stop_before_its_delete(scene: Scene) -> None:
     kind = replace(DEFAULTS.agents[0], stop_patch={"metadata": {"annotations": {"stop": "please"}}})
     scene.settings = replace(DEFAULTS, agents=(kind,))
-    polite, deaf = (scene.agent(name=name)["metadata"]["name"] for name in ("polite", "deaf"))
+    obeying, ignoring = (scene.agent(name=name)["metadata"]["name"] for name in ("obeying", "ignoring"))
     scene.later(5)
     pushed(scene)
 
     def listen() -> None:
-        run = scene.api.find("coderuns", polite, namespace=AGENTS)
+        run = scene.api.find("coderuns", obeying, namespace=AGENTS)
         if run and run["metadata"].get("annotations", {}).get("stop"):
             for pod in scene.api.list("pods", namespace=AGENTS, fields="status.phase=Running"):
                 if run["status"]["jobName"] in pod["metadata"]["name"]:
@@ -268,8 +268,8 @@ def test_a_run_of_a_kind_with_a_stop_patch_is_asked_to_stop_before_its_delete(sc
 
     scene.clock.every(listen)
     assert scene.play(scene.workflow()) is Exit.DONE
-    assert scene.runs() == {polite}
+    assert scene.runs() == {obeying}
     assert {agent.name: agent.outcome for agent in scene.record().agents} == {
-        polite: RunOutcome.FINISHED,
-        deaf: RunOutcome.GONE,
+        obeying: RunOutcome.FINISHED,
+        ignoring: RunOutcome.GONE,
     }

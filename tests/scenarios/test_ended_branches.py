@@ -276,5 +276,5 @@ def test_the_event_names_the_end(scene: Scene) -> None:
     end(scene, "closed")
     assert scene.play(scene.ended()) is Exit.DONE
     assert "closed pull request of task-7-work: stale runs gone: 1; labels not moved: the pull request is closed" in [
-        event["message"] for event in scene.told(EventReason.COMPLETED)
+        event["message"] for event in scene.kubernetes_events(EventReason.COMPLETED)
     ]

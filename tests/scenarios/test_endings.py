@@ -36,7 +36,7 @@ def line(scene: Scene, event: str) -> dict[str, object]:
 # It went well.
 
 
-def test_what_is_done_under_a_lease_is_told_with_its_epoch(scene: Scene) -> None:
+def test_what_is_done_under_a_lease_is_logged_with_its_epoch(scene: Scene) -> None:
     assert scene.play(stale_push(scene)) is Exit.DONE
     epoch = scene.lease()["spec"]["leaseTransitions"]
     (stopped,) = (agent.name for agent in scene.record().agents)
@@ -62,12 +62,12 @@ def test_all_that_were_ended_while_they_waited_are_named(scene: Scene) -> None:
     first = stale_push(scene)
     waiting = sorted(scene.workflow(pushed_at=first.push.pushed_at).name for _ in range(2))
     assert scene.play(first) is Exit.DONE
-    (event,) = scene.told(EventReason.COMPLETED)
+    (event,) = scene.kubernetes_events(EventReason.COMPLETED)
     said = f"push {NEW[:12]} to task-7-work: stale runs gone: 1; labels moved; ended superseded workflows: "
     assert event["message"] == said + ", ".join(waiting)
 
 
-def test_a_push_that_worked_for_the_head_leaves_its_labels_to_nobody(scene: Scene) -> None:
+def test_a_push_that_worked_for_the_head_leaves_no_labels_to_another_push(scene: Scene) -> None:
     scene.github.push("task-7-work", NEW)
     older = scene.workflow()
     scene.later(2)
@@ -79,14 +79,14 @@ def test_a_push_that_worked_for_the_head_leaves_its_labels_to_nobody(scene: Scen
 # The Lease is lost while the agents end.
 
 
-def test_a_lease_that_is_gone_is_said(scene: Scene) -> None:
+def test_a_missing_lease_is_logged(scene: Scene) -> None:
     _, started = begun(scene)
     scene.api.delete("leases", scene.lease()["metadata"]["name"], namespace=HOME)
     with pytest.raises(LockLostError, match="was deleted while it was held"):
         finish_execution(started)
 
 
-def test_a_lease_that_somebody_else_has_is_said(scene: Scene) -> None:
+def test_a_lease_of_another_holder_is_logged(scene: Scene) -> None:
     _, started = begun(scene)
     taken = {"spec": {"holderIdentity": "w/u/thief", "leaseTransitions": 9}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], taken, namespace=HOME)
@@ -98,7 +98,7 @@ def test_a_lease_that_somebody_else_has_is_said(scene: Scene) -> None:
 # The exit hook.
 
 
-def test_a_failure_is_told_to_the_platform_and_in_the_log(scene: Scene) -> None:
+def test_a_failure_is_in_the_state_document_and_in_the_log(scene: Scene) -> None:
     metadata = {"name": "task-7-state", "namespace": AGENTS}
     scene.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"state.json": "{}"}})
     workflow = stale_push(scene)
@@ -108,12 +108,12 @@ def test_a_failure_is_told_to_the_platform_and_in_the_log(scene: Scene) -> None:
     assert (record.phase, len(record.errors), record.finished_at) == (Phase.FAILED, 1, scene.clock.now())
     document = json.loads(scene.api.get("configmaps", "task-7-state", namespace=AGENTS)["data"]["state.json"])
     assert document["error_messages"] == [f"cancellation for push {NEW[:12]} to task-7-work failed: {record.errors[0]}"]
-    told = line(scene, "cancellation failed")
-    assert (told["level"], told["attempts"], told["last"]) == ("error", 1, record.errors[0])
-    assert told["epoch"] == scene.lease()["spec"]["leaseTransitions"]
+    logged = line(scene, "cancellation failed")
+    assert (logged["level"], logged["attempts"], logged["last"]) == ("error", 1, record.errors[0])
+    assert logged["epoch"] == scene.lease()["spec"]["leaseTransitions"]
 
 
-def test_a_pod_that_died_without_a_word_has_the_hook_say_so(scene: Scene) -> None:
+def test_the_exit_hook_records_a_pod_that_died_without_a_log_line(scene: Scene) -> None:
     workflow, _ = begun(scene)
     scene.end_pod("pod", phase="Failed")
     scene.later(1)

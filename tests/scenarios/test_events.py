@@ -1,4 +1,4 @@
-"""What `kubectl describe` tells of a task and of the agents that were stopped."""
+"""What `kubectl describe` shows of a task and of the agents that were stopped."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def reasons(scene: Scene) -> list[str]:
     return [call.body["reason"] for call in sent]
 
 
-def test_the_lease_tells_the_story_of_a_push(scene: Scene) -> None:
+def test_events_of_the_lease_say_when_a_push_begins_and_ends(scene: Scene) -> None:
     pushed(scene, agents=2)
     workflow = scene.workflow()
     assert scene.play(workflow) is Exit.DONE
-    (began,), (ended,) = scene.told(EventReason.CANCELLING), scene.told(EventReason.COMPLETED)
+    (began,), (ended,) = scene.kubernetes_events(EventReason.CANCELLING), scene.kubernetes_events(EventReason.COMPLETED)
     assert began["message"].startswith(f"2 stale, by push {NEW[:12]} to task-7-work by 5DLabs-Rex[bot]")
     assert workflow.name in began["message"]
     assert ended["message"] == f"push {NEW[:12]} to task-7-work: stale runs gone: 2; labels moved"
@@ -49,15 +49,15 @@ def test_the_lease_tells_the_story_of_a_push(scene: Scene) -> None:
         assert (event["type"], event["metadata"]["namespace"]) == ("Normal", HOME)
 
 
-def test_each_agent_that_was_stopped_has_one_and_no_other(scene: Scene) -> None:
+def test_each_agent_that_was_stopped_has_an_event_and_no_other_agent_has(scene: Scene) -> None:
     exempt = scene.agent(agent=REX)
     runs = pushed(scene, agents=3)
     workflow = scene.workflow()
     assert scene.play(workflow) is Exit.DONE
-    told = scene.told(EventReason.CANCELLED)
-    assert {event["involvedObject"]["uid"] for event in told} == {run["metadata"]["uid"] for run in runs}
-    assert exempt["metadata"]["uid"] not in {event["involvedObject"]["uid"] for event in told}
-    for event in told:
+    events = scene.kubernetes_events(EventReason.CANCELLED)
+    assert {event["involvedObject"]["uid"] for event in events} == {run["metadata"]["uid"] for run in runs}
+    assert exempt["metadata"]["uid"] not in {event["involvedObject"]["uid"] for event in events}
+    for event in events:
         assert event["metadata"]["namespace"] == event["involvedObject"]["namespace"] == AGENTS
         assert (event["involvedObject"]["kind"], event["involvedObject"]["apiVersion"]) == (
             "CodeRun",
@@ -67,7 +67,7 @@ def test_each_agent_that_was_stopped_has_one_and_no_other(scene: Scene) -> None:
         assert event["message"] == said
 
 
-def test_events_are_sent_after_the_deletes_that_they_tell_of(scene: Scene) -> None:
+def test_events_are_sent_after_the_deletes_that_they_name(scene: Scene) -> None:
     pushed(scene, agents=2)
     scene.api.calls.clear()
     assert scene.play(scene.workflow()) is Exit.DONE
@@ -75,22 +75,22 @@ def test_events_are_sent_after_the_deletes_that_they_tell_of(scene: Scene) -> No
     assert kinds.index("event") > max(number for number, kind in enumerate(kinds) if kind == "DELETE")
 
 
-def test_a_push_that_stops_nothing_tells_only_that_it_is_done(scene: Scene) -> None:
+def test_a_push_that_stops_nothing_has_only_the_event_of_its_end(scene: Scene) -> None:
     pushed(scene, agents=0)
     assert scene.play(scene.workflow()) is Exit.DONE
     assert reasons(scene) == [EventReason.COMPLETED]
 
 
-def test_a_failure_is_told_once_its_retries_are_used_up(scene: Scene) -> None:
+def test_a_failure_has_one_event_once_its_retries_are_used_up(scene: Scene) -> None:
     pushed(scene, agents=0)
     scene.github.fault(fail(503), times=1e9)
     assert scene.play(scene.workflow()) is Exit.TRY_AGAIN
-    (event,) = scene.told()
+    (event,) = scene.kubernetes_events()
     assert (event["type"], event["reason"]) == ("Warning", EventReason.FAILED)
     assert "503" in event["message"]
 
 
-def test_what_is_superseded_skipped_or_a_dry_run_tells_nothing(scene: Scene) -> None:
+def test_what_is_superseded_skipped_or_a_dry_run_has_no_event(scene: Scene) -> None:
     pushed(scene, agents=0)
     workflow = scene.workflow()
     assert scene.play(workflow) is Exit.DONE
@@ -109,18 +109,18 @@ def test_the_waiting_workflows_that_were_ended_are_named(scene: Scene) -> None:
     first = scene.workflow()
     waiting = scene.workflow(pushed_at=first.push.pushed_at)
     assert scene.play(first) is Exit.DONE
-    (event,) = scene.told(EventReason.COMPLETED)
+    (event,) = scene.kubernetes_events(EventReason.COMPLETED)
     assert waiting.name in event["message"]
 
 
-def test_one_that_is_superseded_itself_names_those_that_it_ended(scene: Scene) -> None:
+def test_a_superseded_push_names_the_workflows_that_it_ended(scene: Scene) -> None:
     pushed(scene, agents=0)
     first = scene.workflow()
     assert scene.play(first) is Exit.DONE
     late = scene.workflow(pushed_at=first.push.pushed_at)
     waiting = scene.workflow(pushed_at=first.push.pushed_at)
     assert scene.play(late) is Exit.DONE
-    (event,) = scene.told(EventReason.ENDED_WAITERS)
+    (event,) = scene.kubernetes_events(EventReason.ENDED_WAITERS)
     assert waiting.name in event["message"]
     assert event["involvedObject"]["uid"] == scene.lease()["metadata"]["uid"]
 
@@ -131,7 +131,7 @@ def test_an_event_that_cannot_be_left_fails_nothing(scene: Scene, status: int) -
     scene.api.faults.add(Fault(method="POST", path=r"/events\?", status=status, times=10**6))
     assert scene.play(scene.workflow()) is Exit.DONE
     assert scene.record().labels == "moved"
-    assert scene.told() == []
+    assert scene.kubernetes_events() == []
     warned = [line for line in scene.events() if line.get("event") == "could not create Event"]
     assert len(warned) == 4, "each is tried once"
 
@@ -146,10 +146,10 @@ def test_a_run_that_finished_before_it_could_be_deleted_is_not_called_cancelled(
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=finish))
     assert scene.play(scene.workflow()) is Exit.DONE
     assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.FINISHED]
-    assert scene.told(EventReason.CANCELLED, EventReason.CANCELLING) == []
+    assert scene.kubernetes_events(EventReason.CANCELLED, EventReason.CANCELLING) == []
 
 
-def test_a_step_that_is_told_to_stop_while_it_sends_an_event_stops(scene: Scene) -> None:
+def test_a_step_that_gets_sigterm_while_it_sends_an_event_stops(scene: Scene) -> None:
     pushed(scene, agents=0)
 
     def terminate(_: object) -> None:
@@ -158,16 +158,18 @@ def test_a_step_that_is_told_to_stop_while_it_sends_an_event_stops(scene: Scene)
     scene.api.faults.add(Fault(method="POST", path=r"/events\?", before=terminate))
     workflow = scene.workflow()
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
-    assert scene.record().finished, "it was told after the end"
+    assert scene.record().finished, "the Event came after the end"
     assert scene.attempt(workflow) is Exit.DONE
 
 
-def test_an_attempt_that_is_repeated_tells_nothing_twice(scene: Scene) -> None:
+def test_a_repeated_attempt_sends_no_event_twice(scene: Scene) -> None:
     pushed(scene)
     workflow = scene.workflow()
     for _ in range(2):
         assert scene.step(cancel, workflow, pod="pod-1") is Exit.DONE
-    assert len(scene.told(EventReason.COMPLETED)) == len(scene.told(EventReason.CANCELLED)) == 1
+    assert (
+        len(scene.kubernetes_events(EventReason.COMPLETED)) == len(scene.kubernetes_events(EventReason.CANCELLED)) == 1
+    )
 
 
 def test_events_can_be_switched_off_and_need_no_right_then(scene: Scene) -> None:
@@ -175,7 +177,7 @@ def test_events_can_be_switched_off_and_need_no_right_then(scene: Scene) -> None
     scene.settings = off
     pushed(scene)
     assert scene.play(scene.workflow()) is Exit.DONE
-    assert scene.told() == []
+    assert scene.kubernetes_events() == []
     for access in (steps_access, reconcile_access):
         assert not any("events" in rule["resources"] for role in access(off) for rule in role.get("rules", ()))
 

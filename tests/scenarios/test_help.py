@@ -108,7 +108,7 @@ def test_lines_events_and_comment_name_the_pushs_own_workflow_and_the_helper(bur
     (comment,) = burst.github.comments(pull_request(8))
     assert own in comment.body
     assert helper in comment.body
-    events = [each for each in burst.told() if own in each["message"]]
+    events = [each for each in burst.kubernetes_events() if own in each["message"]]
     assert events
 
 
@@ -167,7 +167,7 @@ def test_a_workflow_that_a_person_holds_back_is_not_helped(burst: Scene, spec: d
     assert labels(burst, 9) == MOVED
 
 
-def test_a_dry_run_is_not_helped_and_helps_nobody(burst: Scene) -> None:
+def test_a_dry_run_is_not_helped_and_helps_no_other_push(burst: Scene) -> None:
     dry = burst.workflow(task=8, dry_run=True)
     workflows = pushed(burst)
     burst.api.delete("workflows", workflows[8].name, namespace=HOME)
@@ -258,7 +258,7 @@ def test_a_helped_push_that_fails_before_anything_is_stopped_leaves_the_record_a
     assert burst.record(task=8).push == newer[8].push
 
 
-def test_if_the_queue_cannot_be_read_the_own_push_is_processed_all_the_same(burst: Scene) -> None:
+def test_if_the_queue_cannot_be_read_the_pods_own_push_is_processed(burst: Scene) -> None:
     burst.api.faults.add(Fault(method="GET", path=r"/workflows\?", status=403, times=0))
     workflows = pushed(burst)
     assert burst.attempt(workflows[7], pod="helper") is Exit.DONE

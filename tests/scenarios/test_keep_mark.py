@@ -109,7 +109,7 @@ def test_a_run_that_is_marked_while_it_is_asked_to_stop_is_kept(
             fault = Fault(method="GET", path="/coderuns\\?", nth=5, before=lambda _: mark(scene, kept, where=where))
     scene.api.faults.add(fault)
     assert scene.play(workflow) is Exit.DONE
-    assert scene.api.faults.struck == 1
+    assert scene.api.faults.applied == 1
     assert scene.runs() == {kept}
     (agent,) = scene.record().agents
     assert (agent.outcome, agent.reason) == (RunOutcome.KEPT, KEEP_REASON)
@@ -148,7 +148,7 @@ def test_a_marked_run_is_kept_at_the_end_of_its_branch(scene: Scene, reason: str
     assert scene.runs() == {kept}
 
 
-def test_the_mark_is_named_wherever_the_cancellation_is_told(
+def test_the_mark_is_named_wherever_the_cancellation_is_reported(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept, _ = two_runs(scene)

@@ -47,8 +47,8 @@ def names(scene: Scene, plural: str) -> set[str]:
     return {each["metadata"]["name"] for each in scene.api.list(plural, namespace=AGENTS, labels=labels)}
 
 
-def obedient(scene: Scene) -> Callable[[], None]:
-    """Argo, which ends a Workflow that is told to stop."""
+def workflows_that_stop(scene: Scene) -> Callable[[], None]:
+    """Argo, which ends a Workflow whose `spec.shutdown` is set."""
 
     def step() -> None:
         for each in scene.api.list("workflows", namespace=AGENTS):
@@ -62,7 +62,7 @@ def obedient(scene: Scene) -> Callable[[], None]:
 
 def test_each_kind_is_stopped_in_its_own_way(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(CODE_RUN, JOB, WORKFLOW))
-    scene.clock.every(obedient(scene))
+    scene.clock.every(workflows_that_stop(scene))
     run = scene.agent()["metadata"]["name"]
     for kind in (JOB, WORKFLOW):
         started(scene, kind, "stale")
@@ -74,24 +74,24 @@ def test_each_kind_is_stopped_in_its_own_way(scene: Scene) -> None:
         started(scene, kind, "newer")
     assert scene.play(workflow) is Exit.DONE
     assert (scene.runs(), names(scene, "jobs"), names(scene, "workflows")) == (set(), {"newer"}, {"stale", "newer"})
-    told = {(agent.kind, agent.name): (agent.outcome, agent.reason) for agent in scene.record().agents}
-    assert told["coderuns", run][0] is RunOutcome.GONE
-    assert told["jobs", "stale"][0] is RunOutcome.GONE
-    assert told["workflows", "stale"] == (RunOutcome.FINISHED, "asked to stop, then ended")
-    assert told["workflows", "newer"] == (RunOutcome.KEPT, "newer than the push")
+    agents = {(agent.kind, agent.name): (agent.outcome, agent.reason) for agent in scene.record().agents}
+    assert agents["coderuns", run][0] is RunOutcome.GONE
+    assert agents["jobs", "stale"][0] is RunOutcome.GONE
+    assert agents["workflows", "stale"] == (RunOutcome.FINISHED, "asked to stop, then ended")
+    assert agents["workflows", "newer"] == (RunOutcome.KEPT, "newer than the push")
 
 
 @pytest.mark.parametrize("delete", [True, False], ids=["and is then deleted", "and may not be deleted"])
 def test_a_workflow_that_does_not_stop_is_given_the_grace_period(scene: Scene, *, delete: bool) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(WORKFLOW, delete=delete),))
-    started(scene, WORKFLOW, "deaf")
+    started(scene, WORKFLOW, "ignoring")
     scene.later(5)
     scene.github.push("task-7-work", NEW)
     code = scene.attempt(scene.workflow())
     if delete:
         assert (code, names(scene, "workflows")) == (Exit.DONE, set())
     else:
-        assert (code, names(scene, "workflows")) == (Exit.TRY_AGAIN, {"deaf"})
+        assert (code, names(scene, "workflows")) == (Exit.TRY_AGAIN, {"ignoring"})
         assert scene.record().phase is Phase.FAILED
         assert scene.record().agents[0].outcome is RunOutcome.STUCK
         assert "remediation-in-progress" not in scene.github.labels(1)

@@ -83,7 +83,7 @@ def test_a_push_is_processed_once_its_skip_label_is_removed(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("how", ["labelled", "closed"])
-def test_several_pull_requests_are_told_apart_later(scene: Scene, how: str) -> None:
+def test_several_pull_requests_become_one_later(scene: Scene, how: str) -> None:
     workflow = stale_push(scene)
     scene.github.edit_labels(1, remove=["task-7"])
     other = scene.github.add_pull_request(head="task-7-work", sha=NEW, labels=["ready-for-qa", "team-a"]).number

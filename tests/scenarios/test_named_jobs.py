@@ -1,4 +1,4 @@
-"""Jobs that a run's status names and that no run owns: nobody else deletes them, and each starts its pod again."""
+"""Jobs that a run's status names and that no run owns: the garbage collector keeps them, and each restarts its pod."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_job_that_is_only_named_is_deleted_after_the_grace_period(scene: Scene
 
 
 def test_a_job_between_two_pods_counts_as_well(scene: Scene) -> None:
-    """At the first look it has no pod, because it waits until it may start the next one."""
+    """When it is read first, it has no pod, because it waits until it may start the next one."""
     _, workflow = begun(scene)
     scene.api.faults.add(
         Fault(

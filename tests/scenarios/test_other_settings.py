@@ -177,7 +177,7 @@ def test_its_stop_sign_is_the_one_that_the_settings_name(acme: Acme) -> None:
         ("fix/seven/login", API, f"{BUILDER}[bot]"),
         ("x/fix/7/login", API, f"{BUILDER}[bot]"),
     ],
-    ids=["our branch", "an unlisted repository", "our sender", "no number", "not from the start"],
+    ids=["the matching branch", "an unlisted repository", "the matching sender", "no number", "not from the start"],
 )
 def test_what_only_the_shipped_settings_would_take_is_dropped(
     acme: Acme, branch: str, repository: str, actor: str

@@ -103,7 +103,7 @@ def set_up(scene: Scene, web: Web) -> Workflow:
     scene.later(3)
     for name, owners in web.owners.items():
         plural, _ = made[name]
-        # Pods do not own pods: nothing would look for such a circle before it is too late.
+        # Pods do not own pods: the steps would find this circle too late.
         possible = [owner for owner in sorted(owners) if not name.startswith("pod") or not owner.startswith("pod")]
         give_owners(scene, plural, name, *(whole(made[owner][1]) for owner in possible), block=web.block)
     return workflow
@@ -146,7 +146,7 @@ def test_no_push_costs_a_kept_run_or_what_it_owns_and_none_is_called_gone_too_ea
         lost = {before[uid]["metadata"]["name"] for uid in (kept | theirs) - after.keys()}
         assert lost == set()
         if code is Exit.DONE:
-            # What something else owns as well lives on with that, and is nobody's work any more.
+            # What something else owns as well lives on with that, and is the work of no run any more.
             rest = [uid for uid in before.keys() - runs.keys() if not owners[uid]]
             elsewhere = find_owned(rest, owners=owners, barrier=runs.keys())
             ended = (RunOutcome.GONE, RunOutcome.FINISHED)

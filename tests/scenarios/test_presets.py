@@ -37,7 +37,7 @@ def pods_at_label(scene: Scene, run: str) -> list[set[str]]:
     return seen
 
 
-def told(scene: Scene) -> dict[str, Agent]:
+def recorded_agents(scene: Scene) -> dict[str, Agent]:
     return {agent.name: agent for agent in scene.record().agents}
 
 
@@ -59,7 +59,7 @@ def test_a_stale_run_of_each_preset_is_gone_with_its_last_pod(scene: Scene, pres
     assert seen == [set()]
     assert (len(pods_of(scene, "exempt")), len(pods_of(scene, "newer"))) == (1, 1)
     assert kinds_of(scene, preset) == {"exempt", "newer"} | ({"stale"} if preset in SCALED else set())
-    agents = told(scene)
+    agents = recorded_agents(scene)
     assert agents["stale"].outcome is (RunOutcome.FINISHED if preset in SCALED else RunOutcome.GONE)
     assert (agents["exempt"].outcome, agents["newer"].outcome) == (RunOutcome.KEPT, RunOutcome.KEPT)
     assert set(scene.github.labels(1)) == MOVED
@@ -86,7 +86,7 @@ def test_the_event_of_a_stopped_run_names_its_kind(scene: Scene, preset: Preset)
     scene.later(5)
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
-    (event,) = scene.told(EventReason.CANCELLED)
+    (event,) = scene.kubernetes_events(EventReason.CANCELLED)
     assert event["involvedObject"]["kind"] == preset.object_kind
 
 
@@ -121,7 +121,10 @@ def test_pods_are_awaited_although_somebody_else_has_scaled_their_run_to_zero(sc
     assert scene.attempt(scene.workflow()) is Exit.DONE
     assert seen == [set()]
     assert scene.clock.monotonic() - began >= DEFAULTS.stop.grace_s
-    assert (told(scene)["run"].outcome, told(scene)["run"].reason) == (RunOutcome.FINISHED, "ended by itself")
+    assert (recorded_agents(scene)["run"].outcome, recorded_agents(scene)["run"].reason) == (
+        RunOutcome.FINISHED,
+        "ended by itself",
+    )
 
 
 @OF_SCALED
@@ -135,7 +138,7 @@ def test_only_its_commit_says_that_a_run_which_can_be_started_again_is_stale(
     scene.later(600)
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
-    assert (len(pods_of(scene, "run")), told(scene)["run"].outcome) == (1, RunOutcome.KEPT)
+    assert (len(pods_of(scene, "run")), recorded_agents(scene)["run"].outcome) == (1, RunOutcome.KEPT)
 
 
 @OF_SCALED
@@ -162,7 +165,7 @@ def test_reconcile_finds_a_lost_push_by_a_run_that_can_be_started_again(scene: S
     scene.later(DEFAULTS.reconcile.lost_after_s + 60)
     scene.reconcile()
     assert scene.run_repairs() == [Exit.DONE]
-    assert (pods_of(scene, "run"), told(scene)["run"].outcome) == (set(), RunOutcome.FINISHED)
+    assert (pods_of(scene, "run"), recorded_agents(scene)["run"].outcome) == (set(), RunOutcome.FINISHED)
 
 
 @OF_SCALED
@@ -187,7 +190,7 @@ def test_a_run_that_is_scaled_up_while_its_old_pods_end_is_left_alone(scene: Sce
     assert (new != old, seen) == (True, [{new}])
     deleted = {call.path.rpartition("/")[2] for call in scene.api.calls if call.method == "DELETE"}
     assert new not in deleted
-    assert told(scene)["run"].outcome is RunOutcome.KEPT
+    assert recorded_agents(scene)["run"].outcome is RunOutcome.KEPT
 
 
 @OF_SCALED
@@ -205,7 +208,7 @@ def test_a_retry_knows_that_an_earlier_attempt_asked(scene: Scene, preset: Prese
     assert set(scene.github.labels(1)) == UNTOUCHED
     scene.api.patch("pods", pod, {"metadata": {"finalizers": None}}, namespace=AGENTS)
     assert scene.attempt(workflow) is Exit.DONE
-    assert (told(scene)["run"].outcome, pods_of(scene, "run")) == (RunOutcome.FINISHED, set())
+    assert (recorded_agents(scene)["run"].outcome, pods_of(scene, "run")) == (RunOutcome.FINISHED, set())
 
 
 # Pods that are runs, and pods that only name their run.
@@ -223,7 +226,7 @@ def test_a_pod_that_owns_a_kept_run_is_not_forced(scene: Scene) -> None:
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
     assert names(scene, "pods") == {"stale", "other"}
-    assert told(scene)["stale"].reason == "owns a run that is kept: other"
+    assert recorded_agents(scene)["stale"].reason == "owns a run that is kept: other"
 
 
 def test_the_pods_of_a_group_get_their_own_grace_period(scene: Scene) -> None:
@@ -273,7 +276,7 @@ def test_task_runs_that_own_each_other_are_left_and_named(scene: Scene) -> None:
     scene.later(5)
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
-    assert "taskruns.tekton.dev" in told(scene)["stale"].reason
+    assert "taskruns.tekton.dev" in recorded_agents(scene)["stale"].reason
     assert set(scene.github.labels(1)) == UNTOUCHED
 
 
@@ -297,7 +300,7 @@ def test_a_job_that_is_a_run_and_belongs_to_a_run_keeps_it_if_it_is_to_be_kept(s
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
     assert scene.runs() == {run}
-    assert told(scene)[run].reason == f"owns a run that is kept: {job}"
+    assert recorded_agents(scene)[run].reason == f"owns a run that is kept: {job}"
 
 
 def test_a_thousand_owned_objects_are_followed(scene: Scene) -> None:

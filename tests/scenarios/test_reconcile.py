@@ -219,7 +219,7 @@ def test_github_is_asked_twice_for_each_repository_with_agents_at_work(scene: Sc
     ("permissions", "gone", "problem"),
     [
         ({"metadata": "read", "pull_requests": "write"}, False, "read access to contents"),
-        ({}, True, "was it renamed"),
+        ({}, True, "correct events.repositories"),
     ],
 )
 def test_a_github_that_refuses_does_not_block_other_repairs(

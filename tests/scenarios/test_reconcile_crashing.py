@@ -58,7 +58,7 @@ def check(scene: Scene, kept: set[str]) -> None:
     unreadable = scene.api.get("leases", name_of(UNREADABLE), namespace=HOME)["metadata"]
     assert unreadable["labels"][ATTENTION_LABEL] == "true"
     assert unreadable["annotations"][RECORD] == "{unreadable"
-    assert len(scene.told(EventReason.NEEDS_ATTENTION)) <= 1, "a task is escalated once"
+    assert len(scene.kubernetes_events(EventReason.NEEDS_ATTENTION)) <= 1, "a task is escalated once"
     repairs = scene.reconcile()
     assert [repair.action for repair in repairs] == [RepairAction.REPORT] * 2
 

@@ -73,7 +73,7 @@ def test_a_task_that_cannot_be_repaired_is_retried_with_pauses_and_then_escalate
     failed(scene)
     scene.github.delete_repository(REPOSITORY)
     submitted_at: list[float] = []
-    while not scene.told(EventReason.NEEDS_ATTENTION):
+    while not scene.kubernetes_events(EventReason.NEEDS_ATTENTION):
         now = scene.clock.monotonic()
         if found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]:
             submitted_at.append(now)
@@ -89,7 +89,7 @@ def test_a_task_that_cannot_be_repaired_is_retried_with_pauses_and_then_escalate
     patch = {"metadata": {"labels": {ATTENTION_LABEL: None}}}
     scene.api.patch("leases", scene.lease()["metadata"]["name"], patch, namespace=HOME)
     assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)], (
-        "whoever removes the label gives it a new chance"
+        "reconcile tries again once a person removes the label"
     )
 
 
@@ -101,7 +101,7 @@ def test_an_outage_of_github_escalates_no_task_and_is_repaired_afterwards(scene:
         assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]
         assert scene.run_repairs() == [Exit.TRY_AGAIN]
         assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.WAIT)]
-    assert scene.told(EventReason.NEEDS_ATTENTION) == []
+    assert scene.kubernetes_events(EventReason.NEEDS_ATTENTION) == []
     scene.github.plan = Plan()
     scene.clock.jump(1000)
     assert found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]

@@ -104,7 +104,7 @@ def test_an_unreadable_record_is_escalated_once_with_advice(scene: Scene, text: 
     assert scene.lease()["metadata"]["labels"][ATTENTION_LABEL] == "true"
     assert scene.lease()["metadata"]["annotations"][RECORD] == text
     assert found(scene.reconcile()) == [(FindingKind.UNREADABLE_RECORD, RepairAction.REPORT)]
-    (event,) = scene.told(EventReason.NEEDS_ATTENTION)
+    (event,) = scene.kubernetes_events(EventReason.NEEDS_ATTENTION)
     assert (event["involvedObject"]["kind"], event["reason"], event["type"]) == ("Lease", "NeedsAttention", "Warning")
     assert "delete its annotation" in event["message"]
 

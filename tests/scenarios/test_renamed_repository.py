@@ -59,7 +59,7 @@ def test_reconcile_follows_no_redirect_to_a_lost_push(scene: Scene) -> None:
 
 
 def test_labels_that_were_not_moved_are_not_recorded_as_moved(scene: Scene) -> None:
-    """The rename comes between the look at the pull request and its labels."""
+    """The rename comes between the read of the pull request and the change of its labels."""
     workflow = stale_push(scene)
     started = scene.begin(workflow, pod="p")
     scene.github.rename_repository(REPOSITORY, NOW)

@@ -127,7 +127,7 @@ def test_two_repositories_with_the_same_task_id_do_not_fence_each_other(scene: S
     assert scene.runs() == set()
 
 
-def test_a_task_that_needed_attention_is_repaired_again_once_it_is_healthy(scene: Scene) -> None:
+def test_a_task_that_needed_attention_loses_the_label_once_it_is_healthy(scene: Scene) -> None:
     attention = "agent-cancellation/needs-attention"
     done(scene)
     scene.later(60)

@@ -95,8 +95,11 @@ def test_agents_of_one_task_are_stopped_in_every_namespace(two: Scene) -> None:
         (TWO, "newer"): RunOutcome.KEPT,
     }
     assert set(two.github.labels(1)) == MOVED
-    told = {(each["metadata"]["namespace"], each["involvedObject"]["name"]) for each in two.told(EventReason.CANCELLED)}
-    assert told == {(ONE, "first"), (TWO, "second")}
+    named = {
+        (each["metadata"]["namespace"], each["involvedObject"]["name"])
+        for each in two.kubernetes_events(EventReason.CANCELLED)
+    }
+    assert named == {(ONE, "first"), (TWO, "second")}
 
 
 def test_two_runs_of_one_name_are_two_runs(two: Scene) -> None:
@@ -268,7 +271,7 @@ def refused(space: str, *, times: int = 0) -> Fault:
 
 
 def test_a_namespace_that_does_not_exist_stops_the_push_before_any_delete(two: Scene) -> None:
-    """An agent may be where the step cannot look. It ends with the code for a missing right, and names the place."""
+    """An agent may be where the step may not list. It ends with the code for a missing right, and names the place."""
     two.agent(name="first", namespace=ONE)
     two.later(5)
     pushed(two)

@@ -52,4 +52,5 @@ def test_after_a_lease_was_deleted_by_hand_the_state_document_refuses_its_epoch(
     scene.github.push("task-7-work", NEW)
     code = scene.attempt(scene.workflow(sha=NEW))
     assert code is Exit.TRY_AGAIN
-    assert "the state document was written in epoch 2, this holder has epoch 1" in scene.output.getvalue()
+    assert "the state document was written in epoch 2, this holder has epoch 1: if" in scene.output.getvalue()
+    assert "remove annotation agent-cancellation/epoch of ConfigMap task-7-state" in scene.output.getvalue()

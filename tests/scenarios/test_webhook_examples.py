@@ -1,4 +1,4 @@
-"""GitHub's own example webhooks, and hostile variants of them, through our EventSource and our Sensor as rendered."""
+"""GitHub's own example webhooks, and hostile variants of them, through the rendered EventSource and Sensor."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _receive(
 
 
 def _push() -> Object:
-    """Take a real example of a push to a branch and make it one of our agent's."""
+    """Take a real example of a push to a branch and make it one of the agent's."""
     example = next(
         one["payload"]
         for one in webhook_examples()
@@ -88,7 +88,7 @@ def _push() -> Object:
     return payload
 
 
-def test_the_published_examples_are_many_and_none_is_ours() -> None:
+def test_the_published_examples_are_many_and_none_comes_from_the_agent() -> None:
     examples = webhook_examples()
     assert len(examples) > 300
     assert sum(one["event"] == "push" for one in examples) >= 10
@@ -98,13 +98,13 @@ def test_the_published_examples_are_many_and_none_is_ours() -> None:
 
 
 def test_no_other_event_is_taken_for_a_push_even_if_everything_else_fits() -> None:
-    ours = _push()
+    push = _push()
     for example in webhook_examples():
         if example["event"] != "push":
-            assert isinstance(_receive(example["payload"] | ours, event=example["event"]), Dropped), example["event"]
+            assert isinstance(_receive(example["payload"] | push, event=example["event"]), Dropped), example["event"]
 
 
-def test_a_push_of_our_agent_creates_exactly_one_workflow() -> None:
+def test_a_push_of_the_agent_creates_exactly_one_workflow() -> None:
     payload = _push()
     created = _receive(payload)
     assert isinstance(created, list)
@@ -132,11 +132,11 @@ def test_the_github_double_sends_what_github_sends() -> None:
     github = GitHub()
     github.add_repository(REPOSITORY)
     sent = webhooks.push(github, "task-5-fix", "c" * 40, secret=SECRET, actor=BOT)
-    ours, real = json.loads(sent.body), _push()
-    assert ours.keys() | {"installation"} == real.keys()
+    doubled, real = json.loads(sent.body), _push()
+    assert doubled.keys() | {"installation"} == real.keys()
     for key in ("repository", "sender", "pusher", "head_commit"):
-        assert ours[key].keys() <= real[key].keys() | {"has_discussions"}, key
-        for name, value in ours[key].items():
+        assert doubled[key].keys() <= real[key].keys() | {"has_discussions"}, key
+        for name, value in doubled[key].items():
             known = real[key].get(name)
             assert value is None or known is None or type(value) is type(known), (key, name)
     received = EventSource.of(_rendered("EventSource"), event=DEPENDENCY["eventName"], secret=SECRET).receive(

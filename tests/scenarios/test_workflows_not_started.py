@@ -1,4 +1,4 @@
-"""A Workflow that Argo does not start, or whose pod does not start, is reported. Nobody else works for its push."""
+"""A Workflow that Argo does not start, or whose pod does not start, is reported. No other one works for its push."""
 
 from __future__ import annotations
 

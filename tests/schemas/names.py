@@ -16,7 +16,7 @@ Manifest = dict[str, Any]
 
 
 class Names:
-    """Looks manifests up by kind, namespace and name."""
+    """Finds manifests by kind, namespace and name."""
 
     def __init__(self, manifests: Sequence[Manifest], *, external: Collection[str]) -> None:
         self._manifests = {

@@ -65,7 +65,7 @@ def events_folder() -> Path:
 
 
 def github_folder() -> Path:
-    """Give the folder of the operations that our double answers."""
+    """Give the folder of the operations that the double answers."""
     return entry(f"github-openapi-{npm.OPENAPI.version}-{_FORMAT}", build=_build_github)
 
 
@@ -140,7 +140,7 @@ def _save_crd(crd_file: Path, *, kind: str, target: Path) -> None:
     schema["properties"].pop("status", None)
     schema["properties"]["apiVersion"] = {"const": f"{crd['spec']['group']}/{version['name']}"}
     schema["properties"]["kind"] = {"const": kind}
-    # A CRD leaves metadata to the API server; whoever validates checks it against Kubernetes' own definition.
+    # A CRD leaves metadata to the API server; a validator checks it against Kubernetes' own definition.
     schema["properties"]["metadata"] = {}
     schema["required"] = sorted({*schema["required"], "apiVersion", "kind"})
     _save(target / f"{kind}.json", strict(schema))

@@ -68,7 +68,7 @@ def _destinations(
         except NotImplementedError as error:
             yield join(place, "dest"), str(error)
             continue
-        # A plain destination may add a field: `validate` checks that there is such a field. A query never adds.
+        # A plain destination may add a field: `validate` checks that the field exists. A query never adds.
         adds = may_add and "#" not in parameter["dest"] and parameter.get("operation", "") in {"", "overwrite"}
         if hit is paths.MISSING and not adds:
             yield join(place, "dest"), f"{parameter['dest']!r} hits nothing in the object"

@@ -2,7 +2,7 @@
 
 `validate` checks one manifest by itself: the published schema of its kind with unknown fields refused, the API
 server's naming rules, and the rules that no schema can express. `unresolved` checks what manifests say of one another.
-Neither replaces an API server: quantities, cron expressions and admission policies are not looked into.
+Neither replaces an API server: quantities, cron expressions and admission policies are not checked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tell many stories; or one: `python -m tests.simulation [--stories N] [--from SEED] [--trace] [--examples M]`."""
+"""Play many stories; or one: `python -m tests.simulation [--stories N] [--from SEED] [--trace] [--examples M]`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.simulation.machine import Task
 from tests.simulation.world import Story
 
 
-def tell(seed: int) -> tuple[Story, list[str]]:
-    """Tell one story to its end; what does not hold in it."""
+def play_story(seed: int) -> tuple[Story, list[str]]:
+    """Play one story to its end; what does not hold in it."""
     story = Story(seed=seed)
     try:
         story.play()
         story.finish()
         found = [f"{each.invariant}: {each.what}" for each in broken(story)]
-    except Exception as error:  # noqa: BLE001 - a story that cannot be told is a finding as well
+    except Exception as error:  # noqa: BLE001 - a story that cannot be played is a finding as well
         found = [f"{type(error).__name__}: {error}"]
     story.turns.stop()
     return story, found
 
 
 def main() -> int:
-    """Tell them; 1 if anything does not hold."""
+    """Play them; 1 if anything does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--stories", type=int, default=10_000, help="how many (10000)")
     parser.add_argument("--from", dest="first", type=int, default=0, help="first seed (0)")
@@ -37,7 +37,7 @@ def main() -> int:
     options = parser.parse_args()
     began, failed, turns = time.monotonic(), 0, 0
     for seed in range(options.first, options.first + options.stories):
-        story, found = tell(seed)
+        story, found = play_story(seed)
         turns += len(story.turns.trace)
         if options.trace:
             print("\n".join(story.turns.trace))

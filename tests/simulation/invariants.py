@@ -76,7 +76,7 @@ def _deletions(story: Story) -> Iterator[Broken]:
 
 
 def _owned(story: Story) -> Iterator[Broken]:
-    """1: no newer or exempt run dies with its owner, unless it was born after the last look of whoever deleted that."""
+    """1: no newer or exempt run dies with its owner, unless it was born after the deleter had listed the runs."""
     left = {run["metadata"]["uid"] for run in story.scene.api.list("coderuns", namespace=AGENTS)}
     newest = max(map(story.watermark, story.workflows), default=None)
     for uid, run in story.born.items():
@@ -130,7 +130,7 @@ def _gone(story: Story) -> Iterator[Broken]:
 
 def _lost(story: Story) -> Iterator[Broken]:
     """2: also if the push's webhook never came."""
-    # Nobody can tell of a run that was created within the resolution of the clocks, and of their comparison.
+    # Undecidable for a run that was created within the resolution of the clocks and of their comparison.
     newest = max(pushed_at for _, pushed_at in story.pushes) - timedelta(seconds=RESOLUTION_S + 1)
     runs = story.scene.api.list("coderuns", namespace=AGENTS)
     for run in runs:
@@ -216,7 +216,7 @@ def _commented(story: Story) -> Iterator[Broken]:
 
 
 def _paused_at(call: str, *, trace: Iterable[str]) -> bool:
-    """Whether some process stood still while such a call of its was under way."""
+    """Whether a process stood still during this call."""
     doing: dict[str, str] = {}
     for actor, what in (match.groups() for line in trace if (match := _LINE.match(line))):
         if not what.startswith("paused"):
@@ -237,7 +237,7 @@ def _state(story: Story) -> Iterator[Broken]:
 
 
 def _neighbour(story: Story) -> Iterator[Broken]:
-    """4, 7: a push to another task ends as it would alone, whoever processed it."""
+    """4, 7: a push to another task ends as it would alone, whichever pod processed it."""
     own = [each for each in story.workflows if each.push.task == str(NEIGHBOUR)]
     if not own or any(each.name in story.taken_back for each in own):
         return

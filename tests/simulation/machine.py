@@ -2,7 +2,7 @@
 
 Guarantees: the invariants that hold at any time are checked after each rule, the others once reconcile has finished
 what was left. Where the seeded stories interleave single calls at random, this says which call something befalls, so a
-story that fails shrinks to a few lines. Not told here: a person's skip label (tests/unit).
+story that fails shrinks to a few lines. Not played here: a person's skip label (tests/unit).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Task(RuleBasedStateMachine):
         self.story = Story(seed=0)
         self.scene, self.turns = self.story.scene, Alone(clock=self.story.scene.clock)
         self.story.turns = self.turns
-        # Without Argo's lock, so that whoever waits may begin at any time.
+        # Without Argo's lock, so that a waiting Workflow may begin at any time.
         self.argo = self.story.argo = Argo(story=self.story, mutex=False)
         # Calls that nothing depends on would only dilute where something can befall one; the stories have them.
         self.scene.settings = replace(
@@ -189,7 +189,7 @@ class Task(RuleBasedStateMachine):
         """Whatever is left is finished by Argo and reconcile alone, once GitHub works again."""
         if not self.story.pushes:
             return
-        self.scene.github.plan.mend()
+        self.scene.github.plan.clear_faults()
         quiet = 0
         for _ in range(_ROUNDS):
             while self.waiting:

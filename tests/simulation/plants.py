@@ -122,7 +122,7 @@ def deletes_whatever_has_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def believes_in_its_hold_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a machine whose clock stood still while it was suspended. No bug of ours: the fences have to do without."""
+    """As in a machine whose clock stood still while it was suspended. The fences must hold all the same."""
     real = HeldLease.ensure_held
 
     def check(self: HeldLease) -> None:
@@ -133,7 +133,7 @@ def believes_in_its_hold_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def writes_state_of_any_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last line of defence: as long as the clock goes right, nobody gets there."""
+    """The last line of defence: with a correct clock, no code reaches it."""
     believes_in_its_hold_for_ever(monkeypatch)
     monkeypatch.setattr(state, "_fence", lambda *_, **__: None)
 

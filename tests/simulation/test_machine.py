@@ -1,4 +1,4 @@
-"""Any order of events that Hypothesis thinks of; what it finds, it tells as a few lines of Python."""
+"""Any order of events that Hypothesis thinks of; what it finds, it prints as a few lines of Python."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch, plant: Plant) -
         run_state_machine_as_test(Task, settings=found)
 
 
-# Two orders that chance seldom finds, told to the machine.
+# Two orders that chance seldom finds, as explicit steps.
 
 # More than an attempt has.
 CALLS = range(1, 60)

@@ -1,4 +1,4 @@
-"""Stories hold whatever the order; the same seed tells the same story; a bug that is planted does not stay hidden."""
+"""Stories hold whatever the order; the same seed gives the same story; a planted bug is found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from steps.kube.resources import CONFIG_MAPS, LEASES
 from tests.simulation import plants
-from tests.simulation.__main__ import tell
+from tests.simulation.__main__ import play_story
 from tests.simulation.plants import Plant, blind_writes
 
 pytestmark = pytest.mark.timeout(120)
@@ -18,21 +18,21 @@ SEEDS = range(5000, 5060)
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_every_invariant_holds_in_every_story(batch: int) -> None:
-    found = {seed: tell(seed)[1] for seed in range(batch * BATCH, (batch + 1) * BATCH)}
+    found = {seed: play_story(seed)[1] for seed in range(batch * BATCH, (batch + 1) * BATCH)}
     assert {seed: what for seed, what in found.items() if what} == {}
 
 
 @pytest.mark.parametrize("seed", [1, 12, 123])
-def test_a_seed_tells_the_same_story_again(seed: int) -> None:
-    (first, found), (second, found_again) = tell(seed), tell(seed)
+def test_a_seed_gives_the_same_story_again(seed: int) -> None:
+    (first, found), (second, found_again) = play_story(seed), play_story(seed)
     assert first.turns.trace == second.turns.trace
     assert found == found_again
     assert len(first.turns.trace) > 50
 
 
-def test_stories_are_full_of_trouble() -> None:
+def test_stories_contain_deaths_pauses_waits_and_conflicts() -> None:
     """What the stories are for does happen in them: deaths, pauses, takeovers, waiters that are ended."""
-    traces = [line for seed in range(20) for line in tell(seed)[0].turns.trace]
+    traces = [line for seed in range(20) for line in play_story(seed)[0].turns.trace]
     for what in (
         "is killed",
         "is paused",
@@ -67,4 +67,4 @@ def test_stories_are_full_of_trouble() -> None:
 )
 def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch, plant: Plant, noticed: str) -> None:
     plant(monkeypatch)
-    assert any(noticed in what for seed in SEEDS for what in tell(seed)[1]), "no story noticed"
+    assert any(noticed in what for seed in SEEDS for what in play_story(seed)[1]), "no story noticed"

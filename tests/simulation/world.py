@@ -1,6 +1,6 @@
 """One simulated story of a task: pushes, Workflows, agents, other programs and people, all interleaved by a seed.
 
-Guarantees: what happens is drawn from the seed alone, so a story can be told again exactly. Webhooks come late, twice,
+Guarantees: what happens is drawn from the seed alone, so a story can be repeated exactly. Webhooks come late, twice,
 out of order or never; what is left over at the end is reconcile's to finish.
 """
 
@@ -96,7 +96,7 @@ class Story:
         self.argo = Argo(story=self, mutex=self.random.choice([True, False]))
 
     def _ending(self, pod: dict[str, Any]) -> Ending:
-        """Most agents end when they are told to; how one ends does not change."""
+        """Most agents end when they get SIGTERM; how one ends does not change."""
         return Random(pod["metadata"]["uid"]).choices(
             [Ending.AT_ONCE, Ending.AFTER, Ending.IGNORES, Ending.DEAD_NODE], weights=[6, 2, 1, 1]
         )[0]
@@ -170,7 +170,7 @@ class Story:
             self.argo.request(sha, at=at, reason=reason)
 
     def holder(self, workflow: Workflow) -> str:
-        """Who holds the Lease of a Workflow's task; nobody if there is none."""
+        """The holder of the Lease of a Workflow's task; empty if there is none."""
         lease = lease_name(repository=workflow.push.repository, task=workflow.push.task)
         home = self.scene.settings.namespaces.workflows
         found = self.scene.api.find("leases", lease, namespace=home)

@@ -1,4 +1,4 @@
-"""CRDs of kinds whose objects own pods or name them, as far as the steps look at them: every field is kept.
+"""CRDs of kinds whose objects own pods or name them, as far as the steps read them: every field is kept.
 
 Guarantees: group, version, plural and scope are those of the project.
 """

@@ -28,6 +28,6 @@ __all__ = [
 
 
 class Scene(Sensor, Passes, Results):
-    """A world, what plays in it, and what looks at it: the one thing that tests use."""
+    """A world, what runs in it, and what reads the result: the one class that tests use."""
 
     __slots__ = ()

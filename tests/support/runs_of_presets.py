@@ -65,7 +65,7 @@ class Preset:
 
 
 def pods_of(scene: Scene, name: str, *, namespace: str = AGENTS) -> set[str]:
-    """Names of the pods of a run that are there, whoever owns them."""
+    """Names of the pods of a run that are there, whatever owns them."""
     return {each["metadata"]["name"] for each in scene.api.list("pods", namespace=namespace, labels=f"{_RUN}={name}")}
 
 

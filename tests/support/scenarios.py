@@ -39,7 +39,7 @@ def without_help(scene: Scene) -> None:
 
 
 def stale_push(scene: Scene, sha: str = NEW, *, stale: int = 1) -> Workflow:
-    """The Workflow of a push to task 7 that makes so many agents stale."""
+    """The Workflow of a push to task 7 that makes this many agents stale."""
     for _ in range(stale):
         scene.agent()
     scene.later(5)

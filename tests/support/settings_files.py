@@ -35,7 +35,7 @@ def changed_text(changes: Mapping[str, str]) -> str:
 
 
 def write_settings(folder: Path, changes: Mapping[str, str] | None = None) -> Path:
-    """Write such a file into a folder; its path."""
+    """Write a settings file into a folder; its path."""
     path = folder / "settings.toml"
     path.write_text(changed_text(changes or {}), encoding="utf-8")
     return path

@@ -27,7 +27,7 @@ def package_of(dotted: str) -> str:
 
 
 def imports(module: Path, text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each import of our own code, with the names that it takes; lazy imports and those for types included."""
+    """Each import of this project's code, with the names that it takes; lazy imports and those for types included."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
@@ -62,7 +62,7 @@ def public_names(package: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", modules(), ids=str)
-def test_no_module_imports_past_what_a_package_shows(module: Path) -> None:
+def test_no_module_imports_what_a_package_does_not_export(module: Path) -> None:
     assert reaches_past(module, (ROOT / module).read_text()) == []
 
 
@@ -76,11 +76,11 @@ def test_no_module_imports_past_what_a_package_shows(module: Path) -> None:
         "if TYPE_CHECKING:\n    from steps.domain.push import Push",
     ],
 )
-def test_an_import_past_what_a_package_shows_is_found(line: str) -> None:
+def test_an_import_of_what_a_package_does_not_export_is_found(line: str) -> None:
     assert reaches_past(Path("steps/agents/runs.py"), line)
 
 
-def test_what_a_package_shows_is_used_and_there() -> None:
+def test_what_a_package_exports_is_used_and_exists() -> None:
     used: dict[str, set[str]] = {}
     for module in modules():
         for target, names in imports(module, (ROOT / module).read_text()):
@@ -132,7 +132,7 @@ def test_no_test_and_no_generated_page_reads_the_users_own_settings() -> None:
     assert reads_own_settings('Path("settings.toml").read_text()')
 
 
-def test_no_module_borrows_from_a_test_module() -> None:
+def test_no_module_imports_from_a_test_module() -> None:
     modules = sorted((ROOT / "tests").rglob("*.py"))
     assert [each for module in modules for each in borrowed(module, module.read_text())] == []
 

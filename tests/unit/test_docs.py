@@ -52,14 +52,14 @@ def test_a_path_is_found_in_code_in_a_sentence_and_before_a_tests_name() -> None
 
 
 def console_lines(document: Path) -> list[str]:
-    """What a document tells to type, without its comments."""
+    """The commands of a document, without its comments."""
     blocks = re.findall(r"```console\n(.*?)```", document.read_text(), re.DOTALL)
     typed = "\n".join(blocks).replace("\\\n", " ")
     return [line.partition("  #")[0].strip() for line in re.findall(r"^ *\$ (.*)$", typed, re.MULTILINE)]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)
-def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: Path) -> None:
+def test_every_command_of_this_project_in_a_document_is_accepted(document: Path) -> None:
     for line in console_lines(document):
         if line.startswith("agent-cancellation "):
             _, *given = shlex.split(line.partition("|")[0].replace("TASK", "7"))
@@ -67,7 +67,7 @@ def test_every_command_of_ours_that_a_document_tells_to_type_is_taken(document: 
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)
-def test_every_namespace_and_label_that_a_document_tells_to_type_exists(document: Path) -> None:
+def test_every_namespace_and_label_in_the_commands_of_a_document_exists(document: Path) -> None:
     settings = example_settings()
     spaces = {settings.namespaces.workflows, settings.namespaces.agents[0], settings.namespaces.events, "argo"}
     code = "".join(path.read_text() for folder in ("steps", "pipelines") for path in (ROOT / folder).rglob("*.py"))
@@ -88,7 +88,7 @@ INSTRUCTIONS = [each for each in DOCUMENTS if each.parent.name != "decisions" an
 
 
 def unknown_settings(text: str) -> set[str]:
-    """Names in code that look like a setting, and are none."""
+    """Names in code that have the form of a setting, and are none."""
     found = re.findall(r"`(\w+)\.(?!py`)(\w+)(?:\.\w+)*(?: = [^`]*)?`", text)
     return {f"{table}.{key}" for table, key in found if table in SETTINGS and key not in SETTINGS[table]}
 
@@ -152,7 +152,7 @@ def test_what_the_page_on_github_enterprise_sets_can_be_rendered() -> None:
     assert "corporate-ca" in str(render_files(load_settings(Settings, values, source="the page")))
 
 
-def test_what_the_page_on_github_enterprise_quotes_is_said() -> None:
+def test_each_message_that_the_page_on_github_enterprise_quotes_exists() -> None:
     quoted = re.findall(r"^\| \*(.+)\* \|", (ROOT / "docs" / "github-enterprise.md").read_text(), re.MULTILINE)
     assert len(quoted) == 9
     said = (

@@ -105,7 +105,7 @@ def _is_replaceable(path: Path, text: str) -> bool:
         return False
     if path.suffix != ".json":
         return _starts_with_header(path)
-    # JSON has no comments: a dashboard is ours by its uid.
+    # JSON has no comments: the uid marks a rendered dashboard.
     try:
         return bool(json.loads(path.read_bytes())["uid"] == json.loads(text)["uid"])
     except (ValueError, LookupError, TypeError):
@@ -113,7 +113,7 @@ def _is_replaceable(path: Path, text: str) -> bool:
 
 
 def _starts_with_header(path: Path) -> bool:
-    """Whether the first line is ours, also with Windows line ends."""
+    """Whether the first line is the generator's, also with Windows line ends."""
     with path.open("rb") as file:
         return file.readline().rstrip(b"\r\n") == HEADER.encode().rstrip(b"\n")
 

@@ -52,7 +52,8 @@ class RepositoryActivity(RestClient):
             found: list[Activity] = self._ask("GET", f"/repos/{repository}/activity", parameters=query, read=read)
         except NotFoundError as error:
             raise BadInputError(
-                f"GitHub has no repository {repository}, or the credentials may not see it: was it renamed?"
+                f"GitHub has no repository {repository}, or the credentials may not see it: correct "
+                "events.repositories, or give the App or token access to the repository"
             ) from error
         except ForbiddenError as error:
             raise ForbiddenError(

@@ -37,7 +37,7 @@ class Comments(RestClient):
             if len(found) < _PAGE:
                 return
 
-    def is_ours(self, comment: IssueComment) -> bool:
+    def is_own(self, comment: IssueComment) -> bool:
         """Whether the credentials of this connection wrote the comment.
 
         Raises:

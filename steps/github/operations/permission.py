@@ -32,6 +32,7 @@ class Permissions(RestClient):
             found: str = self._ask("GET", path, read=read)
         except NotFoundError as error:
             raise BadInputError(
-                f"GitHub does not know {login} or {repository}, or the credentials may not see them"
+                f"GitHub does not know {login} or {repository}, or the credentials may not see them: give the App or "
+                "token access to the repository"
             ) from error
         return found

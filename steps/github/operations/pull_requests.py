@@ -72,7 +72,10 @@ class PullRequests(RestClient):
         try:
             found: list[T] = self._ask("GET", f"/repos/{repository}/pulls", parameters=query, read=read)
         except NotFoundError as error:
-            raise BadInputError(f"GitHub has no repository {repository}, or the credentials may not see it") from error
+            raise BadInputError(
+                f"GitHub has no repository {repository}, or the credentials may not see it: correct "
+                "events.repositories, or give the App or token access to the repository"
+            ) from error
         return found
 
     def latest_pull_requests(self, *, repository: str) -> list[BranchPullRequest]:
@@ -127,7 +130,8 @@ class PullRequests(RestClient):
             found: BranchPullRequest | None = self._ask("GET", f"/repos/{repository}/pulls/{number}", read=read)
         except NotFoundError as error:
             raise BadInputError(
-                f"GitHub has no pull request {number} in {repository}, or the credentials may not see it"
+                f"GitHub has no pull request {number} in {repository}, or the credentials may not see it: give the "
+                "App or token access to the repository"
             ) from error
         return found
 

@@ -1,4 +1,4 @@
-"""Go's text/template with a few of sprig's functions, as far as our Sensors use them.
+"""Go's text/template with a few of sprig's functions, as far as the rendered Sensors use them.
 
 Guarantees: anything else raises `NotModelled`; what Go reports while executing raises `GoError`.
 Does not: model loops, variables that are declared within a branch, methods, or printing of lists and objects.

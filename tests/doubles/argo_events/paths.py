@@ -1,4 +1,4 @@
-"""gjson's and sjson's paths, as far as our Sensors use them: keys, indexes, `#`, `#(key=="value")`, a bounded number.
+"""gjson's and sjson's paths, as far as the Sensors use them: keys, indexes, `#`, `#(key=="value")`, a bounded number.
 
 Guarantees: a path with anything else raises `NotModelled`. Does not: model wildcards, modifiers, pipes, or another
 multipath than `[key,!number].#(<=number)`.

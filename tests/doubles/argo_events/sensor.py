@@ -55,16 +55,16 @@ class Sensor:
             NotModelled: when the model cannot vouch for the answer.
         """
         spec = self._manifest["spec"]
-        ours = [
+        own = [
             one
             for one in spec["dependencies"]
             if (one["eventSourceName"], one["eventName"]) == (event.source, event.subject)
         ]
-        if not ours:
+        if not own:
             return Dropped(reason="no dependency on this event")
         reasons = []
         accepted = {}
-        for dependency in ours:
+        for dependency in own:
             try:
                 if passes(dependency, event.content()):
                     accepted[dependency["name"]] = event

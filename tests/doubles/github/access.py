@@ -155,7 +155,8 @@ class Access:
             issuer = str(claims.get("iss"))
             if issuer not in self._keys:
                 raise not_found(message="Integration not found")
-            # The library compares times with the machine's clock; ours is injected, so times are checked below.
+            # The library compares times with the machine's clock. The double's clock is injected, so times are checked
+            # below.
             times: Options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_iss": False}
             jwt.decode(token, self._keys[issuer], algorithms=["RS256"], options=times)
         except jwt.InvalidTokenError as error:

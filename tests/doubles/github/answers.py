@@ -218,7 +218,7 @@ class Answers:
         }
 
     def user(self, account: Account) -> dict[str, Any]:
-        """Render whoever asks, in full."""
+        """Render the account that asks, in full."""
         return {
             **self.account(account),
             **dict.fromkeys(("name", "company", "email", "hireable", "location", "bio"), None),

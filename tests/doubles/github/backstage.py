@@ -1,6 +1,6 @@
 """The handles that tests and the demo pull: what they set up, and what people and agents do meanwhile.
 
-Guarantees: each handle is atomic with respect to requests. Does not: check permissions; whoever pulls it is trusted.
+Guarantees: each handle is atomic with respect to requests. Does not: check permissions.
 """
 
 from __future__ import annotations
@@ -223,12 +223,12 @@ class Backstage:
             self.access.delay_new_tokens(seconds, status=status)
 
     def repository(self, full_name: str | None = None) -> Repository:
-        """Look at a repository; without a name, at the only one that is no fork."""
+        """Return a repository; without a name, the only one that is not a fork."""
         with self._lock:
             return self._repository(full_name)
 
     def pull_request(self, number: int, *, repository: str | None = None) -> PullRequest:
-        """Look at a pull request."""
+        """Return a pull request."""
         with self._lock:
             return self._repository(repository).pulls[number]
 

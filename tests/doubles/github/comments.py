@@ -1,7 +1,8 @@
 """The operations on a pull request's comments, and who is asking.
 
-Guarantees: whoever may write to issues or pull requests may edit anybody's comment, as at GitHub, so that a client
-which edits what is not its own is found out; a deleted comment is gone for good; a locked conversation takes none.
+Guarantees: an account that may write to issues or pull requests may edit anybody's comment, as at GitHub, so that a
+client which edits what is not its own is found out; a deleted comment is gone for good; a locked conversation takes
+none.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _FREE = {"/rate_limit"}
 
 
 class GitHub(Backstage):
-    """A GitHub that forgets nothing and can be told to misbehave."""
+    """A GitHub that records every request and can misbehave on request."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class GitHub(Backstage):
         self.plan.fault(fault, method=method, path=path, nth=nth, times=times)
 
     def before(self, do: Callable[[], object], *, method: str | None = None, path: str = "", nth: int = 1) -> None:
-        """Change the world just before the nth matching request is looked at."""
+        """Change the world just before the nth matching request is processed."""
         self.plan.action("before", do, method=method, path=path, nth=nth)
 
     def after(self, do: Callable[[], object], *, method: str | None = None, path: str = "", nth: int = 1) -> None:

@@ -25,7 +25,7 @@ class Fault:
     """How a request goes wrong. Without `answer` the connection drops, unless the fault is only a delay."""
 
     applied: bool
-    """Whether the operation takes effect although the client is told otherwise."""
+    """Whether the operation takes effect although the answer says that it failed."""
     delay_s: float = 0.0
     drops: bool = False
     answer: Callable[[float], Response] | None = None
@@ -125,7 +125,7 @@ class Plan:
         nth: int = 1,
         times: float = 1,
     ) -> None:
-        """Call `do` before a matching request is looked at, or after its effect and before its reply."""
+        """Call `do` before a matching request is processed, or after its effect and before its reply."""
         rule = _Rule(method=method, path=re.compile(path), first=nth, last=nth + times - 1)
         with self._lock:
             self._actions[moment].append((rule, do))
@@ -143,8 +143,8 @@ class Plan:
         for do in due:
             do()
 
-    def mend(self) -> None:
-        """Forget the faults; what is to be done stays."""
+    def clear_faults(self) -> None:
+        """Forget the faults; planned actions stay."""
         with self._lock:
             self._faults.clear()
 

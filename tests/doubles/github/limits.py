@@ -67,7 +67,7 @@ class Limits:
         """Whether a refusal by the secondary limit says when to come back."""
 
     def standing(self, principal: str | None) -> Standing:
-        """Look without counting."""
+        """Return the limit without counting."""
         window = self._window(self._hours, principal, WINDOW_S)
         return Standing(limit=self._limit(principal), used=window.used, reset=int(window.ends))
 

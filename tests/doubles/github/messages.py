@@ -33,7 +33,7 @@ class Request:
     base_url: str = PUBLIC_URL
 
     def header(self, name: str) -> str | None:
-        """Look a header up without regard to case."""
+        """Return a header; its name is compared without case."""
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), None)
 

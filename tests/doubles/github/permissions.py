@@ -61,7 +61,7 @@ def authorize(
     """Check that the principal may do one of `needs` in the repository, and give the repository.
 
     Raises:
-        ApiError: 404 when it may not even know of the repository, 401 or 403 when it may look but not touch.
+        ApiError: 404 when it may not read the repository, 401 or 403 when it may read and not write.
     """
     visible = repository is not None and (
         not repository.private or (principal is not None and principal.reaches(repository))

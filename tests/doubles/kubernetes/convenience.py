@@ -1,6 +1,6 @@
 """The test's own hand on the double: plain calls that return dicts.
 
-Guarantees: these calls follow every rule of the API, but are neither recorded, nor authorised, nor struck by faults.
+Guarantees: these calls follow every rule of the API, but are neither recorded, nor authorised, nor subject to faults.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def delete(registry: Registry, resource: Resource, *, namespace: str, name: str,
 
 
 def check_preconditions(resource: Resource, item: JsonObject, options: Options) -> None:
-    """Refuse unless the object is the one, and in the state, that the client looked at."""
+    """Refuse unless the object is the one, and in the state, that the client read."""
     metadata = item["metadata"]
     subject = replace(resource.subject(metadata["name"]), plural=resource.kind)
     if options.uid is not None and options.uid != metadata["uid"]:

@@ -1,7 +1,7 @@
 """Recording of calls, and a plan of what shall go wrong with which of them.
 
-Guarantees: a fault strikes exactly the requests it names, counted from when it was added; "request" is lost before it
-has any effect, "reply" after it took effect.
+Guarantees: a fault applies to exactly the requests that it names, counted from when it was added; "request" is lost
+before it has any effect, "reply" after it took effect.
 """
 
 import re
@@ -54,7 +54,7 @@ class Fault:
     after: Callable[[Request], object] | None = None
 
     def matches(self, request: Request) -> bool:
-        """Tell whether the fault is meant for such a request."""
+        """Whether the fault names this request."""
         target = request.path + "?" + "&".join(f"{key}={value}" for key, value in request.query.items())
         return (
             self.method in {"", request.method}
@@ -74,11 +74,11 @@ class Fault:
 class _Planned:
     fault: Fault
     seen: int = 0
-    struck: int = 0
+    applied: int = 0
 
 
 class FaultPlan:
-    """The faults still to come and those that struck."""
+    """Planned faults and those that were applied."""
 
     def __init__(self) -> None:
         self._planned: list[_Planned] = []
@@ -95,13 +95,13 @@ class FaultPlan:
             self._planned.clear()
 
     @property
-    def struck(self) -> int:
-        """Count how often any fault has struck."""
-        return sum(each.struck for each in self._planned)
+    def applied(self) -> int:
+        """Count how often any fault was applied."""
+        return sum(each.applied for each in self._planned)
 
     def take(self, request: Request) -> list[Fault]:
-        """Return the faults that strike this request, and count it."""
-        struck = []
+        """Return the faults that apply to this request, and count it."""
+        hits = []
         with self._lock:
             for each in self._planned:
                 if not each.fault.matches(request):
@@ -109,6 +109,6 @@ class FaultPlan:
                 each.seen += 1
                 last = each.fault.nth + each.fault.times - 1
                 if each.seen >= each.fault.nth and (not each.fault.times or each.seen <= last):
-                    each.struck += 1
-                    struck.append(each.fault)
-        return struck
+                    each.applied += 1
+                    hits.append(each.fault)
+        return hits

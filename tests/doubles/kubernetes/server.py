@@ -82,7 +82,7 @@ class ApiServer(Convenience):
         return next((each for each in self.resources if (each.api_version, each.kind) == (api_version, kind)), None)
 
     def handle(self, request: Request) -> Response:
-        """Answer one client's request: record it, let the planned faults strike, apply it.
+        """Answer one client's request: record it, apply the planned faults, then the request itself.
 
         Raises:
             ConnectionLostError: A fault took the request or the reply away.
@@ -90,20 +90,20 @@ class ApiServer(Convenience):
         with self.store.lock:
             self._arrived += 1
             sequence = self._arrived
-        struck = self.faults.take(request)
-        if delay := sum(fault.delay_s for fault in struck):
+        hits = self.faults.take(request)
+        if delay := sum(fault.delay_s for fault in hits):
             self._sleep(delay)
-        for fault in struck:
+        for fault in hits:
             if fault.before:
                 fault.before(request)
-        if any(fault.lose == "request" for fault in struck):
+        if any(fault.lose == "request" for fault in hits):
             self._record(sequence, request, status=0)
             raise ConnectionLostError("connection reset by peer")
-        refusal = next((found for fault in struck if (found := fault.response())), None)
+        refusal = next((found for fault in hits if (found := fault.response())), None)
         response = refusal or self.respond(request)
-        lost = any(fault.lose == "reply" for fault in struck)
+        lost = any(fault.lose == "reply" for fault in hits)
         self._record(sequence, request, status=0 if lost else response.status)
-        for fault in struck:
+        for fault in hits:
             if fault.after:
                 fault.after(request)
         if lost:

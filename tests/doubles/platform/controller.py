@@ -1,6 +1,6 @@
 """The platform's CodeRun controller: a finalizer and a Job for each run, and clean-up when a run is deleted.
 
-Guarantees: one `step` looks at every run of the namespace once; a conflict or a missing object is left to the next
+Guarantees: one `step` processes every run of the namespace once; a conflict or a missing object is left to the next
 step, as a real controller's work queue does; Jobs block the deletion of their run.
 Not guaranteed: retries of failed runs, the agents' own work.
 """
@@ -38,7 +38,7 @@ class Controller:
     seen_deleting: dict[str, float] = field(default_factory=dict)
 
     def step(self) -> None:
-        """Look at every run once."""
+        """Process every run once."""
         for run in self.client.ask("GET", runs_path(self.namespace))["items"]:
             if run["metadata"].get("deletionTimestamp"):
                 self._let_go(run)

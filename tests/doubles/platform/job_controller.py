@@ -19,7 +19,7 @@ class JobController:
     namespace: str
 
     def step(self) -> None:
-        """Look at every Job once."""
+        """Process every Job once."""
         pods = self.client.ask("GET", f"/api/v1/namespaces/{self.namespace}/pods")["items"]
         for job in self.client.ask("GET", f"/apis/batch/v1/namespaces/{self.namespace}/jobs")["items"]:
             uid = job["metadata"]["uid"]

@@ -1,7 +1,7 @@
 """The nodes: pods are bound and started, get their SIGTERM, and end in the way a test asks for.
 
 Guarantees: a pod disappears only by a deletion with grace zero, as with a real kubelet; a pod that ends has a terminal
-phase first; one `step` looks at every pod of the namespace once.
+phase first; one `step` processes every pod of the namespace once.
 Not guaranteed: images, probes, restarts, or anything that runs inside a container.
 """
 
@@ -24,7 +24,7 @@ class Ending(Enum):
     AT_ONCE = "it exits as soon as it gets SIGTERM"
     AFTER = "it exits `exit_after_s` seconds after SIGTERM, or is killed when its grace is over"
     IGNORES = "it ignores SIGTERM and is killed when its grace is over"
-    DEAD_NODE = "nobody hears the SIGTERM; the pod stays until somebody deletes it with grace zero"
+    DEAD_NODE = "no kubelet sends the SIGTERM; the pod stays until a client deletes it with grace zero"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Kubelet:
     terminating_since: dict[str, float] = field(default_factory=dict)
 
     def step(self) -> None:
-        """Look at every pod once."""
+        """Process every pod once."""
         for pod in self.client.ask("GET", self._path())["items"]:
             if pod["metadata"].get("deletionTimestamp"):
                 self._terminate(pod)

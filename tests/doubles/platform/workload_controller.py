@@ -18,7 +18,7 @@ class WorkloadController:
     namespace: str
 
     def step(self) -> None:
-        """Look at every object once."""
+        """Process every object once."""
         for deployment in self._listed("deployments"):
             self._scale_replica_set(deployment)
         pods = self.client.ask("GET", self._pods())["items"]

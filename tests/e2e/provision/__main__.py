@@ -20,11 +20,11 @@ _EXPECTED = (BinariesMissingError, BoxError, ClusterError, ImageError, KubectlEr
 
 
 def main() -> int:
-    """Do it; 1 if it could not be done, or if there is no cluster to tell about."""
+    """Do it; 1 if it could not be done, or if no cluster exists whose status could be shown."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("up", help="start it, or bring the running one up to date")
-    starting.add_argument("--fast", action="store_true", help="Argo looks at workflows every second, not every ten")
+    starting.add_argument("--fast", action="store_true", help="Argo reconciles workflows every second, not every ten")
     modes = ("Secure", "Strict", "none")
     starting.add_argument("--referencing", choices=modes, default=modes[0], help="Argo's templateReferencing (Secure)")
     commands.add_parser("down", help="end it and leave nothing behind but caches")

@@ -35,7 +35,7 @@ class Options:
     """What may differ from Argo's own manifests."""
 
     fast: bool = False
-    """Look at workflows again after 1 s instead of Argo's 10 s."""
+    """Reconcile workflows again after 1 s instead of Argo's 10 s."""
     referencing: Literal["Secure", "Strict", "none"] = "Secure"
     """Argo's `templateReferencing`: which Workflows it accepts besides those that just name a WorkflowTemplate."""
     busy: bool = False

@@ -110,7 +110,7 @@ def find(folder: Path) -> Box | None:
 
 
 def _is_first(process: Path) -> bool:
-    """Whether a process is the first one of a process namespace below ours."""
+    """Whether a process is the first one of a process namespace below this one."""
     for line in (process / "status").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == "NSpid":

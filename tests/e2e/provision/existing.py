@@ -26,7 +26,7 @@ from tests.e2e.provision.readiness import ClusterError
 SWITCH = "E2E_EXISTING"
 WANTED = {
     "KUBECONFIG": "the kubeconfig of its administrator",
-    "E2E_HOST": "this machine's address, as pods reach it: GitHub's double and the agents' witness listen there",
+    "E2E_HOST": "this machine's address, as pods reach it: GitHub's double and the agents' reports use it",
     "E2E_IMAGE": "the steps' image, as its nodes pull it (make image)",
     "E2E_AGENT_IMAGE": "an image with python3 for agents, as its nodes have or pull it",
 }
@@ -36,7 +36,7 @@ _DEADLINE_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Existing:
-    """What is told of the cluster.
+    """What the environment says about the cluster.
 
     Attributes:
         host: This machine's address, as pods reach it.
@@ -53,7 +53,7 @@ class Existing:
 
 
 def given(environ: Mapping[str, str] = os.environ) -> Existing | None:
-    """What the environment tells; None if the tests are to make a cluster of their own.
+    """What the environment says; None if the tests are to make a cluster of their own.
 
     Raises:
         ClusterError: Something is missing.
@@ -96,12 +96,12 @@ def forward(kubectl: list[str], *, service: str, namespace: str, port: int) -> s
     assert process.stdout is not None
     watchdog = threading.Timer(_DEADLINE_S, process.kill)
     watchdog.start()
-    told = process.stdout.readline()
+    output = process.stdout.readline()
     watchdog.cancel()
-    found = _FORWARDING.search(told)
+    found = _FORWARDING.search(output)
     if found is None:
-        raise ClusterError(f"no way to service {service} of {namespace}: {told.strip() or 'kubectl says nothing'}")
-    # It tells of each connection: unread, it would stop one day.
+        raise ClusterError(f"no way to service {service} of {namespace}: {output.strip() or 'kubectl says nothing'}")
+    # kubectl prints a line for each connection. If nothing reads them, it blocks once the pipe is full.
     threading.Thread(target=process.stdout.read, daemon=True).start()
     return f"127.0.0.1:{found[1]}"
 

@@ -47,7 +47,7 @@ class Servers:
         self._ended: dict[str, int] = {}
 
     def reap(self) -> None:
-        """Take note of every process that has ended, ours or an orphan."""
+        """Take note of every process that has ended, a child or an orphan."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -59,7 +59,7 @@ class Servers:
                 self._ended[name] = os.waitstatus_to_exitcode(status)
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Start, kill or start again a server if asked to; tell what runs and what has ended."""
+        """Start, kill or start again a server if asked to; list what runs and what has ended."""
         if name := request.get("start") or request.get("again"):
             known = self._started.setdefault(name, request)
             self._ended.pop(name, None)

@@ -55,7 +55,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   path = "{folder}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{pause.name}"
-  # Without CAP_SYS_RESOURCE nobody may lower it, and runc ends in the attempt.
+  # Without CAP_SYS_RESOURCE no process may lower it, and runc fails.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"

@@ -1,8 +1,8 @@
 """The platform's CodeRun controller, whose Jobs run real pods.
 
-Guarantees: everything of tests.doubles.platform.controller; the pods tell the witness when they work, when they are
-told to stop and when they end; how they behave is their run's `Manner`; an API server that does not answer, or not yet,
-is asked again. Not guaranteed: that an agent does anything else.
+Guarantees: everything of tests.doubles.platform.controller; the pods report when they work, when they
+get SIGTERM and when they end (`AgentReports`); how they behave is their run's `AgentBehaviour`; an API server that does
+not answer, or not yet, is asked again. Not guaranteed: that an agent does anything else.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import urllib3
 from tests.doubles.platform.client import JsonObject, RefusedError
 from tests.doubles.platform.controller import Controller
 from tests.doubles.platform.platform import runs_path
-from tests.e2e.support.witness import AGENT, Witness
+from tests.e2e.support.agent_reports import AGENT, AgentReports
 
 _PREFIX = "tests.agent-cancellation/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class AgentBehaviour:
     """How an agent behaves; its run carries it as annotations."""
 
     exit_after_s: float = 0.0
@@ -37,10 +37,12 @@ class Manner:
         return {f"{_PREFIX}{name}": str(value) for name, value in asdict(self).items()}
 
 
-def manner(annotations: Mapping[str, str]) -> Manner:
-    """The manner that a run's annotations tell of."""
-    told = {name.removeprefix(_PREFIX): float(value) for name, value in annotations.items() if name.startswith(_PREFIX)}
-    return Manner(**told)
+def behaviour_of(annotations: Mapping[str, str]) -> AgentBehaviour:
+    """Read the behaviour from a run's annotations."""
+    values = {
+        name.removeprefix(_PREFIX): float(value) for name, value in annotations.items() if name.startswith(_PREFIX)
+    }
+    return AgentBehaviour(**values)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,11 +50,11 @@ class PodController(Controller):
     """A controller of the CodeRuns in one namespace."""
 
     image: str
-    witness: Witness
+    agent_reports: AgentReports
     seen: frozenset[tuple[str, str]] = frozenset()
 
     def step(self) -> None:
-        """Look at every run once, if there is anything new to see: a real controller is told, and asks for nothing."""
+        """Process every run once, if anything changed: a real controller watches instead of listing."""
         # An API server that has just started refuses everybody for a moment: it does not know the roles yet.
         with suppress(urllib3.exceptions.HTTPError, RefusedError):
             found = [each for path in (runs_path(self.namespace), self._jobs()) for each in self._listed(path)]
@@ -69,9 +71,9 @@ class PodController(Controller):
     def job(self, run: JsonObject) -> JsonObject:
         """Return the Job of a run."""
         job = Controller.job(self, run)
-        name, witness = job["metadata"]["name"], self.witness
-        how = manner(run["metadata"].get("annotations") or {})
-        arguments = [name, witness.host, str(witness.port), str(how.exit_after_s), str(how.works_for_s)]
+        name, agent_reports = job["metadata"]["name"], self.agent_reports
+        how = behaviour_of(run["metadata"].get("annotations") or {})
+        arguments = [name, agent_reports.host, str(agent_reports.port), str(how.exit_after_s), str(how.works_for_s)]
         spec = job["spec"]["template"]["spec"]
         spec["terminationGracePeriodSeconds"] = int(how.grace_s)
         spec["containers"] = [

@@ -35,7 +35,7 @@ class ArgoClient:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes the `argo` command, and ours, go through Argo Server."""
+        """What makes the `argo` command, and this project's, go through Argo Server."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.cluster.folder),

@@ -1,7 +1,7 @@
 """Cuts in the network: a step's pod, or all of them, no longer reaches something, as behind a partition.
 
-Guarantees: packets are dropped, not refused, so nobody is told; connections that are open go silent as well; what was
-cut is mended when the context is left.
+Guarantees: packets are dropped, not refused, so no client gets an error; connections that are open go silent as well;
+what was cut is restored when the context is left.
 """
 
 from __future__ import annotations

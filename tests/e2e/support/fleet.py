@@ -1,7 +1,7 @@
 """Agents of one preset in the real cluster: objects of that kind, whose own controllers start the pods.
 
-Guarantees: a pod tells the witness when it works, is told to stop, and ends; all pods of a run have one label, whoever
-made them. Not guaranteed: more than one pod for each run.
+Guarantees: a pod reports when it works, when it gets SIGTERM, and when it ends; all pods of a run have one label,
+whichever controller made them. Not guaranteed: more than one pod for each run.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 from steps.settings.agent_kinds import RunKind
 from tests.doubles.platform.client import JsonObject
 from tests.doubles.platform.runs import TESS
+from tests.e2e.support.agent_reports import AGENT
+from tests.e2e.support.agents import AgentBehaviour
 from tests.e2e.support.stage import Stage, sha
 from tests.e2e.support.task import FINISHED, REPOSITORY
-from tests.e2e.support.witness import AGENT
 from tests.support.documented_kinds import KINDS
 
 _LABEL = "run-of"
@@ -30,15 +31,7 @@ _API_KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """How an agent ends: how long after SIGTERM, and how much time its pod asks for."""
-
-    exit_after_s: float = 0.0
-    grace_s: int = 30
-
-
-DEAF = Manners(exit_after_s=86_400.0, grace_s=600)
+IGNORES_SIGTERM = AgentBehaviour(exit_after_s=86_400.0, grace_s=600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +47,13 @@ class Fleet:
         """The kind, as the documentation has it."""
         return KINDS[self.preset]
 
-    def start(self, name: str, agent: str = TESS, *, commit: int = 0, how: Manners | None = None) -> str:
+    def start(self, name: str, agent: str = TESS, *, commit: int = 0, how: AgentBehaviour | None = None) -> str:
         """Start an agent that works on a task's nth commit, and wait until its pod works; its name."""
         full = f"{name}-{self.stage.task}"
         labels = {"task-id": str(self.stage.task), "agent": agent, "kind-of-work": "agent", _LABEL: full}
         notes = {"repository": REPOSITORY, "commit": sha(self.stage.task, commit)}
         metadata = {"name": full, "labels": labels, "annotations": notes}
-        pod = self._pod(full, how or Manners())
+        pod = self._pod(full, how or AgentBehaviour())
         self._around(full, pod)
         body = {"apiVersion": _version(self.kind.group, self.kind.version), "kind": _API_KINDS[self.preset]}
         self.stage.client.ask("POST", self._path(), {**body, "metadata": metadata, **_SPECS[self.preset](full, pod)})
@@ -76,10 +69,10 @@ class Fleet:
 
     def heard(self, what: str, full: str) -> bool:
         """Whether the pod of a run has said something."""
-        return self.stage.witness.when(what, f"{self.preset}-{full}") is not None
+        return self.stage.agent_reports.when(what, f"{self.preset}-{full}") is not None
 
     def pods(self, full: str) -> set[str]:
-        """Names of the pods of a run that have not ended, whoever owns them."""
+        """Names of the pods of a run that have not ended, whatever owns them."""
         path, query = f"/api/v1/namespaces/{self.stage.agents}/pods", {"labelSelector": f"{_LABEL}={full}"}
         found = self.stage.client.ask("GET", path, query=query)["items"]
         return {each["metadata"]["name"] for each in found if each["status"]["phase"] not in FINISHED}
@@ -107,18 +100,18 @@ class Fleet:
         plural = f"{_root(kind.group, kind.version)}/namespaces/{self.stage.agents}/{kind.plural}"
         return f"{plural}/{name}" if name else plural
 
-    def _pod(self, full: str, how: Manners) -> JsonObject:
+    def _pod(self, full: str, how: AgentBehaviour) -> JsonObject:
         """The pod of a run: its labels and its spec."""
-        witness = self.stage.witness
+        agent_reports = self.stage.agent_reports
         says = f"{self.preset}-{full}"
-        arguments = [says, witness.host, str(witness.port), str(how.exit_after_s), "86400"]
+        arguments = [says, agent_reports.host, str(agent_reports.port), str(how.exit_after_s), str(how.works_for_s)]
         container = {
             "name": "main",
             "image": self.stage.cluster.agent_image,
             "imagePullPolicy": "IfNotPresent",
             "command": ["python3", "-c", AGENT, *arguments],
         }
-        spec = {"containers": [container], "terminationGracePeriodSeconds": how.grace_s}
+        spec = {"containers": [container], "terminationGracePeriodSeconds": int(how.grace_s)}
         return {"metadata": {"labels": {_LABEL: full}}, "spec": spec}
 
     def _around(self, full: str, pod: JsonObject) -> None:

@@ -24,7 +24,7 @@ class Gate:
     opened: threading.Event = field(default_factory=threading.Event)
 
     def held(self) -> None:
-        """Let whoever calls wait until the gate is opened."""
+        """Make callers wait until the gate is opened."""
         self.reached.set()
         self.opened.wait(_LONGEST_S)
 

@@ -1,7 +1,7 @@
-"""Every change of a kind of object, in the order in which etcd took them: a witness that nobody can talk over.
+"""Every change of a kind of object, in the order in which etcd took them.
 
 Guarantees: revisions are etcd's own, so changes of different kinds compare; none is left out between `since` and the
-end, or the test is told. Not guaranteed: anything about changes before it began to watch.
+end, or the test fails. Not guaranteed: anything about changes before it began to watch.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class History:
         return [change for change in self.all() if change.name == name]
 
     def follow(self, client: Client, *, stop: threading.Event) -> None:
-        """Take note of changes until told to stop, and of all that had happened by then."""
+        """Record changes until `stop` is set, and all that happened before that moment."""
         last = False
         while not last and not self.lost:
             last = stop.is_set()

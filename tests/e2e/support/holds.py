@@ -1,6 +1,6 @@
 """Who held a task's Lease from when to when, and what was done to the task meanwhile, all by etcd's revisions.
 
-Guarantees: judged from outside, by what reached the API server; a hold that was taken over by another is told from one
+Guarantees: judged from outside, by what reached the API server; a hold that another holder took over differs from one
 that was released. Not guaranteed: anything about what never reached the API server.
 """
 
@@ -72,7 +72,7 @@ def at_once(found: Iterable[Held]) -> int:
 
 
 def _deletions(runs: Iterable[Change]) -> Iterator[Change]:
-    """The first change of each run that shows it was told to go."""
+    """The first change of each run with a deletionTimestamp."""
     seen: set[str] = set()
     for change in runs:
         metadata = change.body["metadata"]

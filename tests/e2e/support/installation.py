@@ -24,7 +24,7 @@ from tests.integration.control_plane.installation import settings_with
 TOKEN = "ghs_cluster"
 SECRET = "the webhook's secret"
 # What selects all that belongs to the project.
-OURS = "app.kubernetes.io/managed-by=agent-cancellation"
+MANAGED_BY = "app.kubernetes.io/managed-by=agent-cancellation"
 # The only port that the rendered NetworkPolicy leaves open for GitHub.
 GITHUB_PORT = 443
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.doubles.github.webhooks import Delivery
-from tests.e2e.support.agents import Manner
+from tests.e2e.support.agents import AgentBehaviour
 from tests.e2e.support.gate import gate
 from tests.e2e.support.pods import step_pods
 from tests.e2e.support.stage import Stage
 
 # Long enough to interfere while the step waits for the agent's end, and within the agent's own grace.
-SLOW = Manner(exit_after_s=12.0)
+SLOW = AgentBehaviour(exit_after_s=12.0)
 
 
 def submitted(stage: Stage, delivery: Delivery) -> str:
@@ -29,7 +29,7 @@ def submitted(stage: Stage, delivery: Delivery) -> str:
 
 
 def next_second() -> None:
-    """Wait for the next second: a webhook tells the second of a push, and no more."""
+    """Wait for the next second: a webhook has the second of a push, and no fraction."""
     now = int(time.time())
     while int(time.time()) == now:
         time.sleep(0.02)
@@ -47,7 +47,7 @@ def all_in_cancel(stages: Sequence[Stage]) -> list[str]:
 
 
 def in_cancel(stage: Stage) -> str:
-    """Push to one such task; the Workflow's name."""
+    """Push to one task and wait for the delete; the Workflow's name."""
     (name,) = all_in_cancel([stage])
     return name
 

@@ -1,6 +1,6 @@
-"""What a task has to be like once its pushes have been dealt with, whatever happened on the way.
+"""The end state that every task must have once its pushes were processed, whatever failed meanwhile.
 
-Guarantees: all that the design promises of the end is looked at: agents, labels, lock, state and record.
+Guarantees: all that the design promises of the end is checked: agents, labels, lock, state and record.
 """
 
 from __future__ import annotations

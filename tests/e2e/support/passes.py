@@ -12,8 +12,8 @@ from tests.e2e.support.task import FINISHED
 
 def begin_passes(stage: Stage, argo: ArgoClient) -> str:
     """Start a pod of reconcile, which makes a pass at once and another half a minute later; its Workflow's name."""
-    told = argo.run("submit", "--from", f"workflowtemplate/{names.RECONCILE}", "--output", "json")
-    name = str(json.loads(told)["metadata"]["name"])
+    output = argo.run("submit", "--from", f"workflowtemplate/{names.RECONCILE}", "--output", "json")
+    name = str(json.loads(output)["metadata"]["name"])
     stage.until(lambda: stage.phase_of(name) not in {"", "Pending"}, what="the pass begins", deadline_s=120)
     return name
 

@@ -32,7 +32,7 @@ def strict_kubelet(stage: Stage) -> Iterator[None]:
     line = shutil.disk_usage(box.folder).free - _SPARE
     changes = {
         "evictionHard": json.loads(before)["evictionHard"] | {"nodefs.available": str(line)},
-        # So that it looks at volumes more often than it looks whether to evict, and forgives at once.
+        # The kubelet then reads volumes more often than it decides about eviction, and ends the pressure at once.
         "volumeStatsAggPeriod": "2s",
         "evictionPressureTransitionPeriod": "1s",
     }

@@ -17,10 +17,10 @@ from tests.doubles.github import webhooks
 from tests.doubles.platform.controller import job_name
 from tests.doubles.platform.platform import put_run
 from tests.doubles.platform.runs import TESS, agent_run
-from tests.e2e.support.agents import Manner
+from tests.e2e.support.agent_reports import AgentReports
+from tests.e2e.support.agents import AgentBehaviour
 from tests.e2e.support.installation import SECRET
 from tests.e2e.support.task import FINISHED, REPOSITORY, Task
-from tests.e2e.support.witness import Witness
 from tests.support.doubt import wait_out_doubt
 
 __all__ = ["FINISHED", "REPOSITORY", "Stage", "sha"]
@@ -34,7 +34,7 @@ class Stage(Task):
         started: When its latest agent was started, in seconds since the epoch.
     """
 
-    witness: Witness
+    agent_reports: AgentReports
     url: str
     started: float = field(default=0.0, init=False)
 
@@ -55,9 +55,9 @@ class Stage(Task):
         }
         self.client.ask("POST", f"/api/v1/namespaces/{self.agents}/configmaps", body)
 
-    def start(self, agent: str = TESS, *, how: Manner | None = None, name: str = "") -> dict[str, Any]:
+    def start(self, agent: str = TESS, *, how: AgentBehaviour | None = None, name: str = "") -> dict[str, Any]:
         """Start an agent; its run."""
-        repository, notes = f"https://github.com/{REPOSITORY}", (how or Manner()).annotations()
+        repository, notes = f"https://github.com/{REPOSITORY}", (how or AgentBehaviour()).annotations()
         manifest = agent_run(
             task=self.task, agent=agent, repository=repository, namespace=self.agents, name=name, annotations=notes
         )
@@ -68,10 +68,10 @@ class Stage(Task):
     def at_work(self, run: dict[str, Any]) -> None:
         """Wait until an agent's pod works and its run says so."""
         name = run["metadata"]["name"]
-        self.until(lambda: self.witness.when("working", job_name(run)) is not None, what=f"{name} works")
+        self.until(lambda: self.agent_reports.when("working", job_name(run)) is not None, what=f"{name} works")
         self.until(lambda: self.phase_of_run(name) in {"Running", "Succeeded"}, what=f"{name} is Running")
 
-    def agent(self, agent: str = TESS, *, how: Manner | None = None, name: str = "") -> dict[str, Any]:
+    def agent(self, agent: str = TESS, *, how: AgentBehaviour | None = None, name: str = "") -> dict[str, Any]:
         """Start an agent and wait until its pod works; its run."""
         run = self.start(agent, how=how, name=name)
         self.at_work(run)

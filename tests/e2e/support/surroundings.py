@@ -1,7 +1,7 @@
-"""What is around the project in the real cluster: GitHub, the platform's controller, and who hears what agents say.
+"""What is around the project in the real cluster: GitHub, the platform's controller, and the agents' reports.
 
-Guarantees: all of it is at work until the context is left. Not guaranteed: room for two at once, since the steps look
-for GitHub at one address.
+Guarantees: all of it is at work until the context is left. Not guaranteed: room for two at once, since the steps ask
+GitHub at one address.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from tests.doubles.platform.client import Client
 from tests.doubles.platform.platform import runs_path
 from tests.doubles.platform.running import running
 from tests.e2e.provision.cluster import Cluster
+from tests.e2e.support.agent_reports import AgentReports, listening
 from tests.e2e.support.agents import PodController
 from tests.e2e.support.installation import GITHUB_PORT, TOKEN
 from tests.e2e.support.stage import Stage
 from tests.e2e.support.task import REPOSITORY
-from tests.e2e.support.witness import Witness, listening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Surroundings:
     cluster: Cluster
     client: Client
     github: github_double.GitHub
-    witness: Witness
+    agent_reports: AgentReports
     controller: PodController
 
     def stage(self) -> Stage:
@@ -38,7 +38,7 @@ class Surroundings:
             cluster=self.cluster,
             client=self.client,
             github=self.github,
-            witness=self.witness,
+            agent_reports=self.agent_reports,
             url=self.cluster.webhook,
         )
         stage.set_up()
@@ -57,15 +57,17 @@ def surroundings(cluster: Cluster) -> Iterator[Surroundings]:
     double.add_repository(REPOSITORY, labels=["ready-for-qa", "remediation-in-progress", "skip-automation"])
     double.add_token(TOKEN)
     with (
-        listening(cluster.host) as witness,
+        listening(cluster.host) as agent_reports,
         github_double.serve(double, host=cluster.host, port=GITHUB_PORT),
     ):
         controller = PodController(
             client=client,
             namespace=cluster.settings.namespaces.agents[0],
             image=cluster.agent_image,
-            witness=witness,
+            agent_reports=agent_reports,
         )
         with running(controller, every_s=0.1):
-            yield Surroundings(cluster=cluster, client=client, github=double, witness=witness, controller=controller)
+            yield Surroundings(
+                cluster=cluster, client=client, github=double, agent_reports=agent_reports, controller=controller
+            )
     client.close()

@@ -75,10 +75,10 @@ def count(around: Surroundings, *, pushes: int) -> Count:
         paths = [f"{api}/namespaces/{namespace}/{plural}" for namespace in namespaces]
         return sum(len(around.client.ask("GET", path, query={"labelSelector": selector})["items"]) for path in paths)
 
-    ours = ",".join(f"{name}={value}" for name, value in APP.items() if name.endswith("managed-by"))
+    managed = ",".join(f"{name}={value}" for name, value in APP.items() if name.endswith("managed-by"))
     return Count(
         pushes=pushes,
-        leases=there("/apis/coordination.k8s.io/v1", "leases", spaces.workflows, selector=ours),
+        leases=there("/apis/coordination.k8s.io/v1", "leases", spaces.workflows, selector=managed),
         config_maps=there("/api/v1", "configmaps", spaces.workflows, spaces.agents[0]),
         workflows=there("/apis/argoproj.io/v1alpha1", "workflows", spaces.workflows),
         pods=there("/api/v1", "pods", spaces.workflows),
@@ -103,7 +103,7 @@ def load(
     with sampling() as peaks:
         for number in range(pushes):
             began, stage = time.monotonic(), stages[number % len(stages)]
-            # The one before has ended, long ago: its pod tells what it took.
+            # The one before ended long ago: its pod shows what it took.
             for container, mib in remembered(stages[(number - 5) % len(stages)], peaks).items():
                 memory[container].append(mib)
             stage.at_work(stage.start())
@@ -132,7 +132,7 @@ def with_jobs(stages: list[Stage], counts: list[Count], memory: Memory, *, befor
             yield f"container {container}: {then:.1f} MiB, at first {first:.1f} MiB"
 
 
-def told(counts: list[Count], memory: Memory) -> Iterator[Table]:
+def tables(counts: list[Count], memory: Memory) -> Iterator[Table]:
     """Tables for people."""
     names = [field.name for field in fields(Count)]
     table = Table(*names, title="What there was")
@@ -172,7 +172,7 @@ def main() -> int:
             if not problems:
                 break
             time.sleep(10)
-    for table in told(counts, memory):
+    for table in tables(counts, memory):
         Console().print(table)
     for problem in problems:
         say(f"grown: {problem}")

@@ -1,6 +1,6 @@
 """One task as it is in the cluster: its Workflows, agents, labels, Lease, record and state.
 
-Guarantees: only looks; every wait has a deadline and says what it waited for.
+Guarantees: only reads; every wait has a deadline and says what it waited for.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def etcd_command(programs: Binaries, folder: Path, client_url: str, peer_url: st
     ]
 
 
-def apiserver_command(  # noqa: PLR0917 - one argument per thing it is told
+def apiserver_command(  # noqa: PLR0917 - one argument for each flag
     programs: Binaries, authority: Authority, serving: Pair, tokens: Pair, etcd_url: str, port: int
 ) -> list[str]:
     """Return the command that starts the API server."""

@@ -62,14 +62,14 @@ def process(name: str, command: list[str], *, log: Path) -> Iterator[Process]:
 
 
 def wait(ready: Callable[[], bool], *, processes: list[Process]) -> None:
-    """Poll until something is ready, or tell why it is not."""
+    """Poll until something is ready, or raise an error that says why it is not."""
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline and all(each.running.poll() is None for each in processes):
         try:
             if ready():
                 return
         except urllib3.exceptions.HTTPError:
-            pass  # nobody listens yet
+            pass  # no server listens yet
         time.sleep(0.05)
     raise StartError("\n".join(["the control plane did not become ready", *(each.tail() for each in processes)]))
 

@@ -60,7 +60,7 @@ class ControlPlane:
         """Make etcd forget all history, so that old watches and continue tokens expire.
 
         Raises:
-            StartError: The cluster was given, so its etcd is not ours to compact.
+            StartError: The cluster was given, so its etcd must not be compacted by a test.
         """
         if self.etcd_url is None:
             raise StartError("the history of a given cluster cannot be compacted")

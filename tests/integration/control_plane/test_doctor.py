@@ -195,9 +195,9 @@ def test_a_healthy_installation_has_nothing_wrong(ward: Ward, capsys: pytest.Cap
     code, found = ward.examine(capsys)
     assert [each for each in found if each["status"] != "ok"] == []
     assert code == 0
-    told = json.dumps(found)
-    assert TOKEN not in told
-    assert WEBHOOK not in told
+    answer = json.dumps(found)
+    assert TOKEN not in answer
+    assert WEBHOOK not in answer
 
 
 Break = Callable[[Ward], Any]
@@ -341,7 +341,7 @@ def test_settings_that_do_not_fit_the_cluster_are_named(  # noqa: PLR0917 - as a
     assert any(each["check"] == check and said in each["found"] and each["status"] != "ok" for each in found)
 
 
-def test_who_may_not_look_is_told_so_and_nothing_is_called_well(
+def test_without_the_right_to_read_doctor_says_so_and_calls_nothing_ok(
     ward: Ward,
     installation: Installation,
     capsys: pytest.CaptureFixture[str],
@@ -369,7 +369,7 @@ def test_who_may_not_look_is_told_so_and_nothing_is_called_well(
         ("latest", "warning"),
     ],
 )
-def test_who_may_not_look_at_argos_controller_asks_argo_server(  # noqa: PLR0917 - as above
+def test_without_the_right_to_read_argos_controller_argo_server_is_asked(  # noqa: PLR0917 - as above
     ward: Ward,
     installation: Installation,
     capsys: pytest.CaptureFixture[str],
@@ -413,14 +413,14 @@ def argo_server(version: str) -> Iterator[str]:
         thread.join()
 
 
-def test_a_token_of_ones_own_is_enough_to_ask_github(
+def test_a_persons_own_token_is_enough_to_ask_github(
     ward: Ward, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
     with ward.gone(ward.paths["github secret"]):
         _, found = ward.examine(capsys)
-    told = {each["check"]: each["status"] for each in found}
-    assert (told["github secret"], told["github"]) == ("wrong", "ok")
+    statuses = {each["check"]: each["status"] for each in found}
+    assert (statuses["github secret"], statuses["github"]) == ("wrong", "ok")
 
 
 def test_a_task_that_waits_for_a_person_is_pointed_out(
@@ -445,10 +445,10 @@ def test_the_table_is_plain_without_a_terminal_and_says_what_to_do(
     with ward.gone(ward.paths["bus"]):
         capsys.readouterr()
         assert main(["doctor", "--settings", str(ward.settings), "--no-github"]) == 1
-    told = capsys.readouterr().out
-    assert "\x1b" not in told
-    assert "event bus" in told
-    assert "→ create an EventBus named default" in told
+    output = capsys.readouterr().out
+    assert "\x1b" not in output
+    assert "event bus" in output
+    assert "→ create an EventBus named default" in output
 
 
 def test_it_writes_nothing(ward: Ward, installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:

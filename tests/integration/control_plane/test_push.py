@@ -211,8 +211,8 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
         ),
     ):
         query = {"fieldSelector": f"involvedObject.uid={about}"}
-        told = stage.client.ask("GET", f"/api/v1/namespaces/{namespace}/events", query=query)["items"]
-        assert {event["reason"] for event in told} == reasons
+        events = stage.client.ask("GET", f"/api/v1/namespaces/{namespace}/events", query=query)["items"]
+        assert {event["reason"] for event in events} == reasons
 
     again = stage.argo.attempt(workflow)
     assert again.exit_code == 0, again.output

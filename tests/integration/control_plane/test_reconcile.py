@@ -37,7 +37,7 @@ _TASKS = iter(range(5000, 6000))
 
 @dataclass(slots=True, kw_only=True)
 class Reconciler:
-    """Reconcile, and what it looks at."""
+    """Reconcile, and the objects that it reads."""
 
     installation: Installation
     client: Client
@@ -163,7 +163,7 @@ def reconciler(
     client.close()
 
 
-def test_an_unfinished_record_gets_one_workflow_however_often_it_is_looked_at(reconciler: Reconciler) -> None:
+def test_an_unfinished_record_gets_one_workflow_however_many_passes_find_it(reconciler: Reconciler) -> None:
     stuck, failed = reconciler.put_lease(phase="in_progress"), reconciler.put_lease(phase="failed")
     processes = [reconciler.run_once(), reconciler.run_once()]
     for task in (stuck, failed):

@@ -1,7 +1,7 @@
 """A real Prometheus with the rendered rules, for as long as a test needs it.
 
 Guarantees: it listens on the loopback interface alone, keeps its data in the folder it is given, and ends with the
-context. Each job is one target. Not guaranteed: that what it has just been told is there; wait for it.
+context. Each job is one target. Not guaranteed: that a number is there at once after it was pushed; wait for it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Target:
 
     Attributes:
         address: host:port.
-        scheme: http, or https with a certificate that nobody checks.
+        scheme: http, or https with a certificate that no client checks.
     """
 
     job: str
@@ -60,7 +60,7 @@ class Prometheus:
         return float(found[0]["value"][1]) if found else None
 
     def until(self, condition: Callable[[], bool], *, what: str, deadline_s: float = _DEADLINE_S) -> None:
-        """Wait for something to come true; it looks each second, as Prometheus does."""
+        """Wait for a condition; it is checked each second, as Prometheus scrapes."""
         deadline = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < deadline, f"in vain for {deadline_s} s: {what}"
@@ -79,7 +79,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(targets: list[Target], *, settings: Settings, folder: Path) -> Iterator[Prometheus]:
-    """Start one that looks each second, and wait until it is ready."""
+    """Start one that scrapes each second, and wait until it is ready."""
     (folder / RULES_FILE).write_text(render_files(settings)[f"observability/{RULES_FILE}"])
     jobs = [
         {

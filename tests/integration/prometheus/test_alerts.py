@@ -111,7 +111,7 @@ TROUBLE = {
 }
 QUIET = {
     "all is well": World(change={}),
-    "nobody pushes": World(
+    "there is no push": World(
         change={name: constant(5) for name in healthy() if "_bucket" in name or "cancellations_total" in name}
     ),
     "one cancellation fails, and no other ends": World(
@@ -125,7 +125,7 @@ QUIET = {
     "one in twenty fails": World(change={outcome("failed"): rising(0.05)}),
     "many are superseded": World(change={outcome("superseded"): rising(20)}),
     "one push in twenty is slow": World(change=dict(histogram(metrics.DURATION, fast=0.95, slow=0.05, until="gone"))),
-    "what was found was mended in ten minutes": World(change={STUCK: since(105, until=115)}),
+    "what was found was repaired in ten minutes": World(change={STUCK: since(105, until=115)}),
     "the breaker was open for two minutes": World(change={GITHUB: since(116, until=118)}),
     "reconcile is two minutes late": World(change={metrics.PASSED_AT.full_name: f"0+60x118 {7080}x2"}),
     "a push was dropped an hour ago": World(change={DROPPED: since(60)}),
@@ -170,7 +170,7 @@ def test_what_fires_when(name: str, tmp_path: Path) -> None:
 
 
 def test_a_world_that_does_not_fire_as_expected_fails(tmp_path: Path) -> None:
-    """That promtool looks at what we think it looks at."""
+    """A wrong expectation fails, so promtool reads the files of these tests."""
     assert play({"wrong": World(change={}, fires={"Slow": 1})}, folder=tmp_path).returncode != 0
     assert play({"wrong": World(change=TROUBLE["reconcile has stopped"].change)}, folder=tmp_path).returncode != 0
 
@@ -192,10 +192,10 @@ def test_the_rules_are_the_same_for_the_operator_and_for_a_plain_prometheus(tmp_
 
 
 def test_every_metric_that_an_alert_asks_for_is_rendered() -> None:
-    ours = {metric.full_name for metric in metrics.ALL_METRICS}
+    own = {metric.full_name for metric in metrics.ALL_METRICS}
     for alert in alerts(DEFAULTS):
         for name in re.findall(rf"{PREFIX}\w+", alert.expr):
-            assert name.removesuffix("_bucket") in ours, alert.name
+            assert name.removesuffix("_bucket") in own, alert.name
 
 
 def test_what_an_alert_says_quotes_only_labels_that_it_has() -> None:

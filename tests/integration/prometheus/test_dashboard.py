@@ -55,5 +55,5 @@ def test_no_two_panels_lie_on_one_another(panels: list[dict[str, Any]]) -> None:
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in panels)
 
 
-def test_whoever_opens_it_chooses_the_data_source(panels: list[dict[str, Any]]) -> None:
+def test_the_data_source_is_a_variable(panels: list[dict[str, Any]]) -> None:
     assert {json.dumps(panel["datasource"]["uid"]) for panel in panels} == {'"${source}"'}

@@ -56,5 +56,5 @@ def test_every_rule_is_loaded_and_evaluated_without_an_error(found: Prometheus) 
 
 def test_an_alert_fires_in_a_real_prometheus(found: Prometheus) -> None:
     query = 'ALERTS{alertname="AgentCancellationPushDropped",alertstate="firing"}'
-    found.until(lambda: found.value(query) == 1, what="the dropped push is told")
+    found.until(lambda: found.value(query) == 1, what="the alert of the dropped push fires")
     assert found.value(metrics.ATTENTION.full_name) is None

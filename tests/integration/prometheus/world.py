@@ -37,7 +37,7 @@ def since(minute: int, *, value: str = "1", before: str = "0", until: int = MINU
 
 
 def histogram(metric: Metric, *, fast: float, slow: float = 0, **labels: str) -> Series:
-    """A histogram to which so many observations are added each minute: fast ones of 4 s, slow ones of 200 s."""
+    """A histogram that gets this many observations each minute: fast ones of 4 s, slow ones of 200 s."""
     chosen = ",".join(f'{name}="{value}"' for name, value in labels.items())
     counts = {"1": 0.0, "5": fast, "30": fast, "60": fast, "120": fast, "300": fast + slow, "+Inf": fast + slow}
     return {f'{metric.full_name}_bucket{{{chosen},le="{le}"}}': rising(counts[le]) for le in _BUCKETS}

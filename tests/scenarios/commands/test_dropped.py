@@ -136,12 +136,12 @@ def test_the_double_comments_as_github_does(conversation: Conversation) -> None:
         for each in webhook_examples()
         if each["event"] == "issue_comment" and each["payload"]["action"] == "created"
     ]
-    ours = json.loads(conversation.written(CANCEL).body)
+    doubled = json.loads(conversation.written(CANCEL).body)
     for key in ("issue", "comment", "repository", "sender"):
         real = {name: value for each in examples for name, value in each[key].items()}
         # The published examples are about issues, and older than one field.
-        assert ours[key].keys() <= real.keys() | {"pull_request", "has_discussions"}, key
-        for name, value in ours[key].items():
+        assert doubled[key].keys() <= real.keys() | {"pull_request", "has_discussions"}, key
+        for name, value in doubled[key].items():
             known = real.get(name)
             assert value is None or known is None or type(value) is type(known), (key, name)
 

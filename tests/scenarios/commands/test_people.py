@@ -21,7 +21,7 @@ def test_a_person_who_may_not_write_changes_nothing(conversation: Conversation, 
 
 
 @pytest.mark.parametrize("role", ["write", "maintain", "admin"])
-def test_whoever_may_write_may_command(conversation: Conversation, role: Any) -> None:  # noqa: ANN401 - a role
+def test_write_permission_is_enough_for_a_command(conversation: Conversation, role: Any) -> None:  # noqa: ANN401 - a role
     conversation.scene.github.give_role(PERSON, role)
     assert conversation.command(CANCEL)[0] is Exit.DONE
     assert len(conversation.pushes()) == 1

@@ -24,7 +24,7 @@ def test_the_role_grants_what_a_command_uses(conversation: Conversation) -> None
     scene.api.calls.clear()
     scene.github.fault(fail(503), path="/permission$", times=20)
     assert scene.command(made)[0] is Exit.TRY_AGAIN
-    scene.github.plan.mend()
+    scene.github.plan.clear_faults()
     scene.later(60)
     assert scene.command(made)[0] is Exit.DONE
     assert used(scene.api.calls) == granted(scene, command_access)

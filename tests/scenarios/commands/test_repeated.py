@@ -50,7 +50,7 @@ def test_while_github_does_not_answer_the_command_is_tried_again(
     (made,) = conversation.say(text)
     assert scene.command(made)[0] is Exit.TRY_AGAIN
     assert conversation.untouched()
-    scene.github.plan.mend()
+    scene.github.plan.clear_faults()
     scene.later(60)
     assert scene.command(made)[0] is Exit.DONE
     assert not conversation.untouched()

@@ -64,7 +64,7 @@ def test_versions_are_those_pinned_in_go_sum() -> None:
 
 @pytest.fixture
 def fake_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put an npm on PATH that packs one file of our own."""
+    """Put an npm on PATH that packs one file of the test's own."""
     archive = tmp_path / "pack.tgz"
     (tmp_path / "data.json").write_text("{}")
     with tarfile.open(archive, "w:gz") as packed:

@@ -1,1 +1,1 @@
-"""The parts of a scene: its world, what plays in it, and what looks at the result."""
+"""The parts of a scene: its world, what runs in it, and what reads the result."""

@@ -15,7 +15,7 @@ from tests.support.scene.world import REPOSITORY, World
 
 
 class Results(World):
-    """Looks at the world. Changes nothing."""
+    """Reads the world. Changes nothing."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ class Results(World):
         """What the steps logged."""
         return [json.loads(line) for line in self.output.getvalue().splitlines()]
 
-    def told(self, *reasons: EventReason) -> list[Json]:
+    def kubernetes_events(self, *reasons: EventReason) -> list[Json]:
         """The Events of these reasons, or all, in the namespaces of Workflows and agents."""
         spaces = self.settings.namespaces
         found = [

@@ -76,7 +76,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 def measured(entry: Entry, run: Bench) -> Result:
     """Measure one entry."""
     began = time.monotonic()
-    run.tell(entry.title)
+    run.progress(entry.title)
     rows = tuple(entry.measure(run))
     return Result(entry=entry, rows=rows, seconds=time.monotonic() - began)
 
@@ -117,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="agent-cancellation-bench-") as folder,
         waiting.status("") as status,
-        bench(Path(folder), quick=given.quick, tell=lambda text: status.update(f"{text} ...")) as run,
+        bench(Path(folder), quick=given.quick, progress=lambda text: status.update(f"{text} ...")) as run,
     ):
         try:
             results = [measured(entry, run) for entry in given.entries]

@@ -30,12 +30,12 @@ class Bench:
     Attributes:
         folder: For files, empty at first.
         quick: Repeat a third as often, and measure fewer sizes.
-        tell: Called with what is going on, for a person who waits.
+        progress: Called with what is going on, for a person who waits.
     """
 
     folder: Path
     quick: bool
-    tell: Callable[[str], None]
+    progress: Callable[[str], None]
     _stack: ExitStack = field(default_factory=ExitStack)
     _doubles: World | None = None
     _real: World | None = None
@@ -58,14 +58,14 @@ class Bench:
     def control_plane(self) -> World:
         """A real Kubernetes control plane and the double of GitHub."""
         if self._real is None:
-            self.tell("starting a control plane")
+            self.progress("starting a control plane")
             self._real = self._stack.enter_context(control_plane(self.folder / "control-plane"))
         return self._real
 
     def cluster(self) -> Surroundings:
         """A real cluster with Argo's default timings, and what is around the project in it."""
         if self._around is None:
-            self.tell("starting a cluster")
+            self.progress("starting a cluster")
             # What a cluster is made of is nothing for a run without one.
             from tests.e2e.provision.argo import Options  # noqa: PLC0415
             from tests.e2e.provision.cluster import configure, up  # noqa: PLC0415
@@ -84,7 +84,7 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, *, quick: bool, tell: Callable[[str], None]) -> Iterator[Bench]:
+def bench(folder: Path, *, quick: bool, progress: Callable[[str], None]) -> Iterator[Bench]:
     """One run; whatever it starts ends with the context."""
     with ExitStack() as stack:
-        yield Bench(folder=folder, quick=quick, tell=tell, _stack=stack)
+        yield Bench(folder=folder, quick=quick, progress=progress, _stack=stack)

@@ -71,7 +71,7 @@ class Counts:
 
 
 def counted(*, stale: int, kind: str, folder: Path) -> Counts:
-    """Play one push with so many stale runs."""
+    """Play one push with this many stale runs."""
     # Ahead of the machine's clock, which stamps the App's tokens: one from the future would be refused.
     clock = ManualClock(start=datetime.now(UTC) + timedelta(seconds=30))
     github = github_double.GitHub(clock=clock.timestamp, sleep=clock.sleep)
@@ -162,7 +162,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Count for each credential and size."""
     for kind, label in (("token", "token"), ("app", "GitHub App")):
         for stale in QUICK_SIZES if bench.quick else SIZES:
-            bench.tell(f"counting calls, {label}, n = {stale}")
+            bench.progress(f"counting calls, {label}, n = {stale}")
             counts = counted(stale=stale, kind=kind, folder=bench.folder / f"calls-{kind}-{stale}")
             least = Row(what="", unit="calls", values=(1.0 + stale,))
             name = f"{label}, n = {stale}"

@@ -60,14 +60,14 @@ def launch(command: Sequence[str], *, environment: Mapping[str, str] | None = No
     finally:
         os.close(writing)
         with os.fdopen(reading) as pipe:
-            told = pipe.read().split()
-    if not told:
+            numbers = pipe.read().split()
+    if not numbers:
         raise BenchError(f"{' '.join(command)} could not be started: {ran.stdout}")
     return Ended(
-        exit_code=int(told[0]),
-        seconds=float(told[1]),
-        processor_s=float(told[2]),
-        peak_mib=int(told[3]) / 1024,
+        exit_code=int(numbers[0]),
+        seconds=float(numbers[1]),
+        processor_s=float(numbers[2]),
+        peak_mib=int(numbers[3]) / 1024,
         output=ran.stdout,
     )
 

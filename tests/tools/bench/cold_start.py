@@ -73,7 +73,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     _round(world)
     rounds = []
     for number in range(total := bench.rounds(ROUNDS)):
-        bench.tell(f"starting each process, round {number + 1} of {total}")
+        bench.progress(f"starting each process, round {number + 1} of {total}")
         rounds.append(_round(world))
     yield from _rows(rounds)
     yield from _throttled(rounds, cpu=world.settings.workflow.limits.cpu)

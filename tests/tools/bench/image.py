@@ -112,7 +112,7 @@ def sizes(environment: Path) -> Counter[str]:
 def measure(bench: Bench) -> Iterator[Row]:
     """Build each variant once: its size does not vary."""
     for number, (what, extras) in enumerate(VARIANTS.items()):
-        bench.tell(f"building {what}")
+        bench.progress(f"building {what}")
         found = sizes(build(bench.folder / f"image-{number}", extras=extras))
         yield Row(
             what=what,

@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 LIMIT_S = 90
 # Design: stale pods terminate at most this much later than with the bare script.
 LATER_TARGET_S = 1.0
-OURS, SHELL, SCRIPT = "cancel", "kubectl and curl", "naive.py"
+CANCEL, SHELL, SCRIPT = "cancel", "kubectl and curl", "naive.py"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Taken:
     ended: float
 
 
-def _ours(task: Task, stopwatch: Stopwatch) -> None:
+def _cancel(task: Task, stopwatch: Stopwatch) -> None:
     process = task.world.argo(monotonic=stopwatch).attempt(task.workflow())
     if process.exit_code:
         raise BenchError(f"cancel ended with {process.exit_code}:\n{process.output}")
@@ -106,7 +106,7 @@ def _script(task: Task, stopwatch: Stopwatch) -> None:
         _run([sys.executable, str(HERE / "naive.py")], environment, stopwatch=stopwatch)
 
 
-WAYS: dict[str, Callable[[Task, Stopwatch], None]] = {OURS: _ours, SHELL: _shell, SCRIPT: _script}
+WAYS: dict[str, Callable[[Task, Stopwatch], None]] = {CANCEL: _cancel, SHELL: _shell, SCRIPT: _script}
 
 
 def _taken(world: World, *, way: str, count: int) -> Taken:
@@ -118,13 +118,15 @@ def _taken(world: World, *, way: str, count: int) -> Taken:
         WAYS[way](task, stopwatch)
         seen.wait()
     client.close()
-    if len(seen.told) != count or len(seen.gone) != 2 * count:
-        raise BenchError(f"{way}: {len(seen.told)} of {count} runs were told to stop, {len(seen.gone)} objects went")
+    if len(seen.terminating) != count or len(seen.gone) != 2 * count:
+        raise BenchError(
+            f"{way}: {len(seen.terminating)} of {count} runs began to terminate, {len(seen.gone)} objects went"
+        )
     if way != SCRIPT and "ready-for-qa" in world.github.labels(1, repository=task.repository):
         raise BenchError(f"{way} did not move the labels")
     began = stopwatch.readings[0]
     return Taken(
-        first_delete=seen.first_told - began,
+        first_delete=seen.first_terminating - began,
         agents_gone=seen.last_gone - began,
         first_ended=stopwatch.readings[1] - began,
         ended=stopwatch.readings[-1] - began,
@@ -134,14 +136,14 @@ def _taken(world: World, *, way: str, count: int) -> Taken:
 def measure(bench: Bench) -> Iterator[Row]:
     """Every way in turns, for each number of stale runs."""
     world = bench.control_plane()
-    _taken(world, way=OURS, count=1)  # fills caches: page cache, bytecode, the API server's own
+    _taken(world, way=CANCEL, count=1)  # fills caches: page cache, bytecode, the API server's own
     for count, usual in ROUNDS.items():
         if bench.quick and count > min(ROUNDS):
             continue
         taken: dict[str, list[Taken]] = defaultdict(list)
         for number in range(total := bench.rounds(usual)):
             for way in WAYS:
-                bench.tell(f"{way}, n = {count}, round {number + 1} of {total}")
+                bench.progress(f"{way}, n = {count}, round {number + 1} of {total}")
                 taken[way].append(_taken(world, way=way, count=count))
         yield from _rows(taken, count=count)
 
@@ -156,11 +158,11 @@ def _rows(taken: dict[str, list[Taken]], *, count: int) -> Iterator[Row]:
         ("labels moved, ended", lambda one: one.ended, (SHELL,)),
     ):
         rows = {way: row(what, way, quantity) for way in others}
-        yield row(what, OURS, quantity).against(**rows)
+        yield row(what, CANCEL, quantity).against(**rows)
         yield from rows.values()
-    yield row("from agents gone to the end of cancel", OURS, lambda one: one.first_ended - one.agents_gone)
+    yield row("from agents gone to the end of cancel", CANCEL, lambda one: one.first_ended - one.agents_gone)
     later = tuple(
-        ours.first_delete - naive.first_delete for ours, naive in zip(taken[OURS], taken[SCRIPT], strict=True)
+        cancel.first_delete - naive.first_delete for cancel, naive in zip(taken[CANCEL], taken[SCRIPT], strict=True)
     )
     what = f"n = {count}, first DELETE later than by {SCRIPT}"
     yield Row(what=what, unit="s", values=later, target=LATER_TARGET_S)

@@ -1,4 +1,4 @@
-"""Entry `lock`: how long it takes to get a task's Lease from nobody, from a dead holder, and from one of five."""
+"""Entry `lock`: how long it takes to get a task's Lease that is free, from a dead holder, and from one of five."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROUNDS, CONTENDED_ROUNDS, CONTENDERS, HOLD_S = 5, 2, 5, 0.5
 # So long does a process take to import the client, with all of them at it.
 STARTING_S = 4.0
 DEAD_TARGET_S, CONTENDED_TARGET_S, LIMIT_S = 1.0, 5.0, 60
-FREE, ENDED, VANISHED = "Lease that nobody holds", "holder's pod has failed", "holder's pod is gone"
+FREE, ENDED, VANISHED = "free Lease", "holder's pod has failed", "holder's pod is gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +86,10 @@ def _contend(world: World, *, lease: str, pods: Sequence[tuple[str, str]], hold_
         ]
         for process in running:
             stack.callback(process.kill)
-        told = [process.communicate(timeout=LIMIT_S)[0] for process in running]
+        answers = [process.communicate(timeout=LIMIT_S)[0] for process in running]
     if failed := [process.returncode for process in running if process.returncode]:
         raise BenchError(f"contenders ended with {failed}")
-    turns = sorted((Turn(**json.loads(text)) for text in told), key=lambda turn: turn.epoch)
+    turns = sorted((Turn(**json.loads(text)) for text in answers), key=lambda turn: turn.epoch)
     if any(late.acquired < early.released for early, late in pairwise(turns)):
         raise BenchError("two had the Lease at once: what it took means nothing")
     return turns
@@ -100,7 +100,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     world = bench.control_plane()
     waited: dict[str, list[float]] = {FREE: [], ENDED: [], VANISHED: []}
     for number in range(total := bench.rounds(ROUNDS)):
-        bench.tell(f"taking a Lease, round {number + 1} of {total}")
+        bench.progress(f"taking a Lease, round {number + 1} of {total}")
         for case, values in waited.items():
             holder = ""
             if case != FREE:
@@ -115,7 +115,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield Row(what=case, unit="s", values=tuple(waited[case]), target=DEAD_TARGET_S, worst=True).against(free=free)
     handed: list[float] = []
     for number in range(total := bench.rounds(CONTENDED_ROUNDS)):
-        bench.tell(f"{CONTENDERS} contend for a Lease, round {number + 1} of {total}")
+        bench.progress(f"{CONTENDERS} contend for a Lease, round {number + 1} of {total}")
         pods = [_pod(world, phase="Running") for _ in range(CONTENDERS)]
         turns = _contend(world, lease=_lease(world, holder=""), pods=pods, hold_s=HOLD_S)
         handed += [late.acquired - early.released for early, late in pairwise(turns)]

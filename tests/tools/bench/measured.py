@@ -81,7 +81,7 @@ class Entry:
     """One thing to measure.
 
     Attributes:
-        includes: What the numbers include and what they do not, for whoever reads them.
+        includes: What the numbers include and what they do not.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""When a task's runs are told to stop and when they and their pods are gone, seen by two watches.
+"""When a task's runs begin to terminate and when they and their pods are gone, seen by two watches.
 
 A `deletionTimestamp` has whole seconds, so the moments are those at which this process got the watch's events, on its
 own monotonic clock. They include the request's way, admission, the write to etcd and the watch's way back (a few
@@ -29,7 +29,7 @@ LIMIT_S = 90.0
 class Seen:
     """Moments on the monotonic clock: by run the first event with a deletionTimestamp, and each object's end."""
 
-    told: dict[str, float] = field(default_factory=dict)
+    terminating: dict[str, float] = field(default_factory=dict)
     gone: dict[str, float] = field(default_factory=dict)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -39,12 +39,12 @@ class Seen:
         for thread in self._threads:
             thread.join(deadline - time.monotonic())
         if any(thread.is_alive() for thread in self._threads):
-            raise BenchError(f"agents were not gone after {LIMIT_S:g} s; told to stop: {sorted(self.told)}")
+            raise BenchError(f"agents were not gone after {LIMIT_S:g} s; terminating: {sorted(self.terminating)}")
 
     @property
-    def first_told(self) -> float:
-        """When the first run was told to stop."""
-        return min(self.told.values())
+    def first_terminating(self) -> float:
+        """When the first run began to terminate."""
+        return min(self.terminating.values())
 
     @property
     def last_gone(self) -> float:
@@ -82,7 +82,7 @@ def _follow(seen: Seen, *, client: Client, path: str, query: dict[str, str], nam
         event = next(events)
         at, metadata = time.monotonic(), event["object"]["metadata"]
         if "coderuns" in path and "deletionTimestamp" in metadata:
-            seen.told.setdefault(metadata["name"], at)
+            seen.terminating.setdefault(metadata["name"], at)
         if event["type"] == "DELETED":
             seen.gone[f"{path}/{metadata['name']}"] = at
             left.discard(metadata["name"])

@@ -149,7 +149,7 @@ class Crowd:
             list(pool.map(make, range(first, self.size + 1)))
 
     def reset(self) -> None:
-        """Break what was found before, as if nobody had looked."""
+        """Break what was found before, as if no pass had run."""
         home, client = self.settings.namespaces.workflows, self.installation.client
         client.ask("DELETE", f"/apis/argoproj.io/v1alpha1/namespaces/{home}/workflows")
         for task in range(1, BROKEN + 1):
@@ -183,10 +183,10 @@ class Crowd:
             raise BenchError(f"{len(done.repairs)} findings")
         return Counter(kind_of(call) for call in transport.calls)
 
-    def check(self, told: dict[str, Any]) -> None:
+    def check(self, reported: dict[str, Any]) -> None:
         """What the pass said of itself is what was to be measured."""
-        if (told.get("tasks"), told.get("findings"), told.get("repairs")) != (self.size, BROKEN, BROKEN):
-            raise BenchError(f"not the pass that was to be measured: {told}")
+        if (reported.get("tasks"), reported.get("findings"), reported.get("repairs")) != (self.size, BROKEN, BROKEN):
+            raise BenchError(f"not the pass that was to be measured: {reported}")
 
 
 def _agent(task: int, number: int, moment: datetime) -> dict[str, str]:
@@ -203,7 +203,7 @@ def _agent(task: int, number: int, moment: datetime) -> dict[str, str]:
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """A pass over each size; the control plane is its own, without anybody at work in it."""
+    """A pass over each size; the control plane is its own, without any other client."""
     folder = bench.folder / "reconcile"
     folder.mkdir()
     with ExitStack() as stack:
@@ -224,7 +224,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         crowd = Crowd(installation=installation, kubeconfig=kubeconfig, account=mounted, size=0)
         rows: list[Row] = []
         for size in QUICK_SIZES if bench.quick else SIZES:
-            bench.tell(f"making {size} tasks")
+            bench.progress(f"making {size} tasks")
             before, crowd = crowd.size, replace(crowd, size=size)
             crowd.fill(first=before + 1)
             rows = [*_measured(crowd, bench=bench, before=rows)]
@@ -234,16 +234,16 @@ def measure(bench: Bench) -> Iterator[Row]:
 def _measured(crowd: Crowd, *, bench: Bench, before: list[Row]) -> Iterator[Row]:
     ended = []
     for number in range(total := bench.rounds(ROUNDS)):
-        bench.tell(f"a pass over {crowd.size} tasks, round {number + 1} of {total}")
+        bench.progress(f"a pass over {crowd.size} tasks, round {number + 1} of {total}")
         crowd.reset()
         ended.append(crowd.as_process())
     crowd.reset()
     calls = crowd.calls()
     name = f"{crowd.size} tasks, {BROKEN} broken"
     lists = sum(count for kind, count in calls.items() if kind.startswith("LIST"))
-    told = [json.loads(each.output.splitlines()[-1])["seconds"] for each in ended]
+    seconds = [json.loads(each.output.splitlines()[-1])["seconds"] for each in ended]
     found = [
-        Row(what=f"pass, {name}", unit="s", values=tuple(told), target=TARGET_S if crowd.size <= PROMISED else None),
+        Row(what=f"pass, {name}", unit="s", values=tuple(seconds), target=TARGET_S if crowd.size <= PROMISED else None),
         Row(what=f"process, {name}", unit="s", values=tuple(each.seconds for each in ended)),
         Row(what=f"process, {name}", unit="s of processor", values=tuple(each.processor_s for each in ended)),
         Row(what=f"peak memory, {name}", unit="MiB", values=tuple(each.peak_mib for each in ended)),

@@ -27,7 +27,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     }
     ended: dict[str, list[Ended]] = {name: [] for name in programs}
     for number in range(1 + (total := bench.rounds(ROUNDS))):
-        bench.tell(f"rendering, round {number} of {total}")
+        bench.progress(f"rendering, round {number} of {total}")
         for name, arguments in programs.items():
             taken = python(*arguments)
             if number:  # the first one compiles and fills the page cache

@@ -50,13 +50,13 @@ def labels(outcome: Outcome) -> Table:
     return table
 
 
-def _play(folder: Path, *, cluster: bool, tell: Callable[[str], None]) -> Outcome:
+def _play(folder: Path, *, cluster: bool, progress: Callable[[str], None]) -> Outcome:
     if not cluster:
-        return play(folder, tell=tell)
+        return play(folder, progress=progress)
     # Not for a play on doubles: what a cluster is made of.
     from tests.tools.demo import in_cluster  # noqa: PLC0415
 
-    return in_cluster.play(tell=tell)
+    return in_cluster.play(progress=progress)
 
 
 def main() -> int:
@@ -67,7 +67,7 @@ def main() -> int:
     options = parser.parse_args()
     waiting = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="agent-cancellation-demo-") as folder, waiting.status("") as status:
-        outcome = _play(Path(folder), cluster=options.cluster, tell=lambda text: status.update(f"{text} ..."))
+        outcome = _play(Path(folder), cluster=options.cluster, progress=lambda text: status.update(f"{text} ..."))
     if options.json:
         json.dump(asdict(outcome) | {"good": outcome.good}, sys.stdout, indent=1)
         print()

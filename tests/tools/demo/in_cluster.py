@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     from tests.e2e.support.surroundings import Surroundings
 
 
-def play(*, tell: Callable[[str], None]) -> Outcome:
+def play(*, progress: Callable[[str], None]) -> Outcome:
     """Play one push.
 
     Args:
-        tell: Called with what is happening, for a person who waits.
+        progress: Called with what is happening, for a person who waits.
     """
-    tell("starting the cluster, or bringing it up to date")
+    progress("starting the cluster, or bringing it up to date")
     cluster = up(None)
     configure(cluster, Options())
     with surroundings(cluster) as around:
         stage = around.stage()
         try:
-            return _play(stage, around, tell=tell)
+            return _play(stage, around, progress=progress)
         finally:
             around.clear(stage)
 
 
-def _play(stage: Stage, around: Surroundings, *, tell: Callable[[str], None]) -> Outcome:
-    tell("starting the agents")
+def _play(stage: Stage, around: Surroundings, *, progress: Callable[[str], None]) -> Outcome:
+    progress("starting the agents")
     stale = [stage.agent(agent, name=f"{name}-{stage.task}") for agent, name in zip((TESS, CLEO), STALE, strict=True)]
     stage.agent(REX, name=f"{LEFT[0]}-{stage.task}")
     jobs = {job_name(run) for run in stale}
     next_second()
 
-    tell("pushing a fix")
+    progress("pushing a fix")
     delivery = stage.push()
     labels_before, began = around.github.labels(stage.pull_request), time.time()
     assert stage.deliver(delivery) == 200
@@ -61,7 +61,7 @@ def _play(stage: Stage, around: Surroundings, *, tell: Callable[[str], None]) ->
     newer = stage.start(TESS, name=f"{LEFT[1]}-{stage.task}")
     before = _agents(stage)
 
-    tell("waiting for the steps")
+    progress("waiting for the steps")
     moments["first stale run is being deleted"] = stage.until(stage.deleting, what="a stale run is being deleted")
     moments["pods of the stale agents gone"] = stage.until(lambda: not stage.pods() & jobs, what="the pods are gone")
     workflow = stage.finished(delivery)
@@ -76,7 +76,7 @@ def _play(stage: Stage, around: Surroundings, *, tell: Callable[[str], None]) ->
                 [
                     Moment(at=0.0, who="GitHub", what=f"push to {stage.branch}, delivered to the EventSource"),
                     *(Moment(at=at - began, who="cluster", what=what) for what, at in moments.items()),
-                    *_told(stage, stale=jobs, began=began),
+                    *_reported(stage, stale=jobs, began=began),
                     *_asked(around, began=began),
                     *said(processes, began=began),
                 ],
@@ -100,11 +100,11 @@ def _agents(stage: Stage) -> State:
     }
 
 
-def _told(stage: Stage, *, stale: set[str], began: float) -> Iterator[Moment]:
+def _reported(stage: Stage, *, stale: set[str], began: float) -> Iterator[Moment]:
     """What the agents' own processes said."""
     for job in sorted(stale):
         for what in ("SIGTERM", "exit"):
-            if when := stage.witness.when(what, job):
+            if when := stage.agent_reports.when(what, job):
                 yield Moment(at=when - began, who="agent", what=f"{job}: {what}")
 
 

@@ -54,9 +54,9 @@ class Outcome:
 def said(processes: tuple[Process, ...], *, began: float) -> Iterator[Moment]:
     """What the steps logged, as moments; without the audit, which repeats what was written."""
     for process in processes:
-        for told in map(json.loads, process.output.splitlines()):
-            if told["event"] == AUDIT:
+        for fields in map(json.loads, process.output.splitlines()):
+            if fields["event"] == AUDIT:
                 continue
-            run = f": {told['run']} ({told['reason']})" if {"run", "reason"} <= told.keys() else ""
-            at = datetime.fromisoformat(told["time"]).timestamp() - began
-            yield Moment(at=at, who=process.container, what=told["event"] + run)
+            run = f": {fields['run']} ({fields['reason']})" if {"run", "reason"} <= fields.keys() else ""
+            at = datetime.fromisoformat(fields["time"]).timestamp() - began
+            yield Moment(at=at, who=process.container, what=fields["event"] + run)

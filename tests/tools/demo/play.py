@@ -83,12 +83,12 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
+def play(folder: Path, *, progress: Callable[[str], None]) -> Outcome:
     """Play one push.
 
     Args:
         folder: An empty folder for manifests, kubeconfig and the mounted secret.
-        tell: Called with what is happening, for a person who waits.
+        progress: Called with what is happening, for a person who waits.
     """
     with ExitStack() as stack:
         github = github_double.GitHub()
@@ -98,7 +98,7 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents[0], spaces.events))
         url = stack.enter_context(serve(api))
         api.create(CRD)
-        tell("rendering the manifests and applying them")
+        progress("rendering the manifests and applying them")
         staged = _stage(api, github, settings=settings, folder=folder / "rendered")
         manifests = {each["kind"]: each for each in staged if each["metadata"]["name"] != names.RECONCILE}
         client = Client(url=url)
@@ -110,7 +110,7 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         )
         stack.enter_context(running(*platform))
 
-        tell("starting the agents")
+        progress("starting the agents")
 
         def start(agent: str, name: str) -> None:
             repository = f"https://github.com/{REPOSITORY}"
@@ -124,7 +124,7 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         _until(lambda: {phase for _, phase in _agents(client, spaces.agents[0]).values()} == {"Running"})
 
         wait_out_doubt(started)
-        tell("pushing a fix")
+        progress("pushing a fix")
         api.calls.clear()
         began = time.time()
         github.push(BRANCH, NEW)
@@ -134,7 +134,7 @@ def play(folder: Path, *, tell: Callable[[str], None]) -> Outcome:
         _until(lambda: _agents(client, spaces.agents[0]).get(LEFT[1], ("", ""))[1] == "Running")
         before, labels_before = _agents(client, spaces.agents[0]), github.labels(1)
 
-        tell("running the steps")
+        progress("running the steps")
         mount = folder / "github"
         mount.mkdir()
         (mount / "token").write_text(TOKEN)

@@ -50,7 +50,7 @@ class Outcome:
     busy_s: float
 
     def percentile(self, percent: int) -> float:
-        """Return the time within which so many percent of the pushes had their agents gone."""
+        """Return the time within which this percentage of the pushes had their agents gone."""
         return self.waits[min(len(self.waits) - 1, len(self.waits) * percent // 100)]
 
 

@@ -50,7 +50,7 @@ limits of GitHub: it shows what the cluster can do. GitHub Enterprise Server has
 |---|--:|--:|---|
 """
 _BURSTS = """
-## Bursts: so many pushes within one minute, then none
+## Bursts: several pushes within one minute, then none
 
 Each push goes to a task of its own with one live agent. Times are from each push's own webhook, but *Workflows
 ended* is from the first one. *API requests* are those of the pods and of Argo's controller; *most in 1 s* counts

@@ -49,7 +49,7 @@ class Argo:
             client, so that client-go's default of 5 holds, and a trigger with `atLeastOnce` works one event at a time.
             Measured with that client alone (client-go 0.32.2, 2026-11-28): 25 creations take 3.0 s.
         sensor_burst: The same client's burst: 10.
-        requeue_s: `DEFAULT_REQUEUE_TIME`: the controller looks at a Workflow again this long after its last pass.
+        requeue_s: `DEFAULT_REQUEUE_TIME`: the controller reconciles a Workflow again this long after its last pass.
         notify_s: `SEMAPHORE_NOTIFY_DELAY`: pause between a free place and the pass of the next Workflow.
         qps: `--qps` of the controller. Default of Argo 4.1: 20.
         burst: `--burst` of the controller. Default: 30.
@@ -92,7 +92,7 @@ class Requests:
         github_s: Time of one request to GitHub. Assumed.
         poll_s: Longest time until the step sees that a pod is gone. Read in code: `stop.poll_s` is the longest pause,
             and the first is a fifth of it.
-        retry_s: Time between two looks at a held Lease (`lease.retry_every_s`).
+        retry_s: Time between two reads of a held Lease (`lease.retry_every_s`).
     """
 
     before: int = 8

@@ -20,7 +20,7 @@ PLACES = (2, 10, 50)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One row: so many pushes within one minute, each to a task of its own."""
+    """One row: this many pushes within one minute, each to a task of its own."""
 
     rate: int
     help: bool

@@ -82,7 +82,7 @@ def cells(played: Played) -> list[str]:
 
 def table(played: Iterable[Played]) -> Table:
     """The bursts, for a terminal."""
-    shown = Table(title="Bursts: so many pushes within one minute (a model)", title_justify="left")
+    shown = Table(title="Bursts of pushes within one minute (a model)", title_justify="left")
     for column in COLUMNS:
         shown.add_column(column, justify="left" if column in ("help", *COLUMNS[-2:]) else "right")
     for each in played:

@@ -26,7 +26,7 @@ class Timeline:
         heapq.heappush(self._planned, (max(time, self.now), next(self._order), action))
 
     def after(self, seconds: float, action: Action) -> None:
-        """Plan an action so many seconds from now."""
+        """Plan an action this many seconds from now."""
         self.at(self.now + seconds, action)
 
     def run(self) -> None:
@@ -57,7 +57,7 @@ class Processor:
         self.busy_s = 0.0
 
     def work(self, cpu_s: float, done: Action, *, cores: int = 1) -> None:
-        """Do work that needs so much processor time, on so many processors at once if they are free."""
+        """Do work of this processor time, on up to this many processors if they are free."""
         self._advance()
         self._wanted += cores
         self.busy_s += cpu_s

@@ -61,11 +61,11 @@ class Outcome:
 
 
 def run(module: str, *, parallel: int) -> Outcome:
-    """Mutate one module and let its tests look at each mutant.
+    """Mutate one module and run its tests on each mutant.
 
     Args:
         module: A key of `TARGETS`.
-        parallel: Mutants that are looked at side by side.
+        parallel: Mutants that are tested side by side.
 
     Raises:
         MutationError: mutmut failed, or left a mutant unjudged.

@@ -53,7 +53,7 @@ def test_what_is_kept_for_its_own_sake_and_what_owns_it_are_protected() -> None:
 @pytest.mark.parametrize(
     ("job", "spared"),
     [
-        pytest.param(owned_object("j", name="job"), True, id="nobody else owns it"),
+        pytest.param(owned_object("j", name="job"), True, id="nothing else owns it"),
         pytest.param(owned_object("j", "somebody", name="job"), False, id="somebody owns it: it is not deleted"),
         pytest.param(owned_object("j", name="other"), False, id="another name"),
         pytest.param(owned_object("j", name="job", resource=CODE_RUNS), False, id="not a Job"),
@@ -98,7 +98,7 @@ def test_a_job_that_is_itself_a_run_is_not_its_own_owner() -> None:
         pytest.param(owned_object("x", labels={"task-id": "8"}), JOB, False, id="without the labels of its kind"),
     ],
 )
-def test_a_run_of_another_task_is_told_by_its_resource_and_its_labels(
+def test_a_run_of_another_task_is_recognised_by_its_resource_and_its_labels(
     found: OwnedObject, kind: RunKind, *, foreign: bool
 ) -> None:
     kind = replace(kind, selector={"kind-of-work": "agent"}) if kind is JOB else kind

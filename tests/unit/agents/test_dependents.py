@@ -47,7 +47,7 @@ FAMILY = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"called"})).
 
 
 @pytest.mark.parametrize(
-    ("found", "ours"),
+    ("found", "belongs"),
     [
         pytest.param(job("j", RUN), True, id="the run owns it"),
         pytest.param(job("j", name="called"), True, id="the run names it, and it has no owner"),
@@ -59,23 +59,23 @@ FAMILY = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"called"})).
         pytest.param(job("j"), False, id="no owner"),
     ],
 )
-def test_a_job_belongs_to_its_owner_or_to_the_run_that_names_it(found: OwnedObject, *, ours: bool) -> None:
-    assert FAMILY.has(found) is ours
-    assert set(FAMILY.with_objects([found]).objects) == ({found.uid} if ours else set())
+def test_a_job_belongs_to_its_owner_or_to_the_run_that_names_it(found: OwnedObject, *, belongs: bool) -> None:
+    assert FAMILY.has(found) is belongs
+    assert set(FAMILY.with_objects([found]).objects) == ({found.uid} if belongs else set())
 
 
 def with_jobs() -> OwnedResources:
     """The runs' resources, after their Job and a namesake of it were seen."""
-    return FAMILY.with_objects([job("ours", RUN), job("theirs", OTHER, name="called")])
+    return FAMILY.with_objects([job("own", RUN), job("theirs", OTHER, name="called")])
 
 
 @pytest.mark.parametrize(
-    ("found", "ours"),
+    ("found", "belongs"),
     [
         pytest.param(pod(RUN), True, id="the run owns it"),
-        pytest.param(pod("ours"), True, id="its Job owns it"),
+        pytest.param(pod("own"), True, id="its Job owns it"),
         pytest.param(pod(of="called"), True, id="the run names its Job, and it has no owner"),
-        pytest.param(pod(of="name-of-ours"), True, id="it has outlived the Job that was seen"),
+        pytest.param(pod(of="name-of-own"), True, id="it has outlived the Job that was seen"),
         pytest.param(pod("gone", of="called"), True, id="a Job owns it that was never seen"),
         pytest.param(pod("theirs", of="called"), False, id="a namesake of the Job owns it"),
         pytest.param(pod(OTHER, of="called"), False, id="another run owns it"),
@@ -83,8 +83,8 @@ def with_jobs() -> OwnedResources:
         pytest.param(pod(), False, id="no owner"),
     ],
 )
-def test_a_pod_belongs_to_its_owner_or_to_the_run_that_names_its_job(found: OwnedObject, *, ours: bool) -> None:
-    assert with_jobs().has(found) is ours
+def test_a_pod_belongs_to_its_owner_or_to_the_run_that_names_its_job(found: OwnedObject, *, belongs: bool) -> None:
+    assert with_jobs().has(found) is belongs
 
 
 TWO = OwnedResources(
@@ -106,7 +106,7 @@ def test_only_one_run_keeps_its_jobs_by_owner_and_by_name_and_the_rest_become_ot
 
 
 @pytest.mark.parametrize(
-    ("found", "ours"),
+    ("found", "belongs"),
     [
         pytest.param(pod("first-job"), True, id="its own Job owns it"),
         pytest.param(pod("named", of="called"), True, id="the Job that it names owns it"),
@@ -115,15 +115,15 @@ def test_only_one_run_keeps_its_jobs_by_owner_and_by_name_and_the_rest_become_ot
         pytest.param(pod(of="second-called"), False, id="another run names its Job"),
     ],
 )
-def test_only_the_pods_of_one_run_are_its_own(found: OwnedObject, *, ours: bool) -> None:
-    assert TWO.only({RUN}, names={"called"}).has(found) is ours
+def test_only_the_pods_of_one_run_are_its_own(found: OwnedObject, *, belongs: bool) -> None:
+    assert TWO.only({RUN}, names={"called"}).has(found) is belongs
 
 
 def test_known_jobs_stay_known_when_more_are_added() -> None:
     again = with_jobs().with_objects([job("second", RUN)]).with_others({"third"}).with_objects([])
-    assert set(again.objects) == {"ours", "second"}
+    assert set(again.objects) == {"own", "second"}
     assert again.others == {OTHER, "theirs", "third"}
-    assert again.job_names == {"called", "name-of-ours", "name-of-second"}
+    assert again.job_names == {"called", "name-of-own", "name-of-second"}
 
 
 def test_removing_a_run_removes_its_jobs() -> None:

@@ -33,7 +33,7 @@ def pod(uid: str, *owners: str) -> OwnedObject:
     return owned_object(uid, *owners, resource=PODS)
 
 
-def looked(
+def observed(
     *listed: OwnedObject,
     runs: tuple[AgentRun, ...] = (),
     loose: tuple[str, ...] = (),
@@ -68,24 +68,24 @@ def overdue(observation: Observation) -> tuple[set[str], set[str]]:
     ],
 )
 def test_a_pod_is_ended_once_every_run_that_it_belongs_to_is_overdue(found: OwnedObject, *, ended: bool) -> None:
-    assert overdue(looked(found)) == ({"p"} if ended else set(), set())
+    assert overdue(observed(found)) == ({"p"} if ended else set(), set())
 
 
 def test_a_pod_of_a_run_that_an_overdue_run_owns_waits_for_its_own_run() -> None:
     inner = replace(run(LATER), owners=(owner(DUE),))
-    assert overdue(looked(pod("p", LATER), pod("q", DUE), runs=(run(DUE), inner))) == ({"q"}, set())
+    assert overdue(observed(pod("p", LATER), pod("q", DUE), runs=(run(DUE), inner))) == ({"q"}, set())
 
 
 def test_a_pod_of_an_overdue_run_does_not_wait_for_the_owner_of_its_run() -> None:
     inner = replace(run(DUE), owners=(owner(LATER),))
-    assert overdue(looked(pod("p", DUE), pod("q", LATER), runs=(inner, run(LATER)))) == ({"p"}, set())
+    assert overdue(observed(pod("p", DUE), pod("q", LATER), runs=(inner, run(LATER)))) == ({"p"}, set())
 
 
 def test_a_run_whose_kind_has_to_end_by_itself_is_not_ended_until_it_has() -> None:
     kind = replace(run(DUE).kind, delete=False, stop_patch={"spec": {"shutdown": "Stop"}})
     for phase, ended in (("Running", set[str]()), ("Succeeded", {"p"})):
         at_work = replace(run(DUE, phase=phase), kind=kind)
-        assert overdue(looked(pod("p", DUE), runs=(at_work,)))[0] == ended
+        assert overdue(observed(pod("p", DUE), runs=(at_work,)))[0] == ended
 
 
 @pytest.mark.parametrize(
@@ -96,19 +96,19 @@ def test_a_run_whose_kind_has_to_end_by_itself_is_not_ended_until_it_has() -> No
         pytest.param(
             owned_object("j", DUE), (run(DUE, phase="Succeeded"),), False, True, id="its run has ended and stays"
         ),
-        pytest.param(owned_object("j"), (), True, True, id="nobody owns it"),
+        pytest.param(owned_object("j"), (), True, True, id="nothing owns it"),
     ],
 )
 def test_a_job_is_ended_if_nobody_else_does_it(
     job: OwnedObject, runs: tuple[AgentRun, ...], *, loose: bool, ended: bool
 ) -> None:
-    known = looked(owned_object("j", DUE), pod("p", "j"), runs=runs, loose=("j",) if loose else ())
+    known = observed(owned_object("j", DUE), pod("p", "j"), runs=runs, loose=("j",) if loose else ())
     observation = replace(known, objects=(job,), owned=known.owned.with_objects([job]))
     assert overdue(observation) == ({"p"}, {"j"} if ended else set())
 
 
 def test_what_owns_a_kept_run_is_not_ended_and_is_said() -> None:
-    known = looked(
+    known = observed(
         owned_object("j", DUE), pod("p", DUE), pod("q", DUE), loose=("j",), protected={"p": "kept", "j": "kept"}
     )
     found = OverdueObjects.of(known, due={DUE}, stopping=stopping(DUE))

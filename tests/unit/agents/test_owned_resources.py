@@ -119,13 +119,13 @@ def test_what_belongs_directly_to_a_run_leaves_out_what_its_other_runs_own() -> 
     assert nearest.objects.keys() == {"first"}
 
 
-@pytest.mark.parametrize(("kind", "ours"), [("CodeRun", False), ("Policy", False), ("JobSet", True)])
-def test_a_named_job_of_another_run_does_not_belong_to_the_run_that_names_it(kind: str, *, ours: bool) -> None:
+@pytest.mark.parametrize(("kind", "belongs"), [("CodeRun", False), ("Policy", False), ("JobSet", True)])
+def test_a_named_job_of_another_run_does_not_belong_to_the_run_that_names_it(kind: str, *, belongs: bool) -> None:
     kinds = frozenset({("agents.platform", "coderuns"), ("agents.platform", "policies")})
     owned = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"job"}), run_kinds=kinds)
     job = owned_object("j", owner("theirs", kind=kind), name="job", resource=JOBS)
     listed = [job, pod("p", "j", **{"batch.kubernetes.io/job-name": "job"})]
-    assert own(owned, *listed) == ({"j", "p"} if ours else set())
+    assert own(owned, *listed) == ({"j", "p"} if belongs else set())
 
 
 def test_only_a_job_is_found_by_its_name() -> None:
@@ -137,7 +137,7 @@ SELECTOR = PodSelector(run_uid=RUN, run_name="r", resource=CODE_RUNS, labels={"r
 
 
 @pytest.mark.parametrize(
-    ("found", "ours"),
+    ("found", "belongs"),
     [
         pytest.param(pod("p", run="r", kind="agent", more="x"), True, id="all labels"),
         pytest.param(pod("p", "unknown", run="r", kind="agent"), True, id="something unknown owns it"),
@@ -149,20 +149,20 @@ SELECTOR = PodSelector(run_uid=RUN, run_name="r", resource=CODE_RUNS, labels={"r
         pytest.param(between("t"), False, id="not a pod"),
     ],
 )
-def test_a_pod_belongs_to_the_run_whose_labels_it_has(found: OwnedObject, *, ours: bool) -> None:
+def test_a_pod_belongs_to_the_run_whose_labels_it_has(found: OwnedObject, *, belongs: bool) -> None:
     owned = replace(OWNED, selectors=(SELECTOR,)).with_others({"other"})
     owned = owned.with_objects([between("of-other", "other"), owned_object("nobodys")])
-    assert owned.has(found) is ours
-    assert owned.only({RUN}, names=()).has(found) is ours
+    assert owned.has(found) is belongs
+    assert owned.only({RUN}, names=()).has(found) is belongs
     assert not owned.only({SECOND}, names=()).has(found)
     assert not owned.without({RUN}, names=()).has(found)
 
 
-@pytest.mark.parametrize(("age_s", "ours"), [(11, True), (10, False), (9, False)])
-def test_a_pod_that_is_not_older_than_a_namesake_of_its_run_is_the_namesakes(age_s: float, *, ours: bool) -> None:
+@pytest.mark.parametrize(("age_s", "belongs"), [(11, True), (10, False), (9, False)])
+def test_a_pod_that_is_not_older_than_a_namesake_of_its_run_is_the_namesakes(age_s: float, *, belongs: bool) -> None:
     owned = replace(OWNED, selectors=(replace(SELECTOR, created_before=ago(10)),))
     found = replace(pod("p", run="r", kind="agent"), created_at=ago(age_s))
-    assert (found.created_at < NOW, owned.has(found)) == (True, ours)
+    assert (found.created_at < NOW, owned.has(found)) == (True, belongs)
 
 
 UIDS = st.sampled_from([RUN, SECOND, KEPT, "a", "b", "c"])
@@ -174,14 +174,14 @@ def test_what_the_runs_own_matches_unless_a_kept_run_owns_it(owners: dict[str, s
     listed = [between(uid, *sorted(above)) for uid, above in owners.items()]
     graph = {each.uid: each.owner_uids for each in listed}
     theirs = find_owned([KEPT], owners=graph, barrier=owned.run_uids)
-    ours = find_owned(owned.run_uids, owners=graph, barrier=theirs)
-    assert own(owned, *listed) == ours
+    expected = find_owned(owned.run_uids, owners=graph, barrier=theirs)
+    assert own(owned, *listed) == expected
 
 
 @pytest.mark.parametrize("resource", [JOBS, TASK_RUNS], ids=str)
 @pytest.mark.parametrize("reverse", [False, True], ids=["owners first", "owners last"])
 def test_a_chain_of_a_thousand_owners_is_followed_in_a_moment(*, reverse: bool, resource: Resource) -> None:
-    """The Lease is renewed between two looks, so a look must not take long."""
+    """The Lease is renewed between two lists, so one list must not take long."""
     chain = [
         owned_object(f"{number:04}", f"{number - 1:04}" if number else RUN, resource=resource) for number in range(1000)
     ]

@@ -84,12 +84,12 @@ def many(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
 def test_with_more_agents_than_a_record_can_hold_none_is_deleted_before_it_is_recorded(many: Scene) -> None:
     unwritten: list[str] = []
 
-    def look(request: Request) -> None:
+    def count_recorded(request: Request) -> None:
         name = request.path.rpartition("/")[2]
         if name not in {agent.name for agent in many.record().agents if agent.outcome is RunOutcome.STOPPING}:
             unwritten.append(name)
 
-    many.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=look, times=0))
+    many.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=count_recorded, times=0))
     assert many.attempt(many.workflow()) is Exit.DONE
     assert (unwritten, many.runs()) == ([], set())
 

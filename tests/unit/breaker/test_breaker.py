@@ -1,4 +1,4 @@
-"""The breaker that all pods share: what it costs, when they wait for each other, and that breaking it stops nobody."""
+"""The breaker that all pods share: its cost, when pods wait for each other, and that a broken one blocks no pod."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def asked_for_breaker(scene: Scene) -> list[str]:
     return [call.method for call in scene.api.calls if call.path.endswith(RULES.config_map)]
 
 
-def test_while_all_is_well_it_costs_no_request(scene: Scene) -> None:
+def test_a_closed_breaker_costs_no_request(scene: Scene) -> None:
     a_push(scene)
     assert scene.play(scene.workflow()) is Exit.DONE
     assert asked_for_breaker(scene) == []
@@ -51,7 +51,7 @@ def test_a_github_that_is_down_for_one_pod_is_not_asked_by_the_next(scene: Scene
     assert scene.runs() == {name}
 
 
-def test_when_github_is_back_one_probe_closes_it_and_the_push_is_dealt_with(scene: Scene) -> None:
+def test_when_github_is_back_one_probe_closes_it_and_the_push_is_processed(scene: Scene) -> None:
     a_push(scene)
     workflow = scene.workflow()
     scene.github.fault(fail(503), times=DEFAULTS.github.attempts)
@@ -86,7 +86,7 @@ def test_two_pods_never_probe_at_once(scene: Scene) -> None:
         one.enter()
 
 
-def test_it_is_not_asked_before_its_time_and_says_how_long_that_is(scene: Scene) -> None:
+def test_an_open_breaker_sends_no_request_and_says_how_long_it_stays_open(scene: Scene) -> None:
     for _ in range(RULES.failures):
         scene.breakers().github.failed()
     scene.later(10)
@@ -109,7 +109,7 @@ def test_to_check_reserves_no_probe(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("patience_s", [19, 20])
-def test_a_wait_that_is_longer_than_ones_patience_is_refused_with_its_length(scene: Scene, patience_s: float) -> None:
+def test_a_wait_beyond_the_patience_is_refused_with_its_length(scene: Scene, patience_s: float) -> None:
     scene.breakers().github.limited(20)
     breaker = scene.breakers().github
     assert breaker.enter() == 20
@@ -143,7 +143,7 @@ def test_it_is_changed_in_five_attempts_or_not_at_all(scene: Scene) -> None:
     assert stored(scene).failures == 1
 
 
-def test_a_pod_that_was_refused_is_refused_again_though_it_started_when_all_was_well(scene: Scene) -> None:
+def test_a_refused_pod_is_refused_again_although_the_breaker_was_closed_when_it_started(scene: Scene) -> None:
     breaker = scene.breakers().github
     for _ in range(RULES.failures):
         breaker.failed()
@@ -153,7 +153,7 @@ def test_a_pod_that_was_refused_is_refused_again_though_it_started_when_all_was_
         assert not breaker.is_closed
 
 
-def test_an_open_one_that_cannot_be_read_any_more_stops_nobody_and_costs_no_time(scene: Scene) -> None:
+def test_an_open_breaker_that_cannot_be_read_any_more_blocks_no_request_and_costs_no_time(scene: Scene) -> None:
     for _ in range(RULES.failures):
         scene.breakers().github.failed()
     breakers = scene.breakers()
@@ -162,13 +162,13 @@ def test_an_open_one_that_cannot_be_read_any_more_stops_nobody_and_costs_no_time
     breakers.github.check(patience_s=0)
 
 
-def test_the_log_tells_once_that_it_opened_and_once_that_it_closed(scene: Scene) -> None:
+def test_the_log_says_once_that_it_opened_and_once_that_it_closed(scene: Scene) -> None:
     breaker = scene.breakers().github
     for _ in range(RULES.failures):
         breaker.failed()
     breaker.succeeded()
-    told = [line for line in scene.events() if line["event"].startswith("circuit breaker")]
-    assert [line["event"] for line in told] == ["circuit breaker open", "circuit breaker closed"]
+    lines = [line for line in scene.events() if line["event"].startswith("circuit breaker")]
+    assert [line["event"] for line in lines] == ["circuit breaker open", "circuit breaker closed"]
 
 
 def test_each_dependency_has_a_circuit_of_its_own_and_a_change_says_of_which(scene: Scene) -> None:
@@ -177,8 +177,8 @@ def test_each_dependency_has_a_circuit_of_its_own_and_a_change_says_of_which(sce
     assert breakers.agents.is_closed
     breakers.agents.failed()
     assert (stored(scene).failures, stored(scene, "agents").failures) == (1, 1)
-    told = [line for line in scene.events() if line["event"] == "audit"]
-    assert [(line["cause"], line["detail"]) for line in told] == [("breaker", "github"), ("breaker", "agents")]
+    lines = [line for line in scene.events() if line["event"] == "audit"]
+    assert [(line["cause"], line["detail"]) for line in lines] == [("breaker", "github"), ("breaker", "agents")]
 
 
 def test_what_is_no_change_is_not_written(scene: Scene) -> None:
@@ -190,7 +190,7 @@ def test_what_is_no_change_is_not_written(scene: Scene) -> None:
     assert asked_for_breaker(scene) == ["GET", "PUT"]
 
 
-def test_an_open_one_is_known_to_be_open_and_so_is_one_that_was_closed_again(scene: Scene) -> None:
+def test_an_open_breaker_is_known_to_be_open_and_one_that_closed_to_be_closed(scene: Scene) -> None:
     breaker = scene.breakers().github
     assert [breaker.failed() for _ in range(RULES.failures)] == [True] * (RULES.failures - 1) + [False]
     assert not breaker.is_closed
@@ -198,7 +198,7 @@ def test_an_open_one_is_known_to_be_open_and_so_is_one_that_was_closed_again(sce
     assert breaker.is_closed
 
 
-def test_a_folder_that_is_not_mounted_or_holds_no_text_tells_nothing(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_mounted_or_has_no_text_gives_no_state(tmp_path: Path) -> None:
     read = mounted_circuits(tmp_path)
     assert read("github") == ""
     (tmp_path / "github").write_bytes(b"\xff")
@@ -207,7 +207,7 @@ def test_a_folder_that_is_not_mounted_or_holds_no_text_tells_nothing(tmp_path: P
     assert read("github") == "{}"
 
 
-def test_an_answer_that_says_no_is_an_answer(scene: Scene) -> None:
+def test_a_refusal_is_an_answer_and_not_a_failure(scene: Scene) -> None:
     for _ in range(RULES.failures - 1):
         scene.breakers().github.failed()
     scene.github.fault(fail(403), method="GET", path="/pulls$")
@@ -226,7 +226,7 @@ def test_a_rate_limit_that_one_pod_meets_is_waited_for_by_the_others(scene: Scen
     assert is_closed(stored(scene)), "it limits; it has not failed"
 
 
-def test_a_short_rate_limit_is_sat_out_under_the_hold(scene: Scene) -> None:
+def test_a_short_rate_limit_is_waited_out_under_the_hold(scene: Scene) -> None:
     a_push(scene)
     scene.github.fault(secondary_limited(retry_after=20), method="GET")
     waiting = scene.breakers().github
@@ -236,7 +236,7 @@ def test_a_short_rate_limit_is_sat_out_under_the_hold(scene: Scene) -> None:
     assert scene.clock.monotonic() - began >= 20
 
 
-def test_an_agents_api_that_is_down_is_left_alone_as_well(scene: Scene) -> None:
+def test_no_pod_asks_an_api_of_agents_that_is_down(scene: Scene) -> None:
     for _ in range(RULES.failures):
         a_push(scene)
     down = Fault(method="DELETE", path="/coderuns/", status=503, reason="ServiceUnavailable", times=0)

@@ -25,7 +25,7 @@ from steps.breaker.circuit import (
 from tests.unit.breaker.circuits import NOW, RULES, failed, later
 
 
-def test_four_failures_in_a_row_are_patience_the_fifth_opens() -> None:
+def test_the_fifth_failure_in_a_row_opens_it() -> None:
     assert is_closed(failed(4))
     opened = failed(5)
     assert not is_closed(opened)
@@ -98,7 +98,7 @@ def test_the_budget_is_spent_when_more_than_that_were_tried_again_and_all_is_clo
     assert may_retry(ahead, now=NOW, settings=RULES), "a window in the future was opened by a clock that is wrong"
 
 
-def test_what_nobody_needs_to_know_is_not_written_down() -> None:
+def test_fields_without_a_value_are_not_written() -> None:
     assert dump_circuit(Circuit()) == "{}"
     assert json.loads(dump_circuit(Circuit(failures=1, failed_at=NOW))) == {
         "failures": 1,
@@ -112,7 +112,7 @@ def test_it_is_open_to_the_last_moment() -> None:
     assert open_seconds(opened, now=later(0.5), settings=RULES) == 0
 
 
-def test_of_two_waits_that_were_asked_for_the_longest_counts() -> None:
+def test_of_two_requested_waits_the_longest_counts() -> None:
     for waits in ((50, 10), (10, 50)):
         limited = Circuit()
         for wait_s in waits:
@@ -139,12 +139,12 @@ def test_a_clock_that_is_wrong_never_keeps_it_open_longer(ahead_s: float, times:
 
 
 @given(text=st.text() | st.sampled_from(["null", "[]", '{"failures": "many"}', '{"newer": 1}']))
-def test_what_cannot_be_read_knows_nothing_and_stops_nobody(text: str) -> None:
+def test_unreadable_state_counts_as_closed(text: str) -> None:
     found = parse_circuit(text)
     assert is_closed(found)
     assert parse_circuit(dump_circuit(found)) == found
 
 
-def test_a_circuit_survives_being_written_down() -> None:
+def test_a_circuit_is_read_back_as_it_was_written() -> None:
     found = after_limit(reserved(failed(7), now=NOW, settings=RULES), wait_s=9, now=NOW, settings=RULES)
     assert parse_circuit(dump_circuit(found)) == found

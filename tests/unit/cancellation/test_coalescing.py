@@ -115,7 +115,7 @@ def test_n_pushes_to_one_task_take_two_executions(scene: Scene, *, helped: bool)
 
 @pytest.mark.parametrize("why", ["no pull request", "skip label"])
 def test_older_pushes_are_ended_too_if_the_labels_stayed(scene: Scene, why: str) -> None:
-    """Otherwise each of a burst of pushes would start a pod, only to look at the pull request again."""
+    """Otherwise each of a burst of pushes would start a pod, only to read the pull request again."""
     older = [scene.workflow(sha=f"{number:040x}", pushed_at=ago(scene.clock, 9 - number)) for number in range(1, 5)]
     if why == "no pull request":
         scene.github.close(1)

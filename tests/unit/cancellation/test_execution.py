@@ -61,14 +61,14 @@ def test_a_skip_label_that_is_added_while_agents_end_leaves_an_event_about_them(
     scene.github.before(lambda: scene.github.edit_labels(1, add=["skip-automation"]), method="GET", path="/pulls/1$")
     assert scene.attempt(workflow) is Exit.DONE
     assert scene.record().labels is LabelOutcome.SKIPPED
-    (event,) = scene.told(EventReason.COMPLETED)
+    (event,) = scene.kubernetes_events(EventReason.COMPLETED)
     assert "stale runs gone: 1" in event["message"]
 
 
 def test_a_push_whose_agents_all_finished_completes_without_a_stop(scene: Scene) -> None:
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
-    (event,) = scene.told(EventReason.COMPLETED)
+    (event,) = scene.kubernetes_events(EventReason.COMPLETED)
     assert event["message"] == f"push {NEW[:12]} to task-7-work: stale runs gone: 0; labels moved"
 
 

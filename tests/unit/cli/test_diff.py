@@ -106,5 +106,5 @@ def test_a_cluster_that_refuses_is_an_error_and_no_difference(
     del cluster
     monkeypatch.setenv("KUBECONFIG", str(rendered / "none"))
     assert main(("render", "--diff", "cluster")) == Exit.BAD_INPUT
-    told = capsys.readouterr()
-    assert (told.out, "set KUBECONFIG" in told.err) == ("", True)
+    output = capsys.readouterr()
+    assert (output.out, "set KUBECONFIG" in output.err) == ("", True)

@@ -30,7 +30,7 @@ def test_a_branch_of_no_task_is_explained(capsys: pytest.CaptureFixture[str]) ->
     assert "belongs to no task" in out
 
 
-def test_machines_get_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_the_format_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(("explain", "--dry-run", "--json", "acme/web", "task-7")) == Exit.BUG
     found = json.loads(capsys.readouterr().out)
     assert (found["event"], found["task"], found["runs"]) == (None, "7", None)

@@ -20,7 +20,7 @@ NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The modules that a process has loaded when such a command line ends."""
+    """The modules that a process has loaded when this command line ends."""
     program = (
         "import sys\nfrom pipelines.cli import main\n"
         "try: main(sys.argv[1:])\n"
@@ -51,7 +51,7 @@ def test_only_commands_that_render_or_use_argo_server_import_hera(
     assert "hera" not in imported
 
 
-def test_what_is_called_heavy_exists() -> None:
+def test_every_heavy_module_on_the_list_exists() -> None:
     """Otherwise the two tests above could not fail."""
     program = f"import {', '.join(sorted(HEAVY))}"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
@@ -87,7 +87,7 @@ def test_completion_knows_every_option(name: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_one_of_that_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_shell_accepts_its_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell} here")
     ran = subprocess.run([shell, "-n"], input=script(shell, capsys), capture_output=True, text=True, check=False)
@@ -120,15 +120,15 @@ def test_bash_completes(typed: list[str], expected: set[str], capsys: pytest.Cap
     assert completed(typed, capsys) == expected
 
 
-def test_a_reader_that_has_read_enough_is_no_error() -> None:
+def test_a_reader_that_closes_the_pipe_is_no_error() -> None:
     command = [sys.executable, "-m", "pipelines", "render", "--explain"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         # It reads nothing, as `| head -n 0`.
         process.stdout.close()
         assert process.stderr is not None
-        told = process.stderr.read()
-    assert (process.returncode, told) == (141, "")
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (141, "")
 
 
 def test_the_package_runs_the_same_command_line() -> None:

@@ -46,50 +46,50 @@ def test_a_kubeconfig_that_leads_nowhere_is_named(
     if text:
         kubeconfig.write_text(text)
     assert main(command) == Exit.BAD_INPUT
-    told = capsys.readouterr().err
-    assert "set KUBECONFIG to a kubeconfig with a current context" in told
-    assert str(kubeconfig) in told
-    assert SECRET not in told
+    output = capsys.readouterr().err
+    assert "set KUBECONFIG to a kubeconfig with a current context" in output
+    assert str(kubeconfig) in output
+    assert SECRET not in output
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
-def test_a_server_that_does_not_answer_is_named_with_what_to_look_at(
+def test_a_server_that_does_not_answer_is_named_with_what_to_check(
     kubeconfig: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        server = f"127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.socket() as closed_port:
+        closed_port.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        server = f"127.0.0.1:{closed_port.getsockname()[1]}"
         cluster = {"name": "c", "cluster": {"server": f"https://{server}"}}
         user = {"name": "u", "user": {"token": SECRET}}
         context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
         config = {"clusters": [cluster], "users": [user], "contexts": [context], "current-context": "x"}
         kubeconfig.write_text(json.dumps(config))
         assert main(command) == Exit.TRY_AGAIN
-    told = capsys.readouterr().err
-    assert f"({server}: is that the cluster you mean, by KUBECONFIG and its context" in told
-    assert SECRET not in told
+    output = capsys.readouterr().err
+    assert f"({server}: is that the cluster you mean, by KUBECONFIG and its context" in output
+    assert SECRET not in output
 
 
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # Hera's own
 def test_an_argo_server_that_does_not_answer_is_asked_for_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("ARGO_SERVER", f"127.0.0.1:{nobody.getsockname()[1]}")
+    with socket.socket() as closed_port:
+        closed_port.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("ARGO_SERVER", f"127.0.0.1:{closed_port.getsockname()[1]}")
         assert main(("submit", "--ref=task-7", f"--sha={NEW}")) == Exit.TRY_AGAIN
     assert "check that ARGO_SERVER is its host:port" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
-def test_a_folder_without_settings_says_where_to_stand(
+def test_a_folder_without_settings_says_in_which_folder_to_run_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(command) == Exit.BAD_INPUT
-    told = capsys.readouterr().err
-    assert "settings.toml: No such file" in told
-    assert "--settings" in told
+    output = capsys.readouterr().err
+    assert "settings.toml: No such file" in output
+    assert "--settings" in output
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_folder_without_settings_says_where_to_stand(
         (("submit", "--timeout", "nan"), "give seconds, more than 0"),
     ],
 )
-def test_an_argument_that_cannot_be_right_is_refused_before_anybody_is_asked(
+def test_an_invalid_argument_is_refused_before_any_request(
     capsys: pytest.CaptureFixture[str], command: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

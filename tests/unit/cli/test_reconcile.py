@@ -33,7 +33,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
         yield scene
 
 
-def test_with_a_token_of_ones_own_github_is_asked(
+def test_with_a_persons_own_token_github_is_asked(
     trouble: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trouble.github.add_token("ghp_person")
@@ -41,32 +41,32 @@ def test_with_a_token_of_ones_own_github_is_asked(
     write_settings(tmp_path, {'"https://api.github.com"': f'"{trouble.github_url}"'})
     trouble.github.calls.clear()
     assert main(["reconcile", "--dry-run", "--json", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
-    told = capsys.readouterr()
-    assert json.loads(told.out)["unread"] == []
+    output = capsys.readouterr()
+    assert json.loads(output.out)["unread"] == []
     assert any(call.path.endswith("/activity") for call in trouble.github.calls)
-    assert "ghp_person" not in told.out + told.err
+    assert "ghp_person" not in output.out + output.err
 
 
 def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(
     trouble: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reconcile", "--dry-run", "--json"]) == Exit.DONE
-    told = json.loads(capsys.readouterr().out)
-    assert [row["finding"] for row in told["findings"]] == KINDS
-    assert "no GitHub credentials here: set GITHUB_TOKEN" in told["unread"][0]
+    report = json.loads(capsys.readouterr().out)
+    assert [row["finding"] for row in report["findings"]] == KINDS
+    assert "no GitHub credentials here: set GITHUB_TOKEN" in report["unread"][0]
     assert {call.method for call in trouble.api.calls} == {"GET"}
 
 
 def test_the_table_says_what_to_do(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reconcile", "--dry-run"]) == Exit.DONE
-    told = capsys.readouterr().out
-    assert "7 findings, nothing was done" in told
+    output = capsys.readouterr().out
+    assert "7 findings, nothing was done" in output
     for words in ("submit a Workflow", "release the Lease", "correct it by hand", "not read: no GitHub credentials"):
-        assert words in told
+        assert words in output
     assert trouble.repairs() == []
 
 
-def test_without_dry_run_it_mends(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_dry_run_it_repairs(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reconcile", "--json"]) == Exit.DONE
     assert len(json.loads(capsys.readouterr().out)["findings"]) == 7
     assert len(trouble.repairs()) == 2
@@ -80,7 +80,7 @@ def test_ages_are_by_the_api_servers_clock() -> None:
     assert server_time(Dated(), timeout_s=1) == datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_a_cluster_that_is_away_is_said_in_one_line(
+def test_an_unreachable_cluster_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:9")

@@ -42,7 +42,7 @@ def a_push(scene: Scene, sha: str = NEW) -> None:
     scene.github.push("task-7-work", sha)
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+def statuses(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
     assert main(["status", "--json", *arguments]) == Exit.DONE
     found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
     return found
@@ -62,7 +62,7 @@ def test_a_finished_push_is_counted_and_explained(laptop: Scene, capsys: pytest.
     laptop.later(300)
     laptop.api.calls.clear()
 
-    (status,) = told(capsys)
+    (status,) = statuses(capsys)
     expected = {"task": "7", "state": "completed", "stopped": 2, "kept": 1, "unproven": 0, "labels": "moved"}
     assert {name: status[name] for name in expected} == expected
     assert (status["superseded"], status["waiting"], status["workflow"]) == (len(waiters), 0, workflow.name)
@@ -82,7 +82,7 @@ def test_a_finished_push_is_counted_and_explained(laptop: Scene, capsys: pytest.
 
 def test_a_push_that_waits_is_pending_though_it_has_no_lease(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     laptop.workflow()
-    (status,) = told(capsys)
+    (status,) = statuses(capsys)
     assert (status["state"], status["waiting"]) == ("pending", 1)
     laptop.later(360)
     created_at = laptop.workflow().created_at
@@ -94,16 +94,14 @@ def test_a_push_that_waits_is_pending_though_it_has_no_lease(laptop: Scene, caps
     assert "waits for the task's lock" in explained(capsys)
 
 
-def test_one_at_work_and_one_that_nobody_works_on_are_told_apart(
-    laptop: Scene, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_in_progress_and_interrupted_are_two_states(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     a_push(laptop)
     workflow = laptop.workflow()
     laptop.begin(workflow, pod="pod")
-    assert told(capsys)[0]["state"] == "in progress"
+    assert statuses(capsys)[0]["state"] == "in progress"
     lease = laptop.lease()
     laptop.api.update(lease | {"spec": lease["spec"] | {"holderIdentity": ""}})
-    assert told(capsys)[0]["state"] == "interrupted"
+    assert statuses(capsys)[0]["state"] == "interrupted"
     assert "reconcile or the next push resumes it" in explained(capsys)
 
 
@@ -111,7 +109,7 @@ def test_a_failure_says_what_went_wrong_and_what_comes_next(laptop: Scene, capsy
     a_push(laptop)
     laptop.github.fault(github_fails(401), method="GET", path="/pulls$")
     assert laptop.play(laptop.workflow()) is Exit.FORBIDDEN
-    (status,) = told(capsys, "7")
+    (status,) = statuses(capsys, "7")
     assert status["state"] == "failed"
     assert "renew the Secret" in str(status["note"])
     said = explained(capsys)
@@ -119,11 +117,11 @@ def test_a_failure_says_what_went_wrong_and_what_comes_next(laptop: Scene, capsy
     assert "Reconcile tries again. To try now, retry its Workflow" in said
 
 
-def test_a_skip_label_is_said_to_be_a_persons(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_skip_label_is_named_in_the_note(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     a_push(laptop)
     laptop.github.edit_labels(1, add=["skip-automation"])
     assert laptop.play(laptop.workflow()) is Exit.DONE
-    assert "skip label" in str(told(capsys)[0]["note"])
+    assert "skip label" in str(statuses(capsys)[0]["note"])
     assert "labels not moved: skip label" in explained(capsys)
 
 
@@ -132,13 +130,13 @@ def test_a_record_that_cannot_be_read_is_shown_as_that(laptop: Scene, capsys: py
     assert laptop.play(laptop.workflow()) is Exit.DONE
     name, broken = laptop.lease()["metadata"]["name"], {"metadata": {"annotations": {"agent-cancellation/record": "{"}}}
     laptop.api.patch("leases", name, broken, namespace=DEFAULTS.namespaces.workflows)
-    (status,) = told(capsys)
+    (status,) = statuses(capsys)
     assert status["state"] == "unreadable"
     assert "start afresh" in str(status["note"])
     assert "It needs attention" in explained(capsys)
 
 
-def test_an_unknown_task_is_said_to_be_unknown(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_task_is_shown_as_unknown(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     a_push(laptop, NEWER)
     for command in ("status", "explain"):
         assert main([command, "999"]) == Exit.BUG
@@ -161,7 +159,7 @@ def test_the_table_is_plain_where_there_is_no_terminal(laptop: Scene, capsys: py
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (200000, "2d")]
 )
-def test_an_age_is_said_in_one_unit(scene: Scene, seconds: int, expected: str) -> None:
+def test_an_age_has_one_unit(scene: Scene, seconds: int, expected: str) -> None:
     assert age(ago(scene.clock, seconds), now=scene.clock.now().replace(microsecond=0)) == expected
 
 
@@ -196,12 +194,12 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
-    """Let a person interrupt a watch after so many looks."""
-    looks: list[float] = []
+    """Let a person interrupt a watch after this many reads."""
+    pauses: list[float] = []
 
     def interrupt(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == after:
+        pauses.append(seconds)
+        if len(pauses) == after:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", interrupt)
@@ -253,14 +251,14 @@ def test_no_colour_is_no_colour_in_a_terminal_too(
         assert (colour in capsys.readouterr().out) is expected
 
 
-def test_two_repositories_with_a_task_of_one_number_are_told_apart(
+def test_two_repositories_with_a_task_of_one_number_are_shown_apart(
     laptop: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     a_push(laptop)
     assert laptop.play(laptop.workflow()) is Exit.DONE
     laptop.github.add_repository("5dlabs/other")
     assert laptop.play(laptop.workflow(repository="5dlabs/other", sha=NEWER)) is Exit.DONE
-    assert len(told(capsys, "7")) == 2
+    assert len(statuses(capsys, "7")) == 2
     assert main(["explain", "7", "--repository", "5DLabs/Other"]) == Exit.DONE
     said = capsys.readouterr().out
     assert NEWER[:12] in said

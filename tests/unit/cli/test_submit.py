@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
     return command_line(["submit", *arguments])
 
 
-class Told:
-    """A cluster whose Workflow goes through the given states, one at each look."""
+class ScriptedCluster:
+    """A cluster whose Workflow goes through the given states, one at each read."""
 
     def __init__(self, *states: dict[str, Any] | Exception) -> None:
         self.states = itertools.chain(states, itertools.repeat(states[-1]))
@@ -57,11 +57,11 @@ class Told:
 
 
 def waited(*states: dict[str, Any] | Exception, deadline_s: float = 100) -> tuple[Any, list[str]]:
-    told: list[str] = []
+    progress: list[str] = []
     result = wait_for_workflow(
-        "w", cluster=Told(*states), clock=ManualClock(), deadline_s=deadline_s, progress=told.append
+        "w", cluster=ScriptedCluster(*states), clock=ManualClock(), deadline_s=deadline_s, progress=progress.append
     )
-    return result, told
+    return result, progress
 
 
 def test_the_workflow_brings_nothing_that_the_secure_mode_refuses() -> None:
@@ -96,9 +96,9 @@ def test_a_wrong_parameter_is_refused_before_anything_is_sent(name: str, value: 
 
 def test_a_workflow_that_waits_for_a_lock_is_not_done() -> None:
     waiting = {"phase": "Pending", "message": "Waiting for agent-cancellation/Mutex/cancel-agents lock"}
-    result, told = waited({}, waiting, waiting, {"phase": "Running"}, {"phase": "Succeeded"})
+    result, progress = waited({}, waiting, waiting, {"phase": "Running"}, {"phase": "Succeeded"})
     assert (result.phase, result.exit) == ("Succeeded", 0)
-    assert told == ["Pending", f"Pending: {waiting['message']}", "Running"]
+    assert progress == ["Pending", f"Pending: {waiting['message']}", "Running"]
 
 
 def test_a_workflow_that_was_ended_while_it_waited_is_no_failure() -> None:
@@ -107,13 +107,13 @@ def test_a_workflow_that_was_ended_while_it_waited_is_no_failure() -> None:
     assert (result.phase, result.message, result.exit) == ("Superseded", "superseded by cancel-newer", 0)
 
 
-def test_a_network_that_is_away_for_a_while_is_waited_for() -> None:
+def test_a_network_outage_is_waited_out() -> None:
     away = UnavailableError("away")
     result, _ = waited({"phase": "Running"}, away, away, {"phase": "Succeeded"})
     assert result.exit == 0
 
 
-def test_a_network_that_stays_away_is_given_up() -> None:
+def test_a_network_that_does_not_come_back_is_given_up() -> None:
     with pytest.raises(UnavailableError):
         waited(UnavailableError("away"))
 
@@ -142,7 +142,7 @@ def test_the_outcome_is_the_exit_code_of_the_step_that_failed(messages: list[str
     assert workflow_exit_code({"phase": "Failed", "nodes": nodes}) == expected
 
 
-def test_a_workflow_that_is_gone_is_said_to_be() -> None:
+def test_a_workflow_that_is_gone_is_reported_as_gone() -> None:
     api = ApiServer(namespaces=(SPACE,))
     clock = ManualClock()
     kube = laptop_kube(DEFAULTS, transport=InProcess(api))
@@ -201,20 +201,20 @@ def _after(do: Any) -> Any:  # noqa: ANN401 - a method and its replacement
     return get
 
 
-def test_without_waiting_the_name_is_all_there_is(laptop: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_waiting_only_the_name_is_printed(laptop: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--repository", "5dlabs/cto", "--ref", "task-7-work", "--sha", NEW, "--no-wait"]) == 0
     created = laptop.list("workflows", namespace=SPACE)[0]["metadata"]["name"]
     assert created in capsys.readouterr().out
 
 
-def test_outside_a_checkout_what_would_do_is_named(
+def test_outside_a_checkout_the_error_names_each_option_that_is_enough(
     laptop: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = str(Path("settings.toml").absolute())
     monkeypatch.chdir(tmp_path)
     assert main(["--settings", settings]) == Exit.BAD_INPUT
-    told = capsys.readouterr().err
-    assert all(name in told for name in ("--pr", "--task", "GITHUB_TOKEN", "--ref", "--sha", "checkout"))
+    output = capsys.readouterr().err
+    assert all(name in output for name in ("--pr", "--task", "GITHUB_TOKEN", "--ref", "--sha", "checkout"))
     assert laptop.list("workflows", namespace=SPACE) == []
 
 
@@ -253,7 +253,7 @@ def test_a_pull_request_says_which_branch_and_commit_are_meant(
     [("9", "no pull request #9"), ("2", "is closed"), ("3", "is in someone/cto")],
     ids=["unknown", "closed", "a fork's"],
 )
-def test_a_pull_request_that_is_no_tasks_is_refused(
+def test_a_pull_request_that_belongs_to_no_task_is_refused(
     pull: tuple[GitHub, list[str]], laptop: ApiServer, capsys: pytest.CaptureFixture[str], number: str, said: str
 ) -> None:
     pull[0].add_pull_request(repository="5dlabs/cto", head="task-8", sha=NEW, state="closed")
@@ -276,5 +276,5 @@ def test_a_token_that_is_refused_is_not_shown(
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_expired")
     assert main([*pull[1], "--pr", "1"]) == Exit.FORBIDDEN
-    told = capsys.readouterr()
-    assert "ghp_expired" not in told.err + told.out
+    output = capsys.readouterr()
+    assert "ghp_expired" not in output.err + output.out

@@ -114,21 +114,21 @@ class _Terminal(io.StringIO):
 
 
 def watched(
-    looks: list[list[TaskStatus] | UnavailableError], monkeypatch: pytest.MonkeyPatch, *, out: io.StringIO
+    reads: list[list[TaskStatus] | UnavailableError], monkeypatch: pytest.MonkeyPatch, *, out: io.StringIO
 ) -> str:
-    """What a watch of so many looks writes."""
-    left = iter(looks)
-    sleeps = iter(range(len(looks)))
+    """The output of a watch that reads this often."""
+    left = iter(reads)
+    sleeps = iter(range(len(reads)))
 
     def sleep(_: float) -> None:
-        if next(sleeps) == len(looks) - 1:
+        if next(sleeps) == len(reads) - 1:
             raise KeyboardInterrupt
 
     def read() -> list[TaskStatus]:
-        look = next(left)
-        if isinstance(look, UnavailableError):
-            raise look
-        return look
+        found = next(left)
+        if isinstance(found, UnavailableError):
+            raise found
+        return found
 
     monkeypatch.setattr(time, "sleep", sleep)
     monkeypatch.setattr(sys, "stdout", out)
@@ -139,7 +139,7 @@ def watched(
     return out.getvalue()
 
 
-def test_a_watch_goes_on_when_a_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_goes_on_when_one_read_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = watched([[a_status()], UnavailableError("away"), [a_status()]], monkeypatch, out=io.StringIO())
     assert shown.count("120238") == 3
     assert shown.count("not read, trying again: away") == 1
@@ -248,9 +248,9 @@ def test_a_namespace_that_no_cluster_has_is_refused_by_its_key(
     capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     assert main([*command, "--namespace", "No Such"]) == Exit.BAD_INPUT
-    told = capsys.readouterr().err
-    assert "with --namespace" in told
-    assert "namespaces.workflows" in told
+    output = capsys.readouterr().err
+    assert "with --namespace" in output
+    assert "namespaces.workflows" in output
 
 
 def test_the_settings_file_may_be_named_by_a_variable(

@@ -81,7 +81,7 @@ def test_a_task_a_pull_request_or_a_branch_is_enough(laptop: Laptop, given: tupl
     assert laptop.means(*given) == SEVEN
 
 
-def test_what_is_said_counts_before_what_github_says(laptop: Laptop) -> None:
+def test_options_win_over_what_github_says(laptop: Laptop) -> None:
     assert laptop.means("--task", "7", "--sha", OLD) == replace(SEVEN, sha=OLD)
     assert laptop.means("--pr", "1", "--sha", OLD, "--ref", "task-7") == replace(
         SEVEN, sha=OLD, ref="refs/heads/task-7"
@@ -109,17 +109,17 @@ def test_of_several_pull_requests_the_labelled_one_is_meant(laptop: Laptop) -> N
 
 
 @pytest.mark.parametrize("labels", [[], ["task-7"]], ids=["neither is labelled", "both are"])
-def test_several_that_nothing_tells_apart_are_all_named(laptop: Laptop, labels: list[str]) -> None:
+def test_several_candidates_are_all_named(laptop: Laptop, labels: list[str]) -> None:
     laptop.github.edit_labels(1, repository=REPOSITORY, remove=["task-7"])
     laptop.github.edit_labels(1, repository=REPOSITORY, add=labels)
     laptop.github.add_pull_request(repository=REPOSITORY, head="task-7-other", sha=OLD, labels=labels)
     with pytest.raises(BadInputError, match="2 open pull requests") as caught:
         laptop.means("--task", "7")
-    told = str(caught.value)
-    assert "#1 from task-7-work" in told
-    assert "#2 from task-7-other" in told
-    assert "--pr" in told
-    assert "label task-7" in told
+    message = str(caught.value)
+    assert "#1 from task-7-work" in message
+    assert "#2 from task-7-other" in message
+    assert "--pr" in message
+    assert "label task-7" in message
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_several_that_nothing_tells_apart_are_all_named(laptop: Laptop, labels: 
     ],
     ids=["task", "branch", "repository", "nothing"],
 )
-def test_what_github_does_not_have_is_named_with_what_would_do(
+def test_what_github_does_not_have_is_named_with_the_options_that_help(
     laptop: Laptop, given: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(BadInputError, match=said):
@@ -140,7 +140,7 @@ def test_what_github_does_not_have_is_named_with_what_would_do(
 
 
 @pytest.mark.parametrize("given", [("--task", "7"), ("--pr", "1"), ("--ref", "task-7-work")], ids=lambda each: each[0])
-def test_without_a_token_what_would_do_instead_is_named(
+def test_without_a_token_the_options_that_help_are_named(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
 ) -> None:
     monkeypatch.delenv("GITHUB_TOKEN")
@@ -178,7 +178,7 @@ def test_where_all_of_an_owner_count_one_has_to_be_named_outside_a_checkout(lapt
 
 
 @pytest.mark.parametrize("given", [(), ("--task", "7"), ("--ref", "task-7-here")], ids=" ".join)
-def test_in_a_checkout_of_the_tasks_branch_nobody_is_asked(laptop: Laptop, given: tuple[str, ...]) -> None:
+def test_in_a_checkout_of_the_tasks_branch_no_request_is_sent(laptop: Laptop, given: tuple[str, ...]) -> None:
     commit = checkout("task-7-here")
     assert laptop.means(*given) == replace(SEVEN, ref="refs/heads/task-7-here", sha=commit)
     assert laptop.github.calls == []

@@ -139,7 +139,7 @@ def test_an_event_source_without_credentials_creates_no_webhook(github: double.G
     assert status == "warning", "the repository has no webhook"
 
 
-def test_a_github_that_does_not_answer_is_no_verdict(github: double.GitHub, settings: Settings) -> None:
+def test_without_an_answer_of_github_the_check_is_unknown(github: double.GitHub, settings: Settings) -> None:
     github.add_token("ghp_administrator", permissions=READS_HOOKS)
     github.fault(double.fail(503), times=9)
     ((status, _),) = examined(settings, secret={"token": "ghp_administrator"})

@@ -112,14 +112,14 @@ def test_a_controller_must_have_the_instance_id(
     assert only(instance, with_instance(wanted), *controller("argo", data)) == (status, found)
 
 
-def test_one_of_several_controllers_is_enough_and_none_is_another_checks_finding() -> None:
+def test_one_matching_controller_is_enough_and_a_missing_one_is_another_checks_finding() -> None:
     both = [*controller("argo", {}), *controller("blue", {"instanceID": "blue"})]
     assert only(instance, with_instance("blue"), *both) == (CheckStatus.OK, "instance id blue")
     assert examined(instance, with_instance("blue")) == []
 
 
 @pytest.mark.parametrize("data", [{}, {"config": "["}, {"instanceID": ""}])
-def test_where_nothing_has_an_instance_id_there_is_nothing_to_say(data: dict[str, str]) -> None:
+def test_without_any_instance_id_the_check_is_silent(data: dict[str, str]) -> None:
     assert examined(instance, with_instance(""), *controller("argo", data)) == []
 
 
@@ -262,7 +262,7 @@ def test_a_pass_is_late_by_its_own_interval(seconds: int, ago_s: int, status: Ch
     assert only(schedule, every(seconds), cron(ago_s=ago_s))[0] is status
 
 
-def test_reconcile_that_is_off_is_said_and_what_an_earlier_version_left_is_named() -> None:
+def test_reconcile_that_is_off_is_reported_with_what_an_earlier_version_left() -> None:
     status, found = only(schedule, every(0))
     assert (status, "reconcile is off" in found) == (CheckStatus.WARNING, True)
     ((status, found, fix),) = examined(schedule, every(0), cron(ago_s=30))

@@ -70,7 +70,7 @@ def test_a_value_of_another_kind_is_refused(field: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("permission", ["admin", "maintain", "write"])
-def test_whoever_may_write_may_command(permission: str) -> None:
+def test_write_permission_is_enough_for_a_command(permission: str) -> None:
     assert decide_permission(permission, login="octocat") == ""
 
 

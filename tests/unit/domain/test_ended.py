@@ -73,9 +73,7 @@ def test_the_last_commit_is_not_older_than_its_end() -> None:
         pytest.param(ZERO_SHA, A, C, True, id="the head itself, forced back"),
     ],
 )
-def test_a_push_before_a_head_that_nobody_knows_the_order_of(
-    known_before: str, sha: str, before: str, *, newer: bool
-) -> None:
+def test_a_push_and_a_head_of_unknown_order(known_before: str, sha: str, before: str, *, newer: bool) -> None:
     known = stored(moved(A, before=known_before), LabelOutcome.MOVED, older=(C,))
     assert is_newer_than_known(moved(sha, before=before, seconds=60), known=known) is newer
 

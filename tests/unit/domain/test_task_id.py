@@ -98,7 +98,7 @@ def test_the_sensor_builds_the_same_id_as_the_steps(branch: str) -> None:
     "branch",
     ["claude/a", "codex/issue-42", "task-42", "main", "claude/{{workflow.name}}", "claude/\u0430", "claude/a b"],
 )
-def test_the_sensor_drops_what_no_step_would_take(branch: str) -> None:
+def test_the_sensor_drops_what_the_steps_refuse(branch: str) -> None:
     settings = replace(DEFAULTS, tasks=ALL)
     filters = sensor_manifest(settings)["spec"]["dependencies"][0]["filters"]["data"]
     on_refs = {"filters": {"data": [each for each in filters if each["path"] == "body.ref"]}}
@@ -173,7 +173,7 @@ def test_prefixes_that_could_give_one_id_are_refused(prefixes: list[TaskPattern]
     "prefixes",
     [[pattern("a"), pattern("b")], [pattern(""), pattern("b")], [pattern("a"), pattern("ab", shares_ids=True)]],
 )
-def test_prefixes_that_tell_ids_apart_are_taken(prefixes: list[TaskPattern]) -> None:
+def test_prefixes_that_keep_ids_distinct_are_accepted(prefixes: list[TaskPattern]) -> None:
     check_prefixes(prefixes)
 
 

@@ -199,7 +199,7 @@ def test_five_attempts_and_no_more(scene: Scene, tmp_path: Path) -> None:
     assert len(scene.github.calls) == 5
 
 
-def test_the_hold_is_kept_while_github_makes_us_wait(scene: Scene, tmp_path: Path) -> None:
+def test_the_lease_is_held_while_github_imposes_a_wait(scene: Scene, tmp_path: Path) -> None:
     kept: list[float] = []
     github = GitHub(
         sign_in=SignIn(mounted_credentials(mounted(tmp_path, token=TOKEN)), clock=scene.clock),
@@ -238,7 +238,7 @@ def answering(content: object) -> Fault:
     return Fault(applied=False, answer=lambda _: json_response(status=200, content=content))
 
 
-def test_the_activity_of_a_repository_tells_who_pushed_what_newest_first(scene: Scene, tmp_path: Path) -> None:
+def test_the_activity_of_a_repository_lists_pushes_with_actors_newest_first(scene: Scene, tmp_path: Path) -> None:
     scene.github.push("task-7-work", "b" * 40)
     scene.later(2)
     scene.github.push("task-8-work", "c" * 40, actor="a-person")
@@ -269,7 +269,7 @@ def test_a_list_of_changes_that_ignores_the_branch_is_not_an_answer(scene: Scene
         by_token(scene, tmp_path).branch_activity(repository=REPOSITORY, ref="refs/heads/task-7-work")
 
 
-def test_an_account_that_is_gone_pushes_for_nobody(scene: Scene, tmp_path: Path) -> None:
+def test_a_push_of_a_deleted_account_has_no_actor(scene: Scene, tmp_path: Path) -> None:
     entry = {"ref": "refs/heads/task-7", "before": "a" * 40, "after": "b" * 40, "actor": None}
     entry["timestamp"] = "2026-03-01T12:00:00Z"
     scene.github.fault(answering([entry]), method="GET", path="/activity$")

@@ -1,4 +1,4 @@
-"""GitHub may not know a new installation token for some seconds; only such a token is given that time."""
+"""GitHub may not know a new installation token for some seconds. Only a new token is given that time."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_the_error_names_both_names_and_what_to_correct(
 
 
 @pytest.mark.parametrize("fault", [reset(), answered("<html>"), answered("{}", kind="application/json")])
-def test_a_new_name_that_github_does_not_tell_is_left_out(scene: Scene, client: GitHub, fault: object) -> None:
+def test_a_new_name_that_github_does_not_show_is_left_out(scene: Scene, client: GitHub, fault: object) -> None:
     scene.github.rename_repository(REPOSITORY, "5dlabs/cto-platform")
     scene.github.fault(fault, path="^/repositories/")  # type: ignore[arg-type]
     with pytest.raises(RepositoryMovedError, match=f"the repository {REPOSITORY}: correct events.repositories"):

@@ -259,7 +259,7 @@ def test_no_answer_in_time_is_one_attempt(server: _Server) -> None:
     assert len(server.seen) == 1
 
 
-def test_nothing_listens(pod: Pod) -> None:
+def test_a_port_without_a_listener_is_an_outage(pod: Pod) -> None:
     assert pod.folder.exists()
     with pytest.raises(UnavailableError, match=r"^GET /version: connection refused"):
         get(connect_kubernetes())

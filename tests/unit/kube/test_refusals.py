@@ -44,7 +44,7 @@ def test_a_lease_that_is_refused_at_first_is_taken_and_written_all_the_same(
 
 
 @pytest.mark.parametrize("request_", [LIST, DELETE], ids=["a read", "a write"])
-def test_what_stays_refused_is_said_within_three_seconds(scene: Scene, request_: dict[str, Any]) -> None:
+def test_what_stays_refused_is_reported_within_three_seconds(scene: Scene, request_: dict[str, Any]) -> None:
     workflow = stale_push(scene)
     scene.api.faults.add(Fault(**request_, **FORBIDDEN, times=0))
     assert scene.attempt(workflow) is Exit.FORBIDDEN
@@ -72,8 +72,8 @@ def test_each_time_that_it_is_sent_has_its_line_in_the_audit(scene: Scene) -> No
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/events"), ("PATCH", "/workflows/")])
-def test_what_is_a_courtesy_is_not_sent_again(scene: Scene, method: str, path: str) -> None:
-    """Of a Role that lacks it, nobody pays three seconds for each agent."""
+def test_an_optional_write_is_not_sent_again(scene: Scene, method: str, path: str) -> None:
+    """A missing right does not cost three seconds for each agent."""
     workflow = stale_push(scene)
     scene.workflow(pushed_at=workflow.push.pushed_at)
     scene.later(1)

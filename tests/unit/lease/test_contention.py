@@ -44,8 +44,8 @@ def test_a_waiter_looks_every_second_and_up_to_a_fifth_later_lest_all_come_at_on
     settings = replace(scene.settings, lease=replace(scene.settings.lease, retry_every_s=1))
     context = scene.context_without_pod(scene.workflow(), random=lambda: drawn)
     assert replace(context, settings=settings).lease().acquire(take) is not None
-    looks = [call.at for call in scene.api.calls if call.method == "GET" and "/leases/" in call.path]
-    gaps = [(after - before).total_seconds() for before, after in pairwise(looks[1:])]
+    reads = [call.at for call in scene.api.calls if call.method == "GET" and "/leases/" in call.path]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(reads[1:])]
     assert gaps == [pytest.approx(pause_s)] * len(gaps)
     assert len(gaps) > 20
 

@@ -130,12 +130,12 @@ def test_3_a_released_lease_is_acquired_at_once_without_reading_a_pod(scene: Sce
 def test_3_the_next_holder_gets_the_current_record(scene: Scene) -> None:
     shown: list[Record | None] = []
 
-    def look(stored: Record | None) -> Record:
+    def decide(stored: Record | None) -> Record:
         shown.append(stored)
         return RECORD
 
     for pod in ("first", "second"):
-        held = scene.context(scene.workflow(), pod=pod).lease().acquire(look)
+        held = scene.context(scene.workflow(), pod=pod).lease().acquire(decide)
         assert held is not None
         held.release(RECORD.with_error(pod))
     assert shown == [None, RECORD.with_error("first")]
@@ -255,7 +255,7 @@ def test_7_every_change_of_holder_raises_the_epoch(scene: Scene) -> None:
     assert scene.lease()["spec"]["leaseTransitions"] == 2
 
 
-def test_8_the_pod_of_a_retry_is_a_new_holder_and_the_old_one_is_out(scene: Scene) -> None:
+def test_8_the_pod_of_a_retry_is_a_new_holder_and_the_old_one_is_fenced(scene: Scene) -> None:
     workflow = scene.workflow()
     old = acquired(scene, workflow, pod="attempt-0")
     scene.end_pod("attempt-0", phase="Failed")
@@ -273,7 +273,7 @@ def test_8_a_pod_of_the_same_name_is_not_the_same_holder(scene: Scene) -> None:
     scene.api.delete("pods", "pod", namespace=DEFAULTS.namespaces.workflows, gracePeriodSeconds=0)
     began = scene.clock.monotonic()
     new = acquired(scene, workflow, pod="pod")
-    assert scene.clock.monotonic() == began, "the uid tells that the holder is gone"
+    assert scene.clock.monotonic() == began, "the uid shows that the holder is gone"
     assert new.epoch == 2
     with pytest.raises(LockLostError):
         old.write(RECORD)

@@ -214,10 +214,10 @@ def test_check_names_what_is_missing_changed_or_stale(tmp_path: Path, capsys: py
     (tmp_path / "events" / "old.yaml").write_text(HEADER)
     capsys.readouterr()
     assert main([*output, "--check"]) == 1
-    told = capsys.readouterr().err
-    assert "limits.yaml: missing" in told
-    assert "github-eventsource.yaml: differs" in told
-    assert "old.yaml: stale" in told
+    errors = capsys.readouterr().err
+    assert "limits.yaml: missing" in errors
+    assert "github-eventsource.yaml: differs" in errors
+    assert "old.yaml: stale" in errors
 
 
 def test_rendering_removes_what_it_once_rendered_and_leaves_what_others_put_there(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_the_pods_reach_the_ports_of_the_api_server_that_the_settings_name() -> 
     assert [each["port"] for each in servers["ports"]] == [443, 8443, 16443], "443 is GitHub's"
 
 
-def test_what_reconcile_is_told_changes_no_template_of_a_push() -> None:
+def test_settings_of_reconcile_change_no_template_of_a_push() -> None:
     """A WorkflowTemplate that changes while its Workflows run ends them in error under the Secure mode."""
     other = replace(DEFAULTS, reconcile=replace(DEFAULTS.reconcile, tries=9))
     templates = [

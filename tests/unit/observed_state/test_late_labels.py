@@ -1,4 +1,4 @@
-"""Which finished pushes are looked at again, and when the reason for which their labels stayed has gone."""
+"""Which finished pushes are checked again, and when the reason for which their labels stayed has gone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pull(number: int = 1, *labels: str, head: str = "a") -> PullRequest:
 
 
 @pytest.mark.parametrize("labels", LabelOutcome)
-def test_labels_that_stayed_for_a_reason_that_may_go_are_looked_at_again(labels: LabelOutcome) -> None:
+def test_labels_that_stayed_for_a_reason_that_may_go_are_checked_again(labels: LabelOutcome) -> None:
     assert may_be_due(replace(DONE_PUSH, labels=labels), now=NOW, settings=RULES) is (labels in MAY_GO)
 
 
@@ -33,16 +33,16 @@ def test_labels_that_stayed_for_a_reason_that_may_go_are_looked_at_again(labels:
     [(ago(SECONDS - 1), True), (ago(SECONDS), False), (None, False), (ago(-60), True)],
     ids=["just young enough", "too old", "of an earlier version", "a clock that is ahead"],
 )
-def test_a_push_is_looked_at_again_for_a_bounded_time(finished_at: datetime | None, *, expected: bool) -> None:
+def test_a_push_is_checked_again_for_a_bounded_time(finished_at: datetime | None, *, expected: bool) -> None:
     assert may_be_due(replace(DONE_PUSH, finished_at=finished_at), now=NOW, settings=RULES) is expected
 
 
-def test_nothing_is_looked_at_again_if_the_settings_say_so() -> None:
+def test_nothing_is_checked_again_if_the_settings_say_so() -> None:
     assert not may_be_due(DONE_PUSH, now=NOW, settings=replace(RULES, late_labels_s=0))
 
 
 @pytest.mark.parametrize("phase", [Phase.IN_PROGRESS, Phase.FAILED])
-def test_an_unfinished_push_is_not_looked_at_again(phase: Phase) -> None:
+def test_an_unfinished_push_is_not_checked_again(phase: Phase) -> None:
     unfinished = task_state(record=replace(STAYED, phase=phase))
     assert await_pull_request([unfinished], now=NOW, settings=RULES) == set()
 

@@ -1,4 +1,4 @@
-"""Which filter of the Sensor drops an event, told without a Sensor, and as the Sensor itself decides."""
+"""The preview names the filter that drops an event. It needs no Sensor, and decides as the Sensor does."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ def test_a_comment_is_previewed_as_the_sensor_decides() -> None:
     for body, event in (("/cancel-agents", "cancel-command"), (" /keep-agents\n", "keep-command"), ("thanks", "")):
         found = preview_event(commented(body), settings=settings)
         assert (found.event, found.is_comment) == (event, True)
-        told = list(describe_event(found, settings=settings))
-        assert ("The Sensor creates a Workflow" in told[0]) is bool(event)
-        assert "no branch" in told[-1]
+        described = list(describe_event(found, settings=settings))
+        assert ("The Sensor creates a Workflow" in described[0]) is bool(event)
+        assert "no branch" in described[-1]
     found = preview_event(commented("/keep-agents", actor="acme[bot]"), settings=settings)
     assert "body.sender.type" in {each.path for each in found.dropped_by}
 

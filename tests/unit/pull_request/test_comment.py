@@ -197,13 +197,13 @@ def test_a_comment_whose_id_was_lost_is_found_by_its_first_line(scene: Scene) ->
     for number in range(120):
         scene.github.add_comment(1, f"comment {number}", author="a-person")
     scene.play(stale_push(scene))
-    ours = scene.github.comments(1)[-1]
+    first = scene.github.comments(1)[-1]
     for number in range(120):
         scene.github.add_comment(1, f"another {number}", author="a-person")
     forget(scene)
     assert scene.play(stale_push(scene, NEWER)) is Exit.DONE
     (found,) = [each for each in scene.github.comments(1) if each.body.startswith(MARKER)]
-    assert (found.id, NEWER[:12] in found.body) == (ours.id, True)
+    assert (found.id, NEWER[:12] in found.body) == (first.id, True)
 
 
 def test_another_pull_request_of_the_task_gets_its_own(scene: Scene) -> None:
@@ -246,24 +246,24 @@ def by(app: App | None, *, author: str) -> Comment:
 
 
 @pytest.mark.parametrize(
-    ("comment", "ours"),
+    ("comment", "own"),
     [
         (by(App(id=42, slug="us"), author="us[bot]"), True),
         (by(App(id=43, slug="them"), author="them[bot]"), False),
         (by(App(id=42, slug="us"), author="a-person"), False),
         (by(None, author="a-person"), False),
     ],
-    ids=["ours", "another App's", "a person's, through our App", "a person's"],
+    ids=["its own", "another App's", "a person's, through the App", "a person's"],
 )
 def test_an_app_identifies_its_own_comment_by_its_id_without_a_request(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, comment: Comment, *, ours: bool
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, comment: Comment, *, own: bool
 ) -> None:
     scene.github.repository().comments[comment.id] = comment
     context = scene.context(stale_push(scene), pod="p")
     github = context.clients.github(lambda: None)
     monkeypatch.setattr(github, "_app", "42")
     (found,) = github.comments(repository="5dlabs/cto", number=1)
-    assert github.is_ours(found) is ours
+    assert github.is_own(found) is own
     assert len(scene.github.calls) == 1
 
 

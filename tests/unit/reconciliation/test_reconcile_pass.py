@@ -248,11 +248,11 @@ def test_submitted_workflows_and_failed_repairs_count_as_attempts_and_escalation
     )
     monkeypatch.setattr("steps.reconciliation.reconcile_pass.count_repair", lambda repair, **_: counted.append(repair))
     repair = PlannedRepair(finding=finding(FindingKind.STUCK), action=action)
-    mend = partial(_repair_and_count, repair, context=scene.reconcile_context())
+    repair_and_count = partial(_repair_and_count, repair, context=scene.reconcile_context())
     if works:
-        mend()
+        repair_and_count()
     else:
         with pytest.raises(ConflictError):
-            mend()
+            repair_and_count()
     expected = action in (RepairAction.SUBMIT, RepairAction.REOPEN) if works else action is not RepairAction.ESCALATE
     assert counted == ([repair] if expected else [])

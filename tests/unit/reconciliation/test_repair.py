@@ -25,10 +25,10 @@ from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Fault
 from tests.support.factories import finding
 from tests.support.harness import DEFAULTS, NEW, Scene
-from tests.support.harness import REPOSITORY as OURS
+from tests.support.harness import REPOSITORY as REPOSITORY_NAME
 from tests.support.scenarios import AGENTS, HOME, done, failed, found, put_record, put_state, state
 
-LEASE = lease_name(repository=Repository(OURS), task=TaskId("7"))
+LEASE = lease_name(repository=Repository(REPOSITORY_NAME), task=TaskId("7"))
 
 
 def repair(epoch: int, *, attempt: int = 0) -> str:
@@ -154,7 +154,7 @@ def test_a_document_that_was_corrected_meanwhile_is_not_changed(scene: Scene) ->
 
 def called(scene: Scene) -> tuple[str, dict[str, Any]]:
     """The Event's message and the log line."""
-    (event,) = scene.told(EventReason.NEEDS_ATTENTION)
+    (event,) = scene.kubernetes_events(EventReason.NEEDS_ATTENTION)
     (line,) = (line for line in scene.events() if line.get("event") == "needs attention")
     return event["message"], line
 
@@ -167,13 +167,13 @@ def test_an_escalation_has_the_number_of_attempts_and_advice(scene: Scene) -> No
     ((finding, action),) = ((repair.finding, repair.action) for repair in scene.reconcile())
     assert (finding.kind, action) == (FindingKind.FAILED, RepairAction.ESCALATE)
     message, line = called(scene)
-    look = f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
-    assert message == f"failed: {finding.detail}. tried 5 times. {finding.advice or look}"
+    advice = f"see the log of its last Workflow, then remove label {ATTENTION_LABEL} from the Lease"
+    assert message == f"failed: {finding.detail}. tried 5 times. {finding.advice or advice}"
     assert {key: line[key] for key in ("level", "finding", "task", "repository", "lease", "detail", "advice")} == {
         "level": "error",
         "finding": "failed",
         "task": "7",
-        "repository": OURS,
+        "repository": REPOSITORY_NAME,
         "lease": LEASE,
         "detail": finding.detail,
         "advice": f"correct the problem, then remove label {ATTENTION_LABEL} from the Lease",
@@ -209,7 +209,7 @@ def test_an_account_that_may_not_create_events_still_labels_the_lease(scene: Sce
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
     scene.api.faults.add(Fault(method="POST", path="/events", status=403, reason="Forbidden", times=100))
     scene.reconcile()
-    assert scene.told(EventReason.NEEDS_ATTENTION) == []
+    assert scene.kubernetes_events(EventReason.NEEDS_ATTENTION) == []
     assert scene.lease()["metadata"]["labels"][ATTENTION_LABEL] == "true"
 
 
@@ -218,5 +218,5 @@ def test_without_events_the_lease_is_still_labelled(scene: Scene) -> None:
     scene.reconcile_settings = replace(DEFAULTS, kubernetes=replace(DEFAULTS.kubernetes, events=False))
     scene.api.patch("leases", LEASE, {"metadata": {"annotations": {RECORD: "{"}}}, namespace=HOME)
     scene.reconcile()
-    assert scene.told(EventReason.NEEDS_ATTENTION) == []
+    assert scene.kubernetes_events(EventReason.NEEDS_ATTENTION) == []
     assert scene.lease()["metadata"]["labels"][ATTENTION_LABEL] == "true"

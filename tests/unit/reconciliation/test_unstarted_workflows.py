@@ -1,4 +1,4 @@
-"""Which Workflows that nobody works for are findings, and what a person can do about them."""
+"""Which Workflows that do not start are findings, and what a person can do about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.reconciliation.findings import HOLDER, POD, kinds
         pytest.param({}, {}, True, id="the Lease is free and silent"),
         pytest.param({"created_at": ago(300)}, {}, True, id="for just long enough"),
         pytest.param({"created_at": ago(299)}, {}, False, id="not for long enough"),
-        pytest.param({"created_at": None}, {}, False, id="nobody knows for how long"),
+        pytest.param({"created_at": None}, {}, False, id="of unknown age"),
         pytest.param({}, {"renewed_at": ago(299)}, False, id="another Workflow of the task ended a while ago"),
         pytest.param({}, {"renewed_at": ago(300)}, True, id="another Workflow of the task ended long ago"),
         pytest.param({}, {"holder": HOLDER, "renewed_at": ago(10)}, False, id="a pod is at work"),
@@ -39,7 +39,7 @@ from tests.unit.reconciliation.findings import HOLDER, POD, kinds
         ),
     ],
 )
-def test_a_workflow_that_nobody_works_for_is_a_finding(
+def test_a_waiting_workflow_of_an_idle_task_is_a_finding(
     given_: dict[str, Any], lease: dict[str, Any] | None, *, found: bool
 ) -> None:
     states = () if lease is None else (task_state(**lease),)
@@ -70,7 +70,7 @@ def test_of_the_workflows_of_a_task_the_oldest_is_named_once() -> None:
         ("Running", "Workflow w1 has begun, but no pod works for it", "look at its pods"),
     ],
 )
-def test_what_keeps_a_workflow_from_starting_is_told_by_its_phase(phase: str, problem: str, advice: str) -> None:
+def test_the_phase_shows_what_keeps_a_workflow_from_starting(phase: str, problem: str, advice: str) -> None:
     (found,) = find_problems(ClusterSnapshot(now=NOW, workflows=(task_workflow(phase=phase),)), settings=DEFAULTS)
     assert found.detail == f"{problem}, created at {ago(900)}"
     assert found.advice.startswith(advice)

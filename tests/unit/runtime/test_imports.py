@@ -141,7 +141,7 @@ def test_before_the_first_delete_nothing_is_loaded_in_vain(at_the_first_delete: 
     assert at_the_first_delete & UNNEEDED == set()
 
 
-def test_what_is_called_unneeded_exists() -> None:
+def test_every_unneeded_module_on_the_list_exists() -> None:
     """Otherwise the test above could not fail."""
     assert [name for name in UNNEEDED if not importlib.util.find_spec(name)] == []
 

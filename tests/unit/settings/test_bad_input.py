@@ -47,7 +47,7 @@ HOSTILE = ["", "{{workflow.name}}", "{{=1+1}}", "$(id)", "a\nb", "x" * 10_000, "
         ("REQUESTED_BY", "a" * 34 + "[bot]"),
     ],
 )
-def test_every_name_that_people_use_is_taken(field: str, value: str) -> None:
+def test_every_common_name_is_accepted(field: str, value: str) -> None:
     tasks = TaskPattern(branch=r"(?:renovate/)?task-([1-9][0-9]{0,8})-.+", examples=("task-7-x",))
     push_from_env(GOOD | {field: value}, tasks=[tasks])
 
@@ -124,7 +124,7 @@ def test_a_repository_that_github_does_not_have_is_named(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "problem", ["expired", "unknown", "no write permission"], ids=["expired token", "unknown token", "read-only token"]
 )
-def test_credentials_that_do_not_do_end_without_a_retry(
+def test_insufficient_credentials_end_without_a_retry(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, problem: str
 ) -> None:
     scene.github.push("task-7-work", NEW)

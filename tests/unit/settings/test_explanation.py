@@ -40,7 +40,7 @@ def test_each_key_has_a_meaning_and_a_default_or_an_example(capsys: pytest.Captu
     assert value.startswith(("  default: ", "  required, for example: "))
 
 
-def test_the_value_of_ones_own_file_is_shown_beside_the_default(
+def test_the_value_of_the_users_file_is_shown_beside_the_default(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "settings.toml").write_text("[stop]\ngrace_s = 45\n")

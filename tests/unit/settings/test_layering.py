@@ -40,7 +40,7 @@ def test_a_short_file_gives_the_same_settings_as_one_with_every_key(tmp_path: Pa
     assert read_settings(written(tmp_path, whole_text())) == DEFAULTS
 
 
-def test_a_key_of_ones_own_wins_and_its_neighbours_keep_their_defaults(tmp_path: Path) -> None:
+def test_a_key_of_the_user_wins_and_its_neighbours_keep_their_defaults(tmp_path: Path) -> None:
     settings = read_settings(written(tmp_path, OWN + "\n[workflow]\nlimits = { cpu = '2' }\n\n[stop]\ngrace_s = 5\n"))
     assert (settings.stop.grace_s, settings.stop.verify_s) == (5, DEFAULTS.stop.verify_s)
     assert (settings.workflow.limits.cpu, settings.workflow.limits.memory) == ("2", DEFAULTS.workflow.limits.memory)

@@ -45,7 +45,7 @@ def test_the_file_of_a_version_that_required_every_key_is_read_as_before() -> No
     assert len(said) == 1
 
 
-def test_the_older_pattern_of_a_branch_is_read_as_a_task_and_said(tmp_path: Path) -> None:
+def test_the_older_pattern_of_a_branch_is_read_as_a_task_and_reported(tmp_path: Path) -> None:
     more = "\n[push]\nbranch = 'refs/heads/task-([1-9][0-9]{0,8})'\n"
     (tmp_path / "settings.toml").write_text(example_text() + more)
     said: list[str] = []
@@ -55,21 +55,21 @@ def test_the_older_pattern_of_a_branch_is_read_as_a_task_and_said(tmp_path: Path
     assert "push.branch has moved to tasks: move it to [[tasks]]" in note
 
 
-def test_each_change_is_said_by_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_change_is_reported_by_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(f"{example_text()}\n[lease]\nhandover = '/tmp/lease'\n")
     assert main(("render", "--settings", str(path), "--output", str(tmp_path / "rendered"))) == Exit.DONE
     assert f"{path}: lease.handover is no longer used: remove it" in capsys.readouterr().err
 
 
-def test_a_file_of_today_is_not_commented(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_current_file_causes_no_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "settings.toml").write_text(example_text())
     read_settings(tmp_path / "settings.toml")
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.old)
-def test_a_key_that_changed_is_no_key_of_today(change: KeyChange) -> None:
+def test_a_changed_key_is_not_a_current_key(change: KeyChange) -> None:
     table, _, key = change.old.partition(".")
     assert key not in default_values().get(table, {})
 

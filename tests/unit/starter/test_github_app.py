@@ -123,7 +123,7 @@ NEEDS = {
 
 
 def refused(permissions: dict[str, str]) -> set[str]:
-    """The calls that an App with such permissions may not make in a private repository."""
+    """The calls that an App with these permissions may not make in a private repository."""
     github = double.GitHub()
     github.add_repository(REPOSITORY, private=True)
     github.give_role("rex", "write")

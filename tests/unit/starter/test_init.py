@@ -104,7 +104,7 @@ def test_another_folder_is_made(folder: Path) -> None:
     assert {path.name for path in (folder / "clusters/prod/agents").iterdir()} == FILES
 
 
-def test_a_branch_of_ones_own_is_written_without_escapes(folder: Path) -> None:
+def test_a_custom_branch_is_written_without_escapes(folder: Path) -> None:
     pattern = r"bot/(?P<id>\d{1,9})"
     assert main(("init", *GIVEN, "--branch", pattern, "--example", "bot/7")) == Exit.DONE
     assert f"branch = '{pattern}'" in (folder / "settings.toml").read_text()
@@ -206,10 +206,10 @@ def test_every_namespace_with_agents_is_taken(
     assert main(("init", *GIVEN)) == Exit.DONE
     assert read_settings(folder / "settings.toml").namespaces.agents == ("agents-b", "bots")
     assert 'agents = ["agents-b", "bots"]' in (folder / "settings.toml").read_text()
-    told = capsys.readouterr().err
-    assert "note: coderuns are in several namespaces, agents-b, bots" in told
-    assert "state documents are looked for in agents-b unless" in told
-    assert "only the first" not in told
+    output = capsys.readouterr().err
+    assert "note: coderuns are in several namespaces, agents-b, bots" in output
+    assert "state documents are looked for in agents-b unless" in output
+    assert "only the first" not in output
     assert main(("render",)) == Exit.DONE
     assert {each.name for each in (folder / "rendered" / "agents").iterdir() if each.is_dir()} == {"agents-b", "bots"}
 
@@ -219,7 +219,7 @@ def test_several_namespaces_can_be_given(folder: Path) -> None:
     assert read_settings(folder / "settings.toml").namespaces.agents == ("bots", "more-bots")
 
 
-def test_a_look_that_ended_early_is_said(
+def test_a_search_that_ended_early_is_reported(
     cluster: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.starter.cluster_facts._LOOKED_AT", 2)
@@ -316,7 +316,7 @@ def test_several_event_sources_are_no_suggestion(cluster: ApiServer, folder: Pat
     assert read_settings(folder / "settings.toml").events.render_event_source
 
 
-def test_what_this_project_rendered_is_not_taken_for_somebody_elses(cluster: ApiServer, folder: Path) -> None:
+def test_what_this_project_rendered_is_not_taken_for_another_installation(cluster: ApiServer, folder: Path) -> None:
     source = event_source("hooks", "github-eventsource", HOOK)
     source["metadata"]["labels"] = dict(APP)
     cluster.create(source)
@@ -343,13 +343,13 @@ def test_an_odd_event_source_stops_nothing(cluster: ApiServer, github: Any) -> N
     assert main(("init", *GIVEN)) == Exit.DONE
 
 
-def test_a_cluster_without_an_event_bus_is_said(cluster: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_without_an_event_bus_is_reported(cluster: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
     del cluster
     assert main(("init", *GIVEN)) == Exit.DONE
     assert "note: there is no EventBus" in capsys.readouterr().err
 
 
-def test_without_rights_what_was_not_looked_for_is_said(
+def test_without_rights_what_was_not_searched_is_reported(
     cluster: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster.authorize = lambda _: False
@@ -358,9 +358,9 @@ def test_without_rights_what_was_not_looked_for_is_said(
     config["users"][0]["user"] = {"token": "somebody"}
     path.write_text(json.dumps(config))
     assert main(("init", *GIVEN)) == Exit.DONE
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     for what in ("namespaces", "coderuns.agents.platform", "EventBus", "EventSources"):
-        assert f"note: you may not list {what} in all namespaces" in told
+        assert f"note: you may not list {what} in all namespaces" in output
     assert {each.name for each in folder.iterdir()} == FILES
 
 
@@ -423,9 +423,9 @@ def test_an_existing_file_is_not_replaced(folder: Path, capsys: pytest.CaptureFi
     (folder / name).write_text("mine")
     (folder / "other.yaml").write_text("mine too")
     assert main(("init", *GIVEN)) == Exit.BAD_INPUT
-    told = capsys.readouterr().err
-    assert f"{name} exist already, nothing was written" in told
-    assert "--force" in told
+    output = capsys.readouterr().err
+    assert f"{name} exist already, nothing was written" in output
+    assert "--force" in output
     assert {path.name: path.read_text() for path in folder.iterdir()} == {name: "mine", "other.yaml": "mine too"}
 
 

@@ -179,7 +179,7 @@ def test_a_push_is_one_trace_with_a_span_for_each_step_and_each_request(pod: Pod
     assert all(span.start_time_unix_nano <= span.end_time_unix_nano for span in spans)
 
 
-def test_what_a_pod_inherits_leads_no_trace_through_a_proxy(pod: Pod) -> None:
+def test_no_trace_goes_through_a_proxy_that_a_pod_inherits(pod: Pod) -> None:
     server = json.loads(Path(pod.environment["KUBECONFIG"]).read_text())["clusters"][0]["cluster"]["server"]
     with otlp.serve() as collector:
         # A kubeconfig's way does go by the environment, as kubectl's does.
@@ -232,7 +232,7 @@ def test_a_step_that_fails_says_so_in_its_span_and_keeps_its_exit_code(pod: Pod)
     assert (code, otlp.attributes(step)["error.type"]) == (Exit.FORBIDDEN, "ForbiddenError")
 
 
-def test_off_nothing_of_it_is_imported() -> None:
+def test_without_traces_the_library_is_not_imported() -> None:
     statement = "import sys, steps.cancel, steps.reconcile, steps.github.client; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", statement], capture_output=True, text=True, timeout=25, check=True)
     modules = set(ran.stdout.split())
@@ -241,7 +241,7 @@ def test_off_nothing_of_it_is_imported() -> None:
     assert "steps.telemetry.otlp" not in modules
 
 
-def test_on_the_library_is_not_imported_before_the_work_is_done() -> None:
+def test_with_traces_the_library_is_imported_only_after_the_work() -> None:
     statement = (
         "import sys; from steps.core import SystemClock; from steps.telemetry import tracer_from_env\n"
         "tracer = tracer_from_env({'OTEL_EXPORTER_OTLP_ENDPOINT': 'http://127.0.0.1:9'}, clock=SystemClock())\n"
@@ -339,7 +339,7 @@ def test_the_collectors_port_is_let_out_and_its_address_is_in_every_container(en
         )
 
 
-def test_without_them_nothing_is_rendered() -> None:
+def test_without_traces_nothing_is_rendered() -> None:
     text = json.dumps(workflow_template(DEFAULTS))
     assert TRACING_ENDPOINT_ENV not in text
     assert PROFILE_ENV not in text

@@ -28,7 +28,7 @@ START = 1_750_000_000.0
 
 
 class Clock:
-    """A clock that moves when told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = START

@@ -1,4 +1,4 @@
-"""The GitHub double misbehaves exactly as told, and remembers what it did without remembering secrets."""
+"""The GitHub double misbehaves exactly as planned. It records requests, and no secret of theirs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_dropped_connection_says_nothing_about_the_effect(github: Recorded, fa
         (refused(403, "Repository was archived so is read-only."), 403, b'{"message":"Repository was archived'),
     ],
 )
-def test_an_answer_of_somebody_else_has_no_effect(github: Recorded, fault: object, status: int, body: bytes) -> None:
+def test_an_answer_of_another_server_has_no_effect(github: Recorded, fault: object, status: int, body: bytes) -> None:
     github.fault(fault, method="POST")  # type: ignore[arg-type]
     answer = github.handle(Request(method="POST", path=LABELS, body=b'["x"]'))
     assert (answer.status, answer.body.startswith(body)) == (status, True)
@@ -79,7 +79,7 @@ def test_in_process_a_dropped_connection_is_an_exception(github: Recorded) -> No
     assert github.handle(Request(method="GET", path=PULLS)).status == 200
 
 
-def test_faults_meet_only_the_requests_they_are_meant_for(github: Recorded) -> None:
+def test_faults_affect_only_the_requests_that_they_match(github: Recorded) -> None:
     github.fault(fail(503), method="GET", path="/pulls$", nth=2, times=2)
     with http(github) as send:
         assert [send("GET", PULLS).status for _ in range(4)] == [200, 503, 503, 200]
@@ -105,7 +105,7 @@ def test_refusals_carry_the_headers_that_were_asked_for(github: Recorded, status
     assert "x" not in github.labels(1)
 
 
-def test_a_delay_is_slept_on_the_injected_clock_and_holds_nobody_else_up() -> None:
+def test_a_delay_is_slept_on_the_injected_clock_and_delays_no_other_request() -> None:
     slept: list[float] = []
     entered, leave = threading.Event(), threading.Event()
 
@@ -136,7 +136,7 @@ def test_the_world_can_change_before_and_after_a_call(github: Recorded) -> None:
         assert send("GET", PULLS).json[0]["head"]["sha"] == "d" * 40
 
 
-def test_calls_are_remembered_without_credentials(github: Recorded) -> None:
+def test_calls_are_recorded_without_credentials(github: Recorded) -> None:
     with http(github) as send:
         send("POST", f"{LABELS}?a=b", body={"labels": ["x"]})
         send("GET", PULLS, token="wrong-and-secret")

@@ -316,7 +316,7 @@ def test_lists_come_in_pages_that_link_to_each_other(github: Recorded) -> None:
         assert send("GET", f"{PULLS}?page=99").json == []
 
 
-def test_activity_tells_pushes_newest_first_and_pages_by_cursor(github: Recorded, clock: Clock) -> None:
+def test_activity_lists_pushes_newest_first_and_pages_by_cursor(github: Recorded, clock: Clock) -> None:
     for letter in "bcd":
         clock.now += 1
         github.push("task-5-fix", letter * 40, forced=letter == "d")

@@ -5,7 +5,7 @@ import pytest
 from tests.doubles.kubernetes.tests.cluster import Cluster, JsonObject, config_map, job, owner_of, pod, said
 from tests.doubles.platform import agent_run
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_UID = "00000000-0000-0000-0000-000000000000"
 FINALIZER = "example.com/hold"
 NODE = {"apiVersion": "v1", "kind": "Node", "name": "n1"}
 
@@ -98,7 +98,7 @@ def test_a_second_delete_changes_nothing(cluster: Cluster) -> None:
 def test_a_second_delete_still_checks_its_preconditions(cluster: Cluster) -> None:
     held_run(cluster)
     cluster.delete("coderuns", "a")
-    assert said(cluster.delete("coderuns", "a", {"preconditions": {"uid": NOBODY}})) == (409, "Conflict")
+    assert said(cluster.delete("coderuns", "a", {"preconditions": {"uid": UNKNOWN_UID}})) == (409, "Conflict")
 
 
 def test_an_object_that_is_being_deleted_can_change_but_not_be_held_anew(cluster: Cluster) -> None:
@@ -184,7 +184,7 @@ def test_owners_in_a_circle_are_deleted_all_the_same(cluster: Cluster) -> None:
 
 
 def test_an_owner_that_never_existed_does_not_keep_its_dependents(cluster: Cluster) -> None:
-    missing = {"apiVersion": "v1", "kind": "ConfigMap", "name": "missing", "uid": NOBODY}
+    missing = {"apiVersion": "v1", "kind": "ConfigMap", "name": "missing", "uid": UNKNOWN_UID}
     cluster.post("configmaps", config_map("child", ownerReferences=[missing]))
     cluster.eventually(lambda: cluster.is_gone("configmaps", "child"))
 
@@ -222,7 +222,7 @@ def test_a_foreground_owner_does_not_wait_for_a_dependent_that_another_owner_kee
     ],
     ids=["by default", "foreground"],
 )
-def test_a_job_orphans_its_pods_unless_told_otherwise(
+def test_a_job_orphans_its_pods_unless_the_request_says_otherwise(
     cluster: Cluster, options: JsonObject, finalizers: list[str]
 ) -> None:
     cluster.post("jobs", job("a"))

@@ -58,11 +58,11 @@ def test_every_request_is_recorded_in_the_order_of_arrival(api: ApiServer) -> No
     assert (second.sequence, second.body, second.status) == (2, None, 404)
 
 
-def test_the_hand_of_the_test_is_neither_recorded_nor_struck(api: ApiServer) -> None:
+def test_requests_of_the_test_itself_are_neither_recorded_nor_made_to_fail(api: ApiServer) -> None:
     api.faults.add(Fault(times=0, status=500))
     api.create(config_map("a"))
     assert api.calls == []
-    assert api.faults.struck == 0
+    assert api.faults.applied == 0
 
 
 def test_a_lost_request_has_no_effect(api: ApiServer) -> None:
@@ -74,7 +74,7 @@ def test_a_lost_request_has_no_effect(api: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("status", [0, 302])
-def test_bytes_of_somebody_else_have_no_effect(api: ApiServer, status: int) -> None:
+def test_bytes_of_another_server_have_no_effect(api: ApiServer, status: int) -> None:
     api.faults.add(Fault(method="POST", body=b"<html>", status=status))
     answer = send(api, "POST", PATH, config_map("a"))
     assert (answer.status, answer.body) == (status or 200, b"<html>")
@@ -99,7 +99,7 @@ def test_over_http_a_lost_message_is_a_reset_connection(api: ApiServer, pool: ur
         assert pool.request("GET", f"{url}{PATH}/a").status == (404 if lose == "request" else 200)
 
 
-def test_a_fault_strikes_only_the_request_it_names(api: ApiServer) -> None:
+def test_a_fault_affects_only_the_request_that_it_names(api: ApiServer) -> None:
     api.faults.add(Fault(method="GET", path="/configmaps/a", user_agent="steps", nth=2, status=503))
     answers = [
         send(api, "GET", f"{PATH}/b", User_Agent="steps").status,
@@ -109,15 +109,15 @@ def test_a_fault_strikes_only_the_request_it_names(api: ApiServer) -> None:
         send(api, "GET", f"{PATH}/a", User_Agent="steps").status,
     ]
     assert answers == [404, 404, 404, 503, 404]
-    assert api.faults.struck == 1
+    assert api.faults.applied == 1
 
 
-def test_a_fault_without_conditions_strikes_by_sequence(api: ApiServer) -> None:
+def test_a_fault_without_conditions_affects_requests_by_their_order(api: ApiServer) -> None:
     api.faults.add(Fault(nth=2, status=500))
     assert [send(api, "GET", PATH).status for _ in range(3)] == [200, 500, 200]
 
 
-def test_a_fault_can_strike_several_times_or_for_ever(api: ApiServer) -> None:
+def test_a_fault_can_affect_several_requests_or_all(api: ApiServer) -> None:
     api.faults.add(Fault(times=2, status=500))
     assert [send(api, "GET", PATH).status for _ in range(3)] == [500, 500, 200]
     api.faults.clear()
@@ -150,7 +150,7 @@ def test_a_delay_uses_the_clock_that_was_given() -> None:
     assert slept == [7.0]
 
 
-def test_somebody_else_can_write_just_before_a_request(api: ApiServer) -> None:
+def test_another_client_can_write_just_before_a_request(api: ApiServer) -> None:
     created = api.create(config_map("a", x="1"))
     api.faults.add(
         Fault(method="PUT", before=lambda _: api.update({**created, "data": {"x": "other"}})),
@@ -246,7 +246,7 @@ def test_an_authoriser_decides_by_user_verb_and_object(api: ApiServer) -> None:
     assert send(api, "DELETE", f"{PATH}/a").status == 200
 
 
-def test_garbage_waits_to_be_collected_when_told_to(api: ApiServer) -> None:
+def test_garbage_waits_to_be_collected_if_a_test_asks_for_that(api: ApiServer) -> None:
     api.auto_collect = False
     owner = api.create(config_map("owner"))
     child = config_map("child")

@@ -205,7 +205,7 @@ def test_a_watch_without_version_begins_with_what_exists(labelled: Cluster) -> N
     ]
 
 
-def test_a_watch_hears_of_changes_while_it_waits(labelled: Cluster) -> None:
+def test_a_watch_gets_changes_while_it_waits(labelled: Cluster) -> None:
     version = labelled.page("leases").body["metadata"]["resourceVersion"]
     events = labelled.client.watch(labelled.path("leases"), query={"resourceVersion": version, "timeoutSeconds": "20"})
     writer = threading.Timer(0.2, labelled.delete, args=("leases", "a"))
@@ -215,7 +215,7 @@ def test_a_watch_hears_of_changes_while_it_waits(labelled: Cluster) -> None:
     events.close()
 
 
-def test_a_watch_from_a_forgotten_version_ends_with_an_error(cluster: Cluster) -> None:
+def test_a_watch_from_an_expired_version_ends_with_an_error(cluster: Cluster) -> None:
     cluster.expire_history()
     query = {"resourceVersion": "1", "timeoutSeconds": "1"}
     events = list(cluster.client.watch(cluster.path("coderuns"), query=query))

@@ -9,7 +9,7 @@ FOREGROUND = {"propagationPolicy": "Foreground"}
 
 
 class Clock:
-    """Time that passes only when it is told to."""
+    """Time that passes only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -149,16 +149,16 @@ def measure(bench: Bench) -> Iterator[Row]:
     seen: dict[str, Burst] = {}
     with installed(around.cluster, SCRIPT):
         for way in WAYS:
-            bench.tell(f"{many}, {way.name}")
+            bench.progress(f"{many}, {way.name}")
             with _as(around, way):
                 seen[way.name] = _to_many(bench, around, count, way=way)
-        bench.tell(f"{FEW} pushes to {FEW} tasks")
+        bench.progress(f"{FEW} pushes to {FEW} tasks")
         few = _to_many(bench, around, FEW, way=SHIPPED)
     yield from _rows(seen, many=many)
     further = (seen[SHIPPED.name].terminating - few.terminating) / max(1, count - FEW)
     yield Row(what="each push beyond the first eight: agent terminating", unit="s", values=(further,), target=FURTHER_S)
 
-    bench.tell(f"{count} pushes to one task")
+    bench.progress(f"{count} pushes to one task")
     (stage,) = _staged(around, 1)
     wait_out_doubt(time.time())
     began = _deliver([(stage, stage.push(number)) for number in range(1, count + 1)])

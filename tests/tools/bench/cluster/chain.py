@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from tests.e2e.support.surroundings import Surroundings
     from tests.tools.bench.bench import Bench
 
-OURS = Way(name="cancel", repository=REPOSITORY, pods=("cancel",))
-# A four-pod round takes half a minute: a quarter as many tell enough.
+CANCEL = Way(name="cancel", repository=REPOSITORY, pods=("cancel",))
+# A four-pod round takes half a minute: a quarter as many are enough.
 ROUNDS, EVERY_DAG = 8, 4
 # Design: stale pods terminate at most this much later than with the bare script; a whole push within 12 s.
 LATER_TARGET_S, WHOLE_TARGET_S = 1.0, 12.0
-LABELS = {OURS.name: "agent-cancellation", SCRIPT.name: "bare script", DAG.name: "four pods"}
+LABELS = {CANCEL.name: "agent-cancellation", SCRIPT.name: "bare script", DAG.name: "four pods"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +56,15 @@ def _push(around: Surroundings, way: Way) -> Pushed:
     seen = {"workflow": stage.until(lambda: stage.workflow(delivery) is not None, what="a workflow")}
     seen["deleting"] = stage.until(stage.deleting, what="the run is being deleted")
     seen["gone"] = stage.until(lambda: not stage.pods(), what="its pod is gone")
-    if way is OURS:
+    if way is CANCEL:
         seen["labels"] = stage.until(lambda: stage.labels() == {"remediation-in-progress"}, what="labels")
     workflow = stage.finished(delivery)
     seen["finished"] = time.time()
     assert workflow["status"]["phase"] == "Succeeded", workflow["status"].get("message")
-    seen["told"] = stage.witness.when("SIGTERM", job) or 0.0
+    seen["SIGTERM"] = stage.agent_reports.when("SIGTERM", job) or 0.0
     since = {moment: at - began for moment, at in seen.items()}
     pod = step_pods(stage, workflow["metadata"]["name"])[0]
-    moments = since | (said(stage, pod, began=began) if way is OURS else {})
+    moments = since | (said(stage, pod, began=began) if way is CANCEL else {})
     return Pushed(pod=pod, moments=moments)
 
 
@@ -76,15 +76,15 @@ def measure(bench: Bench) -> Iterator[Row]:
     taken: dict[str, list[Pushed]] = defaultdict(list)
     memory: dict[str, list[float]] = defaultdict(list)
     with installed(around.cluster, SCRIPT, DAG), sampling() as peaks:
-        for way in (OURS, SCRIPT, DAG):  # fills caches, and waits for the Sensors
-            bench.tell(f"{LABELS[way.name]}, once for the caches")
+        for way in (CANCEL, SCRIPT, DAG):  # fills caches, and waits for the Sensors
+            bench.progress(f"{LABELS[way.name]}, once for the caches")
             _push(around, way)
         for number in range(total := bench.rounds(ROUNDS)):
-            for way in (OURS, SCRIPT, *([DAG] if number % EVERY_DAG == 0 else [])):
-                bench.tell(f"{LABELS[way.name]}, round {number + 1} of {total}")
+            for way in (CANCEL, SCRIPT, *([DAG] if number % EVERY_DAG == 0 else [])):
+                bench.progress(f"{LABELS[way.name]}, round {number + 1} of {total}")
                 one = _push(around, way)
                 taken[way.name].append(one)
-                if way is OURS:
+                if way is CANCEL:
                     bench.pushes.append(one.moments)
                     for container, mib in peaks.of(one.pod).items():
                         memory[container].append(mib)
@@ -101,16 +101,16 @@ def _rows(taken: dict[str, list[Pushed]]) -> Iterator[Row]:
     for what, moment, target in (
         ("Workflow created", "workflow", None),
         ("run being deleted", "deleting", None),
-        ("agent has got SIGTERM", "told", None),
+        ("agent has got SIGTERM", "SIGTERM", None),
         ("its pod gone", "gone", None),
         ("Workflow finished", "finished", WHOLE_TARGET_S),
     ):
         others = {LABELS[way.name]: row(what, way, moment) for way in (SCRIPT, DAG)}
-        yield row(what, OURS, moment, target).against(**others)
+        yield row(what, CANCEL, moment, target).against(**others)
         yield from others.values()
-    yield row("labels moved", OURS, "labels")
-    pairs = zip(taken[OURS.name], taken[SCRIPT.name], strict=True)
-    later = tuple(ours.moments["deleting"] - script.moments["deleting"] for ours, script in pairs)
+    yield row("labels moved", CANCEL, "labels")
+    pairs = zip(taken[CANCEL.name], taken[SCRIPT.name], strict=True)
+    later = tuple(cancel.moments["deleting"] - script.moments["deleting"] for cancel, script in pairs)
     yield Row(what="run being deleted later than by the bare script", unit="s", values=later, target=LATER_TARGET_S)
 
 

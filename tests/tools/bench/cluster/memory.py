@@ -1,8 +1,8 @@
 """How much memory each container of a pod took at most, as the kernel accounts for it.
 
-Guarantees: the kernel's own peak, so no peak falls between two looks; page cache that the container was the first to
+Guarantees: the kernel's own peak, so no peak falls between two samples; page cache that the container was the first to
 read is in it, which the kernel takes back before it refuses anything. Not guaranteed: that a container which lived for
-less than a look's distance is seen at all.
+less than the sampling interval is seen at all.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Peaks:
 
     bytes_of: dict[str, int] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Look at every container once."""
+    def sample(self) -> None:
+        """Read every container once."""
         for root, name in _PLACES:
             # Not glob: it fails on a folder that vanishes under it, as those of containers do.
             for place, _, files in os.walk(root):
@@ -53,12 +53,12 @@ class Peaks:
 
 @contextmanager
 def sampling() -> Iterator[Peaks]:
-    """Look until the context is left."""
+    """Sample until the context is left."""
     peaks, stop = Peaks(), threading.Event()
 
     def sample() -> None:
         while not stop.wait(_EVERY_S):
-            peaks.look()
+            peaks.sample()
 
     thread = threading.Thread(target=sample, name="memory")
     thread.start()

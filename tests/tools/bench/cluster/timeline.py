@@ -64,10 +64,10 @@ def said(stage: Stage, pod: dict[str, Any], *, began: float) -> dict[str, float]
     found: dict[str, float] = {}
     log = stage.cluster.kubectl("-n", stage.home, "logs", pod["metadata"]["name"], "--container", "main")
     for line in log.splitlines():
-        told = json.loads(line) if line.startswith("{") else {}
+        logged = json.loads(line) if line.startswith("{") else {}
         for moment, event in _SAID.items():
-            if told.get("event") == event:
-                found[moment] = datetime.fromisoformat(told["time"]).timestamp() - began
+            if logged.get("event") == event:
+                found[moment] = datetime.fromisoformat(logged["time"]).timestamp() - began
     return found
 
 

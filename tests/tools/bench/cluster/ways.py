@@ -76,7 +76,7 @@ def _sensor(way: Way, cluster: Cluster) -> Json:
 def _template(way: Way, cluster: Cluster) -> Json:
     """The project's own WorkflowTemplate with other templates, and without its lock."""
     found = workflow_template(cluster.settings)
-    ours = found["spec"].pop("templates")[0]["container"]
+    cancel = found["spec"].pop("templates")[0]["container"]
     for key in ("onExit", "synchronization"):
         del found["spec"][key]
     environment = {
@@ -94,8 +94,8 @@ def _template(way: Way, cluster: Cluster) -> Json:
             "imagePullPolicy": "IfNotPresent",
             "command": ["python3", "-c", _SCRIPT if name == "cancel" else "pass"],
             "env": [{"name": key, "value": value} for key, value in environment.items()],
-            "resources": ours["resources"],
-            "securityContext": ours["securityContext"],
+            "resources": cancel["resources"],
+            "securityContext": cancel["securityContext"],
         }
         return {"name": name, "container": container}
 

@@ -1,4 +1,4 @@
-"""The benchmark: one cheap entry from its command line, and the shape of what it tells machines and people."""
+"""The benchmark: one cheap entry from its command line, and the shape of what it writes for machines and people."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MACHINE = Machine(python="3.11.0", api_server="v1.34.4", cores=2, load=0.5)
 def test_counting_calls_gives_rows_with_a_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "bench.json"
     assert main(["--quick", "--only", "calls", "--json", str(target)]) == 0
-    told = json.loads(target.read_text())
-    assert told.keys() == {"python", "api_server", "cores", "load", "quick", "entries"}
-    assert (told["quick"], list(told["entries"])) == (True, ["calls"])
-    rows = told["entries"]["calls"]["rows"]
+    written = json.loads(target.read_text())
+    assert written.keys() == {"python", "api_server", "cores", "load", "quick", "entries"}
+    assert (written["quick"], list(written["entries"])) == (True, ["calls"])
+    rows = written["entries"]["calls"]["rows"]
     assert {row["what"].partition(",")[0] for row in rows} == {
         "Kubernetes besides the wait",
         "Kubernetes in the wait",
@@ -51,7 +51,7 @@ def test_the_document_holds_every_entry(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_values_of_one_round_are_compared_with_each_other() -> None:
-    slowed_down = Row(what="ours", unit="s", values=(2.0, 20.0, 2.2))
+    slowed_down = Row(what="cancel", unit="s", values=(2.0, 20.0, 2.2))
     baseline = Row(what="theirs", unit="s", values=(1.0, 10.0, 1.0))
     assert slowed_down.against(theirs=baseline).ratios == {"theirs": 2.0}
     assert slowed_down.against(theirs=Row(what="theirs", unit="s", values=(1.0,))).ratios == {"theirs": 2.2}

@@ -16,7 +16,7 @@ def texts(svg: str) -> list[str]:
     return [each.text or "" for each in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - made here
 
 
-def test_each_task_has_a_row_and_the_first_that_was_finished_comes_first() -> None:
+def test_each_task_has_a_row_in_the_order_of_their_ends() -> None:
     found = texts(burst_picture([HELPED, OWN, NOTHING_TO_STOP]))
     assert found[0] == "3 pushes at once: labels moved 5 s after the first; 2 helped by another pod"
     rows = [each for each in found if each.startswith("task")]

@@ -86,7 +86,7 @@ def test_equal_lines_give_equal_bytes() -> None:
     ("seconds", "text"),
     [(3.14, "3.1 s"), (59.9, "59.9 s"), (61.4, "61 s"), (601, "10 min"), (7_199, "120 min"), (7_200, "2.0 h")],
 )
-def test_a_time_has_as_many_digits_as_mean_something(seconds: float, text: str) -> None:
+def test_a_time_has_only_significant_digits(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -103,10 +103,10 @@ def test_the_command_gives_json(
     monkeypatch.setattr("tests.tools.model.__main__.RATES", (10,))
     target = tmp_path / "model.json"
     assert main(["--json", str(target)]) == 0
-    told = json.loads(target.read_text())
-    assert told.keys() == {"compared", "limits", "bursts", "coalesced"}
-    assert len(told["bursts"]) == 18
-    assert {"rate", "help", "gone", "waits_95", "levers"} <= told["bursts"][0].keys()
+    page = json.loads(target.read_text())
+    assert page.keys() == {"compared", "limits", "bursts", "coalesced"}
+    assert len(page["bursts"]) == 18
+    assert {"rate", "help", "gone", "waits_95", "levers"} <= page["bursts"][0].keys()
     assert "Bursts" in capsys.readouterr().out
 
 

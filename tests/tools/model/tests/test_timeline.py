@@ -8,7 +8,7 @@ from tests.tools.model.timeline import Processor, Rate, Timeline
 
 
 def ended(work: list[tuple[float, float, int]], *, cores: int) -> list[float]:
-    """When each piece of work ends that begins at a time, needs so much processor time, and can use so many cores."""
+    """When each piece of work ends, by its begin, its processor time and the cores that it can use."""
     timeline = Timeline()
     processor = Processor(timeline, cores=cores)
     ends: dict[int, float] = {}

@@ -33,7 +33,7 @@ def test_two_mutants_of_equal_text_need_two_reasons() -> None:
 
 
 @pytest.mark.parametrize("mutant", [ONE, OTHER, Mutant(place="a.b", was='"\\n\'"', now="")])
-def test_a_mutant_that_is_told_can_be_pasted_into_the_list(mutant: Mutant, tmp_path: Path) -> None:
+def test_a_reported_mutant_can_be_pasted_into_the_list(mutant: Mutant, tmp_path: Path) -> None:
     file = tmp_path / "survivors.toml"
     file.write_text(f"[[because]]\nreason = 'r'\nmutants = [\n{mutant.as_toml()}\n]\n")
     assert survivors.read(file) == (Reason(text="r", mutants=(mutant,)),)
@@ -72,7 +72,7 @@ def test_the_document_keeps_the_rows_of_modules_that_were_not_run() -> None:
     assert "- The same either way. (lease.task_lease 1)\n" in both
 
 
-def test_the_document_tells_of_every_module_and_of_the_list_as_it_is() -> None:
+def test_the_document_has_every_module_and_the_list_of_survivors() -> None:
     explained = survivors.read()
     text = report.DOCUMENT.read_text()
     assert text == report.document([], before=text, explained=explained)

@@ -24,7 +24,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A GitHub Enterprise: what it holds, where it is, and how its pods are told of it.
+    """A GitHub Enterprise: what it holds, where it is, and how the settings of its pods name it.
 
     Attributes:
         host: Its address and port.

@@ -21,7 +21,9 @@ def test_the_cas_certificates_count_for_github_whatever_stands_between_them(scen
     assert ask(from_a_pod(scene, site.rules)) == NEW
 
 
-def test_a_certificate_of_somebody_else_is_refused_and_told_apart(scene: Scene, site: Site, tmp_path: Path) -> None:
+def test_another_hosts_certificate_is_refused_with_an_error_of_its_own(
+    scene: Scene, site: Site, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     Authority(tmp_path / "other")
     with pytest.raises(CertificateError, match=r"to the ConfigMap that github.ca_config_map names"):

@@ -34,7 +34,7 @@ def examined(scene: Scene, settings: Settings) -> dict[str, tuple[str, str]]:
         ({"ca.crt": ""}, "ok", "has certificates"),
     ],
 )
-def test_the_doctor_looks_at_the_bundle(
+def test_doctor_checks_the_bundle(
     scene: Scene, site: Site, data: dict[str, str] | None, status: str, said: str
 ) -> None:
     if data is not None:
@@ -47,7 +47,7 @@ def test_the_doctor_looks_at_the_bundle(
     assert said in found["github's ca"][1]
 
 
-def test_what_bars_a_laptops_way_is_unknown_of_the_pods(
+def test_what_blocks_a_laptop_is_unknown_for_the_pods(
     scene: Scene, site: Site, way: proxy.Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(DEFAULTS, github=site.rules)

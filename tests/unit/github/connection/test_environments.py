@@ -39,7 +39,7 @@ def test_what_a_cluster_puts_into_a_pods_environment_changes_nothing(
     assert way.targets == []
 
 
-def test_a_pod_asks_the_api_server_straight_and_by_the_clusters_own_ca(
+def test_a_pod_asks_the_api_server_without_a_proxy_and_by_the_clusters_own_ca(
     way: proxy.Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority, api = Authority(tmp_path), ApiServer()
@@ -64,7 +64,7 @@ def laptop(rules: GitHubSettings) -> GitHub:
     return laptop_connect(rules, found={"token": TOKEN}, where="GITHUB_TOKEN")
 
 
-def test_a_laptop_goes_the_way_that_its_environment_names(
+def test_a_laptop_uses_the_proxy_that_its_environment_names(
     site: Site, way: proxy.Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(site.authority.certificate))
@@ -77,7 +77,7 @@ def test_a_laptop_goes_the_way_that_its_environment_names(
     assert way.targets == [site.host], "but not to whom NO_PROXY names"
 
 
-def test_a_laptop_without_the_ca_is_told_what_to_set(
+def test_without_the_ca_a_laptop_shows_what_to_set(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_settings(tmp_path, {'"https://api.github.com"': f'"{site.rules.api_url}"'})
@@ -91,7 +91,7 @@ def test_a_laptop_without_the_ca_is_told_what_to_set(
     assert site.github.calls == []
 
 
-def test_a_proxy_that_refuses_a_laptop_is_told_by_the_variables_name(
+def test_a_proxy_that_refuses_a_laptop_is_reported_by_the_variables_name(
     site: Site, way: proxy.Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     way.credentials = "me:another"

@@ -22,14 +22,14 @@ from tests.support.harness import DEFAULTS
 from tests.unit.github.connection.site import CA, PASSWORD
 
 
-def told(**changes: Any) -> Settings:  # noqa: ANN401 - passed on
+def settings_with_github(**changes: Any) -> Settings:  # noqa: ANN401 - passed on
     """The shipped settings with others for GitHub."""
     return replace(DEFAULTS, github=replace(DEFAULTS.github, **changes))
 
 
 @pytest.mark.parametrize("name", [CA, "github", "tmp", "corporate-ca.example.com"])
 def test_every_pod_that_asks_github_mounts_the_bundle_and_none_waits_for_it(name: str) -> None:
-    settings = told(ca_config_map=name)
+    settings = settings_with_github(ca_config_map=name)
     templates = [workflow_template(settings), reconcile_template(settings)]
     assert [problem for each in templates for problem in validate(each)] == []
     parts = [part for each in templates for part in each["spec"]["templates"] if "volumes" in part]
@@ -60,12 +60,12 @@ def test_without_it_nothing_is_mounted() -> None:
     ],
 )
 def test_the_port_that_pods_connect_to_is_let_out(changes: dict[str, str], port: int) -> None:
-    _, egress = network_policy_manifest(told(**changes))["spec"]["egress"]
+    _, egress = network_policy_manifest(settings_with_github(**changes))["spec"]["egress"]
     assert [each["port"] for each in egress["ports"]] == sorted({443, 6443, port})
 
 
-def test_no_container_is_told_of_the_proxy_but_by_the_settings() -> None:
-    text = json.dumps(workflow_template(told(proxy="http://proxy.example.com:3128")))
+def test_no_container_learns_of_the_proxy_but_by_the_settings() -> None:
+    text = json.dumps(workflow_template(settings_with_github(proxy="http://proxy.example.com:3128")))
     assert "_PROXY" not in text.upper()
     assert text.count("http://proxy.example.com:3128") == text.count(f'"{SETTINGS_ENV}"')
 

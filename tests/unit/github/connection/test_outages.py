@@ -20,7 +20,7 @@ def test_a_server_that_breaks_off_the_handshake_is_waited_for(scene: Scene, site
         ask(from_a_pod(scene, replace(site.rules, api_url=plain.replace("http:", "https:"))))
 
 
-def test_a_name_that_nobody_knows_is_told_apart_from_a_server_that_is_down(
+def test_an_unknown_host_name_and_a_server_that_is_down_have_different_errors(
     scene: Scene, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(host: str, *_: object, **__: object) -> None:
@@ -31,7 +31,7 @@ def test_a_name_that_nobody_knows_is_told_apart_from_a_server_that_is_down(
         ask(from_a_pod(scene, replace(site.rules, api_url="https://github.example")))
 
 
-def test_a_port_at_which_nobody_listens_is_named(scene: Scene, site: Site) -> None:
+def test_a_port_without_a_listener_is_named(scene: Scene, site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"127.0.0.1:{server.getsockname()[1]}"
     with pytest.raises(
@@ -40,13 +40,13 @@ def test_a_port_at_which_nobody_listens_is_named(scene: Scene, site: Site) -> No
         ask(from_a_pod(scene, replace(site.rules, api_url=f"https://{host}")))
 
 
-def test_a_connection_that_is_broken_off_is_no_server_that_is_down(scene: Scene, site: Site) -> None:
+def test_a_connection_that_breaks_is_not_reported_as_a_server_that_is_down(scene: Scene, site: Site) -> None:
     site.github.fault(github_double.reset(), times=float("inf"))
     with pytest.raises(UnavailableError, match=f"/pulls/1: {site.host}: it closed the connection"):
         ask(from_a_pod(scene, site.rules))
 
 
-def test_what_was_not_sent_is_no_write_whose_end_is_unknown(scene: Scene, site: Site) -> None:
+def test_a_request_that_was_not_sent_has_no_unknown_result(scene: Scene, site: Site) -> None:
     with pytest.raises(CertificateError):
         from_a_pod(scene, replace(site.rules, ca_config_map="")).add_label(
             repository=REPOSITORY,

@@ -58,7 +58,7 @@ def test_half_of_the_proxys_credentials_is_named(scene: Scene, site: Site, tmp_p
         from_a_pod(scene, replace(site.rules, proxy="http://127.0.0.1:1"))
 
 
-def test_a_proxy_that_forbids_the_way_is_not_asked_again(scene: Scene, site: Site, way: proxy.Proxy) -> None:
+def test_a_proxy_that_refuses_is_not_asked_again(scene: Scene, site: Site, way: proxy.Proxy) -> None:
     way.refuses = 403
     with pytest.raises(ForbiddenError, match=r"allow this connection at the proxy, or correct github\.proxy"):
         ask(from_a_pod(scene, replace(site.rules, proxy=way.url)))
@@ -72,6 +72,6 @@ def test_a_proxy_that_is_busy_is_asked_again(scene: Scene, site: Site, way: prox
     assert way.refused == [site.host] * 2
 
 
-def test_behind_a_proxy_a_wrong_certificate_is_told_as_well(scene: Scene, site: Site, way: proxy.Proxy) -> None:
+def test_behind_a_proxy_a_wrong_certificate_is_reported_as_well(scene: Scene, site: Site, way: proxy.Proxy) -> None:
     with pytest.raises(CertificateError, match=f"the certificate of {site.host} cannot"):
         ask(from_a_pod(scene, replace(site.rules, proxy=way.url, ca_config_map="")))

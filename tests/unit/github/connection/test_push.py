@@ -37,7 +37,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """An API server with our objects; its pods inherit a proxy that leads nowhere, and a bundle that is not there."""
+    """An API server with the rendered objects; its pods inherit an unreachable proxy and a bundle that is missing."""
     spaces = DEFAULTS.namespaces
     api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents[0], spaces.events))
     for each in (CRD, argo_controller.CRD, breakers(DEFAULTS)):
@@ -75,9 +75,7 @@ def play(cluster: Cluster, rules: GitHubSettings) -> Process:
     return argo.attempt(created)
 
 
-def test_a_push_is_dealt_with_behind_a_ca_of_ones_own_and_a_proxy(
-    site: Site, way: proxy.Proxy, cluster: Cluster
-) -> None:
+def test_a_push_is_processed_behind_a_private_ca_and_a_proxy(site: Site, way: proxy.Proxy, cluster: Cluster) -> None:
     process = play(cluster, replace(site.rules, proxy=way.url))
     assert process.exit_code == 0, process.output
     assert site.github.labels(1) == ("remediation-in-progress",)

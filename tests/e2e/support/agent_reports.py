@@ -1,4 +1,4 @@
-"""What agents' pods say of themselves: a datagram when they start working, when they are told to stop, when they end.
+"""What agents' pods report: a datagram when they start working, when they get SIGTERM, and when they end.
 
 Guarantees: moments are this process's own clock, so they compare with everything else a test measures.
 Not guaranteed: that a datagram arrives; but none leaves this machine.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-# Runs in the pods. It does not exit at once, so that a test sees the difference between told and gone.
+# Runs in the pods. It does not exit at once, so that a test can see SIGTERM and the end as two moments.
 AGENT = """
 import os, signal, socket, sys, time
 name, host, port, after, lasting = sys.argv[1], sys.argv[2], int(sys.argv[3]), *map(float, sys.argv[4:])
@@ -33,8 +33,8 @@ say("done")
 
 
 @dataclass(slots=True, kw_only=True)
-class Witness:
-    """Who said what when."""
+class AgentReports:
+    """The first moment of each report, by what it says and by Job."""
 
     host: str
     port: int = 0
@@ -46,13 +46,13 @@ class Witness:
 
 
 @contextmanager
-def listening(host: str) -> Iterator[Witness]:
+def listening(host: str) -> Iterator[AgentReports]:
     """Listen until the context is left."""
-    witness, stop = Witness(host=host), threading.Event()
+    agent_reports, stop = AgentReports(host=host), threading.Event()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         channel.bind((host, 0))
         channel.settimeout(0.2)
-        witness.port = channel.getsockname()[1]
+        agent_reports.port = channel.getsockname()[1]
 
         def listen() -> None:
             while not stop.is_set():
@@ -60,12 +60,12 @@ def listening(host: str) -> Iterator[Witness]:
                     what, _, job = channel.recv(1000).decode().partition(" ")
                 except TimeoutError:
                     continue
-                witness.heard.setdefault((what, job), time.time())
+                agent_reports.heard.setdefault((what, job), time.time())
 
-        thread = threading.Thread(target=listen, name="witness")
+        thread = threading.Thread(target=listen, name="agent-reports")
         thread.start()
         try:
-            yield witness
+            yield agent_reports
         finally:
             stop.set()
             thread.join()
