@@ -91,35 +91,44 @@ def parse_optional_time(text: object) -> datetime | None:
 class ServerClock:
     """A server's clock, measured by the `Date` headers of its answers and this machine's monotonic clock.
 
-    Two of them compare two servers' clocks; this machine's wall clock plays no part. A `Date` has whole seconds, so a
-    comparison may be off by one second in either direction.
+    Two of them compare two servers' clocks; this machine's wall clock plays no part. A `Date` has whole seconds. An
+    answer that was slow, or a process that stood still, makes a single measurement too early or too late. So each
+    answer bounds the clock from both sides, and the closest bounds of all answers count.
     """
 
     def __init__(self) -> None:
-        self._offset_s: float | None = None
+        self._at_least_s: float | None = None
+        self._at_most_s: float | None = None
 
-    def observe(self, date: str | None, *, monotonic: float) -> None:
+    def observe(self, date: str | None, *, sent: float, arrived: float) -> None:
         """Use the `Date` header of an answer. A missing or malformed date changes nothing.
 
         Args:
             date: The header.
-            monotonic: This machine's monotonic clock at the answer, in seconds.
+            sent: This machine's monotonic clock before the request, in seconds.
+            arrived: The same at the answer.
         """
         try:
-            self._offset_s = parsedate_to_datetime(date or "").timestamp() - monotonic
+            stamp = parsedate_to_datetime(date or "").timestamp()
         except ValueError:
             return
+        at_least_s, at_most_s = stamp - arrived, stamp - sent
+        self._at_least_s = at_least_s if self._at_least_s is None else max(self._at_least_s, at_least_s)
+        self._at_most_s = at_most_s if self._at_most_s is None else min(self._at_most_s, at_most_s)
 
     def at(self, monotonic: float) -> datetime | None:
-        """Return the server's time, in UTC; None until it has answered.
+        """Return the server's time, in UTC; None until it has answered. It is never later than the truth.
 
         Args:
             monotonic: This machine's monotonic clock at that time, in seconds.
         """
-        return None if self._offset_s is None else datetime.fromtimestamp(self._offset_s + monotonic, UTC)
+        return None if self._at_least_s is None else datetime.fromtimestamp(self._at_least_s + monotonic, UTC)
 
     def ahead_of_s(self, other: ServerClock) -> float | None:
-        """Return the seconds by which this clock is ahead of the other; None until both servers have answered."""
-        if self._offset_s is None or other._offset_s is None:
+        """Return the seconds by which this clock is ahead of the other; None until both servers have answered.
+
+        It is more than the truth by one second at most, the resolution of a `Date`. Slow answers only make it less.
+        """
+        if self._at_least_s is None or other._at_most_s is None:
             return None
-        return self._offset_s - other._offset_s
+        return self._at_least_s - other._at_most_s

@@ -85,11 +85,12 @@ class Exchange:
                 signed_in = True
                 enclosed = audited() if audited else nullcontext(WriteAnswer())
                 with self._traced(verb, path), enclosed as answer:
+                    sent = self._clock.monotonic()
                     headers, data = self._requester.requestJsonAndCheck(verb, path, parameters=parameters, input=body)
                     answer.body = data
                     arrived = self._clock.monotonic()
             found = read(data)
-            self.server_clock.observe(headers.get("date"), monotonic=arrived)
+            self.server_clock.observe(headers.get("date"), sent=sent, arrived=arrived)
         except GithubException as error:
             raise self._refusal(asked, error, path=path if signed_in else "") from error
         except ForeignReplyError as error:

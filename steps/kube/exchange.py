@@ -119,6 +119,7 @@ class Exchange:
         Raises:
             StepError: The API server refused, or did not answer.
         """
+        sent = self._clock.monotonic()
         response = self._transport.send(
             method=method,
             target=target,
@@ -132,9 +133,9 @@ class Exchange:
             error = error_of(asked, response)
             if isinstance(error, NotFoundError | ConflictError):
                 # The API server's own answer, unlike one of a proxy.
-                self.server_clock.observe(response.headers.get("date"), monotonic=arrived)
+                self.server_clock.observe(response.headers.get("date"), sent=sent, arrived=arrived)
             raise error
         found = parse_document(asked, response.body)
         check(asked, found)
-        self.server_clock.observe(response.headers.get("date"), monotonic=arrived)
+        self.server_clock.observe(response.headers.get("date"), sent=sent, arrived=arrived)
         return found

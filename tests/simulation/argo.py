@@ -19,6 +19,7 @@ from steps.cancel import cancel
 from steps.core.clock import Clock
 from steps.core.errors import Exit, StepError
 from steps.domain.push import ZERO_SHA
+from steps.domain.record import Record
 from steps.fail import fail
 from steps.github.client import GitHub
 from steps.github.sign_in import SignIn
@@ -85,15 +86,16 @@ class Argo:
         """Whether somebody has ended a Workflow while it waited; it must have had nothing left to do."""
         if self._phase(workflow) != FAILED:
             return False
-        record = self.story.scene.record(task=int(workflow.push.task))
-        # Seen late, the record may be of a newer push that is being worked on by now: that one answers this, too.
-        pushed_at = self.story.pushed_at(workflow)
-        answered = record.finished and record.push.pushed_at == pushed_at
-        if workflow.push.includes_newer and record.watermark < self.story.watermark(workflow):
-            answered = False
-        if not answered and record.push.pushed_at <= pushed_at:
+        # The record of now may be of a request that does the same push again.
+        finished = (record for record in self.story.written_records(workflow.push.task) if record.finished)
+        if not any(self._answers(record, workflow) for record in finished):
             self.story.noted.append(f"who is ended while it waits has nothing left to do: {workflow.name}")
         return True
+
+    def _answers(self, record: Record, workflow: Workflow) -> bool:
+        """Whether a finished record leaves a Workflow nothing to do."""
+        reaches = not workflow.push.includes_newer or record.watermark >= self.story.watermark(workflow)
+        return reaches and record.push.pushed_at >= self.story.pushed_at(workflow)
 
     def _phase(self, workflow: Workflow) -> str:
         home = self.story.scene.settings.namespaces.workflows

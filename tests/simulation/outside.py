@@ -59,8 +59,7 @@ class TurnTransport:
         what = f"{method} {target.partition('?')[0].rpartition('/namespaces/')[2]}"
         self.turns.give_up(what)
         answer = self.inner.send(method=method, target=target, headers=headers, body=body, timeout_s=timeout_s)
-        if method != "GET":
-            self.turns.give_up(f"{what} -> {answer.status}")
+        self.turns.give_up(f"{what} -> {answer.status}")
         return answer
 
 
@@ -89,8 +88,7 @@ def by_turns(github: GitHub, *, double: github_double.GitHub, turns: Turns) -> G
             answer = double.handle(request)
         except ConnectionDropped as error:
             raise requests.ConnectionError("dropped") from error
-        if verb != "GET":
-            turns.give_up(f"GitHub {verb} {url} -> {answer.status}")
+        turns.give_up(f"GitHub {verb} {url} -> {answer.status}")
         return answer.status, dict(answer.headers), answer.body.decode()
 
     github._exchange._requester.requestJson = ask  # type: ignore[method-assign,assignment]

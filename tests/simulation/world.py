@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import math
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
 
+from steps.core.keys import RECORD
 from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON
-from steps.domain.record import Record
+from steps.domain.record import Record, parse_record
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
@@ -168,6 +170,15 @@ class Story:
             (sha, _), reason = self.pushes[-1], chance.choice([MANUAL_REASON, MANUAL_ALL_REASON])
             at = self.scene.clock.now() + timedelta(seconds=chance.choice([-300, 0, 25]))
             self.argo.request(sha, at=at, reason=reason)
+
+    def written_records(self, task: str) -> Iterator[Record]:
+        """The records that were written into the Lease of a task, the latest last."""
+        for call in self.scene.api.calls:
+            written = "/leases" in call.path and call.method in ("POST", "PUT") and call.status < 300
+            if not written or f"-task-{task}-" not in call.body["metadata"]["name"]:
+                continue
+            if text := (call.body["metadata"].get("annotations") or {}).get(RECORD):
+                yield parse_record(text)
 
     def holder(self, workflow: Workflow) -> str:
         """The holder of the Lease of a Workflow's task; empty if there is none."""

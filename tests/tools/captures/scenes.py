@@ -16,10 +16,11 @@ from steps.lease.lease_object import lease_name
 from tests.doubles.github import fail
 from tests.doubles.platform.client import MERGE_PATCH
 from tests.doubles.platform.runs import CLEO, REX, TESS
-from tests.e2e.support.installation import OURS, scheduled, suspend
+from tests.e2e.support.installation import MANAGED_BY, scheduled, suspend
 from tests.e2e.support.moments import in_cancel, next_second
 from tests.e2e.support.stage import Stage
 from tests.e2e.support.task import REPOSITORY
+from tests.tools.captures.newcomer import newcomer
 from tests.tools.captures.terminal import Terminal
 
 
@@ -120,12 +121,21 @@ def _retry(stage: Stage, terminal: Terminal) -> None:
 
 def _remove(stage: Stage, terminal: Terminal) -> None:
     terminal.type("kubectl delete -k rendered | tail -n 3")
-    terminal.type(f"kubectl get leases,workflowtemplates,sensors -A -l {OURS} | head -n 5")
+    terminal.type(f"kubectl get leases,workflowtemplates,sensors -A -l {MANAGED_BY} | head -n 5")
     terminal.type("kubectl apply -k rendered | tail -n 3")
     suspend(stage.cluster.kubectl, stage.cluster.settings, suspended=True)
 
 
 SCENES = (
+    Scene(
+        name="newcomer",
+        title="From an empty folder to a stopped agent",
+        caption=(
+            "Argo, its EventBus and the image are there. The wheel is installed into an empty environment. The last "
+            "line is the time of all commands together, typed without a pause."
+        ),
+        play=newcomer,
+    ),
     Scene(
         name="install",
         title="Apply the manifests again",
@@ -141,7 +151,7 @@ SCENES = (
     Scene(
         name="doctor-broken",
         title="A missing webhook secret",
-        caption="The failed check names the problem and the command that fixes it. The exit code tells scripts.",
+        caption="The failed check names the problem and the command that fixes it. Scripts read the exit code.",
         play=_broken,
     ),
     Scene(

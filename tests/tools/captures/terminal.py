@@ -73,6 +73,7 @@ def terminal(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Termin
         "LANG": "C.UTF-8",
         "PS1": f"{_PROMPT} ",
         "PROMPT_COMMAND": f"tmux wait-for -S {_READY}",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "TERM": "xterm-256color",
     }
     opened = Terminal(server=f"captures-{uuid.uuid4().hex[:8]}", environment=variables, folder=folder)

@@ -18,13 +18,55 @@ def test_a_server_that_has_not_answered_has_no_time() -> None:
 @pytest.mark.parametrize(("later_s", "expected"), [(0, AT), (90, AT.replace(minute=1, second=30))])
 def test_the_time_goes_on_with_this_machines_monotonic_clock(later_s: float, expected: datetime) -> None:
     clock = ServerClock()
-    clock.observe(DATE, monotonic=1000.0)
+    clock.observe(DATE, sent=1000.0, arrived=1000.0)
     assert clock.at(1000.0 + later_s) == expected
 
 
 @pytest.mark.parametrize("date", [None, "", "soon"])
 def test_an_answer_without_a_date_changes_nothing(date: str | None) -> None:
     clock = ServerClock()
-    clock.observe(DATE, monotonic=1000.0)
-    clock.observe(date, monotonic=2000.0)
+    clock.observe(DATE, sent=1000.0, arrived=1000.0)
+    clock.observe(date, sent=2000.0, arrived=2000.0)
     assert clock.at(1000.0) == AT
+
+
+def clock_of(*answers: tuple[str, float, float]) -> ServerClock:
+    """A clock after answers: the date, and the seconds at which the request was sent and the answer arrived."""
+    clock = ServerClock()
+    for date, sent, arrived in answers:
+        clock.observe(date, sent=sent, arrived=arrived)
+    return clock
+
+
+def test_an_answer_that_was_read_late_does_not_make_the_server_slow() -> None:
+    """The process stood still for nine seconds after the server had answered."""
+    late = clock_of((DATE, 1000.0, 1000.0), (DATE, 1000.0, 1009.0))
+    assert late.at(1009.0) == AT.replace(second=9)
+
+
+@pytest.mark.parametrize(
+    ("api", "github"),
+    [
+        pytest.param((1000.0, 1009.0), (1000.0, 1000.0), id="the API server's answer was read late"),
+        pytest.param((1000.0, 1000.0), (991.0, 1000.0), id="GitHub's answer was slow"),
+        pytest.param((1000.0, 1000.0), (1000.0, 1009.0), id="GitHub's answer was read late"),
+    ],
+)
+def test_a_slow_answer_never_makes_a_clock_ahead_of_another(
+    api: tuple[float, float], github: tuple[float, float]
+) -> None:
+    """So a slow answer never makes a run stale that is newer than the push."""
+    ahead_s = clock_of((DATE, *api)).ahead_of_s(clock_of((DATE, *github)))
+    assert ahead_s is not None
+    assert ahead_s <= 0
+
+
+def test_the_fastest_answers_decide() -> None:
+    api = clock_of((DATE, 1000.0, 1009.0), (DATE, 1000.0, 1000.0))
+    github = clock_of((DATE, 991.0, 1000.0), (DATE, 1000.0, 1000.0))
+    assert api.ahead_of_s(github) == 0
+
+
+def test_two_servers_cannot_be_compared_before_both_have_answered() -> None:
+    assert ServerClock().ahead_of_s(clock_of((DATE, 1.0, 1.0))) is None
+    assert clock_of((DATE, 1.0, 1.0)).ahead_of_s(ServerClock()) is None
