@@ -24,8 +24,8 @@ from rich.console import Console
 from tests.tools.bench import calls, cold_start, image, latency, lock, reconcile, rendering
 from tests.tools.bench.bench import Bench, bench
 from tests.tools.bench.cluster import burst, chain
-from tests.tools.bench.cluster.burst_timeline import Wait, burst_picture
-from tests.tools.bench.cluster.timeline import picture
+from tests.tools.bench.cluster.burst_timeline import Wait, burst_headline, burst_picture
+from tests.tools.bench.cluster.timeline import headline, picture
 from tests.tools.bench.measured import BenchError, Entry, Result
 from tests.tools.bench.report import Machine, as_json, markdown, tables
 from tests.tools.bench.world import ROOT
@@ -99,14 +99,12 @@ def _write(
     command = f"make bench BENCH={shlex.quote(' '.join(words))}"
     text = markdown(results, machine=machine, command=command, date=given.date)
     if pushes:
-        title = f"One push, from the webhook to the free mutex: medians of {len(pushes)}"
-        (ROOT / PICTURE).write_text(picture(pushes, title=title))
-        text = text.replace("\n## ", f"\n![{title}]({PICTURE.name})\n\n## ", 1)
+        (ROOT / PICTURE).write_text(picture(pushes))
+        text = text.replace("\n## ", f"\n![{headline(pushes)}]({PICTURE.name})\n\n## ", 1)
     if bursts:
         (ROOT / BURST_PICTURE).write_text(burst_picture(bursts[0]))
-        title = f"{len(bursts[0])} pushes at once, by task"
         heading = f"## {burst.ENTRY.title}\n"
-        text = text.replace(heading, f"{heading}\n![{title}]({BURST_PICTURE.name})\n", 1)
+        text = text.replace(heading, f"{heading}\n![{burst_headline(bursts[0])}]({BURST_PICTURE.name})\n", 1)
     (ROOT / given.series.document).write_text(text)
 
 

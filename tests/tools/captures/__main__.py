@@ -85,8 +85,9 @@ def main() -> int:
     pictures = DOCS / "captures"
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir()
-    for name, screen in screens.items():
-        (pictures / f"{name}.svg").write_text(picture(screen, name=name))
+    for scene in SCENES:
+        shown_as = picture(screens[scene.name], name=scene.name, title=scene.title)
+        (pictures / f"{scene.name}.svg").write_text(shown_as)
     (DOCS / "terminal.md").write_text(page(screens))
     return 0
 

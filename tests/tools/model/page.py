@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.tools.model.measured import FACTOR
+from tests.tools.model.picture import ABOUT
 from tests.tools.model.report import COLUMNS, Results, cells, duration
 
 _HEAD = f"""\
@@ -19,7 +20,7 @@ says so. The model is a simulation (`tests/tools/model/`): pushes, the Sensor, A
 task's mutex, pods that share processors, help, coalescing. Its parameters and their sources are in
 `tests/tools/model/parameters.py`. What to set is in [operations.md](operations.md#bursts).
 
-![Time until the agents of 95 % of the pushes are gone, by pushes in one minute: a model](burst-model.svg)
+![{ABOUT}](burst-model.svg)
 
 ## How far the model is off
 

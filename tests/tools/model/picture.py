@@ -13,30 +13,33 @@ from jinja2 import Environment
 
 from tests.tools.model.burst import play
 from tests.tools.model.points import Point
+from tests.tools.model.report import duration
+from tests.tools.palette import FONTS, WIDTH, style
 
-TITLE = "Time until the agents of 95 % of the pushes are gone, by pushes in one minute: a model"
+ABOUT = "Time until the agents of 95 % of the pushes are gone, by pushes in one minute: a model"
 RATES = (10, 18, 32, 56, 100, 178, 316, 562, 1_000, 1_778, 3_162, 5_623, 10_000)
 CORES = (2, 8, 64)
+_COLOURS = {2: "orange", 8: "blue", 64: "green"}
 _PLACES = 10
-_WIDTH, _HEIGHT = 800, 440
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 646, 64, 390
+# What the headline compares: the burst and the node in the middle of what is modelled.
+_NAMED_RATE, _NAMED_CORES = 1_000, 8
+_HEIGHT = 464
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 634, 84, 410
 _LOW_S, _HIGH_S = 1.0, 36_000.0
 _TICKS = ((1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h"), (36_000, "10 h"))
 
 _SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ width }} {{ height }}" width="{{ width }}" \
-font-family="sans-serif" font-size="12">
+font-family="{{ fonts }}" font-size="12">
 <title>{{ title }}</title>
 <style>
-text { fill: #1f2328 } .grid { stroke: #d0d7de } .quiet { fill: #59636e } .line { fill: none; stroke-width: 2.5 }
-.c2 { stroke: #b35900 } .c8 { stroke: #0969da } .c64 { stroke: #1a7f37 } .without { stroke-dasharray: 6 4 }
-@media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 } .grid { stroke: #3d444d } .quiet { fill: #9198a1 }
-.c2 { stroke: #f0883e } .c8 { stroke: #58a6ff } .c64 { stroke: #56d364 }
-}
+{{ style }}
+.without { stroke-dasharray: 6 4 }
 </style>
-<text x="12" y="22" font-weight="bold" font-size="14">{{ title }}</text>
-<text x="12" y="42" class="quiet">{{ about }}</text>
+<rect class="background" width="100%" height="100%"/>
+<text x="12" y="24" font-weight="bold" font-size="14">{{ title }}</text>
+<text x="12" y="44" class="quiet">{{ about }}</text>
+<text x="12" y="62" class="quiet">{{ setup }}</text>
 {% for tick in rows -%}
 <line class="grid" x1="{{ left }}" x2="{{ right }}" y1="{{ tick.at }}" y2="{{ tick.at }}"/>
 <text class="quiet" x="{{ left - 8 }}" y="{{ tick.at + 4 }}" text-anchor="end">{{ tick.text }}</text>
@@ -87,11 +90,24 @@ def _y(seconds: float) -> float:
     return round(_BOTTOM - (_BOTTOM - _TOP) * math.log10(seconds / _LOW_S) / math.log10(_HIGH_S / _LOW_S), 1)
 
 
+def headline(shown: Sequence[Line]) -> str:
+    """What the picture shows, with its numbers.
+
+    Args:
+        shown: The lines with and without help of the named number of cores, with a time at the named rate.
+    """
+    times = {line.help: duration(dict(line.times)[_NAMED_RATE]) for line in shown if line.cores == _NAMED_CORES}
+    return (
+        f"Modelled: agents of {_NAMED_RATE:,} pushes in a minute gone after {times[True]} with help, "
+        f"{times[False]} without ({_NAMED_CORES} cores)"
+    )
+
+
 def picture(shown: Sequence[Line]) -> str:
     """The picture as SVG."""
     drawn = [
         {
-            "style": f"c{line.cores}" + ("" if line.help else " without"),
+            "style": _COLOURS[line.cores] + ("" if line.help else " without"),
             "points": " ".join(f"{_x(rate)},{_y(seconds)}" for rate, seconds in line.times),
             "label": _TOP + 20 + 24 * number,
             "text": f"{line.cores} cores, {'help' if line.help else 'no help'}",
@@ -102,9 +118,12 @@ def picture(shown: Sequence[Line]) -> str:
         Environment(autoescape=True, keep_trailing_newline=True)
         .from_string(_SVG)
         .render(
-            title=TITLE,
-            about=f"Each push to a task of its own; {_PLACES} places in the semaphore; without limits of GitHub",
-            width=_WIDTH,
+            title=headline(shown),
+            about=ABOUT,
+            setup=f"Each push to a task of its own; {_PLACES} places in the semaphore; without limits of GitHub",
+            style=style(),
+            fonts=FONTS,
+            width=WIDTH,
             height=_HEIGHT,
             left=_LEFT,
             right=_RIGHT,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment
 
 from tests.e2e.support.pods import step_pods
+from tests.tools.palette import FONTS, WIDTH, style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,31 +24,35 @@ if TYPE_CHECKING:
 _EVENTS = {"lease acquired": "lease", "run deleted": "deleting", "agents proven gone": "gone"}
 _EVENTS |= {"cancellation completed": "settled"}
 _PHASES = (
-    ("waits for a pod", "", "lease", "#9aa0a6"),
-    ("lease, decision", "lease", "deleting", "#cc4125"),
-    ("agent ends", "deleting", "gone", "#e69138"),
-    ("labels, record", "gone", "settled", "#3d85c6"),
+    ("waits for a pod", "", "lease", "grey"),
+    ("lease, decision", "lease", "deleting", "purple"),
+    ("agent ends", "deleting", "gone", "orange"),
+    ("labels, record", "gone", "settled", "blue"),
 )
-_LEFT, _WIDTH, _ROW = 170, 560, 18
+_LEFT, _AXIS, _TOP, _ROW = 140, 630, 88, 18
 
 _PICTURE = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {{ rows | length * row + 92 }}" \
-font-family="sans-serif" font-size="12">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ width }} {{ bottom + 32 }}" width="{{ width }}" \
+font-family="{{ fonts }}" font-size="12">
 <title>{{ title }}</title>
-<rect width="100%" height="100%" fill="#ffffff"/>
-<text x="8" y="18" font-weight="bold" fill="#202124">{{ title }}</text>
+<style>
+{{ style }}
+</style>
+<rect class="background" width="100%" height="100%"/>
+<text x="12" y="24" font-weight="bold" font-size="14">{{ title }}</text>
+<text x="12" y="44" class="quiet">{{ about }}</text>
 {% for each in legend -%}
-<rect x="{{ each.x }}" y="28" width="12" height="12" fill="{{ each.colour }}"/>
-<text x="{{ each.x + 17 }}" y="38" fill="#202124">{{ each.name }}</text>
+<rect class="bar {{ each.colour }}" x="{{ each.x }}" y="58" width="12" height="12"/>
+<text x="{{ each.x + 18 }}" y="68">{{ each.name }}</text>
 {% endfor -%}
 {% for second in seconds -%}
-<line x1="{{ second.x }}" x2="{{ second.x }}" y1="50" y2="{{ rows | length * row + 56 }}" stroke="#dadce0"/>
-<text x="{{ second.x }}" y="{{ rows | length * row + 72 }}" text-anchor="middle" fill="#5f6368">{{ second.text }}</text>
+<line class="grid" x1="{{ second.x }}" x2="{{ second.x }}" y1="{{ top }}" y2="{{ bottom }}"/>
+<text class="quiet" x="{{ second.x }}" y="{{ bottom + 18 }}" text-anchor="middle">{{ second.text }}</text>
 {% endfor -%}
 {% for task in rows -%}
-<text x="8" y="{{ task.y + 12 }}" fill="#202124">{{ task.name }}</text>
+<text x="12" y="{{ task.y + 12 }}">{{ task.name }}</text>
 {% for bar in task.bars -%}
-<rect x="{{ bar.x }}" y="{{ task.y + 2 }}" width="{{ bar.width }}" height="12" fill="{{ bar.colour }}"/>
+<rect class="bar {{ bar.colour }}" x="{{ bar.x }}" y="{{ task.y + 2 }}" width="{{ bar.width }}" height="12"/>
 {% endfor -%}
 {% endfor -%}
 </svg>
@@ -87,26 +92,41 @@ def _lines(stage: Stage) -> Iterator[dict[str, Any]]:
             yield from (json.loads(line) for line in log.splitlines() if line.startswith("{"))
 
 
+def burst_headline(found: Sequence[Wait]) -> str:
+    """What the picture shows, with its numbers: the last task's. Labels move shortly before a task is settled."""
+    settled = max(each.moments["settled"] for each in found)
+    gone = max(each.moments.get("gone", settled) for each in found)
+    return f"{len(found)} pushes at once: agents proven gone within {gone:.1f} s, labels moved within {settled:.1f} s"
+
+
 def burst_picture(found: Sequence[Wait]) -> str:
     """Draw the burst as SVG, the first task that was finished at the top."""
     ordered = sorted(found, key=lambda each: each.moments["settled"])
-    last = max(each.moments["settled"] for each in ordered)
-    scale = _WIDTH / last
-    helped = sum(each.helped for each in ordered)
+    last = ordered[-1].moments["settled"]
+    scale = _AXIS / last
     rows = [
         {
             "name": f"task {number}{', helped' if each.helped else ', own pod'}",
-            "y": 50 + (number - 1) * _ROW,
+            "y": _TOP + (number - 1) * _ROW,
             "bars": list(_bars(each, scale=scale)),
         }
         for number, each in enumerate(ordered, start=1)
     ]
     step = max(1, round(last / 10))
-    seconds = [{"x": round(_LEFT + at * scale, 1), "text": f"{at} s"} for at in range(0, int(last) + 1, step)]
-    legend = [{"name": name, "colour": colour, "x": 8 + 150 * n} for n, (name, _, _, colour) in enumerate(_PHASES)]
-    title = f"{len(ordered)} pushes at once: labels moved {last:.0f} s after the first; {helped} helped by another pod"
+    helped = sum(each.helped for each in ordered)
     template = Environment(autoescape=True, keep_trailing_newline=True).from_string(_PICTURE)
-    return template.render(title=title, legend=legend, rows=rows, seconds=seconds, row=_ROW)
+    return template.render(
+        title=burst_headline(found),
+        about=f"Each to a task of its own, in seconds since the first webhook; the pod of another push helped {helped}",
+        style=style(),
+        fonts=FONTS,
+        width=WIDTH,
+        top=_TOP,
+        bottom=_TOP + len(rows) * _ROW,
+        legend=[{"name": name, "colour": colour, "x": 12 + 150 * n} for n, (name, _, _, colour) in enumerate(_PHASES)],
+        rows=rows,
+        seconds=[{"x": round(_LEFT + at * scale, 1), "text": f"{at} s"} for at in range(0, int(last) + 1, step)],
+    )
 
 
 def _bars(each: Wait, *, scale: float) -> Iterator[dict[str, Any]]:

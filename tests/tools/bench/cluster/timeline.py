@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment
 
+from tests.tools.palette import FONTS, WIDTH, style
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,30 +22,35 @@ if TYPE_CHECKING:
 
 # From one moment to another, by whom; the moments in the order in which they come.
 LANES = (
-    ("EventSource, bus, Sensor", "webhook", "workflow", "#8e7cc3"),
-    ("Argo and the kubelet start the pod", "workflow", "lease", "#b7b7b7"),
-    ("decide, delete, prove", "lease", "proven", "#cc4125"),
-    ("the stale agent, from DELETE to its end", "deleting", "gone", "#e69138"),
-    ("labels", "proven", "labels", "#3d85c6"),
-    ("state, record, release", "labels", "settled", "#6fa8dc"),
-    ("Argo notices, and frees the mutex", "settled", "finished", "#b7b7b7"),
+    ("EventSource, bus, Sensor", "webhook", "workflow", "purple"),
+    ("Argo and the kubelet start the pod", "workflow", "lease", "grey"),
+    ("decide, delete, prove", "lease", "proven", "red"),
+    ("stale agent, from DELETE to its end", "deleting", "gone", "orange"),
+    ("labels", "proven", "labels", "blue"),
+    ("state, record, release", "labels", "settled", "green"),
+    ("Argo notices, and frees the mutex", "settled", "finished", "grey"),
 )
 _SAID = {"lease": "lease acquired", "proven": "agents proven gone", "settled": "cancellation completed"}
-_LEFT, _WIDTH, _ROW = 250, 620, 26
+_LEFT, _AXIS, _TOP, _ROW = 260, 480, 60, 26
 
 _PICTURE = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ left + width + 60 }} {{ bars | length * row + 62 }}" \
-font-family="sans-serif" font-size="12">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ width }} {{ bottom + 32 }}" width="{{ width }}" \
+font-family="{{ fonts }}" font-size="12">
 <title>{{ title }}</title>
-<text x="8" y="18" font-weight="bold">{{ title }}</text>
+<style>
+{{ style }}
+</style>
+<rect class="background" width="100%" height="100%"/>
+<text x="12" y="24" font-weight="bold" font-size="16">{{ title }}</text>
+<text x="12" y="44" class="quiet">{{ about }}</text>
 {% for second in seconds -%}
-<line x1="{{ second.x }}" x2="{{ second.x }}" y1="30" y2="{{ bars | length * row + 36 }}" stroke="#ddd"/>
-<text x="{{ second.x }}" y="{{ bars | length * row + 52 }}" text-anchor="middle" fill="#666">{{ second.text }}</text>
+<line class="grid" x1="{{ second.x }}" x2="{{ second.x }}" y1="{{ top }}" y2="{{ bottom }}"/>
+<text class="quiet" x="{{ second.x }}" y="{{ bottom + 18 }}" text-anchor="middle">{{ second.text }}</text>
 {% endfor -%}
 {% for bar in bars -%}
-<text x="8" y="{{ bar.y + 15 }}">{{ bar.name }}</text>
-<rect x="{{ bar.x }}" y="{{ bar.y + 3 }}" width="{{ bar.width }}" height="16" rx="2" fill="{{ bar.colour }}"/>
-<text x="{{ bar.x + bar.width + 4 }}" y="{{ bar.y + 15 }}" fill="#333">{{ bar.text }}</text>
+<text x="12" y="{{ bar.y + 17 }}">{{ bar.name }}</text>
+<rect class="bar {{ bar.colour }}" x="{{ bar.x }}" y="{{ bar.y + 5 }}" width="{{ bar.width }}" height="16" rx="2"/>
+<text x="{{ bar.end }}" y="{{ bar.y + 17 }}">{{ bar.text }}</text>
 {% endfor -%}
 </svg>
 """
@@ -85,24 +92,42 @@ def bars(moments: Mapping[str, float]) -> Iterator[Bar]:
             yield Bar(name=name, start=known[start], end=max(known[end], known[start]), colour=colour)
 
 
-def picture(pushes: Sequence[Mapping[str, float]], *, title: str) -> str:
-    """The picture as SVG."""
+def headline(pushes: Sequence[Mapping[str, float]]) -> str:
+    """What the picture shows, with its numbers."""
+    middle = medians(pushes)
+    return f"Agents gone {middle['gone']:.1f} s after the push, labels moved after {middle['labels']:.1f} s"
+
+
+def picture(pushes: Sequence[Mapping[str, float]]) -> str:
+    """The picture as SVG.
+
+    Args:
+        pushes: The moments of each push, in seconds since its webhook; `gone`, `labels` and `finished` at least.
+    """
     lines = list(bars(medians(pushes)))
-    scale = _WIDTH / max(bar.end for bar in lines)
+    last = max(bar.end for bar in lines)
+    scale = _AXIS / last
     drawn = [
         {
             "name": bar.name,
             "colour": bar.colour,
             "x": round(_LEFT + bar.start * scale, 1),
-            "y": 30 + number * _ROW,
+            "y": _TOP + number * _ROW,
             "width": round(max((bar.end - bar.start) * scale, 1.5), 1),
+            "end": round(_LEFT + bar.end * scale + 6, 1),
             "text": f"{bar.end - bar.start:.1f} s",
         }
         for number, bar in enumerate(lines)
     ]
-    seconds = [
-        {"x": round(_LEFT + second * scale, 1), "text": f"{second} s"}
-        for second in range(int(max(bar.end for bar in lines)) + 1)
-    ]
     template = Environment(autoescape=True, keep_trailing_newline=True).from_string(_PICTURE)
-    return template.render(title=title, left=_LEFT, width=_WIDTH, row=_ROW, bars=drawn, seconds=seconds)
+    return template.render(
+        title=headline(pushes),
+        about=f"From the webhook to the free mutex: medians of {len(pushes)} pushes to tasks with one stale agent",
+        style=style(),
+        fonts=FONTS,
+        width=WIDTH,
+        top=_TOP,
+        bottom=_TOP + len(drawn) * _ROW,
+        bars=drawn,
+        seconds=[{"x": round(_LEFT + at * scale, 1), "text": f"{at} s"} for at in range(int(last) + 1)],
+    )

@@ -13,7 +13,7 @@ from tests.tools.model.burst import play
 from tests.tools.model.levers import Lever
 from tests.tools.model.page import markdown
 from tests.tools.model.picture import RATES as DRAWN
-from tests.tools.model.picture import TITLE, Line, lines, picture
+from tests.tools.model.picture import Line, headline, lines, picture
 from tests.tools.model.points import CORES, RATES, Played, Point, played, points
 from tests.tools.model.report import Results, cells, duration
 
@@ -63,23 +63,42 @@ def test_a_burst_that_waits_names_what_it_waits_for() -> None:
     assert {row[5] for point, row in ROWS.items() if point in unnamed} <= {"4.1 s", "4.7 s", "4.9 s"}
 
 
+def drawn(svg: str, *, style: str) -> list[str]:
+    """The points of a line."""
+    (found,) = re.findall(rf'class="line {style}" points="([^"]*)"', svg)
+    return str(found).split()
+
+
 def test_the_picture_is_drawn_from_the_model() -> None:
-    (drawn,) = [line for line in lines(rates=DRAWN[:5]) if line.help and line.cores == 2]
-    points_ = re.findall(r'class="line c2" points="([^"]*)"', PICTURE.read_text())[0].split()
-    assert re.findall(r'class="line c2" points="([^"]*)"', picture([drawn]))[0].split() == points_[:5]
+    """The rates that are quick to play, and the one of the headline."""
+    played_ = picture(lines(rates=(*DRAWN[:5], 1_000)))
+    shown = PICTURE.read_text()
+    for style in ("orange", "blue", "green", "orange without", "blue without", "green without"):
+        points_ = drawn(shown, style=style)
+        assert drawn(played_, style=style) == [*points_[:5], points_[DRAWN.index(1_000)]]
 
 
-def test_the_picture_says_what_it_shows_and_has_both_schemes() -> None:
-    text = PICTURE.read_text()
-    assert 'width="800"' in text.partition(">")[0]
-    assert f"<title>{TITLE}</title>" in text
-    assert "prefers-color-scheme: dark" in text
-    assert "a model" in TITLE
+def test_the_picture_says_what_it_shows_with_the_numbers_of_the_document() -> None:
+    """On 8 cores with the 10 places that the picture draws."""
+    helped, alone = (ROWS[Point(rate=1_000, help=helps, cores=8, places=10)][5] for helps in (True, False))
+    said = f"Modelled: agents of 1,000 pushes in a minute gone after {helped} with help, {alone} without (8 cores)"
+    assert f"<title>{said}</title>" in PICTURE.read_text()
+
+
+def compared(*, helped: float, alone: float) -> list[Line]:
+    return [
+        Line(cores=8, help=helps, times=((10, 3.0), (1_000, seconds), (10_000, 7_200.0)))
+        for helps, seconds in ((False, alone), (True, helped))
+    ]
+
+
+def test_the_headline_has_the_times_that_are_drawn() -> None:
+    assert "gone after 40.0 s with help, 100 s without" in headline(compared(helped=40.0, alone=100.0))
 
 
 def test_equal_lines_give_equal_bytes() -> None:
-    line = Line(cores=2, help=True, times=((10, 3.0), (10_000, 7_200.0)))
-    assert picture([line]) == picture([line])
+    shown = compared(helped=40.0, alone=100.0)
+    assert picture(shown) == picture(shown)
 
 
 @pytest.mark.parametrize(
