@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from hera.workflows import Container, Parameter, Step, Steps, WorkflowTemplate
 from hera.workflows import models as m
 
-from pipelines.manifests.step_workflow import container_fields, environment, kept_fields, retries, template_fields
+from pipelines.manifests.step_workflow import (
+    container_fields,
+    environment,
+    for_each_container,
+    kept_fields,
+    retries,
+    template_fields,
+)
 from pipelines.names import APP, ENTRYPOINT, FAIL, LIMITS, LIMITS_KEY, ON_EXIT, STEPS_ACCOUNT, TASK_LABEL, TEMPLATE
 from pipelines.observability import push_metrics, push_outputs
 from steps.domain import PARAMETERS
@@ -42,6 +49,7 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
             ]
         ),
         on_exit=ON_EXIT,
+        template_defaults=for_each_container(environment(settings, read=settings.for_steps(), parameters=PARAMETERS)),
         metrics=push_metrics(),
         active_deadline_seconds=(rules.retries + 2) * rules.deadline_s,
         **kept_fields(settings),
@@ -49,7 +57,6 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
         Container(
             name=ENTRYPOINT,
             **container_fields(settings, module="cancel"),
-            env=environment(settings, read=settings.for_steps(), parameters=PARAMETERS),
             outputs=push_outputs(),
             active_deadline_seconds=rules.deadline_s,
             retry_strategy=retries(settings),
@@ -64,7 +71,6 @@ def workflow_template(settings: Settings) -> dict[str, Any]:
         Container(
             name=FAIL,
             **container_fields(settings, module="fail", measured=False),
-            env=environment(settings, read=settings.for_steps(), parameters=PARAMETERS),
             active_deadline_seconds=rules.deadline_s,
         )
     return dict(template.to_dict())

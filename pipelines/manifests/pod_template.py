@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hera.workflows import ConfigMapVolume, EmptyDirVolume, Env, Resources, SecretVolume
+from hera.workflows import ConfigMapVolume, EmptyDirVolume, Resources, SecretVolume
 from hera.workflows import models as m
 from hera.workflows.models import VolumeMount
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
@@ -37,18 +37,18 @@ SECURITY = m.PodSecurityContext(
 )
 
 
-def identity(settings: Settings) -> list[Env | m.EnvVar]:
+def identity(settings: Settings) -> list[m.EnvVar]:
     """Build the environment that identifies a container, and that configures its telemetry."""
     return [
-        Env(name="WORKFLOW_NAME", value="{{workflow.name}}"),
-        Env(name="WORKFLOW_UID", value="{{workflow.uid}}"),
-        Env(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
+        m.EnvVar(name="WORKFLOW_NAME", value="{{workflow.name}}"),
+        m.EnvVar(name="WORKFLOW_UID", value="{{workflow.uid}}"),
+        m.EnvVar(name="WORKFLOW_CREATED_AT", value="{{workflow.creationTimestamp.s}}"),
         _field_env("POD_NAME", "metadata.name"),
         _field_env("POD_UID", "metadata.uid"),
         _field_env("SERVICE_ACCOUNT", "spec.serviceAccountName"),
-        Env(name=MEASUREMENTS_ENV, value=MEASUREMENTS_FOLDER),
-        *([Env(name=TRACING_ENDPOINT_ENV, value=settings.tracing.endpoint)] if settings.tracing.endpoint else []),
-        *([Env(name=PROFILE_ENV, value="1")] if settings.workflow.profile else []),
+        m.EnvVar(name=MEASUREMENTS_ENV, value=MEASUREMENTS_FOLDER),
+        *([m.EnvVar(name=TRACING_ENDPOINT_ENV, value=settings.tracing.endpoint)] if settings.tracing.endpoint else []),
+        *([m.EnvVar(name=PROFILE_ENV, value="1")] if settings.workflow.profile else []),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera.workflows import Env, RetryStrategy
+from hera.workflows import RetryStrategy
 from hera.workflows import models as m
 from hera.workflows.models.io.k8s.apimachinery.pkg.util.intstr import IntOrString
 
@@ -75,7 +75,7 @@ def container_fields(settings: Settings, *, module: str, measured: bool = True) 
     }
 
 
-def environment(settings: Settings, *, read: str, parameters: Iterable[Parameter] = ()) -> list[Env | m.EnvVar]:
+def environment(settings: Settings, *, read: str, parameters: Iterable[Parameter] = ()) -> list[m.EnvVar]:
     """Build the environment of a container: parameters, its identity, and settings.
 
     Args:
@@ -84,10 +84,19 @@ def environment(settings: Settings, *, read: str, parameters: Iterable[Parameter
         parameters: The parameters of its template.
     """
     return [
-        *(Env(name=each.env, value=f"{{{{workflow.parameters.{each.name}}}}}") for each in parameters),
+        *(m.EnvVar(name=each.env, value=f"{{{{workflow.parameters.{each.name}}}}}") for each in parameters),
         *identity(settings),
-        Env(name=SETTINGS_ENV, value=read),
+        m.EnvVar(name=SETTINGS_ENV, value=read),
     ]
+
+
+def for_each_container(environment: list[m.EnvVar]) -> m.Template:
+    """Build the defaults of a WorkflowTemplate whose containers have one environment, so that it stands there once.
+
+    Relies on Argo to merge the defaults into each template with a container by a strategic merge patch, before it fills
+    in parameters. docs/decisions/0022 explains why the settings stand in the template at all.
+    """
+    return m.Template(container=m.Container(env=environment))
 
 
 def retries(settings: Settings) -> RetryStrategy:

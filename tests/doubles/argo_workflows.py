@@ -19,6 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.doubles.template_defaults import templates_with_defaults
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -115,7 +117,7 @@ class Argo:
             return self._run(container, workflow=workflow, pod=pod)
 
     def _template(self, name: str) -> Json:
-        return next(each for each in self.template["spec"]["templates"] if each["name"] == name)
+        return next(each for each in templates_with_defaults(self.template) if each["name"] == name)
 
     @contextmanager
     def started(self, workflow: Json) -> Iterator[subprocess.Popen[str]]:

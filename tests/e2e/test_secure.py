@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from steps.cancellation.workflow import build_workflow
+from steps.settings import SETTINGS_ENV
 from tests.e2e.support.outcome import settled
 from tests.e2e.support.pods import step_pods
 from tests.e2e.support.stage import Stage, sha
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.argo(referencing="Secure")
 
 CONTAINER = {"image": "any", "command": ["sh"]}
 OWN = {"name": "own", "container": CONTAINER}
+SETTINGS = {"name": SETTINGS_ENV, "value": "{}"}
 
 
 def created(stage: Stage, spec: dict[str, Any]) -> dict[str, Any]:
@@ -57,11 +59,12 @@ def test_a_workflow_that_changes_nothing_of_the_template_is_accepted(stage: Stag
         ({"synchronization": {"mutexes": [{"name": "another"}]}}, "[Synchronization] are not permitted"),
         ({"podSpecPatch": '{"hostNetwork": true}'}, "[PodSpecPatch] are not permitted"),
         ({"templates": [OWN], "entrypoint": "own"}, "[Templates] are not permitted"),
+        ({"templateDefaults": {"container": {"env": [SETTINGS]}}}, "[TemplateDefaults] are not permitted"),
         ({"securityContext": {"runAsUser": 0}}, "[SecurityContext] are not permitted"),
         ({"hooks": {"exit": {"template": "fail"}}}, "[Hooks] are not permitted"),
         ({"workflowTemplateRef": None, "templates": [OWN], "entrypoint": "own"}, "must use workflowTemplateRef"),
     ],
-    ids=["account", "lock", "patch", "templates", "user", "hooks", "no template at all"],
+    ids=["account", "lock", "patch", "templates", "settings", "user", "hooks", "no template at all"],
 )
 def test_a_workflow_that_brings_something_of_its_own_is_refused(stage: Stage, spec: dict[str, Any], says: str) -> None:
     refused = created(stage, spec)

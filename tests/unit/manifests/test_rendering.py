@@ -30,6 +30,8 @@ from pipelines.manifests.step_workflow import retry_expression
 from pipelines.observability.prometheus import monitoring_manifests
 from steps.core.errors import Exit
 from steps.domain.push_parameters import PARAMETERS
+from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings, StepSettings, settings_from_env
+from tests.doubles.template_defaults import templates_with_defaults
 from tests.schemas.references import unresolved
 from tests.schemas.validate import validate
 from tests.support.harness import DEFAULTS
@@ -44,7 +46,7 @@ def kinds(wanted: str) -> list[dict[str, Any]]:
 
 
 def containers() -> list[dict[str, Any]]:
-    templates = [template for each in kinds("WorkflowTemplate") for template in each["spec"]["templates"]]
+    templates = [template for each in kinds("WorkflowTemplate") for template in templates_with_defaults(each)]
     found = [each["container"] for each in templates if "container" in each]
     assert len(found) == 3
     return found
@@ -140,6 +142,43 @@ def test_no_parameter_reaches_a_shell() -> None:
         assert "{{" not in " ".join(container["command"])
         assert "args" not in container
         assert "source" not in container
+
+
+def test_the_settings_stand_once_in_each_object() -> None:
+    counts = {name: text.count(f"name: {SETTINGS_ENV}") for name, text in render_files(DEFAULTS).items()}
+    assert {name: count for name, count in counts.items() if count} == {
+        "workflows/workflowtemplate-cancel-agents.yaml": 1,
+        "workflows/workflowtemplate-reconcile-cancellations.yaml": 1,
+    }
+
+
+def test_every_container_gets_the_settings_of_its_step_and_its_identity() -> None:
+    for container in containers():
+        values = {each["name"]: each.get("value") for each in container["env"]}
+        assert len(values) == len(container["env"])
+        assert values["WORKFLOW_UID"] == "{{workflow.uid}}"
+        assert "POD_UID" in values
+        if container["command"][-1] == "steps.reconcile":
+            assert settings_from_env(values, ReconcileStepSettings).reconcile == DEFAULTS.reconcile
+        else:
+            assert settings_from_env(values, StepSettings).agents == DEFAULTS.agents
+            assert {parameter.env for parameter in PARAMETERS} <= values.keys()
+
+
+def test_defaults_reach_containers_only_and_the_templates_own_value_wins() -> None:
+    first, second = {"name": "A", "value": "1"}, {"name": "B", "value": "2"}
+    templates = [
+        {"name": "bare", "container": {"image": "i"}},
+        {"name": "own", "container": {"env": [{"name": "B", "value": "own"}, {"name": "C", "value": "3"}]}},
+        {"name": "steps", "steps": []},
+    ]
+    manifest = {"spec": {"templates": templates, "templateDefaults": {"container": {"env": [first, second]}}}}
+    bare, own, steps = templates_with_defaults(manifest)
+    assert bare["container"] == {"image": "i", "env": [first, second]}
+    assert own["container"]["env"] == [first, {"name": "B", "value": "own"}, {"name": "C", "value": "3"}]
+    assert steps == {"name": "steps", "steps": []}
+    with pytest.raises(LookupError, match="not modelled"):
+        templates_with_defaults({"spec": {"templates": [], "templateDefaults": {"container": {"image": "i"}}}})
 
 
 def test_every_container_passes_the_restricted_standard() -> None:

@@ -28,6 +28,7 @@ from steps.telemetry.measurements import (
 )
 from tests.doubles.clock import ManualClock
 from tests.doubles.github import fail
+from tests.doubles.template_defaults import templates_with_defaults
 from tests.support.broken_cluster import a_world
 from tests.support.harness import DEFAULTS, NEW, Scene
 
@@ -248,7 +249,7 @@ def test_a_number_that_was_not_measured_makes_no_series() -> None:
 
 
 def test_argo_finds_the_folder_on_a_volume_and_not_in_the_image() -> None:
-    container = templates()[0]["spec"]["templates"][0]["container"]
+    container = templates_with_defaults(templates()[0])[0]["container"]
     assert {"name": MEASUREMENTS_ENV, "value": MEASUREMENTS_FOLDER} in container["env"]
     assert MEASUREMENTS_FOLDER in {each["mountPath"] for each in container["volumeMounts"]}
 

@@ -77,7 +77,7 @@ def _template(way: Way, cluster: Cluster) -> Json:
     """The project's own WorkflowTemplate with other templates, and without its lock."""
     found = workflow_template(cluster.settings)
     cancel = found["spec"].pop("templates")[0]["container"]
-    for key in ("onExit", "synchronization"):
+    for key in ("onExit", "synchronization", "templateDefaults"):
         del found["spec"][key]
     environment = {
         "HOST": "$(KUBERNETES_SERVICE_HOST)",
