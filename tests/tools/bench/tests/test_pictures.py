@@ -18,7 +18,7 @@ def texts(svg: str) -> list[str]:
     return [each.text or "" for each in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - made here
 
 
-def test_each_task_has_a_row_and_the_first_that_was_finished_comes_first() -> None:
+def test_each_task_has_a_row_in_the_order_of_their_ends() -> None:
     found = texts(burst_picture([HELPED, OWN, NOTHING_TO_STOP]))
     assert found[0] == "3 pushes at once: agents proven gone within 4.0 s, labels moved within 5.0 s"
     assert found[1].endswith("; the pod of another push helped 2")
