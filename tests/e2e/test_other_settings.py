@@ -47,6 +47,8 @@ def _settings(cluster: Cluster, around: Surroundings, tmp_path_factory: pytest.T
         yield
         # The controller takes its finalizers off.
         cluster.kubectl("delete", "namespace", OTHER)
+    # No apply removes what only these settings have.
+    cluster.kubectl("delete", "-k", str(folder / "rendered"), "--ignore-not-found")
     up(None)
 
 
