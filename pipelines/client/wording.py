@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Outcomes that a person should notice in a table.
 _NOTABLE = {LabelOutcome.HEAD_MOVED, LabelOutcome.AMBIGUOUS, LabelOutcome.UNREADABLE, LabelOutcome.SKIPPED}
 # Outcomes whose reason says more than the outcome.
-_WITH_REASON = {RunOutcome.KEPT, RunOutcome.STUCK, RunOutcome.STOPPING}
+_WITH_REASON = {RunOutcome.FINISHED, RunOutcome.KEPT, RunOutcome.STUCK, RunOutcome.STOPPING}
 
 
 def age(since: datetime | None, *, now: datetime) -> str:

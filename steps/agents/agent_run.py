@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MAX_TEXT = 256
 # Kinds of built-in resources whose items have no `kind` in a list, and whose names are not that of the resource.
 _BUILT_IN = {"replicasets": "ReplicaSet", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
+# The garbage collector removes its own finalizers, once what the object owns is gone.
+_COLLECTOR_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
 _REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
@@ -66,6 +68,11 @@ class AgentRun:
     def ended(self) -> bool:
         """Whether its phase is one of the finished phases of its kind."""
         return self.facts.phase in self.kind.finished
+
+    @property
+    def being_removed(self) -> bool:
+        """Whether it was deleted, and no finalizer of another controller keeps its object."""
+        return self.facts.deleting and _COLLECTOR_FINALIZERS.issuperset(self.finalizers)
 
     @property
     def key(self) -> str:

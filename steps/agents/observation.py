@@ -20,7 +20,7 @@ from steps.domain import find_owners
 from steps.kube import JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from steps.agents.agent_run import AgentRun
     from steps.agents.owned_object import OwnedObject
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from steps.runtime import StepContext
 
 # A hundred agents, each with its reason, have to fit into one annotation.
-_MAX_REASON = 256
+MAX_REASON = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +57,39 @@ class Observation:
     protected: Mapping[str, str] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
 
-    def remains_of(self, agent: Agent) -> str:
-        """Describe the remaining objects of one run; an empty text if it is gone. Needs a complete observation."""
+    def remains(self, agents: Iterable[Agent], *, due: Collection[str]) -> dict[str, str] | None:
+        """Describe the remaining objects of each run, by its uid; an empty text if it is gone.
+
+        Args:
+            agents: The runs that are being stopped.
+            due: Uids of the runs whose grace period is over. Another run that has ended still remains while its object
+                is being removed.
+
+        Returns:
+            None if the observation is not complete.
+        """
+        if not self.complete:
+            return None
+        return {agent.uid: self._remains_of(agent, due=due) for agent in agents}
+
+    def _remains_of(self, agent: Agent, *, due: Collection[str]) -> str:
         if agent.namespace and self.namespaces and agent.namespace not in self.namespaces:
             advice = "add it again until this cancellation is finished"
-            return f"its namespace {agent.namespace} is not in namespaces.agents any more: {advice}"[:_MAX_REASON]
+            return f"its namespace {agent.namespace} is not in namespaces.agents any more: {advice}"[:MAX_REASON]
         run = next((run for run in self.runs if run.uid == agent.uid), None)
         if run and not run.ended:
             stays = run.facts.deleting and run.finalizers
             waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if stays else ""
-            return f"its object still exists in phase {run.facts.phase or 'none'}{waits_for}"[:_MAX_REASON]
+            return f"its object still exists in phase {run.facts.phase or 'none'}{waits_for}"[:MAX_REASON]
+        if run and run.being_removed and run.uid not in due:
+            return "its object is being removed"
         own = self.owned.only({agent.uid}, names={agent.job_key})
         left = [each for each in self.objects if own.has(each) and (not run or each.uid in self.loose)]
         if left:
             shown = next((each for each in left if each.uid in self.blocked), left[0])
             kind = "Job" if shown.resource == JOBS else shown.resource
             why = f": {self.blocked[shown.uid]}" if shown.uid in self.blocked else ""
-            return f"its {kind} {shown.name} still exists{why}"[:_MAX_REASON]
+            return f"its {kind} {shown.name} still exists{why}"[:MAX_REASON]
         pods = [pod for pod in self.pods if own.has(pod)]
         return f"pods still run: {names_of(pods)}" if pods else ""
 
@@ -83,7 +99,7 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
     kube, namespaces = context.clients.kube, context.settings.namespaces.agents
     judged = decide_all(task_runs(context), record=record)
     runs = judged.runs
-    if not complete and any(run.uid in owned.run_uids and not run.ended for run in runs):
+    if not complete and any(run.uid in owned.run_uids and (not run.ended or run.being_removed) for run in runs):
         return Observation(runs=runs, owned=with_runs(owned, judged=judged), complete=False, namespaces=namespaces)
     plurals = {agent.kind for agent in record.agents if agent.unproven}
     listed = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespaces=namespaces)

@@ -1,9 +1,10 @@
 """Verifies that agents are gone, each one separately.
 
 Guarantees that a run is called gone only after its object, everything that it owns, and the pods were listed and none
-was left. The grace period of a run begins when its DELETE or stop request is accepted; after it, steps.agents.overdue
-ends what is left. A run that does not end in time is reported as stuck, with the remaining objects. Not covered: what
-belongs to a run by none of the ways that steps.agents.owned_resources knows.
+was left. A run that has ended and is being removed is awaited until its grace period is over. The grace period of a run
+begins when its DELETE or stop request is accepted; after it, steps.agents.overdue ends what is left. A run that does
+not end in time is reported as stuck, with the remaining objects. Not covered: what belongs to a run by none of the ways
+that steps.agents.owned_resources knows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from steps.agents.decisions import decide_each
 from steps.agents.deletion import STOPPED_ON_REQUEST
-from steps.agents.observation import observe
+from steps.agents.observation import MAX_REASON, observe
 from steps.agents.overdue import OverdueObjects, end_loose_pods, end_objects
 from steps.core import poll_pauses
 from steps.domain import RunOutcome
@@ -69,7 +70,7 @@ def verify_gone(
         due = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s}
         observation = replace(observe(record, owned=owned, context=context, complete=bool(due)), blocked=blocked)
         owned = observation.owned
-        left = {agent.uid: observation.remains_of(agent) for agent in stopping} if observation.complete else None
+        left = observation.remains(stopping, due=due)
         overdue = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s + settings.verify_s}
         if left is not None and all(not text or uid in overdue for uid, text in left.items()):
             return _with_conclusions(record, left=left, observation=observation), observation.runs
@@ -82,17 +83,26 @@ def verify_gone(
 
 def _with_conclusions(record: Record, *, left: Mapping[str, str], observation: Observation) -> Record:
     """Set the outcome of each agent that was being stopped."""
-    ended = {run.uid for run in observation.runs if run.ended}
+    ended = {run.uid: run for run in observation.runs if run.ended}
     outcomes: dict[str, tuple[RunOutcome, str]] = {}
     for agent in (agent for agent in record.agents if agent.uid in left):
         if left[agent.uid]:
             outcomes[agent.uid] = (RunOutcome.STUCK, left[agent.uid])
         elif agent.uid in ended:
-            reason = STOPPED_ON_REQUEST if agent.reason.startswith("asked") else "ended by itself"
-            outcomes[agent.uid] = (RunOutcome.FINISHED, reason)
+            outcomes[agent.uid] = (RunOutcome.FINISHED, _why_ended(agent, run=ended[agent.uid]))
         else:
             outcomes[agent.uid] = (RunOutcome.GONE, "object, Job and pods are gone")
     return _with_outcomes(record, outcomes)
+
+
+def _why_ended(agent: Agent, *, run: AgentRun) -> str:
+    """Say why a run ended whose object is still there."""
+    if agent.reason.startswith("asked"):
+        return STOPPED_ON_REQUEST
+    if not run.facts.deleting:
+        return "ended by itself"
+    waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if run.finalizers else ""
+    return f"deleted, then ended; its object is not removed yet{waits_for}"[:MAX_REASON]
 
 
 def _with_outcomes(record: Record, outcomes: dict[str, tuple[RunOutcome, str]]) -> Record:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OUTCOME_TEXT: Mapping[RunOutcome, str] = {
     RunOutcome.STOPPING: "was asked to stop; not yet proven gone",
     RunOutcome.GONE: "was stopped; its object, Job and pods are proven gone",
-    RunOutcome.FINISHED: "had finished before it was stopped",
+    RunOutcome.FINISHED: "has ended",
     RunOutcome.KEPT: "was kept",
     RunOutcome.STUCK: "was asked to stop; could not be proven gone",
 }

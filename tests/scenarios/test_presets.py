@@ -104,6 +104,46 @@ def scale(scene: Scene, preset: Preset, replicas: int, *, commit: str = OLD) -> 
     scene.api.patch(preset.kind.plural, "run", patch, namespace=AGENTS)
 
 
+def deleted_pod(scene: Scene, *, removed_after_s: float) -> list[set[str]]:
+    """A stale run that is a pod ends when it is deleted. The runs that are there when the label is added."""
+    ready(scene, BY_NAME["pod"])
+    BY_NAME["pod"].run(scene, "stale")
+    scene.kubelet.removed_after_s = removed_after_s
+    scene.later(5)
+    seen: list[set[str]] = []
+    scene.github.before(lambda: seen.append(kinds_of(scene, BY_NAME["pod"])), method="POST", path="/labels$")
+    pushed(scene)
+    return seen
+
+
+def test_a_run_that_is_a_pod_is_gone_when_its_object_is_and_not_when_its_containers_have_ended(scene: Scene) -> None:
+    seen = deleted_pod(scene, removed_after_s=3)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert seen == [set()]
+    assert recorded_agents(scene)["stale"].outcome is RunOutcome.GONE
+
+
+def test_a_pod_that_has_ended_and_is_never_removed_delays_the_labels_by_its_grace_period_at_most(scene: Scene) -> None:
+    deleted_pod(scene, removed_after_s=3600)
+    began = scene.clock.monotonic()
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert DEFAULTS.stop.grace_s <= scene.clock.monotonic() - began < DEFAULTS.stop.grace_s + DEFAULTS.stop.verify_s
+    stale = recorded_agents(scene)["stale"]
+    assert (stale.outcome, stale.reason) == (
+        RunOutcome.FINISHED,
+        "deleted, then ended; its object is not removed yet",
+    )
+
+
+def test_a_pod_that_has_ended_is_not_awaited_while_another_controller_keeps_its_object(scene: Scene) -> None:
+    deleted_pod(scene, removed_after_s=0)
+    scene.api.patch("pods", "stale", {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
+    began = scene.clock.monotonic()
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert scene.clock.monotonic() - began < DEFAULTS.stop.grace_s
+    assert recorded_agents(scene)["stale"].reason.endswith("not removed yet; its finalizers are example.com/other")
+
+
 OF_SCALED = pytest.mark.parametrize("preset", SCALED, ids=["deployment", "stateful-set"])
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from steps.kube.transport import Json
 from steps.settings.agent_kinds import RunKind
+from tests.doubles.platform.kubelet import FINISHED
 from tests.doubles.platform.runs import TESS
 from tests.doubles.platform.workload_controller import WorkloadController
 from tests.support import ownership
@@ -65,8 +66,9 @@ class Preset:
 
 
 def pods_of(scene: Scene, name: str, *, namespace: str = AGENTS) -> set[str]:
-    """Names of the pods of a run that are there, whatever owns them."""
-    return {each["metadata"]["name"] for each in scene.api.list("pods", namespace=namespace, labels=f"{_RUN}={name}")}
+    """Names of the pods of a run that have not ended, whatever owns them."""
+    pods = scene.api.list("pods", namespace=namespace, labels=f"{_RUN}={name}")
+    return {pod["metadata"]["name"] for pod in pods if pod.get("status", {}).get("phase") not in FINISHED}
 
 
 def kinds_of(scene: Scene, preset: Preset) -> set[str]:

@@ -1,7 +1,7 @@
 """The nodes: pods are bound and started, get their SIGTERM, and end in the way a test asks for.
 
 Guarantees: a pod disappears only by a deletion with grace zero, as with a real kubelet; a pod that ends has a terminal
-phase first; one `step` processes every pod of the namespace once.
+phase first, and is there with it for at least one more `step`; one `step` processes every pod of the namespace once.
 Not guaranteed: images, probes, restarts, or anything that runs inside a container.
 """
 
@@ -35,9 +35,11 @@ class Kubelet:
     namespace: str
     ending: Ending = Ending.AT_ONCE
     exit_after_s: float = 1.0
+    removed_after_s: float = 0.0
     choose: Callable[[JsonObject], Ending | None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     terminating_since: dict[str, float] = field(default_factory=dict)
+    ended_since: dict[str, float] = field(default_factory=dict)
 
     def step(self) -> None:
         """Process every pod once."""
@@ -97,6 +99,10 @@ class Kubelet:
             return
         if pod.get("status", {}).get("phase") not in FINISHED:
             self._set_status(pod, phase="Failed", state={"terminated": {"exitCode": SIGTERM_EXIT, "reason": "Error"}})
+            self.ended_since[metadata["uid"]] = self.clock()
+            return
+        if self.clock() - self.ended_since.get(metadata["uid"], since) < self.removed_after_s:
+            return
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
         self.client.request("DELETE", self._path(metadata["name"]), options)
 

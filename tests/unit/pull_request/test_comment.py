@@ -69,7 +69,7 @@ def test_it_names_stopped_and_kept_runs_and_the_push(scene: Scene) -> None:
         f"**1 agent stopped:** push {NEW[:12]} by `5DLabs-Rex[bot]`",
         f"- `{stale}` of `{TESS}` was stopped; its object, Job and pods are proven gone",
         f"- `{kept}` of `{REX}`: `exempt agent`",
-        "All are gone, with their Jobs and pods, less than a second after",
+        "All have ended, with their Jobs and pods, less than a second after",
         "Labels moved: `remediation-in-progress` added, `ready-for-qa` removed.\n",
         f"Workflow `{workflow.name}`.",
         f"`kubectl -n agent-cancellation get lease {scene.lease()['metadata']['name']} -o yaml`",
