@@ -1,7 +1,8 @@
 """Ends waiting Workflows of the task whose pushes are superseded, and finds the one whose push is the head.
 
 Guarantees that a waiting Workflow is ended only if its own steps would find it superseded: it belongs to the same
-repository and task, has not started, is not a dry run, and the task's *finished* record supersedes its push. So a crash
+repository and task, has not started, is no dry run and no request of a person, and the task's *finished* record
+supersedes its push. So a crash
 loses nothing. Each end is a compare-and-swap, so a Workflow that has started meanwhile continues. Not guaranteed: that
 all of them are ended. The others start a pod and find that they are superseded. If a waiting push is the pull request's
 head, the holder of the Lease works for it at once (docs/decisions/0006).
@@ -88,10 +89,10 @@ def terminate_superseded(record: Record, *, context: StepContext) -> list[str]:
 def _is_superseded(record: Record, waiting: WaitingWorkflow) -> bool:
     """Whether the steps of a waiting Workflow would find it superseded.
 
-    The time of a request is that of a laptop. It says nothing about the order of two commits.
+    A request has the time of a laptop, and does not name the commit that its push replaced. Only its own steps know its
+    push: the recorded push of the same commit can be an earlier one, or have the time of an earlier one.
     """
-    done = record.finished_push(waiting.push.ref)
-    if waiting.push.is_request and (done is None or done.push.sha != waiting.push.sha):
+    if waiting.push.is_request:
         return False
     return isinstance(decide_claim(record, push=waiting.push, watermark=waiting.watermark), Superseded)
 

@@ -120,16 +120,36 @@ def test_the_next_push_is_newer_than_what_a_laptop_ahead_asked_for(lost: tuple[S
     assert scene.runs() == set()
 
 
-def test_a_waiting_request_is_not_ended_because_a_laptop_is_behind(lost: tuple[Scene, str, str]) -> None:
+def test_a_waiting_request_is_left_to_its_own_steps_which_ask_github_for_its_push(lost: tuple[Scene, str, str]) -> None:
     scene, _, _ = lost
     first = scene.workflow(sha=NEW, pushed_at=scene.clock.now() - timedelta(seconds=120))
     scene.github.push(BRANCH, NEWER)
     request, repeated = requested(scene, NEWER, ahead_s=-600), requested(scene, NEW, ahead_s=-600)
     assert scene.play(first) is Exit.DONE
-    assert is_ended(scene, repeated), "its push is finished"
+    assert not is_ended(scene, repeated)
     assert not is_ended(scene, request)
     assert scene.play(request) is Exit.DONE
-    assert scene.record().push.sha == NEWER
+    before = scene.record()
+    assert before.push.sha == NEWER
+    assert scene.play(repeated) is Exit.DONE
+    assert scene.record() == before
+
+
+def test_a_waiting_request_for_a_commit_that_was_forced_back_is_not_ended_by_its_earlier_push(
+    lost: tuple[Scene, str, str],
+) -> None:
+    scene, _, since = lost
+    first = scene.workflow(sha=NEW, pushed_at=scene.clock.now() - timedelta(seconds=120))
+    scene.github.push(BRANCH, NEWER)
+    scene.later(60)
+    scene.github.push(BRANCH, NEW)
+    scene.later(60)
+    request = requested(scene)
+    assert scene.play(first) is Exit.DONE
+    assert since in scene.runs()
+    assert not is_ended(scene, request)
+    assert scene.play(request) is Exit.DONE
+    assert scene.runs() == set()
 
 
 def test_a_commit_that_was_not_pushed_is_refused_and_nothing_is_written(lost: tuple[Scene, str, str]) -> None:

@@ -86,16 +86,15 @@ class Argo:
         """Whether somebody has ended a Workflow while it waited; it must have had nothing left to do."""
         if self._phase(workflow) != FAILED:
             return False
-        # The record of now may be of a request that does the same push again.
         finished = (record for record in self.story.written_records(workflow.push.task) if record.finished)
         if not any(self._answers(record, workflow) for record in finished):
             self.story.noted.append(f"who is ended while it waits has nothing left to do: {workflow.name}")
         return True
 
-    def _answers(self, record: Record, workflow: Workflow) -> bool:
-        """Whether a finished record leaves a Workflow nothing to do."""
-        reaches = not workflow.push.includes_newer or record.watermark >= self.story.watermark(workflow)
-        return reaches and record.push.pushed_at >= self.story.pushed_at(workflow)
+    @staticmethod
+    def _answers(record: Record, workflow: Workflow) -> bool:
+        """Whether a finished record leaves a Workflow nothing to do; of a request, only its own steps know that."""
+        return not workflow.push.is_request and record.push.pushed_at >= workflow.push.pushed_at
 
     def _phase(self, workflow: Workflow) -> str:
         home = self.story.scene.settings.namespaces.workflows

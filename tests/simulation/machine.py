@@ -199,7 +199,8 @@ class Task(RuleBasedStateMachine):
             quiet = 0 if self.argo.found or self.waiting else quiet + 1
             if quiet == _QUIET:
                 break
-        assert broken(self.story) == []
+        found = broken(self.story)
+        assert not found, found
         assert set(LABELS) - {"ready-for-qa"} <= set(self.scene.github.labels(1))
 
     # How.
