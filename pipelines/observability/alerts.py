@@ -17,8 +17,8 @@ from pipelines.observability.reconcile_alerts import reconcile_alerts
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-# How long the Sensor may create no Workflow before events or lost pushes count as unheard.
-_LOST_WINDOW, _UNHEARD_WINDOW = "1h", "6h"
+# How long the Sensor may create no Workflow before events or lost pushes count as untriggered.
+_LOST_WINDOW, _UNTRIGGERED_WINDOW = "1h", "6h"
 
 
 def alerts(settings: Settings) -> tuple[Alert, ...]:
@@ -54,7 +54,7 @@ def _absence_alerts(settings: Settings) -> tuple[Alert, ...]:
         *((absent,) if every_s else ()),
         *(
             Alert(
-                name="AgentCancellationDeaf",
+                name="AgentCancellationEventsDown",
                 expr=f'absent(up{{job="{space}/{name}"}} == 1)',
                 lasts="10m",
                 severity="critical",
@@ -114,9 +114,9 @@ def _delivery_alerts(settings: Settings) -> tuple[Alert, ...]:
             about="Webhooks are lost, or the Sensor hears nothing. Stale agents are stopped minutes late.",
         ),
         Alert(
-            name="AgentCancellationUnheard",
-            expr=f"sum(increase({sent}[{_UNHEARD_WINDOW}])) > {settings.observability.unheard_events} "
-            f"unless {triggered}[{_UNHEARD_WINDOW}])) > 0",
+            name="AgentCancellationEventsUntriggered",
+            expr=f"sum(increase({sent}[{_UNTRIGGERED_WINDOW}])) > {settings.observability.untriggered_events} "
+            f"unless {triggered}[{_UNTRIGGERED_WINDOW}])) > 0",
             lasts="5m",
             severity="warning",
             summary="The EventSource sends events, but the Sensor creates no Workflow",

@@ -44,7 +44,7 @@ def reconcile_alerts(settings: Settings) -> tuple[Alert, ...]:
             f"{in_words(_minutes_at_least(20, settings=settings))}.",
         ),
         Alert(
-            name="AgentCancellationReconcileBlind",
+            name="AgentCancellationReconcileIncomplete",
             expr=f"max({metrics.UNREAD.full_name}) > 0",
             lasts=f"{_minutes_at_least(15, settings=settings)}m",
             severity="warning",

@@ -47,7 +47,7 @@ class ObservabilitySettings:
         Seconds,
         Field(description="alert if one cancellation in ten waits longer than this for its start or its Lease"),
     ]
-    unheard_events: Annotated[
+    untriggered_events: Annotated[
         int,
         Field(
             ge=1,

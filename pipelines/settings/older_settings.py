@@ -66,6 +66,11 @@ CHANGES = (
         advice="move it to [[tasks]], as the pattern of the branch without refs/heads/, with examples "
         "(docs/settings.md)",
     ),
+    KeyChange(
+        old="observability.unheard_events",
+        new="observability.untriggered_events",
+        advice="write its value to observability.untriggered_events",
+    ),
 )
 
 

@@ -132,5 +132,5 @@ def test_a_pass_of_reconcile_leaves_every_number_and_the_zeros_of_all_counters(s
 def test_prometheus_loads_the_rules_without_an_error(stage: Stage, found: Prometheus) -> None:
     found.until(lambda: not found.problems(), what="every rule is evaluated")
     assert found.alerts() == {alert.name for alert in alerts(stage.cluster.settings)}
-    no_events = 'count(ALERTS{alertname="AgentCancellationDeaf"})'
+    no_events = 'count(ALERTS{alertname="AgentCancellationEventsDown"})'
     found.until(lambda: found.value(no_events) is None, what="the Sensor and the EventSource are known to be up")

@@ -86,12 +86,12 @@ TROUBLE = {
         change={LOST: since(110), SENT: constant(40), TRIGGERED: constant(40)}, fires={"PushesLost": 1}
     ),
     "three pushes are lost beside others": World(change={LOST: since(110, value="3")}, fires={"PushesLost": 1}),
-    "the Sensor hears nothing of many events": World(change={TRIGGERED: constant(0)}, fires={"Unheard": 1}),
-    "Argo Events shows no Sensor, but events": World(change={TRIGGERED: None}, fires={"Unheard": 1}),
+    "the Sensor hears nothing of many events": World(change={TRIGGERED: constant(0)}, fires={"EventsUntriggered": 1}),
+    "Argo Events shows no Sensor, but events": World(change={TRIGGERED: None}, fires={"EventsUntriggered": 1}),
     "a task is stuck for half an hour": World(change={STUCK: since(90)}, fires={"Inconsistent": 1}),
     "a task waits for a person": World(change={metrics.ATTENTION.full_name: since(115)}, fires={"NeedsAttention": 1}),
     "GitHub cannot be read for twenty minutes": World(
-        change={metrics.UNREAD.full_name: since(100)}, fires={"ReconcileBlind": 1}
+        change={metrics.UNREAD.full_name: since(100)}, fires={"ReconcileIncomplete": 1}
     ),
     "a breaker is open for ten minutes": World(change={GITHUB: since(110)}, fires={"BreakerOpen": 1}),
     "reconcile has stopped": World(
@@ -100,9 +100,9 @@ TROUBLE = {
     "Argo's controller is not scraped": World(
         change={name: None for name in healthy() if name.startswith(PREFIX)}, fires={"ReconcileAbsent": 1}
     ),
-    "the Sensor's pod is down": World(change={up(SENSOR): since(100, value="0", before="1")}, fires={"Deaf": 1}),
+    "the Sensor's pod is down": World(change={up(SENSOR): since(100, value="0", before="1")}, fires={"EventsDown": 1}),
     "nothing of Argo Events is there": World(
-        change={up(SENSOR): None, up(DEFAULTS.events.event_source): None}, fires={"Deaf": 2}
+        change={up(SENSOR): None, up(DEFAULTS.events.event_source): None}, fires={"EventsDown": 2}
     ),
     "a first push could not be submitted": World(change={DROPPED: "_x110 1x10"}, fires={"PushDropped": 1}),
     "one more push could not be submitted": World(

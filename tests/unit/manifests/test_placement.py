@@ -235,7 +235,7 @@ def test_an_alert_about_a_finding_waits_for_two_passes() -> None:
     for name, lasts in (
         ("NotStarted", "5m"),
         ("Inconsistent", "20m"),
-        ("ReconcileBlind", "15m"),
+        ("ReconcileIncomplete", "15m"),
         ("BreakerOpen", "5m"),
     ):
         assert (usual[name].lasts, hourly[name].lasts) == (lasts, "121m")
@@ -247,8 +247,15 @@ def test_an_alert_about_a_finding_waits_for_two_passes() -> None:
 
 def test_without_reconcile_no_alert_waits_for_it_or_promises_it() -> None:
     off = by_name(every(0))
-    reconciles = {"ReconcileAbsent", "NeedsAttention", "NotStarted", "Inconsistent", "ReconcileBlind", "BreakerOpen"}
+    reconciles = {
+        "ReconcileAbsent",
+        "NeedsAttention",
+        "NotStarted",
+        "Inconsistent",
+        "ReconcileIncomplete",
+        "BreakerOpen",
+    }
     assert by_name(DEFAULTS).keys() - off.keys() == reconciles
     promising = [name for name, each in off.items() if "Reconcile finds" in each.about]
     assert promising == []
-    assert "because reconcile is off" in off["Deaf"].about
+    assert "because reconcile is off" in off["EventsDown"].about

@@ -371,7 +371,7 @@ SETTINGS = whole_text()
         ("max_payload_bytes = 7340032", "max_payload_bytes = 1024", "events.max_payload_bytes"),
         ("late_labels_s = 86400", "late_labels_s = -1", "reconcile.late_labels_s"),
         ("unstarted_after_s = 300", "unstarted_after_s = 0", "reconcile.unstarted_after_s"),
-        ("unheard_events = 50", "unheard_events = 0", "observability.unheard_events"),
+        ("untriggered_events = 50", "untriggered_events = 0", "observability.untriggered_events"),
         ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a string: put it in quotes"),
     ],
 )
