@@ -8,18 +8,16 @@ GitHub lists the push at once. It is read again for some seconds.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.core import BadInputError, ForbiddenError, UnavailableError, wait
+from steps.core import LAG_S, BadInputError, ForbiddenError, UnavailableError, read_through_lag
 from steps.domain import Sha
 
 if TYPE_CHECKING:
     from steps.domain import Push
     from steps.github import GitHub
     from steps.runtime import StepContext
-
-# As for a new head (tanium/octobot#75).
-_LAG_S, _LAG_POLL_S = 10.0, 1.0
 
 
 def with_own_push(context: StepContext) -> StepContext:
@@ -48,16 +46,20 @@ def with_own_push(context: StepContext) -> StepContext:
 
 
 def _own_push(context: StepContext) -> Push:
-    push, began = context.push, context.clock.monotonic()
-    github = context.clients.github(lambda: None)
-    while (found := _listed(push, github=github)) is None:
-        if context.clock.monotonic() - began >= _LAG_S:
-            raise BadInputError(
-                f"parameters: sha: GitHub lists no push of {push.sha[:12]} to {push.branch}: push the commit first, or "
-                "give the commit of the branch's latest push"
-            )
+    push, github = context.push, context.clients.github(lambda: None)
+
+    def lag_s(found: Push | None) -> float:
+        if found:
+            return 0.0
         context.log.info("GitHub does not list the push yet", sha=push.sha, branch=push.branch)
-        wait(_LAG_POLL_S, clock=context.clock)
+        return LAG_S
+
+    found = read_through_lag(partial(_listed, push, github=github), lag_s=lag_s, clock=context.clock)
+    if found is None:
+        raise BadInputError(
+            f"parameters: sha: GitHub lists no push of {push.sha[:12]} to {push.branch}: push the commit first, or "
+            "give the commit of the branch's latest push"
+        )
     context.log.info("head's own push found", pushed_at=found.pushed_at.isoformat(), before=found.before)
     return found
 

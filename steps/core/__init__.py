@@ -38,11 +38,21 @@ from steps.core.errors import (
 )
 from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_body, describe_network_error, error_chain
-from steps.core.retry import backoff, header_seconds, poll_pauses, retry, retry_on_conflict, wait
+from steps.core.retry import (
+    LAG_S,
+    backoff,
+    header_seconds,
+    poll_pauses,
+    read_through_lag,
+    retry,
+    retry_on_conflict,
+    wait,
+)
 
 __all__ = [
     "APP",
     "KEEP",
+    "LAG_S",
     "PHASE",
     "PREFIX",
     "RECORD",
@@ -82,6 +92,7 @@ __all__ = [
     "parse_optional_time",
     "parse_time",
     "poll_pauses",
+    "read_through_lag",
     "repository_label",
     "retry",
     "retry_on_conflict",

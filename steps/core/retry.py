@@ -23,6 +23,9 @@ T = TypeVar("T")
 # holder must stop 10 seconds after a renewal was due.
 _CONFLICT_ATTEMPTS, _CONFLICT_FIRST_S, _CONFLICT_LONGEST_S = 8, 0.2, 2.0
 _MAX_SLEEP_S = 1.0
+# GitHub shows a change seconds after its webhook (tanium/octobot#75).
+LAG_S = 10.0
+_LAG_POLL_S = 1.0
 
 
 def backoff(*, attempts: int, first_s: float, random: Callable[[], float], longest_s: float = 30.0) -> list[float]:
@@ -62,6 +65,32 @@ def wait(seconds: float, *, clock: Clock, while_waiting: Callable[[], object] = 
     while (left := until - clock.monotonic()) > 0:
         while_waiting()
         clock.sleep(min(_MAX_SLEEP_S, left))
+
+
+def read_through_lag(
+    read: Callable[[], T],
+    *,
+    lag_s: Callable[[T], float],
+    clock: Clock,
+    while_waiting: Callable[[], object] = lambda: None,
+) -> T:
+    """Read once a second until the answer counts. GitHub's answers lag its webhooks.
+
+    Args:
+        read: Reads it. Its errors end the wait.
+        lag_s: Seconds for which GitHub may give this answer although it is out of date; 0 if the answer counts at once.
+        clock: The clock.
+        while_waiting: Called at least once a second during a pause.
+
+    Returns:
+        The first answer that counts, or the last one.
+    """
+    began = clock.monotonic()
+    while True:
+        found = read()
+        if clock.monotonic() - began >= lag_s(found):
+            return found
+        wait(_LAG_POLL_S, clock=clock, while_waiting=while_waiting)
 
 
 def retry(

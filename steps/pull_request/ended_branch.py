@@ -7,20 +7,18 @@ for some seconds. If GitHub still shows it as open after that, it counts as open
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.core import wait
+from steps.core import LAG_S, read_through_lag
 from steps.domain import decide_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from steps.domain import LabelPlan, Record
-    from steps.github import GitHub
+    from steps.github import BranchPullRequest, GitHub
     from steps.runtime import StepContext
-
-# As for a new head (tanium/octobot#75).
-_LAG_S, _LAG_POLL_S = 10.0, 1.0
 
 
 def read_ended_plan(
@@ -37,15 +35,22 @@ def read_ended_plan(
     Raises:
         StepError: GitHub cannot be read.
     """
-    push, began = record.push, context.clock.monotonic()
-    while True:
-        found = github.branch_pull_requests(repository=push.repository, branch=push.branch)
-        unchanged = [each for each in found if each.is_open and each.updated_at <= push.pushed_at]
-        if not unchanged or context.clock.monotonic() - began >= _LAG_S:
-            return decide_ended(
-                opened=[each.pull_request for each in found if each.is_open],
-                closed=[each.pull_request for each in found if not each.is_open],
-                skip=context.settings.labels.skip,
-            )
+    push = record.push
+
+    def lag_s(found: Sequence[BranchPullRequest]) -> float:
+        if not any(each.is_open and each.updated_at <= push.pushed_at for each in found):
+            return 0.0
         context.log.info("GitHub does not show yet that the branch has ended", branch=push.branch)
-        wait(_LAG_POLL_S, clock=context.clock, while_waiting=while_waiting)
+        return LAG_S
+
+    found = read_through_lag(
+        partial(github.branch_pull_requests, repository=push.repository, branch=push.branch),
+        lag_s=lag_s,
+        clock=context.clock,
+        while_waiting=while_waiting,
+    )
+    return decide_ended(
+        opened=[each.pull_request for each in found if each.is_open],
+        closed=[each.pull_request for each in found if not each.is_open],
+        skip=context.settings.labels.skip,
+    )

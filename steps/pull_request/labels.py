@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.core import UnavailableError, wait
+from steps.core import LAG_S, UnavailableError, read_through_lag
 from steps.domain import ZERO_SHA, LabelOutcome, LabelPlan, decide_labels, is_known_older
 from steps.pull_request.ended_branch import read_ended_plan
 from steps.telemetry import WriteCause
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
-# GitHub shows a new head seconds after its webhook (tanium/octobot#75).
-_LAG_S, _LAG_POLL_S = 10.0, 1.0
 # If the push does not name the commit that it replaced, a head may be older or newer. Most answers lag less than this.
 _UNKNOWN_LAG_S = 3.0
 
@@ -159,17 +157,21 @@ def _is_older(sha: str, record: Record) -> bool:
 
 def _read_again(record: Record, *, github: GitHub, number: int, context: StepContext, held: HeldLease) -> PullRequest:
     """Read the pull request. If its head is older than the push, or may be, read it again for some seconds."""
-    began = context.clock.monotonic()
-    while True:
+
+    def read() -> PullRequest:
         held.ensure_held()
-        found = github.pull_request(repository=record.push.repository, number=number)
-        if context.clock.monotonic() - began >= _lag_s(found.head_sha, record):
-            return found
-        wait(_LAG_POLL_S, clock=context.clock, while_waiting=held.renew_if_due)
+        return github.pull_request(repository=record.push.repository, number=number)
+
+    return read_through_lag(
+        read,
+        lag_s=lambda found: _lag_s(found.head_sha, record),
+        clock=context.clock,
+        while_waiting=held.renew_if_due,
+    )
 
 
 def _lag_s(head: str, record: Record) -> float:
     """Return the seconds for which GitHub may show this head although the push is newer."""
     if _is_older(head, record):
-        return _LAG_S
+        return LAG_S
     return _UNKNOWN_LAG_S if head != record.push.sha and record.push.before == ZERO_SHA else 0.0

@@ -14,7 +14,7 @@ from steps.core.errors import (
     StepError,
     UnavailableError,
 )
-from steps.core.retry import backoff, retry, retry_on_conflict, wait
+from steps.core.retry import backoff, read_through_lag, retry, retry_on_conflict, wait
 from tests.doubles.clock import ManualClock
 
 
@@ -105,6 +105,20 @@ def test_the_lease_is_renewed_at_least_once_a_second_while_waiting() -> None:
     wait(3.5, clock=clock, while_waiting=lambda: seen.append(clock.monotonic() - began))
     assert seen == [0, 1, 2, 3]
     assert clock.monotonic() - began == 3.5
+
+
+@pytest.mark.parametrize(("outdated", "reads", "waited_s"), [(0, 1, 0), (3, 4, 3), (99, 6, 5)])
+def test_an_answer_that_may_be_out_of_date_is_read_once_a_second_until_the_lag_is_over(
+    outdated: int, reads: int, waited_s: float
+) -> None:
+    clock, began, answers = ManualClock(), ManualClock().monotonic(), iter(range(100))
+    last = read_through_lag(
+        lambda: next(answers),
+        lag_s=lambda found: 5.0 if found < outdated else 0.0,
+        clock=clock,
+        while_waiting=lambda: 0,
+    )
+    assert (last + 1, clock.monotonic() - began) == (reads, waited_s)
 
 
 def test_a_lease_that_is_lost_while_waiting_ends_the_wait() -> None:
