@@ -45,7 +45,9 @@ HERE = Series(
     document=Path("docs/measurements.md"),
 )
 CLUSTER = Series(
-    entries=(chain.ENTRY, burst.ENTRY), document=Path("docs/measurements-cluster.md"), words=("--cluster",)
+    entries=(chain.ENTRY, burst.ENTRY, burst.LARGE_ENTRY),
+    document=Path("docs/measurements-cluster.md"),
+    words=("--cluster",),
 )
 PICTURE, BURST_PICTURE = Path("docs/timeline.svg"), Path("docs/burst.svg")
 PLAIN_WIDTH = 150

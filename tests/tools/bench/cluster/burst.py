@@ -1,22 +1,17 @@
-"""Entry `burst`: 25 pushes at once, to 25 tasks and to one."""
+"""Entries `burst` and `large-burst`: 25 pushes at once, to 25 tasks and to one; and 100."""
 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipelines import names
-from pipelines.manifests.cancel_workflow import workflow_template
-from tests.doubles.platform.client import MERGE_PATCH
-from tests.e2e.provision.argo import Options
-from tests.e2e.provision.cluster import configure
 from tests.e2e.support.pods import executions
 from tests.e2e.support.task import REPOSITORY
 from tests.support.doubt import wait_out_doubt
 from tests.tools.bench.cluster.burst_timeline import waits
+from tests.tools.bench.cluster.burst_ways import BARE, SHIPPED, WAYS, How, applied
 from tests.tools.bench.cluster.ways import SCRIPT, installed
 from tests.tools.bench.measured import Entry, Row
 
@@ -28,40 +23,11 @@ if TYPE_CHECKING:
     from tests.e2e.support.surroundings import Surroundings
     from tests.tools.bench.bench import Bench
 
-MANY, QUICK, FEW = 25, 8, 8
+MANY, QUICK, FEW, LARGE = 25, 8, 8, 100
 # Design: against a bare one-pod script in the same run; at most two executions for one task.
 TERMINATING_TARGET, GONE_TARGET, LABELS_TARGET, FURTHER_S, EXECUTIONS_TARGET = 0.4, 0.75, 0.8, 0.1, 2.0
+LARGE_TERMINATING_TARGET = 0.2
 _DEADLINE_S = 400.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class How:
-    """How the pushes of a burst are answered.
-
-    Attributes:
-        concurrent: The size of the semaphore.
-        busy: Whether Argo may send 100 requests a second to the API server, instead of 20.
-        helped: Whether pods help the pushes that wait.
-        script: Whether a bare script answers, in a pod for each push.
-    """
-
-    name: str
-    concurrent: int = 10
-    busy: bool = False
-    helped: bool = True
-    script: bool = False
-
-
-BARE = How(name="bare script", script=True)
-SHIPPED = How(name="10 at once")
-WAYS = (
-    BARE,
-    SHIPPED,
-    How(name="3 at once", concurrent=3),
-    How(name="2 at once", concurrent=2),
-    How(name="10 at once, --qps 100", busy=True),
-    How(name="10 at once, no help", helped=False),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,32 +64,6 @@ def _all(stages: list[Stage], condition: Callable[[Stage], bool], *, what: str) 
     return time.time()
 
 
-@contextmanager
-def _as(around: Surroundings, way: How) -> Iterator[None]:
-    """Let Argo, the semaphore and help be like that, until the context is left."""
-    home = around.cluster.settings.namespaces.workflows
-    limits = f"/api/v1/namespaces/{home}/configmaps/{names.LIMITS}"
-    template = f"/apis/argoproj.io/v1alpha1/namespaces/{home}/workflowtemplates/{names.TEMPLATE}"
-    before = around.client.ask("GET", limits)["data"]
-    spec = around.client.ask("GET", template)["spec"]
-    settings = around.cluster.settings
-    without = workflow_template(replace(settings, help=replace(settings.help, pushes=0)))["spec"]
-
-    def allow(data: dict[str, str]) -> None:
-        around.client.ask("PATCH", limits, {"data": data}, content_type=MERGE_PATCH)
-
-    configure(around.cluster, Options(busy=way.busy))
-    allow({names.LIMITS_KEY: str(way.concurrent)})
-    if not way.helped:
-        around.client.ask("PATCH", template, {"spec": without}, content_type=MERGE_PATCH)
-    try:
-        yield
-    finally:
-        around.client.ask("PATCH", template, {"spec": spec}, content_type=MERGE_PATCH)
-        allow(before)
-        configure(around.cluster, Options())
-
-
 def _to_many(bench: Bench, around: Surroundings, count: int, *, way: How) -> Burst:
     """Pushes to as many tasks."""
     stages = _staged(around, count)
@@ -136,7 +76,7 @@ def _to_many(bench: Bench, around: Surroundings, count: int, *, way: How) -> Bur
     labels = gone if way.script else _all(stages, lambda stage: stage.labels() == moved, what="its labels are moved")
     for stage in stages:
         stage.all_ended(deadline_s=_DEADLINE_S)
-    if way is SHIPPED:
+    if way is SHIPPED and count == MANY:
         bench.bursts.append(waits(stages, began=began))
     return Burst(terminating=terminating - began, gone=gone - began, labels=labels - began, ended=time.time() - began)
 
@@ -150,11 +90,11 @@ def measure(bench: Bench) -> Iterator[Row]:
     with installed(around.cluster, SCRIPT):
         for way in WAYS:
             bench.progress(f"{many}, {way.name}")
-            with _as(around, way):
+            with applied(around, way):
                 seen[way.name] = _to_many(bench, around, count, way=way)
         bench.progress(f"{FEW} pushes to {FEW} tasks")
         few = _to_many(bench, around, FEW, way=SHIPPED)
-    yield from _rows(seen, many=many)
+    yield from _rows(seen, many=many, terminating_target=TERMINATING_TARGET)
     further = (seen[SHIPPED.name].terminating - few.terminating) / max(1, count - FEW)
     yield Row(what="each push beyond the first eight: agent terminating", unit="s", values=(further,), target=FURTHER_S)
 
@@ -172,11 +112,25 @@ def measure(bench: Bench) -> Iterator[Row]:
     yield Row(what=f"{what}: executions", unit="calls", values=(ran,), target=EXECUTIONS_TARGET)
 
 
-def _rows(seen: Mapping[str, Burst], *, many: str) -> Iterator[Row]:
+def measure_large(bench: Bench) -> Iterator[Row]:
+    """To a hundred tasks, by a bare script and as shipped."""
+    around, count = bench.cluster(), QUICK if bench.quick else LARGE
+    around.github.add_repository(SCRIPT.repository)
+    many = f"{count} pushes to {count} tasks"
+    seen: dict[str, Burst] = {}
+    with installed(around.cluster, SCRIPT):
+        for way in (BARE, SHIPPED):
+            bench.progress(f"{many}, {way.name}")
+            with applied(around, way):
+                seen[way.name] = _to_many(bench, around, count, way=way)
+    yield from _rows(seen, many=many, terminating_target=LARGE_TERMINATING_TARGET)
+
+
+def _rows(seen: Mapping[str, Burst], *, many: str, terminating_target: float) -> Iterator[Row]:
     """The rows of every way. The targets are ratios to the bare script, in seconds of this run."""
     script = seen[BARE.name]
     for what, moment, most in (
-        ("every agent terminating", "terminating", TERMINATING_TARGET * script.terminating),
+        ("every agent terminating", "terminating", terminating_target * script.terminating),
         ("every agent's pod gone", "gone", GONE_TARGET * script.gone),
         ("every label moved", "labels", LABELS_TARGET * script.gone),
         ("every Workflow ended", "ended", None),
@@ -203,4 +157,13 @@ ENTRY = Entry(
         "off: each push waits for its own pod."
     ),
     measure=measure,
+)
+LARGE_ENTRY = Entry(
+    name="large-burst",
+    title="100 pushes at once",
+    includes=(
+        "As above, with the bare script and the shipped settings. The node takes 200 pods, agents among them. "
+        "So the last pods of the bare script may wait for others to end."
+    ),
+    measure=measure_large,
 )
