@@ -17,12 +17,11 @@ from typing import Any
 from steps.cancellation.state_document import IN_PROGRESS_FLAG
 from steps.cancellation.state_update import STATE_EPOCH
 from steps.core.clock import parse_time
-from steps.core.keys import RECORD
-from steps.domain.record import LabelOutcome, Phase, parse_record
+from steps.domain.record import LabelOutcome, Phase
 from steps.domain.watermark import RESOLUTION_S
 from tests.doubles.kubernetes import Call
 from tests.doubles.platform.runs import REX
-from tests.simulation.world import AGENTS, NEIGHBOUR, STATE, TASK, Story
+from tests.simulation.world import AGENTS, NEIGHBOUR, STATE, TASK, Story, text_of_record
 
 FINISHED = ("Succeeded", "Failed")
 # A line of the trace: who, and what it does.
@@ -48,7 +47,7 @@ def broken(story: Story) -> list[Broken]:
     """Everything that does not hold at the end of a story."""
     checks = [_lost, _state, _neighbour]
     leases = story.scene.api.list("leases", namespace=story.scene.settings.namespaces.workflows)
-    if any(_record_of(lease) for lease in leases if f"-task-{TASK}-" in lease["metadata"]["name"]):
+    if any(text_of_record(lease) for lease in leases if f"-task-{TASK}-" in lease["metadata"]["name"]):
         checks += [_gone, _labels, _commented, _ended]
     return always(story) + [found for check in checks for found in check(story)]
 
@@ -140,23 +139,11 @@ def _lost(story: Story) -> Iterator[Broken]:
             yield Broken(invariant="no run outlives the newest push", what=run["metadata"]["name"])
 
 
-def _leases(story: Story) -> Iterator[dict[str, Any]]:
-    for call in story.scene.api.calls:
-        written = "/leases" in call.path and call.method in ("POST", "PUT") and call.status < 300
-        if written and f"-task-{TASK}-" in call.body["metadata"]["name"]:
-            yield call.body
-
-
-def _record_of(lease: dict[str, Any]) -> str:
-    """The text of a Lease's record; nothing if it was only made to count repairs on."""
-    return str((lease["metadata"].get("annotations") or {}).get(RECORD, ""))
-
-
 def _epochs(story: Story) -> Iterator[Broken]:
     """3: an epoch has one holder, and epochs only rise."""
     holders: dict[int, set[str]] = defaultdict(set)
     last = 0
-    for lease in _leases(story):
+    for lease in story.written_leases():
         epoch, holder = lease["spec"]["leaseTransitions"], lease["spec"]["holderIdentity"]
         if epoch < last:
             yield Broken(invariant="epochs only rise", what=f"{epoch} after {last}")
@@ -170,8 +157,7 @@ def _epochs(story: Story) -> Iterator[Broken]:
 
 def _fences(story: Story) -> Iterator[Broken]:
     """3: the watermark never goes back, and neither does the state's epoch."""
-    records = [parse_record(text) for lease in _leases(story) if (text := _record_of(lease))]
-    marks = [record.watermark for record in records]
+    marks = [record.watermark for record in story.written_records()]
     if marks != sorted(marks):
         yield Broken(invariant="the watermark never goes back", what=str(marks))
     states = [call.body["metadata"].get("annotations", {}).get(STATE_EPOCH) for call in _writes(story, "PUT", "-state")]

@@ -45,6 +45,11 @@ SETTINGS = replace(
 )
 
 
+def text_of_record(lease: dict[str, Any]) -> str:
+    """The text of a Lease's record; nothing if it was only made to count repairs on."""
+    return str((lease["metadata"].get("annotations") or {}).get(RECORD, ""))
+
+
 def is_ending(obj: dict[str, Any]) -> bool:
     """Whether an object is being deleted."""
     return "deletionTimestamp" in obj["metadata"]
@@ -171,14 +176,16 @@ class Story:
             at = self.scene.clock.now() + timedelta(seconds=chance.choice([-300, 0, 25]))
             self.argo.request(sha, at=at, reason=reason)
 
-    def written_records(self, task: str) -> Iterator[Record]:
-        """The records that were written into the Lease of a task, the latest last."""
+    def written_leases(self, task: str = str(TASK)) -> Iterator[dict[str, Any]]:
+        """The Leases of a task as they were written, the latest last."""
         for call in self.scene.api.calls:
             written = "/leases" in call.path and call.method in ("POST", "PUT") and call.status < 300
-            if not written or f"-task-{task}-" not in call.body["metadata"]["name"]:
-                continue
-            if text := (call.body["metadata"].get("annotations") or {}).get(RECORD):
-                yield parse_record(text)
+            if written and f"-task-{task}-" in call.body["metadata"]["name"]:
+                yield call.body
+
+    def written_records(self, task: str = str(TASK)) -> Iterator[Record]:
+        """The records in these Leases."""
+        return (parse_record(text) for lease in self.written_leases(task) if (text := text_of_record(lease)))
 
     def holder(self, workflow: Workflow) -> str:
         """The holder of the Lease of a Workflow's task; empty if there is none."""
