@@ -37,10 +37,12 @@ class Settings(ReconcileStepSettings):
         ReconcileStepSettings.__post_init__(self)
         check_sensor_syntax(self.tasks)
         needed = self.stop.grace_s + self.stop.verify_s + self.github.deadline_s
-        if needed >= self.workflow.deadline_s:
+        helps = self.help.longest_s if self.help.pushes else 0.0
+        if needed + helps >= self.workflow.deadline_s:
+            also = ", and help.longest_s" if helps else ""
             raise ValueError(
-                f"workflow.deadline_s: raise it above {needed:g}, the sum of stop.grace_s, stop.verify_s and "
-                "github.deadline_s; otherwise a pod ends before its agents"
+                f"workflow.deadline_s: raise it above {needed + helps:g}, the sum of stop.grace_s, stop.verify_s and "
+                f"github.deadline_s{also}; otherwise a pod ends before its agents"
             )
 
     def for_steps(self) -> str:

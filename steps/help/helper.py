@@ -2,12 +2,13 @@
 
 Guarantees that every DELETE of a round is sent before any of its runs is waited for, that a Lease which another pod
 holds is skipped at once, and that no error leaves this module. The Leases that are held are renewed until they are
-released. Not guaranteed: that a push is helped. Its own Workflow processes it then.
+released. A further round begins while earlier ones are finished, as long as `pushes` and `longest_s` allow it. Not
+guaranteed: that a push is helped. Its own Workflow processes it then.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -38,7 +39,9 @@ class Helper:
         """
         self._context = context
         self._settings = context.settings.help
+        self._began = context.clock.monotonic()
         self._seen: set[str] = set()
+        self._unfinished: list[StartedExecution] = []
 
     @contextmanager
     def beside(self) -> Iterator[None]:
@@ -64,15 +67,33 @@ class Helper:
     def _help(self) -> None:
         """Help in rounds until no further push waits. Never fails, except on SIGTERM."""
         try:
-            while started := self._start_round():
-                self._finish_round(started)
+            if self._settings.parallel == 1:
+                while started := self._start_round():
+                    self._finish_round(started)
+            else:
+                self._help_in_threads()
         except StepError as error:
             self._context.log.warning("could not help", error=type(error).__name__, problem=str(error))
 
+    def _help_in_threads(self) -> None:
+        """Begin a round whenever pushes wait and there is room, and finish the earlier ones meanwhile.
+
+        Pushes that come while a round begins would otherwise wait until its last agent has ended.
+        """
+        # A thread for each round, so that the Leases of none wait to be renewed.
+        with ThreadPoolExecutor(max_workers=self._settings.pushes) as pool:
+            finishing: set[Future[None]] = set()
+            while (started := self._start_round()) or finishing:
+                if started:
+                    finishing.add(pool.submit(self._finish_round, started))
+                else:
+                    finishing = wait(finishing, return_when=FIRST_COMPLETED).not_done
+
     def _start_round(self) -> list[StartedExecution]:
         """Send the DELETEs of the pushes that wait; of one push if `parallel` is 1."""
-        left = self._settings.pushes - len(self._seen)
-        if left <= 0:
+        left = self._settings.pushes - len(self._unfinished)
+        late = self._context.clock.monotonic() - self._began >= self._settings.longest_s
+        if late or left <= 0:
             # A list of many waiting Workflows is expensive.
             return []
         waiting = helpable_pushes(self._context, seen=self._seen, limit=left)
@@ -102,6 +123,8 @@ class Helper:
             _report(error, context=context)
             started = None
         self._seen.add(push.workflow.uid)
+        if started:
+            self._unfinished.append(started)
         return started
 
     def _finish_round(self, started: Sequence[StartedExecution]) -> None:
@@ -115,6 +138,7 @@ class Helper:
                 _report(error, context=execution.context)
             finally:
                 pending.remove(execution)
+                self._unfinished.remove(execution)
 
         run_parallel(
             [partial(finish, each) for each in started],

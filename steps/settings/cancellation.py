@@ -98,8 +98,10 @@ class HelpSettings:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     pushes: Annotated[
-        int, Field(ge=0, le=500, description="pushes that one pod helps at most; 0: each push waits for its own pod")
+        int,
+        Field(ge=0, le=500, description="pushes that one pod helps at the same time; 0: each waits for its own pod"),
     ]
+    longest_s: Annotated[Seconds, Field(description="seconds after which a pod begins no further help")]
     parallel: Annotated[
         Count, Field(description="pushes whose DELETEs are sent at the same time; 1: one push after the other")
     ]

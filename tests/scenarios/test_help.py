@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -41,11 +42,15 @@ def pushed(scene: Scene, sha: str = NEW) -> dict[int, Workflow]:
     """A push to each task, and its Workflow."""
     found = {}
     for number in TASKS:
-        scene.github.push(f"task-{number}-work", sha)
-        workflow = scene.workflow(task=number, sha=sha)
-        found[number] = workflow
+        found[number] = pushed_to(scene, number, sha)
         scene.later(0.2)
     return found
+
+
+def pushed_to(scene: Scene, number: int, sha: str = NEW) -> Workflow:
+    """A push to a task, and its Workflow."""
+    scene.github.push(f"task-{number}-work", sha)
+    return scene.workflow(task=number, sha=sha)
 
 
 def pull_request(task: int) -> int:
@@ -184,21 +189,62 @@ def test_help_can_be_switched_off(burst: Scene) -> None:
     assert deletes(burst) == 1
 
 
-def test_a_pod_helps_as_many_as_the_setting_says_the_oldest_first(burst: Scene) -> None:
+def rounds(scene: Scene) -> int:
+    """How often waiting Workflows were listed for help. The other lists look for superseded Workflows of one task."""
+    lists = [call for call in scene.api.calls if call.method == "GET" and call.path.endswith("/workflows")]
+    return sum("completed" in call.query["labelSelector"] for call in lists)
+
+
+def held_by_others(scene: Scene, *, own: int) -> list[str]:
+    """The Leases of other tasks that a pod holds."""
+    leases = [lease for lease in scene.api.list("leases", namespace=HOME) if lease["spec"].get("holderIdentity")]
+    return [each for lease in leases if f"-task-{own}-" not in (each := lease["metadata"]["name"])]
+
+
+def test_a_pod_helps_as_many_at_the_same_time_as_the_setting_says_the_oldest_first(burst: Scene) -> None:
+    burst.in_threads = True
     burst.settings = replace(DEFAULTS, help=replace(DEFAULTS.help, pushes=2))
     workflows = pushed(burst)
+    seen: list[list[str]] = []
+
+    def look(_: object) -> None:
+        seen.append(held_by_others(burst, own=10))
+
+    burst.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=look, times=0))
     burst.attempt(workflows[10], pod="helper")
-    assert [labels(burst, number) == MOVED for number in TASKS] == [True, True, False, True]
+    assert [labels(burst, number) for number in TASKS] == [MOVED] * 4
+    assert max(len(held) for held in seen) <= 2
+    first = {name for held in seen[:3] for name in held}
+    assert not any("-task-9-" in name for name in first)
 
 
-def test_a_pod_that_has_helped_as_many_as_it_may_lists_no_more(burst: Scene) -> None:
-    burst.settings = replace(DEFAULTS, help=replace(DEFAULTS.help, pushes=2))
+def test_a_pod_that_has_helped_for_long_enough_begins_no_further_help(burst: Scene) -> None:
+    burst.settings = replace(DEFAULTS, help=replace(DEFAULTS.help, longest_s=5, parallel=1))
+    burst.kubelet.ending, burst.kubelet.exit_after_s = Ending.AFTER, 7.0
     workflows = pushed(burst)
     burst.api.calls.clear()
     burst.attempt(workflows[10], pod="helper")
-    lists = [call for call in burst.api.calls if call.method == "GET" and call.path.endswith("/workflows")]
-    # One for each round of help. The other lists look for superseded Workflows of one task.
-    assert sum("completed" in call.query["labelSelector"] for call in lists) == 2
+    assert [labels(burst, number) == MOVED for number in TASKS] == [False, False, False, True]
+    assert rounds(burst) == 0
+    for number in TASKS[:3]:
+        assert burst.attempt(workflows[number], pod=f"own-{number}") is Exit.DONE
+
+
+def test_a_push_that_comes_while_agents_end_is_helped_before_they_have_ended(burst: Scene) -> None:
+    burst.in_threads = True
+    runs = {run["spec"]["taskId"]: run["metadata"]["name"] for run in burst.api.list("coderuns", namespace=AGENTS)}
+    started, found = threading.Event(), []
+    later = Fault(method="DELETE", path=f"/coderuns/{runs[8]}", after=lambda _: pushed_to(burst, 9))
+    stopped = Fault(method="DELETE", path=f"/coderuns/{runs[9]}", before=lambda _: started.set())
+    # No run is proven gone without a look at the pods.
+    look = Fault(method="GET", path="/pods", before=lambda _: found.append(started.wait(5)), times=0)
+    for fault in (later, stopped, look):
+        burst.api.faults.add(fault)
+    own, _ = pushed_to(burst, 7), pushed_to(burst, 8)
+    assert burst.attempt(own, pod="helper") is Exit.DONE
+    assert found
+    assert all(found)
+    assert [labels(burst, number) == MOVED for number in TASKS] == [True, True, True, False]
 
 
 def test_of_two_pushes_to_one_task_the_newest_is_helped_and_the_older_one_is_ended(burst: Scene) -> None:

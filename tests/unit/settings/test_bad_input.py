@@ -326,7 +326,7 @@ SETTINGS = whole_text()
             "tasks: two patterns may have the same ids",
         ),
         ("[1-9][0-9]{0,8}", "(?=[1-9])[0-9]{1,9}", "tasks.0.branch: the Sensor cannot read it, because it is not RE2"),
-        ("grace_s = 30", "grace_s = 300", "workflow.deadline_s: raise it above 370"),
+        ("grace_s = 30", "grace_s = 300", "workflow.deadline_s: raise it above 490"),
         ("task = 'metadata.labels.task-id'", "task = ''", "agents.0: task and branch are empty"),
         ('skip = "skip-automation"', 'skip = "ready-for-qa"', "must be different labels"),
         ('unreadable = "wait"', 'unreadable = "maybe"', "github.unreadable"),
