@@ -117,11 +117,13 @@ class Help:
 
     Attributes:
         pushes: `help.pushes`; 0 switches help off.
+        longest_s: `help.longest_s`.
         cpu_s: Processor time of the helper for one push, up to the DELETE. Measured (docs/decisions/0015-help.md): one
             pod sent 23 DELETEs within a second.
     """
 
     pushes: int = 50
+    longest_s: float = 120.0
     cpu_s: float = 0.043
 
 

@@ -1,7 +1,8 @@
 """What a pod does: its own push, and help for the pushes of other tasks in rounds, as `steps/help/helper.py` does.
 
-Guarantees that all DELETEs of a round are sent before any of its pods is waited for, that a pod helps as many pushes as
-it may, and that the pod ends when its own push and its help are done.
+Guarantees that all DELETEs of a round are sent before any of its pods is waited for, that a further round begins while
+earlier ones are finished, that a pod helps as many pushes at the same time as it may, and that it ends when its own
+push and its help are done.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ class Working:
     def __init__(self, pods: Pods, push: Push) -> None:
         self._pods = pods
         self._push = push
-        self._seen = 0
+        self._began = 0.0
+        self._unfinished = 0  # helped pushes
+        self._finishing = 0  # rounds of help whose DELETEs are sent
+        self._look_again: Callable[[], None] | None = None
         self._busy = 2  # its own push, and the help beside it
 
     def start(self) -> None:
@@ -28,6 +32,7 @@ class Working:
 
         def deleted() -> None:
             if helps:
+                self._began = self._pods.timeline.now
                 self._help(self._one_done)
 
         self._pods.execute(self._push, deleted=deleted, settled=self._one_done)
@@ -43,35 +48,65 @@ class Working:
             self._pods.end_pod(self._push)
 
     def _help(self, done: Callable[[], None]) -> None:
-        """Help in rounds, until nothing is left to help."""
+        """Begin a round if there is room, and another one after it, until nothing is left to help."""
         pods, parameters = self._pods, self._pods.parameters
-        left = parameters.help.pushes - self._seen
-        if left <= 0:
-            done()
+        left = parameters.help.pushes - self._unfinished
+        late = pods.timeline.now - self._began >= parameters.help.longest_s
+        if left <= 0 or late:
+            self._wait(done)
             return
         pages = pods.pages()
         pods.asked(pages)
         listed = pods.helpable(limit=left)
-        Round(pods, listed, seen=self._count, done=lambda started: self._help(done) if started else done()).run(
+
+        def begun(started: int) -> None:
+            if started:
+                self._finishing += 1
+                self._help(done)
+            else:
+                self._wait(done)
+
+        Round(pods, listed, begun=begun, done=self._round_done, count=self._count).run(
             after=pages * parameters.requests.page_s
         )
 
-    def _count(self) -> None:
-        self._seen += 1
+    def _wait(self, done: Callable[[], None]) -> None:
+        """Look again when an earlier round is finished."""
+        if self._finishing:
+            self._look_again = lambda: self._help(done)
+        else:
+            done()
+
+    def _round_done(self) -> None:
+        self._finishing -= 1
+        again, self._look_again = self._look_again, None
+        if again:
+            again()
+
+    def _count(self, change: int) -> None:
+        self._unfinished += change
 
 
 class Round:
     """One round of help."""
 
     def __init__(
-        self, pods: Pods, listed: list[Push], *, seen: Callable[[], None], done: Callable[[int], None]
+        self,
+        pods: Pods,
+        listed: list[Push],
+        *,
+        begun: Callable[[int], None],
+        done: Callable[[], None],
+        count: Callable[[int], None],
     ) -> None:
         self._pods = pods
         self._left = listed[::-1]
-        self._seen = seen
+        self._begun = begun
         self._done = done
+        self._count = count
         self._started = 0
-        self._pending = 1
+        self._pending = 0
+        self._sent = False
 
     def run(self, *, after: float) -> None:
         """Begin when the lists have been read."""
@@ -86,14 +121,21 @@ class Round:
                 continue
             self._started += 1
             self._pending += 1
-            self._seen()
+            self._count(1)
             push.helped = True
-            pods.execute(push, deleted=lambda: None, settled=self._one_done)
+            pods.execute(push, deleted=lambda: None, settled=self._one_settled)
             pods.processor.work(pods.parameters.help.cpu_s, self._next)
             return
-        self._one_done()
+        self._sent = True
+        self._begun(self._started)
+        self._end_if_settled()
 
-    def _one_done(self) -> None:
+    def _one_settled(self) -> None:
         self._pending -= 1
-        if not self._pending:
-            self._done(self._started)
+        self._count(-1)
+        self._end_if_settled()
+
+    def _end_if_settled(self) -> None:
+        if self._sent and self._started and not self._pending:
+            self._started = 0
+            self._done()
