@@ -96,7 +96,7 @@ class Requests:
     """
 
     before: int = 8
-    after: int = 12
+    after: int = 13
     superseded: int = 2
     github_before: int = 1
     github_after: int = 6
