@@ -1,7 +1,9 @@
 """A node that runs out of disk: the kubelet notices, says so on the node, and evicts the pod that uses most.
 
-Guarantees: only pods that have filled a volume are in danger, since the line is drawn far below what is free; when the
-context is left, the kubelet is as lax as before and every image is there, also those that it has thrown away.
+Guarantees: only pods that have filled a volume are in danger, since the line is drawn far below what is free; no pod
+that has finished is left, or the kubelet would first spend its time on removing their containers, and might then need
+to evict none; when the context is left, the kubelet is as lax as before and every image is there, also those that it
+has thrown away.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.doubles.platform.kubelet import FINISHED
 from tests.e2e.provision import node
 from tests.e2e.provision.images import images
 from tests.e2e.provision.programs import programs
@@ -27,6 +30,7 @@ _SPARE, _FILLING = 4 * _GIB, 8 * _GIB
 def strict_kubelet(stage: Stage) -> Iterator[None]:
     """Let the kubelet evict once there are four GiB less than now, until the context is left."""
     box = stage.cluster.box
+    _remove_finished_pods(stage)
     path = node.kubelet_configuration(box.folder)
     before = path.read_text()
     line = shutil.disk_usage(box.folder).free - _SPARE
@@ -52,6 +56,19 @@ def fill(stage: Stage, pod: dict[str, Any]) -> None:
     box = stage.cluster.box
     volume = node.volumes(box.folder, pod=pod["metadata"]["uid"]) / "var-run-argo"
     box.run("fallocate", "--length", str(_FILLING), str(volume / "filling"))
+
+
+def _remove_finished_pods(stage: Stage) -> None:
+    path = f"/api/v1/namespaces/{stage.home}/pods"
+
+    def finished() -> list[str]:
+        pods = stage.client.ask("GET", path)["items"]
+        return [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") in FINISHED]
+
+    # One by one: a DELETE of hundreds takes longer than a request may.
+    for name in finished():
+        stage.client.request("DELETE", f"{path}/{name}")
+    stage.until(lambda: not finished(), what="no finished pod is left")
 
 
 def _restart(stage: Stage) -> None:
