@@ -20,7 +20,7 @@ from steps.domain import find_owners
 from steps.kube import JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from steps.agents.agent_run import AgentRun
     from steps.agents.owned_object import OwnedObject
@@ -45,6 +45,7 @@ class Observation:
         pods: Their active pods, and runs that are pods.
         protected: The name of a kept run, by the uid of each object that owns it.
         blocked: Why an object was not deleted, by its uid.
+        due: Uids of the runs whose grace period is over.
     """
 
     runs: tuple[AgentRun, ...]
@@ -56,23 +57,13 @@ class Observation:
     pods: tuple[OwnedObject, ...] = ()
     protected: Mapping[str, str] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
+    due: frozenset[str] = frozenset()
 
-    def remains(self, agents: Iterable[Agent], *, due: Collection[str]) -> dict[str, str] | None:
-        """Describe the remaining objects of each run, by its uid; an empty text if it is gone.
+    def remains_of(self, agent: Agent) -> str:
+        """Describe the remaining objects of one run; an empty text if it is gone. Needs a complete observation.
 
-        Args:
-            agents: The runs that are being stopped.
-            due: Uids of the runs whose grace period is over. Another run that has ended still remains while its object
-                is being removed.
-
-        Returns:
-            None if the observation is not complete.
+        A run that has ended still remains while its object is being removed, until its grace period is over.
         """
-        if not self.complete:
-            return None
-        return {agent.uid: self._remains_of(agent, due=due) for agent in agents}
-
-    def _remains_of(self, agent: Agent, *, due: Collection[str]) -> str:
         if agent.namespace and self.namespaces and agent.namespace not in self.namespaces:
             advice = "add it again until this cancellation is finished"
             return f"its namespace {agent.namespace} is not in namespaces.agents any more: {advice}"[:MAX_REASON]
@@ -81,7 +72,7 @@ class Observation:
             stays = run.facts.deleting and run.finalizers
             waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if stays else ""
             return f"its object still exists in phase {run.facts.phase or 'none'}{waits_for}"[:MAX_REASON]
-        if run and run.being_removed and run.uid not in due:
+        if run and run.being_removed and run.uid not in self.due:
             return "its object is being removed"
         own = self.owned.only({agent.uid}, names={agent.job_key})
         left = [each for each in self.objects if own.has(each) and (not run or each.uid in self.loose)]
@@ -99,7 +90,7 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
     kube, namespaces = context.clients.kube, context.settings.namespaces.agents
     judged = decide_all(task_runs(context), record=record)
     runs = judged.runs
-    if not complete and any(run.uid in owned.run_uids and (not run.ended or run.being_removed) for run in runs):
+    if not complete and any(run.uid in owned.run_uids and not run.ended for run in runs):
         return Observation(runs=runs, owned=with_runs(owned, judged=judged), complete=False, namespaces=namespaces)
     plurals = {agent.kind for agent in record.agents if agent.unproven}
     listed = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespaces=namespaces)

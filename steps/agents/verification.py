@@ -68,9 +68,10 @@ def verify_gone(
         held.renew_if_due()
         waited = {agent.uid: clock.monotonic() - accepted.get(agent.uid, started) for agent in stopping}
         due = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s}
-        observation = replace(observe(record, owned=owned, context=context, complete=bool(due)), blocked=blocked)
+        observed = observe(record, owned=owned, context=context, complete=bool(due))
+        observation = replace(observed, blocked=blocked, due=frozenset(due))
         owned = observation.owned
-        left = observation.remains(stopping, due=due)
+        left = {agent.uid: observation.remains_of(agent) for agent in stopping} if observation.complete else None
         overdue = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s + settings.verify_s}
         if left is not None and all(not text or uid in overdue for uid, text in left.items()):
             return _with_conclusions(record, left=left, observation=observation), observation.runs

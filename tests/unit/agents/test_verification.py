@@ -8,7 +8,7 @@ import pytest
 
 from steps.agents.observation import Observation
 from steps.agents.owned_resources import JOB_NAME, OwnedResources
-from steps.domain.agent import Agent, RunOutcome
+from steps.domain.agent import RunOutcome
 from steps.kube.resources import PODS as POD
 from tests.support import factories
 
@@ -16,13 +16,6 @@ _, RUN = factories.run(deleting=True)
 AGENT = RUN.as_agent(outcome=RunOutcome.STOPPING, reason="stale")
 OWNED = OwnedResources(run_uids=frozenset({RUN.uid}), names=frozenset({"job"}))
 PODS = tuple(factories.owned_object(name, name=name, resource=POD, labels={JOB_NAME: "job"}) for name in ("one", "two"))
-
-
-def remains_of(observation: Observation, agent: Agent) -> str:
-    """What is left of one run in its grace period."""
-    left = observation.remains([agent], due=())
-    assert left is not None
-    return left[agent.uid]
 
 
 @pytest.mark.parametrize(
@@ -34,27 +27,27 @@ def remains_of(observation: Observation, agent: Agent) -> str:
 )
 def test_a_run_that_still_exists_names_the_finalizers_that_block_it(finalizers: tuple[str, ...], expected: str) -> None:
     observation = Observation(runs=(replace(RUN, finalizers=finalizers),), owned=OWNED, complete=True)
-    assert remains_of(observation, AGENT) == expected
+    assert observation.remains_of(AGENT) == expected
 
 
 def test_the_text_about_finalizers_is_bounded() -> None:
     observation = Observation(runs=(replace(RUN, finalizers=("x" * 200, "y" * 200)),), owned=OWNED, complete=True)
-    assert len(remains_of(observation, AGENT)) == 256
+    assert len(observation.remains_of(AGENT)) == 256
 
 
 def test_of_the_objects_that_are_left_one_that_could_not_be_deleted_is_named_with_the_reason() -> None:
     jobs = tuple(factories.owned_object(name, RUN.uid, name=name) for name in ("one", "two", "three"))
     known = Observation(runs=(), owned=OWNED.with_objects(jobs), complete=True, objects=jobs)
-    assert remains_of(known, AGENT) == "its Job one still exists"
-    assert remains_of(replace(known, blocked={"two": "why"}), AGENT) == "its Job two still exists: why"
-    assert len(remains_of(replace(known, blocked={"two": "x" * 400}), AGENT)) == 256
+    assert known.remains_of(AGENT) == "its Job one still exists"
+    assert replace(known, blocked={"two": "why"}).remains_of(AGENT) == "its Job two still exists: why"
+    assert len(replace(known, blocked={"two": "x" * 400}).remains_of(AGENT)) == 256
 
 
 def test_all_pods_that_still_run_are_named() -> None:
     owned = replace(OWNED, names=frozenset({AGENT.job, "job"}))
     agent = replace(AGENT, job="job")
     observation = Observation(runs=(), owned=owned, complete=True, pods=PODS)
-    assert remains_of(observation, agent) == "pods still run: one, two"
+    assert observation.remains_of(agent) == "pods still run: one, two"
 
 
 @pytest.mark.parametrize(
@@ -71,5 +64,5 @@ def test_a_run_that_has_ended_is_awaited_in_its_grace_period_while_only_kubernet
 ) -> None:
     _, ended = factories.run(deleting=True, phase="Succeeded")
     run = replace(ended, uid=RUN.uid, finalizers=finalizers)
-    observation = Observation(runs=(run,), owned=OWNED, complete=True)
-    assert observation.remains([AGENT], due=due) == {RUN.uid: expected}
+    observation = Observation(runs=(run,), owned=OWNED, complete=True, due=frozenset(due))
+    assert observation.remains_of(AGENT) == expected
