@@ -75,6 +75,11 @@ class AgentRun:
         return self.facts.deleting and _COLLECTOR_FINALIZERS.issuperset(self.finalizers)
 
     @property
+    def finalizer_note(self) -> str:
+        """The end of a sentence that names the finalizers of a deleted run; empty if there are none."""
+        return f"; its finalizers are {', '.join(self.finalizers)}" if self.facts.deleting and self.finalizers else ""
+
+    @property
     def key(self) -> str:
         """Namespace and name, which identify it among the runs of its kind."""
         return namespaced_name(self.namespace, self.name)

@@ -69,9 +69,7 @@ class Observation:
             return f"its namespace {agent.namespace} is not in namespaces.agents any more: {advice}"[:MAX_REASON]
         run = next((run for run in self.runs if run.uid == agent.uid), None)
         if run and not run.ended:
-            stays = run.facts.deleting and run.finalizers
-            waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if stays else ""
-            return f"its object still exists in phase {run.facts.phase or 'none'}{waits_for}"[:MAX_REASON]
+            return f"its object still exists in phase {run.facts.phase or 'none'}{run.finalizer_note}"[:MAX_REASON]
         if run and run.being_removed and run.uid not in self.due:
             return "its object is being removed"
         own = self.owned.only({agent.uid}, names={agent.job_key})

@@ -102,8 +102,7 @@ def _why_ended(agent: Agent, *, run: AgentRun) -> str:
         return STOPPED_ON_REQUEST
     if not run.facts.deleting:
         return "ended by itself"
-    waits_for = f"; its finalizers are {', '.join(run.finalizers)}" if run.finalizers else ""
-    return f"deleted, then ended; its object is not removed yet{waits_for}"[:MAX_REASON]
+    return f"deleted, then ended; its object is not removed yet{run.finalizer_note}"[:MAX_REASON]
 
 
 def _with_outcomes(record: Record, outcomes: dict[str, tuple[RunOutcome, str]]) -> Record:

@@ -1,11 +1,10 @@
 """Ends waiting Workflows of the task whose pushes are superseded, and finds the one whose push is the head.
 
 Guarantees that a waiting Workflow is ended only if its own steps would find it superseded: it belongs to the same
-repository and task, has not started, is no dry run and no request of a person, and the task's *finished* record
-supersedes its push. So a crash
-loses nothing. Each end is a compare-and-swap, so a Workflow that has started meanwhile continues. Not guaranteed: that
-all of them are ended. The others start a pod and find that they are superseded. If a waiting push is the pull request's
-head, the holder of the Lease works for it at once (docs/decisions/0006).
+repository and task, has not started, is neither a dry run nor a person's request, and the task's *finished* record
+supersedes its push. So a crash loses nothing. Each end is a compare-and-swap, so a Workflow that has started meanwhile
+continues. Not guaranteed: that all of them are ended. The others start a pod and find that they are superseded. If a
+waiting push is the pull request's head, the holder of the Lease works for it at once (docs/decisions/0006).
 """
 
 from __future__ import annotations

@@ -137,5 +137,4 @@ class Round:
 
     def _end_if_settled(self) -> None:
         if self._sent and self._started and not self._pending:
-            self._started = 0
             self._done()

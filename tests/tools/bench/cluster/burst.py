@@ -16,7 +16,7 @@ from tests.tools.bench.cluster.ways import SCRIPT, installed
 from tests.tools.bench.measured import Entry, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tests.doubles.github.webhooks import Delivery
     from tests.e2e.support.stage import Stage
@@ -76,25 +76,34 @@ def _to_many(bench: Bench, around: Surroundings, count: int, *, way: How) -> Bur
     labels = gone if way.script else _all(stages, lambda stage: stage.labels() == moved, what="its labels are moved")
     for stage in stages:
         stage.all_ended(deadline_s=_DEADLINE_S)
-    if way is SHIPPED and count == MANY:
+    if way is SHIPPED:
         bench.bursts.append(waits(stages, began=began))
     return Burst(terminating=terminating - began, gone=gone - began, labels=labels - began, ended=time.time() - began)
+
+
+def _by_way(bench: Bench, around: Surroundings, count: int, *, ways: Iterable[How]) -> dict[str, Burst]:
+    """The same burst, answered in each of these ways."""
+    seen: dict[str, Burst] = {}
+    for way in ways:
+        bench.progress(f"{_many(count)}, {way.name}")
+        with applied(around, way):
+            seen[way.name] = _to_many(bench, around, count, way=way)
+    return seen
+
+
+def _many(count: int) -> str:
+    return f"{count} pushes to {count} tasks"
 
 
 def measure(bench: Bench) -> Iterator[Row]:
     """To many tasks in each way, then to one task."""
     around, count = bench.cluster(), QUICK if bench.quick else MANY
     around.github.add_repository(SCRIPT.repository)
-    many = f"{count} pushes to {count} tasks"
-    seen: dict[str, Burst] = {}
     with installed(around.cluster, SCRIPT):
-        for way in WAYS:
-            bench.progress(f"{many}, {way.name}")
-            with applied(around, way):
-                seen[way.name] = _to_many(bench, around, count, way=way)
-        bench.progress(f"{FEW} pushes to {FEW} tasks")
+        seen = _by_way(bench, around, count, ways=WAYS)
+        bench.progress(_many(FEW))
         few = _to_many(bench, around, FEW, way=SHIPPED)
-    yield from _rows(seen, many=many, terminating_target=TERMINATING_TARGET)
+    yield from _rows(seen, count=count, terminating_target=TERMINATING_TARGET)
     further = (seen[SHIPPED.name].terminating - few.terminating) / max(1, count - FEW)
     yield Row(what="each push beyond the first eight: agent terminating", unit="s", values=(further,), target=FURTHER_S)
 
@@ -116,19 +125,14 @@ def measure_large(bench: Bench) -> Iterator[Row]:
     """To a hundred tasks, by a bare script and as shipped."""
     around, count = bench.cluster(), QUICK if bench.quick else LARGE
     around.github.add_repository(SCRIPT.repository)
-    many = f"{count} pushes to {count} tasks"
-    seen: dict[str, Burst] = {}
     with installed(around.cluster, SCRIPT):
-        for way in (BARE, SHIPPED):
-            bench.progress(f"{many}, {way.name}")
-            with applied(around, way):
-                seen[way.name] = _to_many(bench, around, count, way=way)
-    yield from _rows(seen, many=many, terminating_target=LARGE_TERMINATING_TARGET)
+        seen = _by_way(bench, around, count, ways=(BARE, SHIPPED))
+    yield from _rows(seen, count=count, terminating_target=LARGE_TERMINATING_TARGET)
 
 
-def _rows(seen: Mapping[str, Burst], *, many: str, terminating_target: float) -> Iterator[Row]:
+def _rows(seen: Mapping[str, Burst], *, count: int, terminating_target: float) -> Iterator[Row]:
     """The rows of every way. The targets are ratios to the bare script, in seconds of this run."""
-    script = seen[BARE.name]
+    script, many = seen[BARE.name], _many(count)
     for what, moment, most in (
         ("every agent terminating", "terminating", terminating_target * script.terminating),
         ("every agent's pod gone", "gone", GONE_TARGET * script.gone),
