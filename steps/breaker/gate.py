@@ -24,7 +24,7 @@ class BreakerGate(Protocol):
         ...
 
     def limited(self, wait_s: float) -> None:
-        """Report that the dependency asks all clients to wait so many seconds."""
+        """Report that the dependency asks all clients to wait."""
         ...
 
     def succeeded(self) -> None:

@@ -122,7 +122,7 @@ class Breaker:
         return may_retry(after, now=now, settings=self._settings)
 
     def limited(self, wait_s: float) -> None:
-        """Report that the dependency asks all pods to wait so many seconds. The probe of this pod ends."""
+        """Report that the dependency asks all pods to wait. The probe of this pod ends."""
         now = self._clock.now()
 
         def change(found: Circuit) -> Circuit:

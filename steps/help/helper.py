@@ -8,11 +8,12 @@ guaranteed: that a push is helped. Its own Workflow processes it then.
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from threading import Condition
 from typing import TYPE_CHECKING
 
 from steps.cancellation import finish_execution, start_execution, with_own_push
@@ -42,6 +43,7 @@ class Helper:
         self._began = context.clock.monotonic()
         self._seen: set[str] = set()
         self._unfinished: list[StartedExecution] = []
+        self._finished = Condition()
 
     @contextmanager
     def beside(self) -> Iterator[None]:
@@ -66,14 +68,12 @@ class Helper:
 
     def _help(self) -> None:
         """Help in rounds until no further push waits. Never fails, except on SIGTERM."""
-        try:
+        with _logged_failure("could not help", context=self._context):
             if self._settings.parallel == 1:
                 while started := self._start_round():
                     self._finish_round(started)
             else:
                 self._help_in_threads()
-        except StepError as error:
-            self._context.log.warning("could not help", error=type(error).__name__, problem=str(error))
 
     def _help_in_threads(self) -> None:
         """Begin a round whenever pushes wait and there is room, and finish the earlier ones meanwhile.
@@ -82,12 +82,17 @@ class Helper:
         """
         # A thread for each round, so that the Leases of none wait to be renewed.
         with ThreadPoolExecutor(max_workers=self._settings.pushes) as pool:
-            finishing: set[Future[None]] = set()
-            while (started := self._start_round()) or finishing:
+            while (started := self._start_round()) or self._unfinished:
                 if started:
-                    finishing.add(pool.submit(self._finish_round, started))
+                    pool.submit(self._finish_round, started)
                 else:
-                    finishing = wait(finishing, return_when=FIRST_COMPLETED).not_done
+                    self._wait_for_room()
+
+    def _wait_for_room(self) -> None:
+        """Wait until half of the pushes are finished. To list the waiting Workflows after each one is expensive."""
+        most = len(self._unfinished) // 2
+        with self._finished:
+            self._finished.wait_for(lambda: len(self._unfinished) <= most)
 
     def _start_round(self) -> list[StartedExecution]:
         """Send the DELETEs of the pushes that wait; of one push if `parallel` is 1."""
@@ -113,15 +118,13 @@ class Helper:
         return started
 
     def _start(self, push: HelpablePush) -> StartedExecution | None:
-        context = self._context_for(push.workflow)
-        try:
+        context, started = self._context_for(push.workflow), None
+        with _logged_failure("could not help this push", context=context):
             context = with_own_push(context)
-            started = start_execution(context, acquire=partial(context.lease().acquire_free, push.lease))
-        except LockBusyError:
-            return None
-        except StepError as error:
-            _report(error, context=context)
-            started = None
+            try:
+                started = start_execution(context, acquire=partial(context.lease().acquire_free, push.lease))
+            except LockBusyError:
+                return None
         self._seen.add(push.workflow.uid)
         if started:
             self._unfinished.append(started)
@@ -132,13 +135,12 @@ class Helper:
         pending = list(started)
 
         def finish(execution: StartedExecution) -> None:
-            try:
+            with _logged_failure("could not help this push", context=execution.context):
                 finish_execution(execution)
-            except StepError as error:
-                _report(error, context=execution.context)
-            finally:
-                pending.remove(execution)
+            pending.remove(execution)
+            with self._finished:
                 self._unfinished.remove(execution)
+                self._finished.notify()
 
         run_parallel(
             [partial(finish, each) for each in started],
@@ -183,5 +185,12 @@ def _renew(executions: Sequence[StartedExecution]) -> None:
             continue
 
 
-def _report(error: StepError, *, context: StepContext) -> None:
-    context.log.warning("could not help this push", error=type(error).__name__, problem=str(error))
+@contextmanager
+def _logged_failure(event: str, *, context: StepContext) -> Iterator[None]:
+    """Log any error of the body and go on. No error of help may end the pod's own push, or another helped one."""
+    try:
+        yield
+    except StepError as error:
+        context.log.warning(event, error=type(error).__name__, problem=str(error))
+    except Exception as error:  # noqa: BLE001 - a fault of the code is an error of help as well
+        context.log.unexpected(error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -70,6 +71,7 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
     )
 
 
+@cache  # A pod that helps writes many comments; to compile the template takes longer than all requests of one.
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),

@@ -1,7 +1,7 @@
 """Finds problems in a snapshot: pure functions, with one rule for each kind of finding.
 
 Guarantees that an active task (a Workflow that has not ended, a holder that is alive) has no finding that a Workflow
-repairs. If nobody works for such a Workflow, that is a finding for a person. Nothing is found for a run that
+repairs. If nobody works for that Workflow, that is a finding for a person. Nothing is found for a run that
 steps.domain.run_decision keeps, for a stale run that its record keeps for a run that it owns, as long as that one
 exists, or for a push that a person's skip label stopped. At most one finding of a task needs a Workflow, the gravest
 one. Not guaranteed: that a finding is still true when it is repaired.

@@ -6,10 +6,8 @@ pass that ends early.
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps.core import StepError, TerminatedError
@@ -127,8 +125,7 @@ def _guarded(do: Callable[[], None], *, task: str, context: ReconcileContext) ->
             problem=str(error),
         )
     except Exception as error:  # noqa: BLE001 - a bug must not affect other tasks; its text may contain any data
-        where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-        context.log.error("unexpected error: please report it", task=task, error=type(error).__name__, where=where)
+        context.log.unexpected(error, task=task)
     else:
         return True
     return False

@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-import traceback
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from steps.core import BadInputError, Exit, StepError, SystemClock
@@ -72,8 +70,7 @@ def run_process(
         return error.exit
     except Exception as error:  # noqa: BLE001 - the last place to turn an error into an exit code
         measured.failed(UNEXPECTED_ERROR)
-        where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-        log.error("unexpected error: please report it", error=type(error).__name__, where=where, exit=int(Exit.BUG))
+        log.unexpected(error, exit=int(Exit.BUG))
         return Exit.BUG
     finally:
         if tracer.is_on:

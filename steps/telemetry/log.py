@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from steps.core import format_micro_time
@@ -41,6 +43,14 @@ class Log:
     def error(self, event: str, **fields: LogValue) -> None:
         """Log that the step failed."""
         self._write("error", event, fields)
+
+    def unexpected(self, error: Exception, **fields: LogValue) -> None:
+        """Log an error that the code did not foresee: its type and its places in the code.
+
+        Never its text, because the text could quote a payload.
+        """
+        where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        self.error("unexpected error: please report it", error=type(error).__name__, where=where, **fields)
 
     def _write(self, level: str, event: str, fields: dict[str, LogValue]) -> None:
         line = {"time": format_micro_time(self._clock.now()), "level": level, "event": event} | self._bound | fields

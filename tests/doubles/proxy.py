@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.client import parse_headers
 from typing import TYPE_CHECKING
 
-from tests.doubles.tunnel import listening, relay
+from tests.doubles.tunnel import forward, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class Proxy:
         host, _, port = target.rpartition(":")
         with socket.create_connection((host, int(port))) as server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            relay(client, server)
+            forward(client, server)
 
     def _status(self, verb: str, authorization: str) -> int:
         if self.refuses:

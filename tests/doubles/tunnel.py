@@ -23,7 +23,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
             each.shutdown(socket.SHUT_RDWR)
 
 
-def relay(one: socket.socket, other: socket.socket) -> None:
+def forward(one: socket.socket, other: socket.socket) -> None:
     """Carry bytes both ways until either side ends."""
     back = threading.Thread(target=_pump, args=(other, one))
     back.start()

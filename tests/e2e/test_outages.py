@@ -50,7 +50,7 @@ def circuit(stage: Stage) -> Circuit:
 
 @pytest.fixture(autouse=True)
 def _nothing_known(stage: Stage) -> Iterator[None]:
-    """What one test lets the pods learn of GitHub is no business of the next."""
+    """Remove what the pods of one test recorded about GitHub, before the next test."""
     yield
     stage.github.plan.clear()
     stage.client.ask("PATCH", breakers(stage), {"data": None}, content_type=MERGE_PATCH)

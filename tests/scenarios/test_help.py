@@ -247,6 +247,20 @@ def test_a_push_that_comes_while_agents_end_is_helped_before_they_have_ended(bur
     assert [labels(burst, number) == MOVED for number in TASKS] == [True, True, True, False]
 
 
+def test_a_push_is_helped_as_soon_as_there_is_room_although_another_one_is_not_finished(burst: Scene) -> None:
+    burst.in_threads = True
+    burst.settings = replace(DEFAULTS, help=replace(DEFAULTS.help, pushes=2))
+    runs = {run["spec"]["taskId"]: run["metadata"]["name"] for run in burst.api.list("coderuns", namespace=AGENTS)}
+    started, found = threading.Event(), []
+    last = Fault(method="DELETE", path=f"/coderuns/{runs[10]}", before=lambda _: started.set())
+    burst.api.faults.add(last)
+    burst.github.after(lambda: found.append(started.wait(5)), method="DELETE", path=f"/issues/{pull_request(8)}/labels")
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert found == [True]
+    assert [labels(burst, number) for number in TASKS] == [MOVED] * 4
+
+
 def test_of_two_pushes_to_one_task_the_newest_is_helped_and_the_older_one_is_ended(burst: Scene) -> None:
     older = pushed(burst)
     newer = pushed(burst, NEWER)
@@ -302,6 +316,43 @@ def test_a_helped_push_that_fails_before_anything_is_stopped_leaves_the_record_a
     assert burst.record(task=8) == found
     assert burst.play(newer[8]) is Exit.DONE
     assert burst.record(task=8).push == newer[8].push
+
+
+@pytest.mark.parametrize("in_threads", [False, True], ids=["in turn", "in threads"])
+@pytest.mark.parametrize("request_of_the_push", ["/coderuns/", "/leases/[^/]*-task-8-"], ids=["start", "finish"])
+def test_an_unexpected_error_in_a_helped_push_is_logged_and_stops_no_other_push(
+    burst: Scene, request_of_the_push: str, *, in_threads: bool
+) -> None:
+    burst.in_threads = in_threads
+    run = next(run for run in burst.api.list("coderuns", namespace=AGENTS) if run["spec"]["taskId"] == 8)
+    at_the_start = request_of_the_push == "/coderuns/"
+
+    def break_down(_: object) -> None:
+        raise KeyError("a fault in the code")
+
+    path = f"/coderuns/{run['metadata']['name']}" if at_the_start else request_of_the_push
+    method, nth = ("DELETE", 1) if at_the_start else ("PUT", 2)
+    burst.api.faults.add(Fault(method=method, path=path, before=break_down, nth=nth))
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert [labels(burst, number) == MOVED for number in TASKS] == [True, False, True, True]
+    (line,) = [line for line in burst.events() if line["event"].startswith("unexpected error")]
+    assert (line["task"], line["error"]) == ("8", "KeyError")
+    assert line["where"]
+    assert "a fault in the code" not in str(line)
+    assert burst.play(workflows[8]) is Exit.DONE
+    assert labels(burst, 8) == MOVED
+
+
+def test_an_unexpected_error_in_the_queue_does_not_fail_the_pods_own_push(burst: Scene) -> None:
+    def break_down(_: object) -> None:
+        raise KeyError("a fault in the code")
+
+    burst.api.faults.add(Fault(method="GET", path=r"/workflows\?.*completed", before=break_down, times=0))
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert labels(burst, 7) == MOVED
+    assert any(line["event"].startswith("unexpected error") for line in burst.events())
 
 
 def test_if_the_queue_cannot_be_read_the_pods_own_push_is_processed(burst: Scene) -> None:

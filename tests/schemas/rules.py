@@ -137,17 +137,17 @@ def _data_filter(condition: dict[str, Any]) -> Iterator[str]:
 
 def _filter_value(kind: str, value: str) -> Iterator[str]:
     if kind == "bool" and value not in {"true", "false"}:
-        yield f"{value!r} is no boolean"
+        yield f"{value!r} is not a boolean"
     if kind == "number":
         try:
             float(value)
         except ValueError:
-            yield f"{value!r} is no number"
+            yield f"{value!r} is not a number"
     if kind == "string":
         try:
             re.compile(value)
         except re.error as error:
-            yield f"{value!r} is no regular expression: {error}"
+            yield f"{value!r} is not a regular expression: {error}"
         if not (value.startswith("^") and value.endswith("$")):
             yield f"{value!r} is a regular expression without anchors: it matches anything that contains it"
 

@@ -229,7 +229,7 @@ class Task(RuleBasedStateMachine):
             self.argo.step(fail, workflow, pod=f"{workflow.name}-exit")
             self.scene.end_pod(f"{workflow.name}-exit", phase="Succeeded")
             self._end(workflow, phase=FAILED)
-        # At once: what the record says later is no reason to have ended anybody now.
+        # At once: what the record says later does not justify ending a Workflow now.
         self.scene.argo.step()
         self.waiting = [each for each in self.waiting if not self.argo.ended_meanwhile(each)]
 

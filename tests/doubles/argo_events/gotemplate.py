@@ -219,7 +219,7 @@ class _Pipeline:
             if found is NO_VALUE:
                 return NO_VALUE
             if not isinstance(found, dict):
-                raise GoError(f"can't evaluate field {name} in a value that is no object")
+                raise GoError(f"can't evaluate field {name} in a value that is not an object")
             found = found.get(name, NO_VALUE)
         return found
 

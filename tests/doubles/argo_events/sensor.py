@@ -139,5 +139,5 @@ def _source(k8s: Object) -> Object:
         raise NotModelled(f"a source of {sorted(source)}")
     found = yaml.safe_load(source["inline"]) if "inline" in source else source["resource"]
     if not isinstance(found, dict) or "kind" not in found:
-        raise GoError("the source is no object")
+        raise GoError("the source is not an object")
     return found

@@ -163,7 +163,7 @@ def _verb(verb: str, value: Any) -> str:  # noqa: ANN401 - any JSON
 
 _ISO = "2006-01-02T15:04:05Z07:00"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-# Go's zero time, which is what sprig gives for a text that is no time.
+# Go's zero time, which is what sprig gives for a text that is not a time.
 _ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 

@@ -133,7 +133,7 @@ class GitHub(Backstage):
             "x-github-request-id": f"DBL0:{next(self._serial):06X}",
             "x-github-media-type": "github.v3; format=json",
             "date": formatdate(self._clock(), usegmt=True),
-            **self.limits.standing(principal).headers(),
+            **self.limits.usage(principal).headers(),
             **response.headers,
         }
         return replace(response, headers=headers)

@@ -150,12 +150,12 @@ def _get_permission(operation: Operation, parts: Parts) -> Response:
 
 def _rate_limit(operation: Operation, parts: Parts) -> Response:
     del parts
-    standing = operation.limits.standing(operation.principal.name if operation.principal else None)
+    usage = operation.limits.usage(operation.principal.name if operation.principal else None)
     values = {
-        "limit": standing.limit,
-        "used": standing.used,
-        "remaining": standing.remaining,
-        "reset": standing.reset,
+        "limit": usage.limit,
+        "used": usage.used,
+        "remaining": usage.remaining,
+        "reset": usage.reset,
     }
     return json_response(status=200, content={"resources": {"core": values, "search": values}, "rate": values})
 

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tests.doubles.github.limits import Standing, primary_refusal, secondary_refusal
+from tests.doubles.github.limits import Usage, primary_refusal, secondary_refusal
 from tests.doubles.github.messages import ApiError, Request, Response
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def primary_limited(*, status: int = 403, reset_in_s: float = 60) -> Fault:
     """Refuse by the primary limit, which ends at x-ratelimit-reset."""
 
     def answer(now: float) -> Response:
-        standing = Standing(limit=5000, used=5000, reset=int(now + reset_in_s))
-        return primary_refusal(who="user:1", standing=standing, status=status, now=now).response()
+        usage = Usage(limit=5000, used=5000, reset=int(now + reset_in_s))
+        return primary_refusal(who="user:1", usage=usage, status=status, now=now).response()
 
     return Fault(applied=False, answer=answer)
 

@@ -29,8 +29,8 @@ class _Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a principal stands in the current hour."""
+class Usage:
+    """How much of its limit a principal has used in the current hour."""
 
     limit: int
     used: int
@@ -66,10 +66,10 @@ class Limits:
         self.retry_after = True
         """Whether a refusal by the secondary limit says when to come back."""
 
-    def standing(self, principal: str | None) -> Standing:
+    def usage(self, principal: str | None) -> Usage:
         """Return the limit without counting."""
         window = self._window(self._hours, principal, WINDOW_S)
-        return Standing(limit=self._limit(principal), used=window.used, reset=int(window.ends))
+        return Usage(limit=self._limit(principal), used=window.used, reset=int(window.ends))
 
     def exhaust(self, principal: str | None) -> None:
         """Use up the hour, as another program with the same credential would."""
@@ -81,9 +81,9 @@ class Limits:
         Raises:
             ApiError: with the message and headers by which clients tell the two limits apart.
         """
-        standing = self.standing(principal)
-        if standing.remaining == 0:
-            raise primary_refusal(who=principal, standing=standing, status=self.refusal_status, now=self._clock())
+        usage = self.usage(principal)
+        if usage.remaining == 0:
+            raise primary_refusal(who=principal, usage=usage, status=self.refusal_status, now=self._clock())
         if self.secondary_points is None:
             return
         window = self._window(self._minutes, principal, MINUTE_S)
@@ -108,7 +108,7 @@ class Limits:
         return window
 
 
-def primary_refusal(*, who: str | None, standing: Standing, status: int, now: float) -> ApiError:
+def primary_refusal(*, who: str | None, usage: Usage, status: int, now: float) -> ApiError:
     """Build the answer of an exhausted hour; it has no Retry-After, only x-ratelimit-reset."""
     kind, _, name = (who or "").partition(":")
     subject = {"user": f"user ID {name}", "installation": f"installation ID {name}"}.get(kind, "127.0.0.1")
@@ -116,7 +116,7 @@ def primary_refusal(*, who: str | None, standing: Standing, status: int, now: fl
     message = (
         f"API rate limit exceeded for {subject}. If you reach out to GitHub Support, include the timestamp {stamp}."
     )
-    return ApiError(status=status, message=message, documentation=_LIMITS_DOC, headers=standing.headers())
+    return ApiError(status=status, message=message, documentation=_LIMITS_DOC, headers=usage.headers())
 
 
 def secondary_refusal(*, status: int, retry_after: int | None) -> ApiError:

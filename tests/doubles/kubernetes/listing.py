@@ -112,7 +112,7 @@ def listed(store: Store, selection: Selection, query: Mapping[str, str]) -> Json
 
 
 def check_version(store: Store, version: str) -> None:
-    """Refuse a version that is no number or lies in the future."""
+    """Refuse a version that is not a number or lies in the future."""
     if version and not version.isdigit():
         raise bad_request(f'Invalid value: "{version}": invalid resource version')
     if version and int(version) > store.version:

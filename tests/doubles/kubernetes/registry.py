@@ -204,7 +204,7 @@ def update_problems(new: JsonObject, old: JsonObject) -> list[Problem]:
 def decode(resource: Resource, body: object) -> Decoded:
     """Check a body against its kind: shape, group and version, unknown fields."""
     if not isinstance(body, dict):
-        raise bad_request("couldn't get version/kind; json parse error: the body is no object")
+        raise bad_request("couldn't get version/kind; json parse error: the body is not an object")
     if resource.custom and not (body.get("kind") and body.get("apiVersion")):
         raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): no kind or version")
     kind, version = body.get("kind") or resource.kind, body.get("apiVersion") or resource.api_version

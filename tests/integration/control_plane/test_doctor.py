@@ -265,7 +265,7 @@ BROKEN: list[tuple[str, Break, str, str, str]] = [
     ("a template was edited", lambda w: w.changed(w.paths["template"], {"spec": {"serviceAccountName": "root"}}),
      "objects", "wrong", "at spec.serviceAccountName"),
     ("a binding is gone", lambda w: w.gone(w.paths["role"]), "access", "wrong", "may not delete coderuns"),
-    ("the limit is no number", lambda w: w.changed(w.paths["limits"], {"data": {"concurrent": "many"}}),
+    ("the limit is not a number", lambda w: w.changed(w.paths["limits"], {"data": {"concurrent": "many"}}),
      "limits", "wrong", "no Workflow can begin"),
     ("the webhook's secret is empty", lambda w: w.changed(w.paths["webhook secret"], _data({"secret": "\n"})),
      "webhook secret", "wrong", "signatures of webhooks are not checked"),

@@ -1,4 +1,4 @@
-"""Which comments and webhooks are no commands."""
+"""Comments and webhooks that are not commands."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ CASES: dict[str, tuple[str, Callable[[Manifest], None], str, str]] = {
         "spec.triggers[0].retryStrategy",
         "no effect without atLeastOnce",
     ),
-    "a value that is no string": (
+    "a value that is not a string": (
         "Sensor/pushes",
         put("spec/dependencies/0/filters/data/1/value", [True]),
         "spec.dependencies[0].filters.data[1].value[0]",

@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(300)
 
 DANGLING: dict[str, tuple[str, Callable[[Manifest], None], str]] = {
-    "an entrypoint that is no template": ("WorkflowTemplate/cancel", put("spec/entrypoint", "go"), "no template 'go'"),
-    "an exit handler that is no template": ("WorkflowTemplate/cancel", put("spec/onExit", "x"), "no template 'x'"),
-    "a hook that is no template": (
+    "an entrypoint that is not a template": (
+        "WorkflowTemplate/cancel",
+        put("spec/entrypoint", "go"),
+        "no template 'go'",
+    ),
+    "an exit handler that is not a template": ("WorkflowTemplate/cancel", put("spec/onExit", "x"), "no template 'x'"),
+    "a hook that is not a template": (
         "WorkflowTemplate/cancel",
         put("spec/hooks", {"exit": {"template": "bye"}}),
         "no template 'bye'",
     ),
-    "a step that is no template": (
+    "a step that is not a template": (
         "WorkflowTemplate/cancel",
         put("spec/templates/1", {"name": "report", "steps": [[{"name": "a", "template": "b"}]]}),
         "no template 'b'",

@@ -25,7 +25,7 @@ class Limit:
 
     Attributes:
         pushes: Pushes a minute that it carries.
-        at_once: Pushes that it carries at once, before it makes others wait; 0 if that is no number of pushes.
+        at_once: Pushes that it carries at once, before it makes others wait; 0 if the limit is not a number of pushes.
         moved_by: What moves it.
     """
 

@@ -83,7 +83,7 @@ def test_a_job_that_is_itself_a_run_is_not_its_own_owner() -> None:
             owned_object("x", resource=CODE_RUNS),
             replace(CODE_RUN, task="spec.taskId"),
             True,
-            id="the task is no label",
+            id="the task is not a label",
         ),
         pytest.param(
             owned_object("x", resource=replace(CODE_RUNS, version="v2"), labels={"task-id": "8"}),

@@ -79,7 +79,7 @@ def test_other_text_names_no_repository(text: str) -> None:
     [
         pytest.param({}, CODE_RUN, "task-id=7", id="by the task's label"),
         pytest.param(PLAY, CODE_RUN, "agent-type=tess,task-id=7", id="and by the kind's own"),
-        pytest.param({}, BY_FIELD, "", id="by nothing: the task is no label"),
+        pytest.param({}, BY_FIELD, "", id="by nothing: the task is not a label"),
         pytest.param(PLAY, BY_FIELD, "agent-type=tess", id="by the kind's own alone"),
     ],
 )
@@ -97,7 +97,7 @@ def test_the_api_server_selects_a_tasks_runs_by_label_and_the_rest_is_filtered(
     [
         pytest.param({}, CODE_RUN, "task-id", id="by the task's label"),
         pytest.param(PLAY, CODE_RUN, "agent-type=tess,task-id", id="and by the kind's own"),
-        pytest.param({}, BY_FIELD, "", id="by nothing: the task is no label"),
+        pytest.param({}, BY_FIELD, "", id="by nothing: the task is not a label"),
     ],
 )
 def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(

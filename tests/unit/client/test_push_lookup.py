@@ -43,7 +43,7 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     github.add_token(TOKEN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    # Whatever holds the folder of temporary files, it is no checkout.
+    # Whatever holds the folder of temporary files, it is not a checkout.
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with serve(github) as url:
         yield Laptop(github=github, settings=replace(DEFAULTS, github=replace(DEFAULTS.github, api_url=url)))

@@ -15,7 +15,7 @@ from tests.unit.github.connection.site import Site, a_github, ask, from_a_pod
 
 
 def test_a_server_that_breaks_off_the_handshake_is_waited_for(scene: Scene, site: Site) -> None:
-    """What TLS says of a connection that was cut is no word on a certificate."""
+    """A TLS error about a closed connection does not mean that the certificate is wrong."""
     with github_double.serve(a_github()) as plain, pytest.raises(UnavailableError, match="SSLError"):
         ask(from_a_pod(scene, replace(site.rules, api_url=plain.replace("http:", "https:"))))
 
