@@ -199,7 +199,7 @@ CASES: dict[str, tuple[str, Callable[[Manifest], None], str, str]] = {
         "Sensor/pushes",
         put("spec/dependencies/0/filters/data/0/value", ["^(bot$"]),
         "spec.dependencies[0].filters.data[0]",
-        "no regular expression",
+        "not a regular expression",
     ),
     "an inequality with alternatives": (
         "Sensor/pushes",
