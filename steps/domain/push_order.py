@@ -1,6 +1,7 @@
 """Decides which of two pushes to a task is newer.
 
-Guarantees that the commits decide if the pushes name them, and that otherwise GitHub's times decide. No clock of the
+Guarantees that the commits decide if the pushes name them, and that otherwise GitHub's times decide. The times also
+decide if the commits contradict each other, because a branch was forced back to an earlier commit. No clock of the
 cluster is used. The reasons are in docs/decisions/0001-watermark.md.
 """
 
@@ -26,12 +27,15 @@ def is_newer(push: Push, *, than: Push) -> bool:
     The chain of commits decides first: one push replaced the commit of the other. Two pushes of the same commit are the
     same push at any time, unless this one names a commit that it replaced, and the other one names another or none: a
     branch was forced back. If the chain does not decide, GitHub's times do. So a push that is taken for a newer one by
-    mistake makes only those runs stale that were created before it.
+    mistake makes only those runs stale that were created before it. If each push replaced the commit of the other, the
+    branch was forced back, and the times decide.
 
     Args:
         push: The push in question.
         than: The push to compare it with.
     """
+    if push.before == than.sha != push.sha == than.before and not (push.ends or than.ends):
+        return push.pushed_at > than.pushed_at
     if push.sha == than.sha and push.before in (ZERO_SHA, than.before):
         return False
     if than.sha != push.sha == than.before and push.before != than.sha and not push.ends:
@@ -45,12 +49,17 @@ def is_newer_than_known(push: Push, *, known: Record | FinishedPush) -> bool:
     If reconcile submits the head that labels were left to, nobody knows which commit that push replaced, and its time
     is that of an earlier push. A push that replaced a commit which is known to be older than that head came before it.
 
+    A push that replaced the recorded commit by one that was replaced before is either a branch that was forced back, or
+    an old webhook that came again. GitHub's times decide.
+
     Args:
         push: The push in question.
         known: The record, or the latest finished push of the branch.
     """
     if known.push.before == ZERO_SHA and push.sha != known.push.sha and push.before in known.older:
         return False
+    if push.sha in known.older and push.before == known.push.sha != ZERO_SHA:
+        return push.pushed_at > known.push.pushed_at
     return is_newer(push, than=known.push)
 
 

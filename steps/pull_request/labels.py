@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from steps.core import LAG_S, UnavailableError, read_through_lag
 from steps.domain import ZERO_SHA, LabelOutcome, LabelPlan, decide_labels, is_known_older
 from steps.pull_request.ended_branch import read_ended_plan
+from steps.pull_request.forced_back import is_forced_back
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
@@ -66,14 +67,16 @@ def read_label_plan(
     task_label = settings.task.format(task=push.task)
     decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
     plan = decide(push=push, older=record.older)
+    if plan.lags and plan.pull_request:
+        shown = next(each for each in found if each.number == plan.pull_request.number)
+        if is_forced_back(shown.head_sha, push=push, github=github, log=context.log):
+            plan = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=shown, left_to=shown.head_sha)
     if plan.labels is LabelOutcome.HEAD_MOVED and plan.left_to == context.push.sha and push.ref == context.push.ref:
         push = context.push
         plan = decide(push=push, older=record.older)
     if skipped and plan.labels is not LabelOutcome.SKIPPED:
         context.log.info("skip label is set on the pull request of another branch", pull_request=skipped.number)
         plan = LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=skipped)
-    if plan.lags:
-        context.log.info("GitHub still shows an older head: the push counts as the head", push=push.sha)
     plan = replace(plan, clock_offset_s=_clock_offset(github, context=context))
     if plan.labels is LabelOutcome.AMBIGUOUS:
         numbers = [f"#{pull.number}" for pull in found]
@@ -128,7 +131,10 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     if now.has_label(settings.skip):
         context.log.info("skip label was added meanwhile, labels not moved", label=settings.skip)
         return replace(record, labels=LabelOutcome.SKIPPED)
-    if now.head_sha != record.push.sha and not _is_older(now.head_sha, record):
+    if now.head_sha != record.push.sha and (
+        not _is_older(now.head_sha, record)
+        or is_forced_back(now.head_sha, push=record.push, github=github, log=context.log)
+    ):
         context.log.info("pull request head moved, waiting for its push", head=now.head_sha)
         return replace(record, labels=LabelOutcome.HEAD_MOVED, left_to=now.head_sha)
     if settings.add:

@@ -1,8 +1,8 @@
 """What a pod does: its own push, and help for the pushes of other tasks in rounds, as `steps/help/helper.py` does.
 
-Guarantees that all DELETEs of a round are sent before any of its pods is waited for, that a further round begins while
-earlier ones are finished, that a pod helps as many pushes at the same time as it may, and that it ends when its own
-push and its help are done.
+Guarantees that all DELETEs of a round are sent before any of its pods is waited for, that a further round begins when
+half of the pushes are finished, that a pod helps as many pushes at the same time as it may, and that it ends when its
+own push and its help are done.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Working:
         self._push = push
         self._began = 0.0
         self._unfinished = 0  # helped pushes
-        self._finishing = 0  # rounds of help whose DELETEs are sent
+        self._most = 0  # helped pushes until which it waits before it lists again
         self._look_again: Callable[[], None] | None = None
         self._busy = 2  # its own push, and the help beside it
 
@@ -61,30 +61,25 @@ class Working:
 
         def begun(started: int) -> None:
             if started:
-                self._finishing += 1
                 self._help(done)
             else:
                 self._wait(done)
 
-        Round(pods, listed, begun=begun, done=self._round_done, count=self._count).run(
-            after=pages * parameters.requests.page_s
-        )
+        Round(pods, listed, begun=begun, count=self._count).run(after=pages * parameters.requests.page_s)
 
     def _wait(self, done: Callable[[], None]) -> None:
-        """Look again when an earlier round is finished."""
-        if self._finishing:
+        """List again when half of the pushes are finished."""
+        if self._unfinished:
+            self._most = self._unfinished // 2
             self._look_again = lambda: self._help(done)
         else:
             done()
 
-    def _round_done(self) -> None:
-        self._finishing -= 1
-        again, self._look_again = self._look_again, None
-        if again:
-            again()
-
     def _count(self, change: int) -> None:
         self._unfinished += change
+        if self._look_again and self._unfinished <= self._most:
+            again, self._look_again = self._look_again, None
+            again()
 
 
 class Round:
@@ -96,17 +91,13 @@ class Round:
         listed: list[Push],
         *,
         begun: Callable[[int], None],
-        done: Callable[[], None],
         count: Callable[[int], None],
     ) -> None:
         self._pods = pods
         self._left = listed[::-1]
         self._begun = begun
-        self._done = done
         self._count = count
         self._started = 0
-        self._pending = 0
-        self._sent = False
 
     def run(self, *, after: float) -> None:
         """Begin when the lists have been read."""
@@ -120,21 +111,9 @@ class Round:
                 pods.asked(1)
                 continue
             self._started += 1
-            self._pending += 1
             self._count(1)
             push.helped = True
-            pods.execute(push, deleted=lambda: None, settled=self._one_settled)
+            pods.execute(push, deleted=lambda: None, settled=lambda: self._count(-1))
             pods.processor.work(pods.parameters.help.cpu_s, self._next)
             return
-        self._sent = True
         self._begun(self._started)
-        self._end_if_settled()
-
-    def _one_settled(self) -> None:
-        self._pending -= 1
-        self._count(-1)
-        self._end_if_settled()
-
-    def _end_if_settled(self) -> None:
-        if self._sent and self._started and not self._pending:
-            self._done()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steps.domain.push import ZERO_SHA, Sha
-from steps.domain.push_order import is_known_older, is_newer, known_older
+from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
 from tests.support.pushes import at, push, record
 
 A, B, C, D = (letter * 40 for letter in "abcd")
@@ -31,6 +31,10 @@ A, B, C, D = (letter * 40 for letter in "abcd")
         ),
         pytest.param((A, B, 0), (A, ZERO_SHA, 60), False, id="the webhook comes after a person submitted its commit"),
         pytest.param((A, D, 0), (A, B, 60), False, id="the first of two pushes of one commit comes again"),
+        pytest.param((B, A, -60), (A, B, 0), False, id="each replaced the other's commit: GitHub's time decides"),
+        pytest.param((B, A, 60), (A, B, 0), True, id="each replaced the other's commit, and it came later"),
+        pytest.param((B, A, 0), (A, B, 0), False, id="each replaced the other's commit, in the same second"),
+        pytest.param((ZERO_SHA, A, -60), (A, ZERO_SHA, 0), True, id="an end replaces the last commit, at any time"),
         pytest.param((C, B, 5), (A, ZERO_SHA, 0), True, id="no common commit: GitHub's time decides"),
         pytest.param((C, B, -5), (A, ZERO_SHA, 0), False, id="no common commit: GitHub's time decides against it"),
         pytest.param((C, B, 0), (A, ZERO_SHA, 0), False, id="no common commit, and the same time"),
@@ -51,16 +55,23 @@ def test_the_chain_of_commits_orders_pushes_and_then_githubs_time(
     befores=st.lists(st.sampled_from([ZERO_SHA, A, B, C, D]), min_size=2, max_size=2),
     seconds=st.lists(st.integers(-5, 5), min_size=2, max_size=2),
 )
-def test_at_most_one_of_two_pushes_is_newer_unless_each_replaced_the_other(
-    shas: list[str], befores: list[str], seconds: list[int]
-) -> None:
+def test_at_most_one_of_two_pushes_is_newer(shas: list[str], befores: list[str], seconds: list[int]) -> None:
     one, other = (
         replace(push(), sha=Sha(sha), before=Sha(before), pushed_at=at(second))
         for sha, before, second in zip(shas, befores, seconds, strict=True)
     )
-    both = is_newer(one, than=other) and is_newer(other, than=one)
-    assert not both or (one.before == other.sha and other.before == one.sha)
+    assert not (is_newer(one, than=other) and is_newer(other, than=one))
     assert not is_newer(one, than=one)
+
+
+@pytest.mark.parametrize(("seconds", "newer"), [(-60, False), (0, False), (60, True)])
+def test_a_push_from_the_recorded_commit_to_one_that_was_replaced_is_newer_only_by_githubs_time(
+    seconds: float, *, newer: bool
+) -> None:
+    stored = replace(record(0), older=(B, C))
+    stored = replace(stored, push=replace(stored.push, sha=Sha(A), before=Sha(C), pushed_at=at(0)))
+    found = replace(push(), sha=Sha(B), before=Sha(A), pushed_at=at(seconds))
+    assert is_newer_than_known(found, known=stored) is newer
 
 
 def test_a_record_keeps_the_last_commits_that_were_replaced() -> None:

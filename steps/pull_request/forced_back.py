@@ -1,0 +1,44 @@
+"""Whether a branch was forced back to a commit that a push replaced.
+
+The pull request then shows that commit as its head, exactly as it does while GitHub's answers lag the webhook. GitHub's
+list of the branch's pushes tells the two apart. Guarantees one request, and only if the head is known to be older.
+Not guaranteed: that GitHub lists a push at once. Until it does, the head counts as out of date.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steps.core import ForbiddenError
+
+if TYPE_CHECKING:
+    from steps.domain import Push
+    from steps.github import GitHub
+    from steps.telemetry import Log
+
+
+def is_forced_back(head: str, *, push: Push, github: GitHub, log: Log) -> bool:
+    """Whether GitHub lists a push of this commit after a push that replaced it. Only GitHub's times count.
+
+    Args:
+        head: Head that the pull request shows, a commit older than the push.
+        push: The push.
+        github: GitHub.
+        log: Gets the result.
+
+    Raises:
+        BadInputError: The repository does not exist.
+        UnavailableError: GitHub cannot be read.
+    """
+    try:
+        found = github.branch_activity(repository=push.repository, ref=push.ref)
+    except ForbiddenError as error:
+        log.warning("cannot tell whether the branch was forced back: the push counts as the head", problem=str(error))
+        return False
+    latest = next(iter(found), None)
+    forced_back = latest is not None and latest.sha == head and latest.at > push.pushed_at
+    if forced_back:
+        log.info("branch was forced back to an older commit, waiting for its push", head=head)
+    else:
+        log.info("GitHub still shows an older head: the push counts as the head", push=push.sha)
+    return forced_back

@@ -1,0 +1,163 @@
+"""A branch that is forced back to an earlier commit: each of two pushes may have replaced the other one's."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pytest
+
+from steps.core.errors import Exit
+from steps.domain.record import LabelOutcome
+from tests.doubles.github import fail as github_fails
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow
+from tests.support.scenarios import MOVED
+
+BRANCH = "task-7-work"
+COMMITS = (OLD, NEW, NEWER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """A push that GitHub took."""
+
+    before: str
+    sha: str
+    at: datetime
+
+
+@pytest.fixture
+def names_commit(scene: Scene) -> Scene:
+    """A scene whose runs name the commit that they work on."""
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
+    return scene
+
+
+def force_push(scene: Scene, before: str, sha: str) -> Pushed:
+    """Push to the branch. Its webhook does not come yet."""
+    scene.github.push(BRANCH, sha, forced=True)
+    return Pushed(before=before, sha=sha, at=scene.clock.now())
+
+
+def workflow(scene: Scene, push: Pushed) -> Workflow:
+    """The Workflow of a webhook that comes now."""
+    return scene.workflow(sha=push.sha, before=push.before, pushed_at=push.at)
+
+
+def agent_on(scene: Scene, sha: str) -> str:
+    """An agent that the platform starts now, on a commit."""
+    return str(scene.agent(annotations={"sha": sha})["metadata"]["name"])
+
+
+def test_a_push_that_comes_again_after_the_branch_was_forced_back_stops_no_agent_on_the_head(
+    names_commit: Scene,
+) -> None:
+    scene = names_commit
+    there = force_push(scene, OLD, NEW)
+    assert scene.play(workflow(scene, there)) is Exit.DONE
+    scene.later(60)
+    back = force_push(scene, NEW, OLD)
+    assert scene.play(workflow(scene, back)) is Exit.DONE
+    fresh = agent_on(scene, OLD)
+    scene.later(3600)
+    assert scene.play(workflow(scene, there)) is Exit.DONE
+    assert scene.runs() == {fresh}
+    assert scene.record().push.sha == OLD
+
+
+def test_a_push_that_comes_again_after_the_branch_went_round_stops_no_agent_on_the_head(names_commit: Scene) -> None:
+    scene = names_commit
+    pushes = []
+    for before, sha in ((OLD, NEW), (NEW, NEWER), (NEWER, OLD)):
+        scene.later(60)
+        pushes.append(force_push(scene, before, sha))
+        assert scene.play(workflow(scene, pushes[-1])) is Exit.DONE
+    fresh = agent_on(scene, OLD)
+    scene.later(3600)
+    for push in pushes:
+        assert scene.play(workflow(scene, push)) is Exit.DONE
+        assert scene.runs() == {fresh}
+        assert scene.record().push.sha == OLD
+
+
+def test_a_push_there_again_after_the_branch_was_forced_back_is_processed(names_commit: Scene) -> None:
+    scene = names_commit
+    for before, sha in ((OLD, NEW), (NEW, OLD), (OLD, NEW)):
+        scene.later(60)
+        stale = agent_on(scene, before)
+        push = force_push(scene, before, sha)
+        scene.later(3)
+        assert scene.play(workflow(scene, push)) is Exit.DONE
+        assert stale not in scene.runs()
+        assert (scene.record().push.sha, scene.record().labels) == (sha, LabelOutcome.MOVED)
+
+
+@pytest.mark.parametrize("later_first", [False, True])
+def test_of_two_pushes_there_and_back_the_later_one_has_the_last_word_in_either_order(
+    names_commit: Scene, *, later_first: bool
+) -> None:
+    scene = names_commit
+    there = force_push(scene, OLD, NEW)
+    scene.later(3)
+    back = force_push(scene, NEW, OLD)
+    stale, fresh = agent_on(scene, NEW), agent_on(scene, OLD)
+    scene.later(5)
+    for push in (back, there) if later_first else (there, back):
+        assert scene.play(workflow(scene, push)) is Exit.DONE
+        assert fresh in scene.runs()
+    assert stale not in scene.runs()
+    assert (scene.record().push.sha, scene.record().labels) == (OLD, LabelOutcome.MOVED)
+    assert set(scene.github.labels(1)) == MOVED
+
+
+def test_a_branch_that_is_forced_back_while_agents_are_stopped_leaves_its_labels_to_that_push(
+    names_commit: Scene,
+) -> None:
+    scene = names_commit
+    agent_on(scene, OLD)
+    there = force_push(scene, OLD, NEW)
+    scene.later(5)
+
+    def go_back() -> None:
+        scene.later(1)
+        force_push(scene, NEW, OLD)
+
+    scene.github.before(go_back, method="GET", path="/pulls/1$")
+    assert scene.play(workflow(scene, there)) is Exit.DONE
+    assert (scene.record().labels, scene.record().left_to) == (LabelOutcome.HEAD_MOVED, OLD)
+    assert not set(scene.github.labels(1)) & {"remediation-in-progress"}
+
+
+def test_if_the_pushes_of_the_branch_cannot_be_read_the_push_counts_as_the_head(names_commit: Scene) -> None:
+    """A token without read access to contents: an old head is a delay, as without this rule."""
+    scene = names_commit
+    stale = agent_on(scene, OLD)
+    there = force_push(scene, OLD, NEW)
+    pulls = scene.github.repository().pulls
+    pulls[1] = replace(pulls[1], head_sha=OLD)
+    scene.github.fault(github_fails(403), path="/activity", times=9)
+    scene.later(3)
+    assert scene.play(workflow(scene, there)) is Exit.DONE
+    assert stale not in scene.runs()
+    assert scene.record().labels is LabelOutcome.MOVED
+    assert any(line["event"].startswith("cannot tell whether the branch was forced back") for line in scene.events())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_history_of_three_commits_in_any_order_stops_the_agent_on_the_head(names_commit: Scene, seed: int) -> None:
+    scene, rng = names_commit, random.Random(seed)  # noqa: S311 - a seed repeats a history
+    head, pushes = OLD, []
+    for _ in range(rng.randint(2, 5)):
+        scene.later(rng.choice([1, 5, 20, 60]))
+        before, head = head, rng.choice([sha for sha in COMMITS if sha != head])
+        pushes.append(force_push(scene, before, head))
+    scene.later(rng.choice([0, 3, 30]))
+    fresh = agent_on(scene, head)
+    scene.later(rng.choice([0, 10]))
+    if rng.random() < 0.5:
+        rng.shuffle(pushes)
+    for push in (*pushes, *(rng.choice(pushes) for _ in range(rng.randint(0, 2)))):
+        scene.play(workflow(scene, push))
+        assert fresh in scene.runs()
+        scene.later(rng.choice([1, 5]))
