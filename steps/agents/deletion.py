@@ -8,6 +8,7 @@ being deleted already, counts as stopping. Not guaranteed: that a run has ended.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,17 @@ from steps.agents.decisions import decide_each
 from steps.agents.graceful_stop import request_stop
 from steps.agents.run_policy import decide_by_record
 from steps.agents.runs import task_runs
-from steps.core import ConflictError, NotFoundError, UnavailableError, backoff, run_parallel, wait
+from steps.core import (
+    ConflictError,
+    LockLostError,
+    NotFoundError,
+    StepError,
+    TerminatedError,
+    UnavailableError,
+    backoff,
+    run_parallel,
+    wait,
+)
 from steps.domain import Agent, RunAction, RunOutcome
 from steps.telemetry import WriteCause
 
@@ -34,10 +45,27 @@ if TYPE_CHECKING:
 STOPPED_ON_REQUEST = "asked to stop, then ended"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentDeletes:
+    """What became of the DELETEs and stop requests of runs.
+
+    Attributes:
+        agents: Each run's entry for the record.
+        accepted: The time when each DELETE was accepted, in monotonic seconds, by uid.
+        refused: Why a run could not be deleted or asked to stop, by uid.
+    """
+
+    agents: list[Agent] = field(default_factory=list)
+    accepted: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, StepError] = field(default_factory=dict)
+
+
 def delete_runs(
     runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record, around: Surroundings
-) -> tuple[list[Agent], dict[str, float]]:
+) -> SentDeletes:
     """Stop runs: ask those with a `stop_patch` to stop, then delete each run that has not ended and may be deleted.
+
+    A run whose request is refused keeps none of the others from being stopped.
 
     Args:
         runs: The runs judged stale.
@@ -46,16 +74,13 @@ def delete_runs(
         record: The record that the runs were judged by.
         around: The objects through which a run may own another.
 
-    Returns:
-        Each run's entry for the record; and the time when each DELETE was accepted, in monotonic seconds, by uid.
-
     Raises:
         LockLostError: The Lease was lost. No further delete was sent.
-        ForbiddenError: The Role lacks a verb.
     """
     asked = [run for run in runs if run.kind.stop_patch]
-    decisions = request_stop(asked, context=context, held=held, record=record, around=around)
-    agents: list[Agent] = []
+    decisions, not_asked = request_stop(asked, context=context, held=held, record=record, around=around)
+    sent = SentDeletes()
+    agents = sent.agents
     to_delete = [run for run in runs if not run.kind.stop_patch]
     for run in asked:
         last, decision = decisions.get(run.uid, (run, None))
@@ -65,14 +90,22 @@ def delete_runs(
             agents.append(last.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason, kept_for=decision.kept_for))
         elif run.kind.delete:
             to_delete.append(last)
+        elif run.uid in not_asked:
+            sent.refused[run.uid] = not_asked[run.uid]
+            agents.append(run.as_agent(outcome=RunOutcome.STUCK, reason=f"not asked to stop: {not_asked[run.uid]}"))
         else:
             agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason="asked to stop"))
-    accepted: dict[str, float] = {}
 
     def delete(run: AgentRun) -> Agent:
-        agent = _delete(run, context=context, held=held, record=record, around=around)
+        try:
+            agent = _delete(run, context=context, held=held, record=record, around=around)
+        except (LockLostError, TerminatedError):
+            raise
+        except StepError as error:
+            sent.refused[run.uid] = error
+            return run.as_agent(outcome=RunOutcome.STUCK, reason=f"not deleted: {error}")
         if agent.outcome is RunOutcome.STOPPING:
-            accepted[run.uid] = context.clock.monotonic()
+            sent.accepted[run.uid] = context.clock.monotonic()
         return agent
 
     agents += run_parallel(
@@ -80,7 +113,7 @@ def delete_runs(
         parallel=context.settings.stop.parallel,
         while_waiting=held.renew_if_due,
     )
-    return agents, accepted
+    return sent
 
 
 def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Record, around: Surroundings) -> Agent:

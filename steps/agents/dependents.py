@@ -13,12 +13,12 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from steps.agents.owned_object import read_object
-from steps.core import ConflictError, ForbiddenError, NotFoundError, UnavailableError
+from steps.core import ConflictError, LockLostError, NotFoundError, StepError, TerminatedError
 from steps.kube import JOBS, PODS, Resource
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from steps.agents.owned_object import OwnedObject
     from steps.kube import Json, Kube
@@ -73,54 +73,68 @@ def has_ended(job: OwnedObject, *, kube: Kube) -> bool:
     return True
 
 
-def end_pods(pods: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> None:
-    """Delete pods, each with its own grace period. A pod that is gone or was replaced is left alone."""
-    _delete_pods(pods, {}, WriteCause.POD, kube=kube, held=held)
+def end_pods(pods: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> dict[str, StepError | None]:
+    """Delete pods, each with its own grace period. As `delete_jobs`."""
+    return _delete_each(pods, resource=PODS, options=_of_uid, cause=WriteCause.POD, kube=kube, held=held)
 
 
-def force_delete_pods(pods: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> None:
-    """Delete pods without a grace period. A pod that is gone or was replaced is left alone."""
-    _delete_pods(pods, {"gracePeriodSeconds": 0}, WriteCause.FORCE, kube=kube, held=held)
+def force_delete_pods(pods: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> dict[str, StepError | None]:
+    """Delete pods without a grace period. As `delete_jobs`."""
+    return _delete_each(pods, resource=PODS, options=_without_grace, cause=WriteCause.FORCE, kube=kube, held=held)
 
 
-def _delete_pods(pods: Iterable[OwnedObject], grace: Json, cause: WriteCause, *, kube: Kube, held: HeldLease) -> None:
-    for pod in pods:
-        held.ensure_held()
-        options = {**grace, "preconditions": {"uid": pod.uid}}
-        reason = held.write_reason(cause)
-        try:
-            kube.delete(
-                PODS, namespace=pod.namespace, name=pod.name, options=options, reason=reason, guard=held.ensure_held
-            )
-        except (NotFoundError, ConflictError):
-            continue
-
-
-def delete_jobs(jobs: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> dict[str, str]:
+def delete_jobs(jobs: Iterable[OwnedObject], *, kube: Kube, held: HeldLease) -> dict[str, StepError | None]:
     """Delete Jobs that nobody else deletes, because each would start its pod again.
 
-    A Job that is gone, was replaced or has changed is left alone. The next look decides about it.
+    An object that is gone, was replaced or has changed is left alone. The next look decides about it. An object whose
+    DELETE is refused keeps none of the others alive.
 
     Returns:
-        Why a Job could not be deleted, by its uid; an empty text if it is being deleted.
+        Why an object could not be deleted, by its uid; None if it is being deleted.
 
     Raises:
         LockLostError: The Lease was lost. No further delete was sent.
+        TerminatedError: The pod is being stopped. No further delete was sent.
     """
-    answers: dict[str, str] = {}
-    for job in jobs:
+    return _delete_each(jobs, resource=JOBS, options=_of_version, cause=WriteCause.JOB, kube=kube, held=held)
+
+
+def _of_uid(pod: OwnedObject) -> Json:
+    return {"preconditions": {"uid": pod.uid}}
+
+
+def _without_grace(pod: OwnedObject) -> Json:
+    return {"gracePeriodSeconds": 0, **_of_uid(pod)}
+
+
+def _of_version(job: OwnedObject) -> Json:
+    preconditions = {"uid": job.uid, "resourceVersion": job.resource_version}
+    return {"propagationPolicy": "Background", "preconditions": preconditions}
+
+
+def _delete_each(
+    objects: Iterable[OwnedObject],
+    *,
+    resource: Resource,
+    options: Callable[[OwnedObject], Json],
+    cause: WriteCause,
+    kube: Kube,
+    held: HeldLease,
+) -> dict[str, StepError | None]:
+    answers: dict[str, StepError | None] = {}
+    for each in objects:
+        held.renew_if_due()
         held.ensure_held()
-        preconditions = {"uid": job.uid, "resourceVersion": job.resource_version}
-        options = {"propagationPolicy": "Background", "preconditions": preconditions}
-        reason = held.write_reason(WriteCause.JOB, job.name)
+        reason = held.write_reason(cause, each.name if resource == JOBS else "")
+        where = {"namespace": each.namespace, "name": each.name}
         try:
-            kube.delete(
-                JOBS, namespace=job.namespace, name=job.name, options=options, reason=reason, guard=held.ensure_held
-            )
+            kube.delete(resource, **where, options=options(each), reason=reason, guard=held.ensure_held)
+        except (LockLostError, TerminatedError):
+            raise
         except (NotFoundError, ConflictError):
             continue
-        except (ForbiddenError, UnavailableError) as error:
-            answers[job.uid] = f"not deleted: {error}"
+        except StepError as error:
+            answers[each.uid] = error
         else:
-            answers[job.uid] = ""
+            answers[each.uid] = None
     return answers

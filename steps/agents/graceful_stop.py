@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from steps.agents.agent_run import kind_resource
 from steps.agents.decisions import decide_each
 from steps.agents.runs import task_runs
-from steps.core import ConflictError, NotFoundError, TooLargeError, UnavailableError, poll_pauses
+from steps.core import (
+    ConflictError,
+    LockLostError,
+    NotFoundError,
+    StepError,
+    TerminatedError,
+    UnavailableError,
+    poll_pauses,
+)
 from steps.domain import RunAction
 from steps.telemetry import WriteCause
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 
 def request_stop(
     runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record, around: Surroundings
-) -> dict[str, tuple[AgentRun, RunDecision]]:
+) -> tuple[dict[str, tuple[AgentRun, RunDecision]], dict[str, StepError]]:
     """Send each run the `stop_patch` of its kind, and wait for at most the grace period.
 
     Args:
@@ -41,32 +49,35 @@ def request_stop(
 
     Returns:
         The runs that still exist when none of them is stale or the grace period is over, as last read, with the
-        decision about each, by uid.
+        decision about each, by uid; and why a run could not be asked to stop, by uid.
 
     Raises:
         LockLostError: The Lease was lost. No further request was sent.
-        ForbiddenError: The Role lacks a verb.
     """
     uids = {run.uid for run in runs}
     settings = context.settings.stop
     deadline = context.clock.monotonic() + settings.grace_s
     to_ask, pauses = list(runs), poll_pauses(settings.poll_s)
+    refused: dict[str, StepError] = {}
     while uids:
-        refused = {run.uid for run in to_ask if not _send_stop_patch(run, context=context, held=held)}
+        for run in to_ask:
+            refused.pop(run.uid, None)
+            if error := _send_stop_patch(run, context=context, held=held):
+                refused[run.uid] = error
         held.renew_if_due()
         found = task_runs(context)
         decisions = decide_each(found, record=record, around=around)
         left = {run.uid: (run, decisions[run.uid]) for run in found if run.uid in uids}
         stale = [run for run, decision in left.values() if decision.action is RunAction.CANCEL]
         if not stale or context.clock.monotonic() >= deadline:
-            return left
+            return left, refused
         context.clock.sleep(next(pauses))
-        to_ask = [run for run in stale if run.uid in refused]
-    return {}
+        to_ask = [run for run in stale if isinstance(refused.get(run.uid), (ConflictError, UnavailableError))]
+    return {}, {}
 
 
-def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> bool:
-    """Ask one run to stop. Return False if the request has to be sent again."""
+def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> StepError | None:
+    """Ask one run to stop. Return why it could not be asked; None if it was, or is gone."""
     held.ensure_held()
     metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}
     patch = run.kind.stop_patch | {"metadata": metadata}
@@ -80,7 +91,9 @@ def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) ->
             reason=reason,
             guard=held.ensure_held,
         )
-    except (NotFoundError, ConflictError, TooLargeError, UnavailableError) as error:
+    except (LockLostError, TerminatedError):
+        raise
+    except StepError as error:
         context.log.warning("run could not be asked to stop", run=run.name, error=type(error).__name__)
-        return not isinstance(error, (ConflictError, UnavailableError))
-    return True
+        return None if isinstance(error, NotFoundError) else error
+    return None

@@ -67,20 +67,22 @@ class Observation:
         if agent.namespace and self.namespaces and agent.namespace not in self.namespaces:
             advice = "add it again until this cancellation is finished"
             return f"its namespace {agent.namespace} is not in namespaces.agents any more: {advice}"[:MAX_REASON]
+        own = self.owned.only({agent.uid}, names={agent.job_key})
         run = next((run for run in self.runs if run.uid == agent.uid), None)
+        pods = [pod for pod in self.pods if own.has(pod) or pod.uid == agent.uid]
+        refused = next((f"; pod {pod.name} {self.blocked[pod.uid]}" for pod in pods if pod.uid in self.blocked), "")
         if run and not run.ended:
-            return f"its object still exists in phase {run.facts.phase or 'none'}{run.finalizer_note}"[:MAX_REASON]
+            phase = run.facts.phase or "none"
+            return f"its object still exists in phase {phase}{run.finalizer_note}{refused}"[:MAX_REASON]
         if run and run.being_removed and run.uid not in self.due:
             return "its object is being removed"
-        own = self.owned.only({agent.uid}, names={agent.job_key})
         left = [each for each in self.objects if own.has(each) and (not run or each.uid in self.loose)]
         if left:
             shown = next((each for each in left if each.uid in self.blocked), left[0])
             kind = "Job" if shown.resource == JOBS else shown.resource
             why = f": {self.blocked[shown.uid]}" if shown.uid in self.blocked else ""
             return f"its {kind} {shown.name} still exists{why}"[:MAX_REASON]
-        pods = [pod for pod in self.pods if own.has(pod)]
-        return f"pods still run: {names_of(pods)}" if pods else ""
+        return f"pods still run: {names_of(pods)}{refused}"[:MAX_REASON] if pods else ""
 
 
 def observe(record: Record, *, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:

@@ -7,23 +7,39 @@ period as soon as its run is gone or has ended. Not guaranteed: that the objects
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from steps.agents.dependents import delete_jobs, end_pods, force_delete_pods
 from steps.agents.observation import names_of
+from steps.core import StepError, UnavailableError
 from steps.domain import OWNER_REASON
 from steps.kube import JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from steps.agents.observation import Observation
     from steps.agents.owned_object import OwnedObject
     from steps.agents.owned_resources import OwnedResources
     from steps.domain import Agent
+    from steps.kube import Kube
     from steps.lease import HeldLease
     from steps.runtime import StepContext
+
+# A DELETE that was refused is sent again after this time.
+_AGAIN_S = 5.0
+
+
+class Delete(Protocol):
+    """Deletes objects. Returns why one could not be deleted, by its uid; None if it is being deleted."""
+
+    def __call__(
+        self, objects: Iterable[OwnedObject], /, *, kube: Kube, held: HeldLease
+    ) -> dict[str, StepError | None]:
+        """Delete them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,38 +105,61 @@ def _obstacle(job: OwnedObject, *, observation: Observation) -> str:
     return ""
 
 
-def end_objects(own: OverdueObjects, *, handled: set[str], context: StepContext, held: HeldLease) -> dict[str, str]:
-    """Delete Jobs, then pods without grace, each once. Return why a Job could not be deleted, by its uid."""
-    kube = context.clients.kube
-    jobs = [job for job in own.jobs if job.uid not in handled]
-    pods = [pod for pod in own.pods if pod.uid not in handled]
-    if jobs:
-        context.log.warning("grace period is over, deleting Jobs", jobs=names_of(jobs))
-    answers = delete_jobs(jobs, kube=kube, held=held)
-    if pods:
-        context.log.warning("grace period is over, deleting pods", pods=names_of(pods))
-        force_delete_pods(pods, kube=kube, held=held)
-    handled |= {uid for uid, refused in answers.items() if not refused} | {pod.uid for pod in pods}
-    return {uid: refused for uid, refused in answers.items() if refused}
+class RemainingObjects:
+    """Deletes what is left of the runs of one step: each object once, and again later if its DELETE was refused."""
 
+    def __init__(self, *, context: StepContext, held: HeldLease) -> None:
+        """Create it.
 
-def end_loose_pods(
-    observation: Observation, *, stopping: Collection[Agent], asked: set[str], context: StepContext, held: HeldLease
-) -> None:
-    """Delete the pods without an owner of runs that are gone or have ended, each once. Nobody else would.
+        Args:
+            context: The step.
+            held: The task's Lease.
+        """
+        self._context = context
+        self._held = held
+        self._not_before: dict[tuple[str, str], float] = {}  # monotonic seconds, by log event and uid
+        self.refused: dict[str, str] = {}  # why an object could not be deleted, by its uid
 
-    Args:
-        observation: A complete observation.
-        stopping: The runs that are being stopped.
-        asked: Uids of the pods that were deleted before; these are added.
-        context: The step.
-        held: The task's Lease.
-    """
-    alive = {run.uid for run in observation.runs if not run.ended}
-    over = {agent.uid for agent in stopping} - alive
-    pods = OverdueObjects.of(observation, due=over, stopping=stopping).pods
-    loose = [pod for pod in pods if not pod.owners and pod.uid not in asked | over]
-    if loose:
-        context.log.info("deleting pods without an owner", pods=names_of(loose))
-        end_pods(loose, kube=context.clients.kube, held=held)
-        asked |= {pod.uid for pod in loose}
+    def end(self, own: OverdueObjects) -> None:
+        """Delete Jobs, then pods without grace.
+
+        Raises:
+            LockLostError: The Lease was lost. No further delete was sent.
+        """
+        self._delete(own.jobs, delete_jobs, event="grace period is over, deleting Jobs")
+        self._delete(own.pods, force_delete_pods, event="grace period is over, deleting pods")
+
+    def end_loose_pods(self, observation: Observation, *, stopping: Collection[Agent]) -> None:
+        """Delete the pods without an owner of runs that are gone or have ended. Nobody else would.
+
+        Args:
+            observation: A complete observation.
+            stopping: The runs that are being stopped.
+
+        Raises:
+            LockLostError: The Lease was lost. No further delete was sent.
+        """
+        alive = {run.uid for run in observation.runs if not run.ended}
+        over = {agent.uid for agent in stopping} - alive
+        pods = OverdueObjects.of(observation, due=over, stopping=stopping).pods
+        loose = [pod for pod in pods if not pod.owners and pod.uid not in over]
+        self._delete(loose, end_pods, event="deleting pods without an owner")
+
+    def _delete(self, objects: Iterable[OwnedObject], delete: Delete, *, event: str) -> None:
+        context = self._context
+        now = context.clock.monotonic()
+        due = [each for each in objects if now >= self._not_before.get((event, each.uid), now)]
+        if not due:
+            return
+        context.log.info(event, names=names_of(due))
+        answers = delete(due, kube=context.clients.kube, held=self._held)
+        for each in due:
+            self.refused.pop(each.uid, None)
+            if each.uid not in answers:
+                continue  # it has changed or is gone: the next look decides
+            error = answers[each.uid]
+            self._not_before[event, each.uid] = math.inf
+            if error:
+                self.refused[each.uid] = f"not deleted: {error}"
+                asked_s = error.retry_after_s if isinstance(error, UnavailableError) else None
+                self._not_before[event, each.uid] = context.clock.monotonic() + max(_AGAIN_S, asked_s or 0.0)

@@ -7,7 +7,7 @@ deleted. If there are more runs than a record can hold, the next round stops the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from steps.agents.decisions import decide_all
 from steps.agents.deletion import delete_runs
 from steps.agents.owned_resources import OwnedResources
 from steps.agents.ownership import look_around, owned_by_stopping_runs, with_owned
-from steps.agents.verification import has_new_stale_run, verify_gone
+from steps.agents.verification import has_new_stale_run, unstopped_error, verify_gone
 from steps.core import StillRunningError, run_parallel
 from steps.domain import FINISHED_REASON, RunOutcome
 from steps.kube import EventReason
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from steps.agents.agent_run import AgentRun
     from steps.agents.decisions import RunDecisions
+    from steps.core import StepError
     from steps.domain import Agent, Record
     from steps.lease import HeldLease
     from steps.runtime import StepContext
@@ -61,13 +62,15 @@ class StartedStop:
         record: The record with each run.
         owned: The Jobs of the runs that are being stopped, as known before the deletes.
         accepted: The time when the DELETE or stop request of each run was accepted, in monotonic seconds, by uid.
+        refused: Why a run could not be deleted or asked to stop, by uid.
         runs: The runs that were asked to stop.
     """
 
     record: Record
     owned: OwnedResources
-    accepted: Mapping[str, float]
-    runs: Sequence[AgentRun]
+    accepted: Mapping[str, float] = field(default_factory=dict)
+    refused: Mapping[str, StepError] = field(default_factory=dict)
+    runs: Sequence[AgentRun] = ()
 
 
 def start_stop(
@@ -84,7 +87,6 @@ def start_stop(
 
     Raises:
         LockLostError: The Lease was lost.
-        ForbiddenError: The Role lacks a verb.
     """
     known = record.with_namespace(context.settings.namespaces.agents[0])
     return _delete(known, judged=judged, context=context, held=held, before=before)
@@ -98,6 +100,8 @@ def finish_stop(started: StartedStop, *, context: StepContext, held: HeldLease) 
 
     Raises:
         StillRunningError: The time is over, or stale runs kept appearing. `held.record` has the outcomes so far.
+        ForbiddenError: Every run that is left could not be deleted, and a retry changes nothing.
+        BadInputError: As above.
         LockLostError: The Lease was lost.
     """
     for rounds_left in reversed(range(_ROUNDS)):
@@ -108,7 +112,7 @@ def finish_stop(started: StartedStop, *, context: StepContext, held: HeldLease) 
         record, runs = verify_gone(record, owned=started.owned, accepted=started.accepted, context=context, held=held)
         if stuck := _unproven(record):
             held.write(record)
-            raise StillRunningError("; ".join(f"{agent.name}: {agent.reason}" for agent in stuck))
+            raise unstopped_error(stuck, refused=started.refused)
         if not has_new_stale_run(record, runs):
             return record
         judged = decide_all(runs, record=record)
@@ -140,14 +144,15 @@ def _delete(
     _warn_of_owners(judged.kept, context=context)
     record = record_intent(record, judged)
     if not _unproven(record):
-        return StartedStop(record=record, owned=_NOTHING, accepted={}, runs=())
+        return StartedStop(record=record, owned=_NOTHING)
     owned = owned_by_stopping_runs(record, judged=judged, around=around, kinds=context.settings.agents)
     record = with_owned(record, owned)
     held.write(record)
     before()
     runs = [run for run in judged.to_cancel if run.uid in owned.run_uids]
-    agents, accepted = delete_runs(runs, context=context, held=held, record=record, around=around)
-    return StartedStop(record=_merged(record, agents), owned=owned, accepted=accepted, runs=runs)
+    sent = delete_runs(runs, context=context, held=held, record=record, around=around)
+    record = _merged(record, sent.agents)
+    return StartedStop(record=record, owned=owned, accepted=sent.accepted, refused=sent.refused, runs=runs)
 
 
 def _warn_of_owners(kept: Iterable[Agent], *, context: StepContext) -> None:

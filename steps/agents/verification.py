@@ -15,16 +15,24 @@ from typing import TYPE_CHECKING
 from steps.agents.decisions import decide_each
 from steps.agents.deletion import STOPPED_ON_REQUEST
 from steps.agents.observation import MAX_REASON, observe
-from steps.agents.overdue import OverdueObjects, end_loose_pods, end_objects
-from steps.core import poll_pauses
+from steps.agents.overdue import OverdueObjects, RemainingObjects
+from steps.core import (
+    BadInputError,
+    ConflictError,
+    ForbiddenError,
+    StillRunningError,
+    TryAgainError,
+    poll_pauses,
+)
 from steps.domain import RunOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from steps.agents.agent_run import AgentRun
     from steps.agents.observation import Observation
     from steps.agents.owned_resources import OwnedResources
+    from steps.core import StepError
     from steps.domain import Agent, Record
     from steps.lease import HeldLease
     from steps.runtime import StepContext
@@ -61,8 +69,7 @@ def verify_gone(
     spared_uids = {agent.uid for agent in spared}
     owned = owned.without(spared_uids, names={agent.job_key for agent in spared}).with_spared(spared_uids)
     started, pauses = clock.monotonic(), poll_pauses(settings.poll_s)
-    handled: set[str] = set()
-    asked: set[str] = set()
+    remaining = RemainingObjects(context=context, held=held)
     blocked: dict[str, str] = {}
     while True:
         held.renew_if_due()
@@ -76,9 +83,10 @@ def verify_gone(
         if left is not None and all(not text or uid in overdue for uid, text in left.items()):
             return _with_conclusions(record, left=left, observation=observation), observation.runs
         if observation.complete:
-            end_loose_pods(observation, stopping=stopping, asked=asked, context=context, held=held)
+            remaining.end_loose_pods(observation, stopping=stopping)
         own = OverdueObjects.of(observation, due=due, stopping=stopping)
-        blocked = own.blocked | end_objects(own, handled=handled, context=context, held=held)
+        remaining.end(own)
+        blocked = own.blocked | remaining.refused
         clock.sleep(next(pauses))
 
 
@@ -122,3 +130,17 @@ def has_new_stale_run(record: Record, runs: tuple[AgentRun, ...]) -> bool:
     known = {agent.uid for agent in record.agents}
     decisions = decide_each(runs, record=record)
     return any(decision.stale for uid, decision in decisions.items() if uid not in known)
+
+
+def unstopped_error(stuck: Sequence[Agent], *, refused: Mapping[str, StepError]) -> StepError:
+    """Return the error of a stop that failed. A retry is worth it if one of the runs may still end.
+
+    Args:
+        stuck: The runs that are left.
+        refused: Why a run could not be deleted or asked to stop, by uid.
+    """
+    text = "; ".join(f"{agent.name}: {agent.reason}" for agent in stuck)
+    errors = [refused.get(agent.uid) for agent in stuck]
+    if any(error is None or isinstance(error, (TryAgainError, ConflictError)) for error in errors):
+        return StillRunningError(text)
+    return (ForbiddenError if any(isinstance(error, ForbiddenError) for error in errors) else BadInputError)(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -96,3 +97,81 @@ def test_a_pod_keeps_its_grace_if_the_delete_of_its_run_was_refused(scene: Scene
     stuck = {agent.name: agent.reason for agent in scene.record().agents}
     assert message in stuck["run-b"]
     assert stuck["run-a"].startswith("its object still exists in phase Running; its finalizers are ")
+
+
+DENIED = 'admission webhook "validate.example.com" denied the request: protected'
+RBAC = 'coderuns.agents.platform "run-b" is forbidden: User "steps" cannot delete resource'
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message", "ends_as"),
+    [
+        pytest.param(403, "Forbidden", DENIED, Exit.FORBIDDEN, id="an admission policy"),
+        pytest.param(403, "Forbidden", RBAC, Exit.FORBIDDEN, id="a Role"),
+        pytest.param(422, "Invalid", "x", Exit.BAD_INPUT, id="an invalid request"),
+        pytest.param(500, "InternalError", "boom", Exit.TRY_AGAIN, id="a server error"),
+    ],
+)
+def test_the_other_agents_are_proven_gone_although_one_cannot_be_deleted(
+    scene: Scene, status: int, reason: str, message: str, ends_as: Exit
+) -> None:
+    scene.controller.grace_s, scene.kubelet.ending = 600, Ending.IGNORES
+    for name in ("run-a", "run-b", "run-c"):
+        scene.agent(name=name)
+    scene.later(10)
+    scene.github.push("task-7-work", NEW)
+    fault = Fault(method="DELETE", path="/coderuns/run-b", status=status, reason=reason, message=message, times=0)
+    scene.api.faults.add(fault)
+    assert scene.attempt(scene.workflow()) is ends_as
+    agents = {agent.name: agent for agent in scene.record().agents}
+    assert {name: agent.outcome for name, agent in agents.items()} == {
+        "run-a": RunOutcome.GONE,
+        "run-b": RunOutcome.STUCK,
+        "run-c": RunOutcome.GONE,
+    }
+    assert agents["run-b"].reason.startswith("not deleted: ")
+    assert {pod.partition("-pod")[0][:5] for pod in working(scene)} == {"run-b"}
+    assert not any(pod.startswith("run-b") for pod in forced(scene))
+    assert MOVED not in scene.github.labels(1)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "headers"),
+    [
+        pytest.param(403, DENIED, {}, id="an admission policy"),
+        pytest.param(500, "failed calling webhook: context deadline exceeded", {}, id="a webhook that is down"),
+        pytest.param(429, "too many requests", {"Retry-After": "7"}, id="a rate limit"),
+    ],
+)
+@pytest.mark.parametrize("refused", ["run-a", "run-b"])
+def test_the_pods_of_the_other_agents_are_forced_although_one_pod_cannot_be_deleted(
+    scene: Scene, status: int, message: str, headers: dict[str, str], refused: str
+) -> None:
+    scene.controller.grace_s, scene.kubelet.ending = 600, Ending.IGNORES
+    scene.agent(name="run-a")
+    scene.agent(name="run-b")
+    scene.later(10)
+    scene.github.push("task-7-work", NEW)
+    fault = Fault(method="DELETE", path=f"/pods/{refused}", status=status, message=message, headers=headers, times=0)
+    scene.api.faults.add(fault)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    other = {"run-a": "run-b", "run-b": "run-a"}[refused]
+    agents = {agent.name: agent for agent in scene.record().agents}
+    assert (agents[refused].outcome, agents[other].outcome) == (RunOutcome.STUCK, RunOutcome.GONE)
+    assert "not deleted: " in agents[refused].reason
+    assert not any(pod.startswith(other) for pod in working(scene))
+    sent = [call.at for call in scene.api.calls if call.method == "DELETE" and f"/pods/{refused}" in call.path]
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(sent)]
+    assert all(pause >= 0.5 for pause in pauses)
+    assert status != 429 or all(pause >= 7 for pause in pauses)
+
+
+def test_a_pod_that_was_refused_for_a_moment_is_forced_later(scene: Scene) -> None:
+    scene.controller.grace_s, scene.kubelet.ending = 600, Ending.IGNORES
+    scene.agent(name="run-a")
+    scene.later(10)
+    scene.github.push("task-7-work", NEW)
+    scene.api.faults.add(Fault(method="DELETE", path="/pods/run-a", status=403, message=DENIED, times=3))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert working(scene) == set()
+    assert MOVED in scene.github.labels(1)
