@@ -26,7 +26,7 @@ task's mutex, pods that share processors, help, coalescing. Its parameters and t
 
 Each measured time beside the mean of eight simulated bursts. A test holds them within a factor of {FACTOR}. The
 processor times of the model were fitted to the points marked *fitted*, so these show less than the others. All
-points are bursts of 1 or 25 pushes, on two processors which ran the control plane too. Nothing was measured with
+points are bursts of 1, 25 or 100 pushes, on two processors which ran the control plane too. Nothing was measured with
 more pushes or more cores. `tests/tools/model/measured.toml` has the points.
 
 The model does not show what `--qps 100` saved in the measured bursts of 25. Each of them was measured once, on a
