@@ -35,6 +35,10 @@ class LabelPlan:
     lags: bool = False
     clock_offset_s: float | None = None
 
+    def names(self, pull: PullRequest) -> bool:
+        """Whether this is the plan's pull request, as GitHub shows it."""
+        return self.pull_request is not None and self.pull_request.number == pull.number
+
 
 def decide_labels(
     candidates: Collection[PullRequest],

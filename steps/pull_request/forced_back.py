@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.core import ForbiddenError
+from steps.core import BadInputError, ForbiddenError
 
 if TYPE_CHECKING:
     from steps.domain import Push
@@ -27,12 +27,12 @@ def is_forced_back(head: str, *, push: Push, github: GitHub, log: Log) -> bool:
         log: Gets the result.
 
     Raises:
-        BadInputError: The repository does not exist.
         UnavailableError: GitHub cannot be read.
     """
     try:
         found = github.branch_activity(repository=push.repository, ref=push.ref)
-    except ForbiddenError as error:
+    except (BadInputError, ForbiddenError) as error:
+        # An older GitHub Enterprise Server has no list of pushes; a token may lack access to contents.
         log.warning("cannot tell whether the branch was forced back: the push counts as the head", problem=str(error))
         return False
     latest = next(iter(found), None)

@@ -59,18 +59,17 @@ def read_label_plan(
             return push, replace(ended, clock_offset_s=_clock_offset(github, context=context))
         found = github.open_pull_requests(repository=push.repository, branch=push.branch)
         skipped = _skipped_elsewhere(record, github=github, skip=settings.skip)
+        task_label = settings.task.format(task=push.task)
+        decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
+        plan = decide(push=push, older=record.older)
+        shown = next((each for each in found if plan.lags and plan.names(each)), None)
+        if shown and is_forced_back(shown.head_sha, push=push, github=github, log=context.log):
+            plan = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=shown, left_to=shown.head_sha)
     except UnavailableError as error:
         if context.settings.github.unreadable == "wait":
             raise
         context.log.warning("GitHub cannot be read: agents are cancelled, labels do not move", problem=str(error))
         return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
-    task_label = settings.task.format(task=push.task)
-    decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
-    plan = decide(push=push, older=record.older)
-    if plan.lags and plan.pull_request:
-        shown = next(each for each in found if each.number == plan.pull_request.number)
-        if is_forced_back(shown.head_sha, push=push, github=github, log=context.log):
-            plan = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=shown, left_to=shown.head_sha)
     if plan.labels is LabelOutcome.HEAD_MOVED and plan.left_to == context.push.sha and push.ref == context.push.ref:
         push = context.push
         plan = decide(push=push, older=record.older)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 import pytest
 
@@ -48,6 +49,12 @@ def workflow(scene: Scene, push: Pushed) -> Workflow:
 def agent_on(scene: Scene, sha: str) -> str:
     """An agent that the platform starts now, on a commit."""
     return str(scene.agent(annotations={"sha": sha})["metadata"]["name"])
+
+
+def shows(scene: Scene, sha: str) -> None:
+    """Let the pull request show this head for ever."""
+    pulls = scene.github.repository().pulls
+    pulls[1] = replace(pulls[1], head_sha=sha)
 
 
 def test_a_push_that_comes_again_after_the_branch_was_forced_back_stops_no_agent_on_the_head(
@@ -129,19 +136,38 @@ def test_a_branch_that_is_forced_back_while_agents_are_stopped_leaves_its_labels
     assert not set(scene.github.labels(1)) & {"remediation-in-progress"}
 
 
-def test_if_the_pushes_of_the_branch_cannot_be_read_the_push_counts_as_the_head(names_commit: Scene) -> None:
-    """A token without read access to contents: an old head is a delay, as without this rule."""
+@pytest.mark.parametrize(
+    "status", [pytest.param(403, id="no access to contents"), pytest.param(404, id="a GitHub without this list")]
+)
+def test_if_the_pushes_of_the_branch_cannot_be_listed_the_push_counts_as_the_head(
+    names_commit: Scene, status: int
+) -> None:
     scene = names_commit
     stale = agent_on(scene, OLD)
     there = force_push(scene, OLD, NEW)
-    pulls = scene.github.repository().pulls
-    pulls[1] = replace(pulls[1], head_sha=OLD)
-    scene.github.fault(github_fails(403), path="/activity", times=9)
+    shows(scene, OLD)
+    scene.github.fault(github_fails(status), path="/activity", times=99)
     scene.later(3)
     assert scene.play(workflow(scene, there)) is Exit.DONE
     assert stale not in scene.runs()
     assert scene.record().labels is LabelOutcome.MOVED
     assert any(line["event"].startswith("cannot tell whether the branch was forced back") for line in scene.events())
+
+
+@pytest.mark.parametrize(("unreadable", "labels"), [("wait", None), ("cancel", LabelOutcome.UNREADABLE)])
+def test_if_github_does_not_answer_about_the_pushes_the_setting_decides(
+    names_commit: Scene, unreadable: Literal["wait", "cancel"], labels: LabelOutcome | None
+) -> None:
+    scene = names_commit
+    scene.settings = replace(scene.settings, github=replace(scene.settings.github, unreadable=unreadable))
+    stale = agent_on(scene, OLD)
+    scene.later(5)
+    there = force_push(scene, OLD, NEW)
+    shows(scene, OLD)
+    scene.github.fault(github_fails(502), path="/activity", times=99)
+    assert scene.attempt(workflow(scene, there)) is (Exit.DONE if labels else Exit.TRY_AGAIN)
+    assert (stale in scene.runs()) is (labels is None)
+    assert scene.record().labels is (labels or LabelOutcome.PENDING)
 
 
 @pytest.mark.parametrize("seed", range(40))
