@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from steps.core import BadInputError, ForbiddenError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from steps.domain import Push
-    from steps.github import GitHub
+    from steps.github import Activity, GitHub
     from steps.telemetry import Log
 
 
@@ -35,10 +37,19 @@ def is_forced_back(head: str, *, push: Push, github: GitHub, log: Log) -> bool:
         # An older GitHub Enterprise Server has no list of pushes; a token may lack access to contents.
         log.warning("cannot tell whether the branch was forced back: the push counts as the head", problem=str(error))
         return False
-    latest = next(iter(found), None)
-    forced_back = latest is not None and latest.sha == head and latest.at > push.pushed_at
-    if forced_back:
+    if _is_back(found, head=head, push=push):
         log.info("branch was forced back to an older commit, waiting for its push", head=head)
-    else:
-        log.info("GitHub still shows an older head: the push counts as the head", push=push.sha)
-    return forced_back
+        return True
+    log.info("GitHub still shows an older head: the push counts as the head", push=push.sha)
+    return False
+
+
+def _is_back(found: Sequence[Activity], *, head: str, push: Push) -> bool:
+    """Whether the latest of the listed pushes, the first, replaced the push by this head.
+
+    GitHub's times are whole seconds. Of two pushes of one second, the order of the list decides, if it has both.
+    """
+    if not found or found[0].sha != head:
+        return False
+    both_listed = len(found) > 1 and found[0].before == found[1].sha == push.sha
+    return found[0].at > push.pushed_at or (both_listed and found[0].at == push.pushed_at)

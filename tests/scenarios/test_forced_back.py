@@ -101,12 +101,13 @@ def test_a_push_there_again_after_the_branch_was_forced_back_is_processed(names_
 
 
 @pytest.mark.parametrize("later_first", [False, True])
+@pytest.mark.parametrize("after_s", [0, 3], ids=["in the same second", "seconds later"])
 def test_of_two_pushes_there_and_back_the_later_one_has_the_last_word_in_either_order(
-    names_commit: Scene, *, later_first: bool
+    names_commit: Scene, after_s: float, *, later_first: bool
 ) -> None:
     scene = names_commit
     there = force_push(scene, OLD, NEW)
-    scene.later(3)
+    scene.later(after_s)
     back = force_push(scene, NEW, OLD)
     stale, fresh = agent_on(scene, NEW), agent_on(scene, OLD)
     scene.later(5)

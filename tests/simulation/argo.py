@@ -58,9 +58,9 @@ class Argo:
 
     # Workflows.
 
-    def deliver(self, sha: str, pushed_at: datetime, *, task: int = 7) -> None:
+    def deliver(self, sha: str, pushed_at: datetime, *, before: str = "", task: int = 7) -> None:
         """A webhook comes: a Workflow, from its creation to its end."""
-        self._run_through(self.story.scene.workflow(sha=sha, pushed_at=pushed_at, task=task))
+        self._run_through(self.story.scene.workflow(sha=sha, before=before, pushed_at=pushed_at, task=task))
 
     def request(self, sha: str, *, at: datetime, reason: str) -> None:
         """A person submits the head, from a laptop that knows neither the push's time nor what it replaced."""

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from steps.core.keys import RECORD
-from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON
+from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON, Push
 from steps.domain.record import Record, parse_record
 from steps.lease.lease_object import lease_name
 from tests.doubles import github as github_double
@@ -154,14 +154,31 @@ class Story:
         """GitHub takes a push; its webhook comes late, twice, out of order, or never."""
         # Numbered as they come: of two that are due at once, either may be the first.
         number = len(self.pushes) + 1
-        sha = f"{number:040x}"
-        self.scene.github.push(BRANCH, sha)
+        before, sha = self.scene.github.pull_request(1).head_sha, self._next_commit(number)
+        self.scene.github.push(BRANCH, sha, forced=sha in dict(self.pushes))
         pushed_at = self.scene.clock.now().replace(microsecond=0)
         self.pushes.append((sha, pushed_at))
         for copy in range(self.random.choice([0, 1, 1, 1, 1, 1, 2, 2])):
             delay_s = self.random.choice([0.0, 0.2, 2.0, 15.0, 50.0])
-            deliver = partial(self.argo.deliver, sha, pushed_at)
+            deliver = partial(self.argo.deliver, sha, pushed_at, before=before)
             self.turns.spawn(f"argo-{number}-{copy}", deliver, after_s=delay_s)
+
+    def _next_commit(self, number: int) -> str:
+        """A new commit. In one story of four, the branch is forced back once, to the commit before the last one.
+
+        Not twice: the same commits replaced each other again then, which counts as the first push
+        (docs/decisions/0001-watermark.md).
+        """
+        # Drawn apart, so that the other stories stay as they are.
+        chance = Random(f"{self.seed} goes back")
+        if chance.random() < 1 / 4 and number == chance.choice([3, 4]) and len(self.pushes) > 1:
+            return self.pushes[-2][0]
+        return f"{number:040x}"
+
+    def number_of(self, push: Push) -> int:
+        """The number of a push, or of the latest one of its commit: a request has a time of its own."""
+        of_commit = [number for number, (sha, _) in enumerate(self.pushes) if sha == push.sha]
+        return next((each for each in of_commit if self.pushes[each][1] == push.pushed_at), of_commit[-1])
 
     def _neighbour(self) -> None:
         """A push to another task, with nothing to stop. Its pod helps this task, and this task's pods help it."""
