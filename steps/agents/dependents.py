@@ -125,7 +125,7 @@ def _delete_each(
     for each in objects:
         held.renew_if_due()
         held.ensure_held()
-        reason = held.write_reason(cause, each.name if resource == JOBS else "")
+        reason = held.write_reason(cause, each.name)
         where = {"namespace": each.namespace, "name": each.name}
         try:
             kube.delete(resource, **where, options=options(each), reason=reason, guard=held.ensure_held)

@@ -25,19 +25,15 @@ class LabelPlan:
 
     Attributes:
         left_to: SHA of the head if it is newer than the push; empty if the push is the head.
-        lags: Whether GitHub still showed a head that is older than the push.
+        older_head: The head that GitHub shows if it is older than the push; else empty.
         clock_offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if this is not known.
     """
 
     labels: LabelOutcome
     pull_request: PullRequest | None = None
     left_to: str = ""
-    lags: bool = False
+    older_head: str = ""
     clock_offset_s: float | None = None
-
-    def names(self, pull: PullRequest) -> bool:
-        """Whether this is the plan's pull request, as GitHub shows it."""
-        return self.pull_request is not None and self.pull_request.number == pull.number
 
 
 def decide_labels(
@@ -67,10 +63,12 @@ def decide_labels(
     chosen = named if len(candidates) > 1 else list(candidates)
     if len(chosen) != 1:
         return LabelPlan(labels=LabelOutcome.AMBIGUOUS)
-    if is_known_older(chosen[0].head_sha, push=push, older=older):
-        return LabelPlan(labels=LabelOutcome.PENDING, pull_request=replace(chosen[0], head_sha=push.sha), lags=True)
-    if chosen[0].head_sha != push.sha:
-        return LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=chosen[0], left_to=chosen[0].head_sha)
+    head = chosen[0].head_sha
+    if is_known_older(head, push=push, older=older):
+        as_head = replace(chosen[0], head_sha=push.sha)
+        return LabelPlan(labels=LabelOutcome.PENDING, pull_request=as_head, older_head=head)
+    if head != push.sha:
+        return LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=chosen[0], left_to=head)
     return LabelPlan(labels=LabelOutcome.PENDING, pull_request=chosen[0])
 
 

@@ -62,9 +62,10 @@ def read_label_plan(
         task_label = settings.task.format(task=push.task)
         decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
         plan = decide(push=push, older=record.older)
-        shown = next((each for each in found if plan.lags and plan.names(each)), None)
-        if shown and is_forced_back(shown.head_sha, push=push, github=github, log=context.log):
-            plan = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=shown, left_to=shown.head_sha)
+        head = plan.older_head
+        if plan.pull_request and head and is_forced_back(head, push=push, github=github, log=context.log):
+            shown = replace(plan.pull_request, head_sha=head)
+            plan = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=shown, left_to=head)
     except UnavailableError as error:
         if context.settings.github.unreadable == "wait":
             raise

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 ROOT = Path(__file__).parents[3]
 _PUSH = ("scenarios/whole_push", "scenarios/pull_request", "scenarios/agents_end")
-_STOP = ("unit/agents/stop", "scenarios/kinds")
+_STOP = ("unit/agents/stop", "scenarios/kinds", "scenarios/refused_deletes")
 _OWNED = ("scenarios/owned_runs", "scenarios/owned_objects", "scenarios/named_jobs")
 _FINDINGS = (
     "unit/reconciliation/detection",
@@ -41,6 +41,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lease.held_lease": (*_LEASE, "unit/kube/refusals"),
         "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
+        "pull_request.forced_back": ("scenarios/forced_back",),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
         "reconciliation.detection": _FINDINGS,
         "reconciliation.task_index": _FINDINGS,
@@ -79,7 +80,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "agents.graceful_stop": (*_STOP, "scenarios/owned_runs"),
         "agents.deletion": (*_STOP, "scenarios/owned_runs", *_BREAKER, *_PUSH),
         "agents.stop": (*_STOP, *_OWNED, "scenarios/events", *_PUSH),
-        "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, "scenarios/refused_deletes", *_PUSH),
+        "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, *_PUSH),
         "agents.observation": ("unit/agents/verification", *_OWNED, *_STOP),
         "agents.overdue": ("unit/agents/overdue", *_OWNED, *_STOP),
         "agents.ownership": ("unit/agents/decisions", *_OWNED, *_STOP),

@@ -52,7 +52,7 @@ def test_labels_move_only_on_the_pull_request_whose_head_is_the_push(
 def test_a_head_that_is_known_to_be_older_is_ignored(head: str, older: tuple[str, ...]) -> None:
     of = replace(push(), before=Sha("a" * 40))
     plan = decide_labels([pull(1, head)], push=of, skip="skip-automation", task_label="task-7", older=older)
-    assert plan == LabelPlan(labels=LabelOutcome.PENDING, pull_request=pull(1), lags=True)
+    assert plan == LabelPlan(labels=LabelOutcome.PENDING, pull_request=pull(1), older_head=head)
 
 
 def test_an_unknown_head_counts_as_newer() -> None:
@@ -63,6 +63,6 @@ def test_an_unknown_head_counts_as_newer() -> None:
 
 
 @pytest.mark.parametrize("labels", [LabelOutcome.PENDING, LabelOutcome.NO_PULL_REQUEST])
-def test_a_plan_has_no_lag_and_no_clock_offset_by_default(labels: LabelOutcome) -> None:
+def test_a_plan_has_no_older_head_and_no_clock_offset_by_default(labels: LabelOutcome) -> None:
     plan = LabelPlan(labels=labels)
-    assert (plan.lags, plan.clock_offset_s, plan.left_to) == (False, None, "")
+    assert (plan.older_head, plan.clock_offset_s, plan.left_to) == ("", None, "")
