@@ -23,6 +23,7 @@ from steps.core import (
     NotFoundError,
     StepError,
     UnavailableError,
+    is_header_value,
 )
 from steps.github import Connection, certificate_problem, environment_connection
 
@@ -71,18 +72,25 @@ def connect_argo_server(env: Mapping[str, str], *, namespace: str) -> ArgoServer
         namespace: Namespace of the Workflows, unless ARGO_NAMESPACE names another.
 
     Raises:
-        BadInputError: ARGO_SERVER is not set, or REQUESTS_CA_BUNDLE names a missing file.
+        BadInputError: ARGO_SERVER is not set, no header can carry ARGO_TOKEN, or REQUESTS_CA_BUNDLE names a missing
+            file.
     """
     environment_connection(env)
     server = env.get("ARGO_SERVER")
     if not server:
         raise BadInputError("ARGO_SERVER is not set: set it to host:port of Argo Server")
+    token = env.get("ARGO_TOKEN", "").strip()
+    if not is_header_value(token):
+        raise BadInputError(
+            "ARGO_TOKEN holds a character that no request can carry, such as a line break or a typographic quotation "
+            "mark: set it to the token alone"
+        )
     scheme = "http" if env.get("ARGO_SECURE", "true").lower() == "false" else "https"
     base = env.get("ARGO_BASE_HREF", "").strip("/")
     service = WorkflowsService(
         host=f"{scheme}://{server}/" + (f"{base}/" if base else ""),
         verify_ssl=env.get("ARGO_INSECURE_SKIP_VERIFY", "false").lower() != "true",
-        token=env.get("ARGO_TOKEN") or None,
+        token=token or None,
         session=_Session(),
     )
     return ArgoServer(service=service, namespace=env.get("ARGO_NAMESPACE") or namespace)
