@@ -179,4 +179,5 @@ def _connect(settings: GitHubSettings, *, auth: Auth.Auth) -> PersonalGitHub:
         measurements=Measurements(),
         audit=silent_audit(),
         route=environment_connection(os.environ),
+        lag_s=0,
     )

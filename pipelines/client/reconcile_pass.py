@@ -57,6 +57,7 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
                     audit=Audit(log=log),
                     route=environment_connection(os.environ),
                     token=os.environ.get("GITHUB_TOKEN", ""),
+                    lag_s=0,
                 ),
             ),
             breakers=breakers,

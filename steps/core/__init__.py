@@ -40,6 +40,7 @@ from steps.core.header_values import is_header_value
 from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_body, describe_network_error, error_chain
 from steps.core.retry import (
+    LAG_POLL_S,
     LAG_S,
     backoff,
     header_seconds,
@@ -53,6 +54,7 @@ from steps.core.retry import (
 __all__ = [
     "APP",
     "KEEP",
+    "LAG_POLL_S",
     "LAG_S",
     "PHASE",
     "PREFIX",
