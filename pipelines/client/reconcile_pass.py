@@ -80,9 +80,11 @@ def _connect(
     """Connect to GitHub with GITHUB_TOKEN, or with the credentials that the pods mount.
 
     Raises:
-        ForbiddenError: There are no credentials.
+        ForbiddenError: There are no credentials, or GITHUB_TOKEN is not one.
     """
     try:
         return connections(while_waiting, settings, audit=audit)
     except ForbiddenError as error:
+        if connections.token:
+            raise
         raise ForbiddenError("no GitHub credentials here: set GITHUB_TOKEN to look for lost pushes") from error

@@ -44,7 +44,7 @@ class GitHubConnections:
         audit: Gets a line for each write.
         tracer: Collects a span for each request.
         route: Certificates and proxy; None for those in the settings.
-        token: A token to use instead of the mounted credentials; empty for none.
+        token: The token of GITHUB_TOKEN, to use instead of the mounted credentials; empty for none.
         lag_s: Seconds for which GitHub may not know yet what its webhook named; 0 if no webhook is recent.
     """
 
@@ -101,7 +101,7 @@ class GitHubConnections:
         with self._sign_in.lock:
             if self._sign_in.made is None:
                 auth = (
-                    build_credentials({"token": self.token}, where="the environment")
+                    build_credentials({"token": self.token}, where="GITHUB_TOKEN")
                     if self.token
                     else mounted_credentials(Path(self.settings.credentials_dir))
                 )
