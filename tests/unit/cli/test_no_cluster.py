@@ -55,6 +55,30 @@ def test_a_kubeconfig_that_leads_nowhere_is_named(
     assert SECRET not in output
 
 
+def test_an_empty_kubeconfig_variable_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for kubectl."""
+    (tmp_path / ".kube").mkdir()
+    write_kubeconfig(tmp_path / ".kube" / "config", server="http://127.0.0.1:1", user={"token": SECRET})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", "")
+    assert main(("status",)) == Exit.TRY_AGAIN
+    assert "(127.0.0.1:1: is that the cluster you mean" in capsys.readouterr().err
+
+
+def test_a_person_without_a_home_is_asked_for_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert main(("status",)) == Exit.BAD_INPUT
+    assert "set KUBECONFIG to a kubeconfig with a current context" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
 def test_a_server_that_does_not_answer_is_named_with_what_to_check(
     kubeconfig: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
