@@ -60,7 +60,8 @@ def _context(
     # The next pass waits for rate limits.
     github = replace(settings.github, deadline_s=min(settings.github.deadline_s, _GITHUB_S))
     audit, settings = pod_audit(env, log=log), replace(settings, github=github)
-    clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer)
+    # The next pass reads again what GitHub does not know yet.
+    clients = build_clients(settings, clock=clock, log=log, audit=audit, measured=measured, tracer=tracer, lag_s=0)
     return ReconcileContext(
         settings=settings,
         workflow=env["WORKFLOW_NAME"],

@@ -9,7 +9,6 @@ is set, otherwise through the kubeconfig. The exit code is that of the cancellat
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import re
@@ -118,12 +117,12 @@ def _submit(options: argparse.Namespace) -> SubmissionResult:
 
 def _parameters(options: argparse.Namespace, *, settings: Settings) -> dict[str, str]:
     """Build the Workflow's parameters."""
-    from pipelines.client import find_push
+    from pipelines.client import UNKNOWN, find_push, login_name
     from steps.core import SystemClock
     from steps.domain import MANUAL_ALL_REASON, MANUAL_REASON
 
     target = find_push(options, settings=settings)
-    login = re.sub(r"[^A-Za-z0-9._@-]", "-", getpass.getuser()).lstrip("._@-")
+    login = re.sub(r"[^A-Za-z0-9._@-]", "-", login_name()).lstrip("._@-")
     return {
         "repository": target.repository,
         "task-id": target.task,
@@ -133,7 +132,7 @@ def _parameters(options: argparse.Namespace, *, settings: Settings) -> dict[str,
         "correlation-id": f"manual-{uuid.uuid4()}",
         "reason": MANUAL_ALL_REASON if options.include_newer else MANUAL_REASON,
         "dry-run": "true" if options.dry_run else "false",
-        "requested-by": login or "unknown",
+        "requested-by": login or UNKNOWN,
     }
 
 

@@ -3,6 +3,7 @@
 from pipelines.client.argo_connection import argo_server_from_env
 from pipelines.client.github import connect_app, connect_github
 from pipelines.client.kubeconfig import context_name, kube_client, kubeconfig_transport, server_time
+from pipelines.client.person import UNKNOWN, login_name
 from pipelines.client.push_lookup import find_push
 from pipelines.client.reconcile_pass import reconcile_context
 from pipelines.client.submission import Cluster, KubernetesApi, SubmissionResult, wait_for_workflow
@@ -10,6 +11,7 @@ from pipelines.client.task_status import TaskPhase, TaskStatus, read_task_status
 from pipelines.client.wording import age, counted, describe_labels, describe_run
 
 __all__ = [
+    "UNKNOWN",
     "Cluster",
     "KubernetesApi",
     "SubmissionResult",
@@ -26,6 +28,7 @@ __all__ = [
     "find_push",
     "kube_client",
     "kubeconfig_transport",
+    "login_name",
     "read_task_statuses",
     "reconcile_context",
     "server_time",

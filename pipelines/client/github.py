@@ -164,7 +164,7 @@ def connect_app(settings: GitHubSettings, *, found: Mapping[str, str], where: st
         ForbiddenError: The credentials are missing or incomplete.
     """
     build_credentials(found, where=where)
-    return _connect(settings, auth=Auth.AppAuth(found["app-id"], found["private-key.pem"]))
+    return _connect(settings, auth=Auth.AppAuth(found["app-id"].strip(), found["private-key.pem"].strip()))
 
 
 def _connect(settings: GitHubSettings, *, auth: Auth.Auth) -> PersonalGitHub:
@@ -179,4 +179,5 @@ def _connect(settings: GitHubSettings, *, auth: Auth.Auth) -> PersonalGitHub:
         measurements=Measurements(),
         audit=silent_audit(),
         route=environment_connection(os.environ),
+        lag_s=0,
     )

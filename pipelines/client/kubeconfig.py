@@ -35,15 +35,24 @@ def kubeconfig_transport(*, context: str = "") -> KubernetesTransport:
     Raises:
         BadInputError: The file is missing, or names no cluster.
     """
-    file = os.environ.setdefault("KUBECONFIG", str(Path.home() / ".kube" / "config"))
+    # As for kubectl, an empty variable counts as unset.
+    file = os.environ.get("KUBECONFIG") or _default_file()
+    os.environ["KUBECONFIG"] = file
     advice = "set KUBECONFIG to a kubeconfig with a current context, as kubectl uses it"
     try:
         return connect_kubernetes(context=context)
     except BadInputError as error:
-        raise BadInputError(f"no cluster configured: {error.__cause__}: {advice} (now {file})") from error
+        raise BadInputError(f"no cluster configured: {error.__cause__ or error}: {advice} (now {file})") from error
     except (YAMLError, TypeError, AttributeError, LookupError, ValueError) as error:
         # The client's own message can quote the file, with its credentials.
         raise BadInputError(f"no cluster configured: {file} is not a kubeconfig: {advice}") from error
+
+
+def _default_file() -> str:
+    try:
+        return str(Path.home() / ".kube" / "config")
+    except RuntimeError:  # a user id without a home
+        return "~/.kube/config"
 
 
 def context_name() -> str:

@@ -36,12 +36,12 @@ class PushTarget:
 
 
 def git_output(*arguments: str) -> str:
-    """Run git in the current folder; empty if it fails."""
+    """Run git in the current folder; empty if it fails, hangs, or prints a name that is not UTF-8."""
     try:
-        ran = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603, S607 - fixed words
-    except OSError:
+        ran = subprocess.run(["git", *arguments], capture_output=True, timeout=10, check=False)  # noqa: S603, S607 - fixed words
+        return ran.stdout.decode().strip() if ran.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return ""
-    return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
 def find_push(options: argparse.Namespace, *, settings: Settings) -> PushTarget:

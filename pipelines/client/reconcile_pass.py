@@ -6,7 +6,6 @@ look for lost pushes.
 
 from __future__ import annotations
 
-import getpass
 import io
 import os
 import random
@@ -16,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.client.kubeconfig import kube_client, server_time
+from pipelines.client.person import login_name
 from steps.core import ForbiddenError, SystemClock
 from steps.github import environment_connection
 from steps.lease import Holder
@@ -44,7 +44,7 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
         workflow="laptop",
         started_at=server_time(transport, timeout_s=settings.kubernetes.timeout_s),
         started=clock.monotonic(),
-        holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=getpass.getuser()),
+        holder=Holder(pod="", pod_uid=str(uuid.uuid4()), workflow_uid=login_name()),
         clients=Clients(
             kube=kube,
             github=partial(
@@ -57,6 +57,7 @@ def reconcile_context(settings: Settings, *, transport: Transport, dry_run: bool
                     audit=Audit(log=log),
                     route=environment_connection(os.environ),
                     token=os.environ.get("GITHUB_TOKEN", ""),
+                    lag_s=0,
                 ),
             ),
             breakers=breakers,
@@ -79,9 +80,11 @@ def _connect(
     """Connect to GitHub with GITHUB_TOKEN, or with the credentials that the pods mount.
 
     Raises:
-        ForbiddenError: There are no credentials.
+        ForbiddenError: There are no credentials, or GITHUB_TOKEN is not one.
     """
     try:
         return connections(while_waiting, settings, audit=audit)
     except ForbiddenError as error:
+        if connections.token:
+            raise
         raise ForbiddenError("no GitHub credentials here: set GITHUB_TOKEN to look for lost pushes") from error

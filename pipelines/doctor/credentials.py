@@ -28,15 +28,15 @@ _BRANCH = "agent-cancellation-doctor"
 
 
 def _values(installation: Installation, *, name: str, namespace: str) -> dict[str, str] | None:
-    """Read the values of a Secret; None if it does not exist. A value that is not text counts as empty."""
+    """Read the values of a Secret; None if it does not exist. Bytes that are not text are replaced."""
     found = installation.find(SECRETS, namespace=namespace, name=name)
     return None if found is None else {key: _text(value) for key, value in (found.get("data") or {}).items()}
 
 
 def _text(value: str) -> str:
     try:
-        return base64.b64decode(value).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
+        return base64.b64decode(value).decode(errors="replace").strip()
+    except binascii.Error:
         return ""
 
 
@@ -105,9 +105,12 @@ def github_access(installation: Installation, check: str) -> Iterator[CheckResul
     token = installation.env.get("GITHUB_TOKEN", "")
     found = {"token": token} if token else github_values(installation)
     try:
-        github = connect_github(installation.settings.github, found=found, where="the Secret", permissions=_WRITES)
-    except ForbiddenError:
-        return  # the check `github secret` reports it
+        where = "GITHUB_TOKEN" if token else "the Secret"
+        github = connect_github(installation.settings.github, found=found, where=where, permissions=_WRITES)
+    except ForbiddenError as error:
+        if token:
+            yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix="correct GITHUB_TOKEN")
+        return  # the check `github secret` reports the Secret
     except BadInputError as error:
         fix = "check that GitHub can be reached from here, and run this again"
         yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix=fix)

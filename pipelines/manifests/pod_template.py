@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hera.workflows import ConfigMapVolume, EmptyDirVolume, Resources, SecretVolume
+from hera.workflows import ConfigMapVolume, EmptyDirVolume, SecretVolume
 from hera.workflows import models as m
 from hera.workflows.models import VolumeMount
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
@@ -69,12 +69,11 @@ def placement(settings: Settings) -> dict[str, Any]:
     }
 
 
-def resources(settings: Settings) -> Resources:
+def resources(settings: Settings) -> m.ResourceRequirements:
     """Build the compute resources of a container."""
+    # Hera's own class refuses some quantities that Kubernetes accepts, such as bytes without a unit.
     requests, limits = settings.workflow.requests, settings.workflow.limits
-    return Resources(
-        cpu_request=requests.cpu, memory_request=requests.memory, cpu_limit=limits.cpu, memory_limit=limits.memory
-    )
+    return m.ResourceRequirements.model_validate({"requests": requests.as_map(), "limits": limits.as_map()})
 
 
 def volumes(settings: Settings) -> list[EmptyDirVolume | SecretVolume | ConfigMapVolume | m.Volume]:

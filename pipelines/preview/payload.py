@@ -30,7 +30,7 @@ def read_payload(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadInputError(f"{path}: {error.strerror}: {_ADVICE}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: not JSON: {_ADVICE}") from error
     if not isinstance(found, dict) or "repository" not in found:
         raise BadInputError(f"{path}: not a webhook of a repository: {_ADVICE}")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from pipelines.settings.resources import STRICT, Resources
+from pipelines.settings.resources import STRICT, Resources, check_resources
 from steps.settings import Count, Name, PushSources
 
 
@@ -41,5 +41,6 @@ class EventSettings(PushSources):
     def __post_init__(self) -> None:
         # `super()` without arguments does not work in a dataclass with slots.
         PushSources.__post_init__(self)
+        check_resources(requests=self.requests, limits=self.limits)
         if self.sensor == self.event_source:
             raise ValueError("sensor and event_source must differ, because their PodMonitors have their names")

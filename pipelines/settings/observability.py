@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from pipelines.settings.pods import checked_labels
 from pipelines.settings.resources import STRICT
 from steps.settings import Seconds, pattern_validator
 
@@ -19,6 +20,7 @@ class ObservabilitySettings:
 
     labels: Annotated[
         dict[str, str],
+        AfterValidator(checked_labels),
         Field(
             description="labels by which your Prometheus operator selects PrometheusRules and PodMonitors, such as "
             '{ release = "prometheus" }'

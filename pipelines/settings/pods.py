@@ -36,7 +36,7 @@ def _checked_keys(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
-def _checked_labels(labels: dict[str, str]) -> dict[str, str]:
+def checked_labels(labels: dict[str, str]) -> dict[str, str]:
     """Check the keys and values of labels.
 
     Raises:
@@ -123,7 +123,7 @@ class PodSettings:
     ]
     node_selector: Annotated[
         dict[str, str],
-        AfterValidator(_checked_labels),
+        AfterValidator(checked_labels),
         Field(description='labels of the nodes that the pods may run on, such as { "example.com/pool" = "ci" }'),
     ]
     tolerations: Annotated[
@@ -136,7 +136,7 @@ class PodSettings:
     ]
     labels: Annotated[
         dict[str, str],
-        AfterValidator(_checked_labels),
+        AfterValidator(checked_labels),
         AfterValidator(_checked_own),
         Field(description='further labels of the pods, such as { "example.com/team" = "platform" }'),
     ]

@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
-from pipelines.settings.resources import STRICT, Resources
+from pipelines.settings.resources import STRICT, Resources, check_resources
 from steps.settings import Count, Name, pattern_validator
+
+# Argo's own limit for seconds.
+_INT32 = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +46,10 @@ class WorkflowSettings:
     ]
     retries: Annotated[int, Field(ge=0, le=10, description="further attempts after exit code 75 or a lost pod")]
     deadline_s: Annotated[int, Field(ge=60, le=3600, description="longest time for one attempt")]
-    keep_succeeded_s: Annotated[int, Field(ge=60, description="how long a succeeded Workflow is kept")]
-    keep_failed_s: Annotated[int, Field(ge=60, description="how long a failed Workflow is kept, to retry from")]
+    keep_succeeded_s: Annotated[int, Field(ge=60, le=_INT32, description="how long a succeeded Workflow is kept")]
+    keep_failed_s: Annotated[
+        int, Field(ge=60, le=_INT32, description="how long a failed Workflow is kept, to retry from")
+    ]
     credentials_secret: Annotated[Name, Field(description="Secret with GitHub's credentials")]
     api_server_ports: Annotated[
         tuple[Annotated[int, Field(ge=1, le=65535)], ...],
@@ -65,6 +70,9 @@ class WorkflowSettings:
     profile: Annotated[
         bool, Field(description="each step writes a profile of itself into its log when it ends (docs/operations.md)")
     ]
+
+    def __post_init__(self) -> None:
+        check_resources(requests=self.requests, limits=self.limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

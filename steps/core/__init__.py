@@ -36,9 +36,11 @@ from steps.core.errors import (
     TryAgainError,
     UnavailableError,
 )
+from steps.core.header_values import is_header_value
 from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_body, describe_network_error, error_chain
 from steps.core.retry import (
+    LAG_POLL_S,
     LAG_S,
     backoff,
     header_seconds,
@@ -52,6 +54,7 @@ from steps.core.retry import (
 __all__ = [
     "APP",
     "KEEP",
+    "LAG_POLL_S",
     "LAG_S",
     "PHASE",
     "PREFIX",
@@ -89,6 +92,7 @@ __all__ = [
     "format_micro_time",
     "format_time",
     "header_seconds",
+    "is_header_value",
     "parse_optional_time",
     "parse_time",
     "poll_pauses",

@@ -25,7 +25,7 @@ _CONFLICT_ATTEMPTS, _CONFLICT_FIRST_S, _CONFLICT_LONGEST_S = 8, 0.2, 2.0
 _MAX_SLEEP_S = 1.0
 # GitHub shows a change seconds after its webhook (tanium/octobot#75).
 LAG_S = 10.0
-_LAG_POLL_S = 1.0
+LAG_POLL_S = 1.0
 
 
 def backoff(*, attempts: int, first_s: float, random: Callable[[], float], longest_s: float = 30.0) -> list[float]:
@@ -90,7 +90,7 @@ def read_through_lag(
         found = read()
         if clock.monotonic() - began >= lag_s(found):
             return found
-        wait(_LAG_POLL_S, clock=clock, while_waiting=while_waiting)
+        wait(LAG_POLL_S, clock=clock, while_waiting=while_waiting)
 
 
 def retry(

@@ -5,6 +5,7 @@ Guarantees that an error quotes at most GitHub's own message, cut to a length.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from github import GithubException
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 # A record keeps the first 300 characters of an error: the advice has to be among them.
 _MAX_MESSAGE = 120
+# One object is busy; GitHub works. An empty repository stays empty.
+_CONFLICT, _FINAL_CONFLICT = 409, "repository is empty"
+_BUSY = (408, _CONFLICT)
+# GitHub's names of fields and codes; anything else could be a text that somebody wrote.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,39}")
+_MAX_DETAILS = 3
+_UNSEEN_FIX = "it does not exist, or the credentials may not see it: give the App or token access to the repository"
 # The parts of GitHub's API that the steps use; every other part shares one name, so that span names stay few.
 _GITHUB = ("access_tokens", "labels", "comments", "pulls", "activity", "permission", "user")
 
@@ -44,15 +52,31 @@ def message_of(error: GithubException) -> str:
 
 def is_refused(error: BaseException) -> bool:
     """Whether an error says that nothing was written."""
-    refused = isinstance(error, GithubException) and 300 <= error.status < 500  # noqa: PLR2004 - HTTP
+    refused = isinstance(error, GithubException) and 300 <= error.status < 500 and error.status != 408  # noqa: PLR2004 - HTTP
     return refused or certificate_problem(error) is not None
 
 
 def is_answer(error: BaseException) -> bool:
     """Whether an error shows that GitHub works: it refused the request, and did not ask for patience."""
     cause = error.__cause__
-    refused = isinstance(cause, GithubException) and 400 <= cause.status < 500  # noqa: PLR2004 - HTTP
-    return isinstance(error, RepositoryMovedError) or (refused and not isinstance(error, UnavailableError))
+    if isinstance(error, RepositoryMovedError):
+        return True
+    if not isinstance(cause, GithubException) or not 400 <= cause.status < 500:  # noqa: PLR2004 - HTTP
+        return False
+    return cause.status == _CONFLICT or not isinstance(error, UnavailableError)
+
+
+def is_unseen(error: BaseException) -> bool:
+    """Whether GitHub does not know what the request names: it answers so for a moment, and if a right is missing.
+
+    Its other 404s name what is missing, such as a label.
+    """
+    cause = error.__cause__
+    return isinstance(cause, GithubException) and _is_unseen(cause)
+
+
+def _is_unseen(error: GithubException) -> bool:
+    return (error.status, message_of(error)) == (404, "Not Found")
 
 
 def error_of(
@@ -66,19 +90,19 @@ def error_of(
         now: Seconds since the epoch, for headers that name a time.
     """
     status, message = error.status, message_of(error)
-    text = f"GitHub: {asked}: {status} {message[:_MAX_MESSAGE]}".strip()
+    text = f"GitHub: {asked}: {status} {message[:_MAX_MESSAGE]}{_details(error)}".strip()
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if status in (403, 429):
         wait_s = _limited_s(headers, message=message, now=now)
         if wait_s is not None or status == 429:  # noqa: PLR2004 - HTTP
             return RateLimitedError(text, retry_after_s=wait_s)
-    if status >= 500:  # noqa: PLR2004 - HTTP
+    if status >= 500 or (status in _BUSY and _FINAL_CONFLICT not in message.casefold()):  # noqa: PLR2004 - HTTP
         return UnavailableError(text, retry_after_s=header_seconds(headers.get("retry-after")))
     fix = advice(status, message)
     if status in (401, 403, 451):
         return ForbiddenError(f"{text}: {fix}" if fix else text)
     if status in (404, 410):
-        return NotFoundError(text)
+        return NotFoundError(f"{text}: {_UNSEEN_FIX}" if _is_unseen(error) else text)
     return BadInputError(f"{text}: {fix}" if fix else text)
 
 
@@ -93,8 +117,20 @@ def error_of_foreign_reply(asked: str, error: ForeignReplyError, *, host: str) -
     return UnavailableError(
         f"GitHub: {asked}: {host}: {error.what} came with status {error.status} where JSON belongs: check "
         "github.api_url (GitHub Enterprise: it ends with /api/v3) and github.proxy; a login page or a proxy may have "
-        "answered"
+        "answered",
+        retry_after_s=error.retry_after_s,
     )
+
+
+def _details(error: GithubException) -> str:
+    """Return the fields that GitHub refuses, with its codes; empty if it names none."""
+    found = error.data.get("errors") if isinstance(error.data, dict) else None
+    details = []
+    for each in found if isinstance(found, list) else ():
+        named = [each.get(key) for key in ("field", "code")] if isinstance(each, dict) else []
+        if known := [name for name in named if isinstance(name, str) and _NAME.fullmatch(name)]:
+            details.append(": ".join(known))
+    return f" ({', '.join(details[:_MAX_DETAILS])})" if details else ""
 
 
 def _limited_s(headers: dict[str, str], *, message: str, now: float) -> float | None:

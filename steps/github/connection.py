@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from steps.core import BadInputError, ForbiddenError, error_chain
+from steps.github.secret_files import NOT_UTF8, read_secret_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,11 @@ class Connection:
         """The proxy without its credentials, for errors."""
         return f"the proxy {urlsplit(self.proxy).netloc.rpartition('@')[2]}" if self.proxy else "the proxy"
 
+    @property
+    def proxy_source(self) -> str:
+        """What names the proxy, for errors."""
+        return "HTTPS_PROXY" if self.environment else "github.proxy"
+
     def untrusted(self, whose: str, error: ssl.SSLCertVerificationError) -> str:
         """Return the text for a certificate that cannot be verified: the problem and the fix.
 
@@ -70,7 +76,7 @@ class Connection:
 
     def refused(self, code: int) -> str:
         """Return the text for a proxy that refuses to connect to GitHub: the problem and the fix."""
-        fix = f"allow this connection at the proxy, or correct {'HTTPS_PROXY' if self.environment else 'github.proxy'}"
+        fix = f"allow this connection at the proxy, or correct {self.proxy_source}"
         if code == 407:  # noqa: PLR2004 - HTTP
             own = "put them into HTTPS_PROXY"
             secret = f"put {PROXY_USERNAME} and {PROXY_PASSWORD} into the Secret of GitHub's credentials"
@@ -83,7 +89,7 @@ def pod_connection(settings: GitHubSettings) -> Connection:
 
     Raises:
         BadInputError: The bundle is missing, or holds no certificate.
-        ForbiddenError: The proxy's user name or password is missing.
+        ForbiddenError: The proxy's user name or password is missing, or not text.
     """
     return Connection(bundle=_bundle(settings), proxy=_proxy(settings))
 
@@ -126,19 +132,22 @@ def is_ca_bundle(text: str) -> bool:
 
 def _proxy(settings: GitHubSettings) -> str:
     """Return the proxy's URL with the credentials of the Secret."""
-    found = {name: _text(Path(settings.credentials_dir) / name) for name in (PROXY_USERNAME, PROXY_PASSWORD)}
+    paths = {name: Path(settings.credentials_dir) / name for name in (PROXY_USERNAME, PROXY_PASSWORD)}
+    found = {name: read_secret_file(path) if path.is_file() else "" for name, path in paths.items()}
     missing = [name for name, text in found.items() if not text]
     if not settings.proxy or len(missing) == len(found):
         return settings.proxy
     if missing:
         raise ForbiddenError(f"the proxy's credentials in {settings.credentials_dir} lack {missing[0]}: add it")
+    for name, text in found.items():
+        if NOT_UTF8 in text:
+            raise ForbiddenError(
+                f"{name} in {settings.credentials_dir} is not UTF-8: write it again, as plain text (PowerShell's > "
+                "writes UTF-16)"
+            )
     parts = urlsplit(settings.proxy)
     user, password = (quote(text, safe="") for text in found.values())
     return urlunsplit(parts._replace(netloc=f"{user}:{password}@{parts.netloc}"))
-
-
-def _text(path: Path) -> str:
-    return path.read_text().strip() if path.is_file() else ""
 
 
 def certificate_problem(error: BaseException) -> ssl.SSLCertVerificationError | None:

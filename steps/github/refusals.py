@@ -19,6 +19,16 @@ _LOCKED = "unlock the conversation, or give the App or token write access to the
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("ip allow list", "add the address that GitHub sees (the cluster's, or the proxy's) to the IP allow list"),
     ("saml", "authorize the token for the organization's single sign-on, or use a GitHub App"),
+    ("lifetime is greater than", "make a token that expires sooner, as the organization asks, or use a GitHub App"),
+    (
+        "forbids access via a personal access token (classic)",
+        "use a GitHub App, or a fine-grained token, as the organization asks",
+    ),
+    (
+        "forbids access via a fine-grained personal access token",
+        "use a GitHub App, or ask an owner of the organization to allow fine-grained tokens",
+    ),
+    ("oauth app access restrictions", "ask an owner of the organization to approve the OAuth App, or use a GitHub App"),
     ("archived", "unarchive the repository, or remove it from events.repositories"),
     ("suspended", "ask an owner of the organization to unsuspend the GitHub App's installation, or the account"),
     ("issue is locked", _LOCKED),

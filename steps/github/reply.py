@@ -8,12 +8,13 @@ bare ValueError on a document that was cut off.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from github import GithubException
 from requests.structures import CaseInsensitiveDict
 
-from steps.core import describe_body
+from steps.core import describe_body, header_seconds
 
 if TYPE_CHECKING:
     from github.Requester import RequestsResponse
@@ -28,12 +29,14 @@ class ForeignReplyError(Exception):
     Args:
         status: The HTTP status.
         what: What came instead of JSON.
+        retry_after_s: Seconds that the answer asked to wait; None if it did not.
     """
 
-    def __init__(self, *, status: int, what: str) -> None:
+    def __init__(self, *, status: int, what: str, retry_after_s: float | None) -> None:
         super().__init__(f"{status} with {what}")
         self.status = status
         self.what = what
+        self.retry_after_s = retry_after_s
 
 
 def checked(reply: RequestsResponse) -> RequestsResponse:
@@ -50,14 +53,15 @@ def checked(reply: RequestsResponse) -> RequestsResponse:
         {name: value for name, value in headers.items() if not name.startswith(_RATE_LIMITS)}
     )
     document = _parse(text)
+    foreign = partial(ForeignReplyError, status=status, retry_after_s=header_seconds(headers.get("retry-after")))
     if status >= 300:  # noqa: PLR2004 - HTTP
         is_refusal = isinstance(document, dict) and isinstance(document.get("message"), str)
         if 400 <= status < 500 and status != 429 and not is_refusal:  # noqa: PLR2004 - HTTP
-            raise ForeignReplyError(status=status, what=_describe(text))
+            raise foreign(what=_describe(text))
         raise GithubException(status, document if isinstance(document, dict) else {}, headers)
     # PyGithub would repeat a read that is answered with 202 for ever.
     if status == 202 or (document is None and status not in _NO_CONTENT):  # noqa: PLR2004 - HTTP
-        raise ForeignReplyError(status=status, what=_describe(text))
+        raise foreign(what=_describe(text))
     return reply
 
 

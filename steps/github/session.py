@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from github import Github
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
-from requests.exceptions import ProxyError
+from requests.exceptions import InvalidSchema, InvalidURL, ProxyError
 
-from steps.core import CertificateError, ProxyRefusedError, UnavailableError, describe_network_error
+from steps.core import BadInputError, CertificateError, ProxyRefusedError, UnavailableError, describe_network_error
 from steps.github.connection import certificate_problem, proxy_refusal
 from steps.github.reply import checked
 
@@ -89,8 +89,10 @@ def _connections(route: Connection) -> Iterator[None]:
 
 def unanswered(
     asked: str, error: requests.RequestException, *, host: str, route: Connection
-) -> UnavailableError | CertificateError | ProxyRefusedError:
-    """Return the error for a request without an answer. A certificate or a proxy's refusal is not tried again.
+) -> UnavailableError | CertificateError | ProxyRefusedError | BadInputError:
+    """Return the error for a request without an answer.
+
+    A certificate, a proxy's refusal or an address that is none is not tried again.
 
     Args:
         asked: Verb and path.
@@ -103,5 +105,11 @@ def unanswered(
         return CertificateError(route.untrusted(route.proxy_shown if by_proxy else host, problem))
     if by_proxy and (code := proxy_refusal(error)):
         return ProxyRefusedError(route.refused(code))
+    if isinstance(error, InvalidURL | InvalidSchema):
+        # The text can quote the proxy's password.
+        return BadInputError(
+            f"{asked}: {host}: no request can be sent: correct {route.proxy_source}, or github.api_url: they begin "
+            "with http:// or https://"
+        )
     whom = f"{host} through {route.proxy_shown}" if by_proxy else host
     return UnavailableError(f"{asked}: {whom}: {describe_network_error(error)}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from github import Auth, GithubException
 from github.GithubException import BadAttributeException
 
-from steps.core import UnavailableError
+from steps.core import UnavailableError, is_header_value
 from steps.github.answers import message_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class SignIn:
             token = [auth.token, auth.token][-1]
         except (BadAttributeException, AttributeError, AssertionError, KeyError, TypeError, ValueError) as error:
             raise _no_token() from error
-        if not isinstance(token, str) or not token:
+        if not isinstance(token, str) or not token or not is_header_value(token):
             raise _no_token()
         return token
 

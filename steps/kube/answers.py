@@ -1,12 +1,12 @@
 """The API server's refusals as errors by meaning.
 
-Guarantees that an error quotes at most the message of a Kubernetes Status, cut to a length.
+Guarantees that only a Status counts as a refusal, and that an error quotes at most its message, cut to a length.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steps.core import (
     BadInputError,
@@ -19,6 +19,7 @@ from steps.core import (
     TerminatedError,
     TooLargeError,
     UnavailableError,
+    describe_body,
     header_seconds,
 )
 from steps.kube.refusals import QUOTA_ADVICE, advice, is_denied, is_quota
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
 # A record keeps the first 300 characters of an error: the advice has to be among them.
 _MAX_MESSAGE = 160
-# The API server's answer for a path that it does not serve is not a Status.
+# What the API server says in another form than a Status: it does not serve the path, or it cannot answer now.
 _NO_PATH = b"404 page not found"
+_BUSY = 429
 
 
 def is_refused(error: BaseException) -> bool:
@@ -48,15 +50,34 @@ def error_of(asked: str, response: Response) -> StepError:
         asked: Method and path.
         response: The answer, with a status of 300 or more.
     """
-    message, reason = _status(response.body)
-    text = f"{asked}: {response.status} {reason} {message[:_MAX_MESSAGE]}".strip()
     if response.status < 400:  # noqa: PLR2004 - HTTP
         return foreign(asked, f"a redirect ({response.status})")
+    status = _status(response.body)
+    if status is None:
+        return _without_status(asked, response)
+    # Null and a missing field are the same.
+    message, reason = (str(status.get(field) or "") for field in ("message", "reason"))
+    text = f"{asked}: {response.status} {reason} {message[:_MAX_MESSAGE]}".strip()
     if response.status < 500 and is_quota(message):  # noqa: PLR2004 - HTTP
         return QuotaExceededError(f"{text}: {QUOTA_ADVICE}")
     if response.status < 500 and is_denied(message):  # noqa: PLR2004 - HTTP
         return ForbiddenError(f"{text}: {advice(response.status, message)}")
     return _by_status(asked, text, response=response, message=message, reason=reason)
+
+
+def _without_status(asked: str, response: Response) -> StepError:
+    if response.status == 404 and response.body.strip() == _NO_PATH:  # noqa: PLR2004 - HTTP
+        return _not_served(asked)
+    retry_after_s = header_seconds(response.headers.get("retry-after"))
+    if response.status == _BUSY:
+        return UnavailableError(f"{asked}: {_BUSY}: the API server limits requests", retry_after_s=retry_after_s)
+    body = response.body.decode(errors="replace")
+    what = "JSON that is not a Status" if _is_json(body) else describe_body(body)
+    return foreign(asked, f"{what} with status {response.status}", retry_after_s=retry_after_s)
+
+
+def _not_served(asked: str) -> BadInputError:
+    return BadInputError(f"{asked}: the API server does not serve this: install the CRD or correct the settings")
 
 
 def _by_status(  # noqa: PLR0911 - a table, one return a row
@@ -65,12 +86,8 @@ def _by_status(  # noqa: PLR0911 - a table, one return a row
     match response.status:
         case 404 if reason:
             return NotFoundError(text)
-        case 404 if message or response.body.strip() == _NO_PATH:
-            return BadInputError(
-                f"{asked}: the API server does not serve this: install the CRD or correct the settings"
-            )
         case 404:
-            return foreign(asked, "a 404 that is not the API server's")
+            return _not_served(asked)
         case 409:
             return ConflictError(text)
         case 401 | 403:
@@ -79,18 +96,24 @@ def _by_status(  # noqa: PLR0911 - a table, one return a row
             return ListExpiredError(text)
         case 413 | 422:
             return TooLargeError(text)
-        case 429 | 500 | 502 | 503 | 504:
+        case code if code in (408, _BUSY) or code >= 500:  # noqa: PLR2004 - HTTP
             return UnavailableError(text, retry_after_s=header_seconds(response.headers.get("retry-after")))
         case _:
             return BadInputError(text)
 
 
-def _status(body: bytes) -> tuple[str, str]:
-    """Return message and reason of a Status; empty for another document, whose text may carry a payload."""
+def _status(body: bytes) -> dict[str, Any] | None:
+    """Return a Status; None for another document, whose text may carry a payload."""
     try:
         status = json.loads(body)
-    except ValueError:
-        return "", ""
-    if not isinstance(status, dict) or status.get("kind") != "Status":
-        return "", ""
-    return str(status.get("message", "")), str(status.get("reason", ""))
+    except (ValueError, RecursionError):
+        return None
+    return status if isinstance(status, dict) and status.get("kind") == "Status" else None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from urllib3 import PoolManager
 
-from steps.core import BadInputError
+from steps.core import BadInputError, is_header_value
 from steps.kube.http_transport import KubernetesTransport
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ServiceAccountToken:
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: The file is empty.
+            ValueError: The file is empty, or holds no token.
         """
         self._file = file
         self._newest = self._read()
@@ -49,9 +49,12 @@ class ServiceAccountToken:
         return f"Bearer {self._newest}"
 
     def _read(self) -> str:
-        if token := self._file.read_text(encoding="ascii").strip():
-            return token
-        raise ValueError(f"{self._file} is empty")
+        token = self._file.read_text(encoding="utf-8", errors="replace").strip()
+        if not token:
+            raise ValueError(f"{self._file} is empty")
+        if not is_header_value(token):
+            raise ValueError(f"{self._file} does not hold a token")
+        return token
 
 
 def connect_kubernetes(*, context: str = "") -> KubernetesTransport:

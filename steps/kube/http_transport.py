@@ -1,7 +1,8 @@
 """The transport of the steps: urllib3's connection pool, with the API server's address and the credentials.
 
 Guarantees a time-out and one attempt for every request, and that no redirect is followed: a repeated write could take
-effect twice, and the API server redirects nothing that the steps use. The credentials are read anew for each request.
+effect twice, and the API server redirects nothing that the steps use. The credentials are read anew for each request,
+and no error shows them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
-from steps.core import UnavailableError, describe_network_error
+from steps.core import BadInputError, UnavailableError, describe_network_error, is_header_value
 from steps.kube.transport import Response
 
 if TYPE_CHECKING:
@@ -46,15 +47,16 @@ class KubernetesTransport:
         """Send one request.
 
         Raises:
+            BadInputError: No header can carry the credentials, or no request the address.
             UnavailableError: There was no connection, or no whole answer in time.
         """
-        credentials = self.authorization()
+        credentials, content = self._credentials(), None if body is None else json.dumps(body).encode()
         try:
             answer = self.pool.request(
                 method,
                 self.host + target,
                 headers=dict(headers) | ({"Authorization": credentials} if credentials else {}),
-                body=None if body is None else json.dumps(body).encode(),
+                body=content,
                 timeout=Timeout(connect=timeout_s, read=timeout_s),
                 retries=False,
                 redirect=False,
@@ -64,8 +66,25 @@ class KubernetesTransport:
             raise UnavailableError(
                 f"{method} {target.partition('?')[0]}: {describe_network_error(error)}{self.advice}"
             ) from error
+        except ValueError:
+            # The text can quote a header.
+            raise BadInputError(
+                f"{method} {target.partition('?')[0]}: the request cannot be sent: correct the API server's address "
+                "and the credentials"
+            ) from None
         return Response(
             status=answer.status,
             headers={name.lower(): value for name, value in answer.headers.items()},
             body=answer.data,
+        )
+
+    def _credentials(self) -> str:
+        """Return the value of the header. A token in a file or in a block of YAML often ends with a newline."""
+        scheme, _, credentials = self.authorization().strip().partition(" ")
+        value = f"{scheme} {credentials.strip()}".strip()
+        if is_header_value(value):
+            return value
+        raise BadInputError(
+            "the credentials for the API server hold a character that no request can carry, such as a line break or a "
+            "typographic quotation mark: correct the token of the kubeconfig's user (or what its exec plugin prints)"
         )

@@ -1,7 +1,8 @@
 """Reads a kubeconfig with the `kubernetes` library: contexts, exec plugins, client certificates, proxies.
 
 Guarantees that the library only finds the server and the credentials, and renews them; requests go the same way as
-those of a pod. Not in the image: nothing may import this module unless KUBECONFIG is set.
+those of a pod; and that no error quotes a credential or a proxy's password. Not in the image: nothing may import this
+module unless KUBECONFIG is set.
 """
 
 from __future__ import annotations
@@ -25,14 +26,21 @@ def read_kubeconfig(file: str, *, context: str = "") -> KubernetesTransport:
         context: The context; empty for the current one.
 
     Raises:
-        BadInputError: The file names no cluster.
+        BadInputError: The file names no cluster, or a value is malformed.
         OSError: A file that it names cannot be read.
     """
     configuration = Configuration()
     try:
         load_kube_config(config_file=file, context=context or None, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        pool = RESTClientObject(configuration).pool_manager
     except ConfigException as error:
         raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error
+    except ValueError:
+        # The text can quote a token, or a proxy's password.
+        raise BadInputError(
+            "a value of the kubeconfig is malformed: correct the server, proxy-url and certificates of its cluster, "
+            "and the credentials of its user"
+        ) from None
     server = urlsplit(configuration.host).netloc.rpartition("@")[2]
 
     def authorization() -> str:
@@ -40,7 +48,7 @@ def read_kubeconfig(file: str, *, context: str = "") -> KubernetesTransport:
 
     return KubernetesTransport(
         host=configuration.host,
-        pool=RESTClientObject(configuration).pool_manager,
+        pool=pool,
         authorization=authorization,
         advice=f" ({server}: is that the cluster you mean, by KUBECONFIG and its context, and can it be reached?)",
     )

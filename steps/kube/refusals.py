@@ -6,6 +6,8 @@ from __future__ import annotations
 _TERMINATING = "because it is being terminated"
 _QUOTA = "exceeded quota"
 _QUOTA_CHANGED = "cannot be fulfilled on resourcequotas"
+# The API server's name for a request without credentials, such as that of an exec plugin that failed.
+_ANONYMOUS = 'user "system:anonymous"'
 _DENIED = ("denied the request", "denied request", "violates podsecurity", "denied by policy")
 
 _ROLE = "give the service account the rendered Role"
@@ -32,4 +34,4 @@ def advice(status: int, message: str) -> str:
         return "wait until the namespace is gone, then create it again and apply the rendered manifests"
     if is_denied(message):
         return "change the admission webhook or policy that this message names, so that it allows the request"
-    return _SIGN_IN if status == 401 else _ROLE  # noqa: PLR2004 - HTTP
+    return _SIGN_IN if status == 401 or _ANONYMOUS in message.casefold() else _ROLE  # noqa: PLR2004 - HTTP

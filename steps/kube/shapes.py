@@ -67,13 +67,15 @@ def check_list(asked: str, found: Json) -> None:
         raise foreign(asked, "a list of items without metadata")
 
 
-def foreign(asked: str, what: str) -> UnavailableError:
+def foreign(asked: str, what: str, *, retry_after_s: float | None = None) -> UnavailableError:
     """Return the error for an answer that the API server does not give.
 
     Args:
         asked: Method and path.
         what: What came instead.
+        retry_after_s: Seconds that the answer asked to wait; None if it did not.
     """
     return UnavailableError(
-        f"{asked}: {what} came: check the address of the API server; a proxy or a login page may have answered"
+        f"{asked}: {what} came: check the address of the API server; a proxy or a login page may have answered",
+        retry_after_s=retry_after_s,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from steps.core import LAG_S
 from steps.telemetry import TRACING_OFF
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class GitHubConnections:
         audit: Gets a line for each write.
         tracer: Collects a span for each request.
         route: Certificates and proxy; None for those in the settings.
-        token: A token to use instead of the mounted credentials; empty for none.
+        token: The token of GITHUB_TOKEN, to use instead of the mounted credentials; empty for none.
+        lag_s: Seconds for which GitHub may not know yet what its webhook named; 0 if no webhook is recent.
     """
 
     settings: GitHubSettings
@@ -54,6 +56,7 @@ class GitHubConnections:
     tracer: Tracer = TRACING_OFF
     route: Connection | None = None
     token: str = ""
+    lag_s: float = LAG_S
     _sign_in: _SharedSignIn = field(default_factory=_SharedSignIn)
 
     def __call__(
@@ -89,6 +92,7 @@ class GitHubConnections:
             tracer=self.tracer,
             app="" if self.token else app_id(Path(self.settings.credentials_dir)),
             route=self.route or pod_connection(settings),
+            lag_s=self.lag_s,
         )
 
     def _shared_sign_in(self) -> SignIn:
@@ -97,7 +101,7 @@ class GitHubConnections:
         with self._sign_in.lock:
             if self._sign_in.made is None:
                 auth = (
-                    build_credentials({"token": self.token}, where="the environment")
+                    build_credentials({"token": self.token}, where="GITHUB_TOKEN")
                     if self.token
                     else mounted_credentials(Path(self.settings.credentials_dir))
                 )

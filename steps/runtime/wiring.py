@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps.breaker import Breaker, Breakers, CircuitStore, mounted_circuits
+from steps.core import LAG_S
 from steps.kube import Kube, connect_kubernetes, traced_transport
 from steps.runtime.context import Clients
 from steps.runtime.github_connections import GitHubConnections
@@ -30,6 +31,7 @@ def build_clients(
     audit: Audit,
     measured: Measurements,
     tracer: Tracer,
+    lag_s: float = LAG_S,
 ) -> Clients:
     """Create the clients of a pod.
 
@@ -40,12 +42,19 @@ def build_clients(
         audit: Gets a line for each write.
         measured: Counts requests to GitHub and their time.
         tracer: Collects a span for each request.
+        lag_s: Seconds for which GitHub may not know yet what its webhook named; 0 if no webhook is recent.
     """
     transport = traced_transport(connect_kubernetes(), tracer)
     kube = Kube(transport=transport, clock=clock, settings=settings.kubernetes, random=random.random, audit=audit)
     known = build_breakers(settings, kube=kube, clock=clock, log=log)
     github = GitHubConnections(
-        settings=settings.github, clock=clock, breaker=known.github, measured=measured, audit=audit, tracer=tracer
+        settings=settings.github,
+        clock=clock,
+        breaker=known.github,
+        measured=measured,
+        audit=audit,
+        tracer=tracer,
+        lag_s=lag_s,
     )
     return Clients(kube=kube, github=github, breakers=known)
 

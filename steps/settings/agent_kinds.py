@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.pod_selector import PodSelector
+from steps.settings.pod_selector import PodSelector, Selector
 from steps.settings.types import STRICT, FieldPath, OptionalFieldPath, PathOrLogin, PathOrRepository
 from steps.settings.validation import pattern_validator
 
@@ -44,7 +44,14 @@ class RunKind:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    group: Annotated[str, Field(description="API group; empty for the core group")]
+    group: Annotated[
+        str,
+        pattern_validator(
+            r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?",
+            give="an API group without its version, such as agents.platform, or nothing",
+        ),
+        Field(description="API group; empty for the core group"),
+    ]
     version: Annotated[
         str,
         pattern_validator(r"v[0-9][a-z0-9]*", give="a version such as v1, without its group"),
@@ -57,7 +64,7 @@ class RunKind:
         ),
         Field(description="resource name, as in the API path"),
     ]
-    selector: Annotated[dict[str, str], Field(description="labels of every run of this kind, besides the task's")]
+    selector: Annotated[Selector, Field(description="labels of every run of this kind, besides the task's")]
     task: Annotated[
         OptionalFieldPath,
         Field(

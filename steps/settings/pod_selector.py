@@ -1,6 +1,7 @@
-"""The pod selector of an agent kind: the labels of a run's pods.
+"""The selectors of an agent kind: the labels of its runs, and those of a run's pods.
 
-Guarantees that a pod selector names one run: it has the run's name or uid, so it never matches the pods of all runs.
+Guarantees that the API server reads a selector as it is written, and that a pod selector names one run: it has the
+run's name or uid, so it never matches the pods of all runs.
 """
 
 from __future__ import annotations
@@ -36,4 +37,17 @@ def _checked_pod_selector(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+def _checked_selector(labels: dict[str, str]) -> dict[str, str]:
+    """Check the labels of runs.
+
+    Raises:
+        ValueError: A key or a value is not a label; a comma or an equals sign would select other runs.
+    """
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key) or (value and not _LABEL_VALUE.fullmatch(value)):
+            raise ValueError('not labels: give keys and values such as { "app.kubernetes.io/part-of" = "agents" }')
+    return labels
+
+
+Selector = Annotated[dict[str, str], AfterValidator(_checked_selector)]
 PodSelector = Annotated[dict[str, str], AfterValidator(_checked_pod_selector)]

@@ -8,6 +8,7 @@ from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome
 from tests.doubles.github import answered
 from tests.doubles.github.faults import Fault
+from tests.doubles.kubernetes import Fault as KubernetesFault
 from tests.support.harness import Scene
 from tests.support.scenarios import UNTOUCHED, check_done, stale_push
 
@@ -61,3 +62,28 @@ def test_a_foreign_answer_that_ends_in_time_costs_one_more_request(scene: Scene)
     scene.github.fault(answered(PAGE), method="GET", path="/pulls$")
     assert scene.play(workflow) is Exit.DONE
     check_done(scene)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 408, 409, 410, 413, 422, 520])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/coderuns"), ("DELETE", "/coderuns/"), ("PUT", "/leases/")],
+    ids=["the list of runs", "the delete of a run", "the write of the record"],
+)
+def test_a_page_in_front_of_the_api_server_costs_no_attempt(scene: Scene, status: int, method: str, path: str) -> None:
+    workflow = stale_push(scene)
+    scene.api.faults.add(KubernetesFault(method=method, path=path, status=status, body=PAGE.encode()))
+    assert scene.attempt(workflow) is Exit.DONE
+    assert scene.runs() == set()
+    check_done(scene)
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 410, 413, 422])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/coderuns"), ("DELETE", "/coderuns/")])
+def test_a_page_that_stays_in_front_of_the_api_server_is_named_and_tried_again(
+    scene: Scene, status: int, method: str, path: str
+) -> None:
+    workflow = stale_push(scene)
+    scene.api.faults.add(KubernetesFault(method=method, path=path, status=status, body=PAGE.encode(), times=0))
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert f"an HTML page with status {status} came: check the address of the API server" in scene.record().errors[-1]

@@ -115,8 +115,8 @@ def sensor_manifest(settings: Settings) -> dict[str, Any]:
                 },
                 "container": {
                     "resources": {
-                        "requests": {"cpu": requests.cpu, "memory": requests.memory},
-                        "limits": {"cpu": limits.cpu, "memory": limits.memory},
+                        "requests": requests.as_map(),
+                        "limits": limits.as_map(),
                     },
                     "securityContext": {
                         "allowPrivilegeEscalation": False,

@@ -49,7 +49,9 @@ class RepositoryActivity(RestClient):
 
         query = query | {"per_page": "100"}
         try:
-            found: list[Activity] = self._ask("GET", f"/repos/{repository}/activity", parameters=query, read=read)
+            found: list[Activity] = self._ask(
+                "GET", f"/repos/{repository}/activity", parameters=query, lags=True, read=read
+            )
         except NotFoundError as error:
             raise BadInputError(
                 f"GitHub has no repository {repository}, or the credentials may not see it: correct "

@@ -33,6 +33,7 @@ class Labels(RestClient):
             name=f"{number}/{label}",
             reason=reason,
             body={"labels": [label]},
+            lags=True,
             read=read_items,
         )
 
@@ -41,7 +42,14 @@ class Labels(RestClient):
         try:
             path, name = f"/repos/{repository}/issues/{number}/labels/{quote(label, safe='')}", f"{number}/{label}"
             self._write(
-                "DELETE", path, resource="labels", repository=repository, name=name, reason=reason, read=read_items
+                "DELETE",
+                path,
+                resource="labels",
+                repository=repository,
+                name=name,
+                reason=reason,
+                lags=True,
+                read=read_items,
             )
         except NotFoundError as error:
             if _LABEL_GONE not in str(error):

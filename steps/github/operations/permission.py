@@ -29,7 +29,7 @@ class Permissions(RestClient):
 
         path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
         try:
-            found: str = self._ask("GET", path, read=read)
+            found: str = self._ask("GET", path, lags=True, read=read)
         except NotFoundError as error:
             raise BadInputError(
                 f"GitHub does not know {login} or {repository}, or the credentials may not see them: give the App or "

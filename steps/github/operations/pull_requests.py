@@ -70,7 +70,7 @@ class PullRequests(RestClient):
 
     def _pull_requests(self, repository: str, *, query: dict[str, str], read: Callable[[object], list[T]]) -> list[T]:
         try:
-            found: list[T] = self._ask("GET", f"/repos/{repository}/pulls", parameters=query, read=read)
+            found: list[T] = self._ask("GET", f"/repos/{repository}/pulls", parameters=query, lags=True, read=read)
         except NotFoundError as error:
             raise BadInputError(
                 f"GitHub has no repository {repository}, or the credentials may not see it: correct "
@@ -110,7 +110,7 @@ class PullRequests(RestClient):
             _check_name(document, repository=repository)
             return read_pull_request(document)
 
-        found: PullRequest = self._ask("GET", f"/repos/{repository}/pulls/{number}", read=read)
+        found: PullRequest = self._ask("GET", f"/repos/{repository}/pulls/{number}", lags=True, read=read)
         return found
 
     def branch_pull_request(self, *, repository: str, number: int) -> BranchPullRequest | None:
@@ -127,7 +127,9 @@ class PullRequests(RestClient):
             return read_branch_pull_request(document) if own else None
 
         try:
-            found: BranchPullRequest | None = self._ask("GET", f"/repos/{repository}/pulls/{number}", read=read)
+            found: BranchPullRequest | None = self._ask(
+                "GET", f"/repos/{repository}/pulls/{number}", lags=True, read=read
+            )
         except NotFoundError as error:
             raise BadInputError(
                 f"GitHub has no pull request {number} in {repository}, or the credentials may not see it: give the "

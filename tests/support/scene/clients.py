@@ -14,6 +14,7 @@ from github import Auth
 
 from steps.breaker.shared import Breaker, Breakers
 from steps.breaker.store import CircuitStore
+from steps.core.retry import LAG_S
 from steps.github.client import GitHub
 from steps.github.sign_in import SignIn
 from steps.kube.client import Kube
@@ -33,14 +34,16 @@ class Connected(World):
 
     __slots__ = ()
 
-    def clients(self, *, audit: Audit, measured: Measurements, random: Callable[[], float] = lambda: 0.5) -> Clients:
+    def clients(
+        self, *, audit: Audit, measured: Measurements, random: Callable[[], float] = lambda: 0.5, lag_s: float = LAG_S
+    ) -> Clients:
         """The clients of a process that starts now."""
         kube = self.kube(audit, random=random)
         breakers = self.breakers(kube)
         return Clients(
             kube=kube,
             breakers=breakers,
-            github=partial(self._github, random=random, breakers=breakers, measured=measured, audit=audit),
+            github=partial(self._github, random=random, breakers=breakers, measured=measured, audit=audit, lag_s=lag_s),
         )
 
     def _github(
@@ -52,6 +55,7 @@ class Connected(World):
         breakers: Breakers,
         measured: Measurements,
         audit: Audit,
+        lag_s: float,
     ) -> GitHub:
         return GitHub(
             sign_in=SignIn(Auth.Token(TOKEN), clock=self.clock),
@@ -62,6 +66,7 @@ class Connected(World):
             breaker=breakers.github,
             measurements=measured,
             audit=audit,
+            lag_s=lag_s,
         )
 
     def audit(self) -> Audit:

@@ -34,7 +34,7 @@ class Passes(Steps):
             started_at=self.clock.now() - timedelta(seconds=waited_s),
             started=self.clock.monotonic(),
             holder=holder,
-            clients=self.clients(audit=Audit(log=log), measured=self.measurements(pod)),
+            clients=self.clients(audit=Audit(log=log), measured=self.measurements(pod), lag_s=0),
             clock=self.clock,
             random=lambda: 0.5,
             log=log,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli.main import main
 from steps.core.errors import Exit
+from tests.doubles.kubernetes import ApiServer, serve
 from tests.support.harness import NEW
 
 COMMANDS = (
@@ -52,6 +55,30 @@ def test_a_kubeconfig_that_leads_nowhere_is_named(
     assert SECRET not in output
 
 
+def test_an_empty_kubeconfig_variable_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for kubectl."""
+    (tmp_path / ".kube").mkdir()
+    write_kubeconfig(tmp_path / ".kube" / "config", server="http://127.0.0.1:1", user={"token": SECRET})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", "")
+    assert main(("status",)) == Exit.TRY_AGAIN
+    assert "(127.0.0.1:1: is that the cluster you mean" in capsys.readouterr().err
+
+
+def test_a_person_without_a_home_is_asked_for_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert main(("status",)) == Exit.BAD_INPUT
+    assert "set KUBECONFIG to a kubeconfig with a current context" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
 def test_a_server_that_does_not_answer_is_named_with_what_to_check(
     kubeconfig: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
@@ -67,6 +94,97 @@ def test_a_server_that_does_not_answer_is_named_with_what_to_check(
         assert main(command) == Exit.TRY_AGAIN
     output = capsys.readouterr().err
     assert f"({server}: is that the cluster you mean, by KUBECONFIG and its context" in output
+    assert SECRET not in output
+
+
+def write_kubeconfig(file: Path, *, server: str, user: dict[str, object], **cluster: str) -> None:
+    context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
+    clusters = [{"name": "c", "cluster": {"server": server, **cluster}}]
+    users = [{"name": "u", "user": user}]
+    file.write_text(json.dumps({"clusters": clusters, "users": users, "contexts": [context], "current-context": "x"}))
+
+
+def exec_plugin(token: str) -> dict[str, object]:
+    """A user whose plugin prints a token."""
+    version = "client.authentication.k8s.io/v1"
+    printed = json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": {"token": token}})
+    return {
+        "exec": {
+            "apiVersion": version,
+            "command": sys.executable,
+            "args": ["-c", f"print({printed!r})"],
+            "interactiveMode": "Never",
+        }
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
+@pytest.mark.parametrize(
+    "token", [f"{SECRET}\nmore", f"\u201c{SECRET}\u201d", f"{SECRET}\u2026", f"{SECRET}\x00"], ids=ascii
+)
+@pytest.mark.parametrize("user", [lambda token: {"token": token}, exec_plugin], ids=["token", "exec plugin"])
+def test_a_token_that_no_request_can_carry_is_named_and_not_shown(
+    kubeconfig: Path,
+    capfd: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    token: str,
+    user: Callable[[str], dict[str, object]],
+) -> None:
+    write_kubeconfig(kubeconfig, server="http://127.0.0.1:1", user=user(token))
+    assert main(command) == Exit.BAD_INPUT
+    output = capfd.readouterr().err
+    assert "correct the token of the kubeconfig's user" in output
+    assert SECRET not in output
+
+
+def test_a_token_file_that_is_not_text_is_named_and_not_shown(
+    kubeconfig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_bytes(SECRET.encode("utf-16"))
+    write_kubeconfig(kubeconfig, server="http://127.0.0.1:1", user={"tokenFile": str(tmp_path / "token")})
+    assert main(("status",)) == Exit.BAD_INPUT
+    output = capsys.readouterr().err
+    assert "the credentials of its user" in output
+    assert SECRET not in output.replace("\x00", "")
+
+
+@pytest.mark.parametrize("token", [f"{SECRET}\n", f"\n {SECRET} \r\n"])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
+def test_white_space_around_a_token_is_not_a_part_of_it(
+    kubeconfig: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], token: str
+) -> None:
+    """A block of YAML and a file end with a newline."""
+    with serve(ApiServer()) as url:
+        write_kubeconfig(kubeconfig, server=url, user={"token": token})
+        main(command)
+    output = capsys.readouterr().err
+    assert SECRET not in output
+    assert "the credentials for the API server hold" not in output
+
+
+@pytest.mark.parametrize(
+    "cluster", [{"proxy-url": f"http://me:{SECRET}@127.0.0.1:port"}, {"proxy-url": f"http://me:{SECRET}@[::1"}]
+)
+def test_a_proxy_that_is_not_an_address_is_named_without_its_password(
+    kubeconfig: Path, capsys: pytest.CaptureFixture[str], cluster: dict[str, str]
+) -> None:
+    write_kubeconfig(kubeconfig, server="https://127.0.0.1:1", user={"token": SECRET}, **cluster)
+    assert main(("status",)) == Exit.BAD_INPUT
+    output = capsys.readouterr().err
+    assert "correct the server, proxy-url and certificates" in output
+    assert SECRET not in output
+
+
+@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # Hera's own
+@pytest.mark.parametrize("token", [f"{SECRET}\nmore", f"\u201c{SECRET}\u201d"], ids=ascii)
+def test_a_token_for_argo_server_that_no_request_can_carry_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], token: str
+) -> None:
+    monkeypatch.setenv("ARGO_SERVER", "127.0.0.1:1")
+    monkeypatch.setenv("ARGO_TOKEN", token)
+    assert main(("submit", "--ref=task-7", f"--sha={NEW}")) == Exit.BAD_INPUT
+    output = capsys.readouterr().err
+    assert "ARGO_TOKEN" in output
     assert SECRET not in output
 
 

@@ -207,6 +207,23 @@ def test_without_waiting_only_the_name_is_printed(laptop: ApiServer, capsys: pyt
     assert created in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "error", [KeyError("getpwuid(): uid not found"), OSError("No username set"), ImportError("pwd")]
+)
+def test_a_user_id_without_a_name_submits_all_the_same(
+    laptop: ApiServer, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """As in a container with a user id of its own; Python's errors for it differ by version."""
+
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert main(["--repository", "5dlabs/cto", "--ref", "task-7-work", "--sha", NEW, "--no-wait"]) == 0
+    parameters = laptop.list("workflows", namespace=SPACE)[0]["spec"]["arguments"]["parameters"]
+    assert [each["value"] for each in parameters if each["name"] == "requested-by"] == ["unknown"]
+
+
 def test_outside_a_checkout_the_error_names_each_option_that_is_enough(
     laptop: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

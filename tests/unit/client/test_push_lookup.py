@@ -122,6 +122,22 @@ def test_several_candidates_are_all_named(laptop: Laptop, labels: list[str]) -> 
     assert "label task-7" in message
 
 
+def test_a_branch_whose_name_is_not_text_counts_as_none(laptop: Laptop) -> None:
+    checkout("main")
+    Path(".git/HEAD").write_bytes(b"ref: refs/heads/task-7-\xe9\n")
+    assert laptop.means("--task", "7") == SEVEN
+    with pytest.raises(BadInputError, match="cannot determine the push: give --pr or --task"):
+        laptop.means()
+
+
+def test_a_git_that_hangs_counts_as_none(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(command: list[str], *, timeout: float, **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", hangs)
+    assert laptop.means("--task", "7") == SEVEN
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from steps.core.errors import BadInputError, ForbiddenError, NotFoundError, StepError, UnavailableError
+from steps.core.retry import LAG_S
 from steps.github.client import GitHub
 from steps.github.credentials import build_credentials
 from steps.github.sign_in import SignIn
@@ -33,7 +34,7 @@ class Site:
     url: str
     kept: list[float]
 
-    def client(self, credentials: dict[str, str] = APP) -> GitHub:
+    def client(self, credentials: dict[str, str] = APP, *, lag_s: float = LAG_S) -> GitHub:
         """GitHub as a step asks it, with these credentials."""
         return GitHub(
             sign_in=SignIn(build_credentials(credentials, where="here"), clock=self.scene.clock),
@@ -44,6 +45,7 @@ class Site:
             breaker=self.scene.breakers().github,
             measurements=Measurements(),
             audit=self.scene.audit(),
+            lag_s=lag_s,
         )
 
 
@@ -102,7 +104,7 @@ def test_a_token_that_was_accepted_may_still_be_unknown_elsewhere(site: Site) ->
 def test_a_token_that_was_accepted_is_refused_at_once_for_what_it_may_not(
     site: Site, status: int, message: str
 ) -> None:
-    client = site.client()
+    client = site.client(lag_s=0)
     read(client)
     site.github.fault(refused(status, message), times=FOREVER)
     began = site.scene.clock.monotonic()

@@ -24,6 +24,23 @@ ALLOW_LIST = (
 SAML = (
     "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."
 )
+OAUTH_APPS = (
+    "Although you appear to have the correct authorization credentials, the `acme` organization has enabled OAuth App "
+    "access restrictions, meaning that data access to third-parties is limited."
+)
+CLASSIC = (
+    "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal "
+    "access token with fine-grained permissions."
+)
+FINE_GRAINED = "`acme` forbids access via a fine-grained personal access token. Please use a GitHub App."
+LIFETIME = (
+    "forbids access via a fine-grained personal access tokens if the token's lifetime is greater than 366 days. Please "
+    "adjust your token's lifetime at the following URL: https://github.com/settings/personal-access-tokens/1"
+)
+CLASSIC_LIFETIME = (
+    "forbids access via a personal access tokens (classic) if the token's lifetime is greater than 365 days. Please "
+    "adjust your token's lifetime at the following URL: https://github.com/settings/tokens/1"
+)
 ISSUED = "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
 EXPIRES = "'Expiration time' claim ('exp') must be a numeric value representing the future time"
 ADVICE = (
@@ -40,6 +57,11 @@ ADVICE = (
     (403, "Resource not accessible by integration", APP_RIGHTS),
     (403, "Resource not accessible by personal access token", TOKEN_RIGHTS),
     (403, "Must have admin rights to Repository.", EITHER),
+    (403, OAUTH_APPS, "ask an owner of the organization to approve the OAuth App, or use a GitHub App"),
+    (403, CLASSIC, "use a GitHub App, or a fine-grained token"),
+    (403, FINE_GRAINED, "use a GitHub App, or ask an owner of the organization to allow fine-grained tokens"),
+    (403, f"The 'acme' organization {LIFETIME}", "make a token that expires sooner"),
+    (403, f"The 'ACME, Inc.' enterprise {CLASSIC_LIFETIME}", "make a token that expires sooner"),
     (401, "Bad credentials", f"the token is wrong, revoked or expired: {SECRET}"),
     (401, "Requires authentication", f"the credentials are wrong or have expired, {SECRET}"),
     (401, ISSUED, CLOCK),

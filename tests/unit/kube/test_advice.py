@@ -61,6 +61,14 @@ ADVICE = (
         POLICY,
     ),
     (401, "Unauthorized", ForbiddenError, SIGN_IN),
+    # An exec plugin that failed leaves no credentials.
+    (
+        403,
+        LEASE + 'User "system:anonymous" cannot create resource "leases" in API group "coordination.k8s.io" in the '
+        'namespace "agent-cancellation"',
+        ForbiddenError,
+        SIGN_IN,
+    ),
     (409, 'leases.coordination.k8s.io "cancel-x" already exists', ConflictError, ""),
     (422, 'Lease.coordination.k8s.io "cancel-x" is invalid: metadata.name: Invalid value', TooLargeError, ""),
     (400, "the body of the request was in an unknown format", BadInputError, ""),
@@ -99,7 +107,7 @@ def test_a_quota_that_has_room_again_costs_a_push_nothing(scene: Scene, status: 
 
 @pytest.mark.parametrize(
     ("status", "message", "code"),
-    [(row[0], row[1], Exit.TRY_AGAIN if row[2] is QuotaExceededError else Exit.FORBIDDEN) for row in ADVICE[:9]],
+    [(row[0], row[1], Exit.TRY_AGAIN if row[2] is QuotaExceededError else Exit.FORBIDDEN) for row in ADVICE[:10]],
 )
 def test_the_step_ends_with_the_code_of_the_cause(scene: Scene, status: int, message: str, code: Exit) -> None:
     workflow = stale_push(scene)

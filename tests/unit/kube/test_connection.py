@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -146,7 +147,10 @@ def test_the_next_request_has_the_renewed_token(server: _Server, pod: Pod) -> No
     assert server.connections == 1, "the connection stays"
 
 
-@pytest.mark.parametrize("change", [lambda file: file.unlink(), lambda file: file.write_text("")])
+@pytest.mark.parametrize(
+    "change",
+    [lambda file: file.unlink(), *(partial(Path.write_text, data=text) for text in ("", "two\nlines", "n\u00f6"))],
+)
 def test_while_the_token_cannot_be_read_the_last_one_is_sent(
     server: _Server, pod: Pod, change: Callable[[Path], object]
 ) -> None:
@@ -163,6 +167,8 @@ def test_while_the_token_cannot_be_read_the_last_one_is_sent(
     [
         ("token", None, "token"),
         ("token", " \n", "token is empty"),
+        ("token", "sec\nret", r"token does not hold a token\)$"),
+        ("token", "secr\u00e9t", r"token does not hold a token\)$"),
         ("ca.crt", None, r"ca\.crt"),
         # An empty file would make Python trust every public authority.
         ("ca.crt", "", r"ca\.crt"),

@@ -139,6 +139,58 @@ def test_only_the_api_servers_own_404_says_that_something_is_not_there(
     assert type(caught.value) is error
 
 
+STATUSES_OF_REFUSALS = (400, 401, 403, 405, 408, 409, 410, 413, 415, 422, 431, 500, 502, 503, 520)
+NOT_A_STATUS = (
+    (b"<html>blocked</html>", "an HTML page"),
+    (b"", "an empty body"),
+    (b"blocked", "text"),
+    (b'{"message": "no", "status": "403"}', "JSON that is not a Status"),
+    (b"[" * 20000, "an incomplete JSON document"),
+)
+
+
+@pytest.mark.parametrize("status", STATUSES_OF_REFUSALS)
+@pytest.mark.parametrize(("body", "said"), NOT_A_STATUS)
+def test_a_refusal_that_is_not_the_api_servers_is_an_outage_and_is_named(
+    scene: Scene, status: int, body: bytes, said: str
+) -> None:
+    answer(scene, "GET", body, status=status)
+    with pytest.raises(StepError) as caught:
+        list(scene.kube().list(LEASES, namespace=HOME))
+    assert type(caught.value) is UnavailableError
+    assert f"{said} with status {status} came: check the address of the API server" in str(caught.value)
+    assert len(scene.api.calls) == DEFAULTS.kubernetes.attempts, "and it was tried again"
+
+
+@pytest.mark.parametrize("status", STATUSES_OF_REFUSALS)
+@pytest.mark.parametrize("write", [create, replace, merge])
+def test_a_write_that_a_page_refuses_is_not_known_to_be_refused(
+    scene: Scene, write: Callable[[Kube], object], status: int
+) -> None:
+    """A proxy may have sent the page after the API server had done the write."""
+    answer(scene, "", PAGE, status=status)
+    with pytest.raises(UnavailableError):
+        write(scene.kube())
+    (audit,) = [line for line in scene.events() if line["event"] == "audit"]
+    assert audit["result"] not in ("done", "refused")
+    assert len(scene.api.calls) == 1, "a write is not repeated blindly"
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 501, 503, 504, 505, 507, 520, 529])
+def test_an_api_server_that_cannot_answer_now_is_asked_again(scene: Scene, status: int) -> None:
+    scene.api.faults.add(Fault(method="GET", status=status, reason="Timeout"))
+    assert list(scene.kube().list(LEASES, namespace=HOME)) == []
+
+
+@pytest.mark.parametrize(("status", "body"), [(429, b"Too many requests, please try again later."), (503, PAGE)])
+def test_the_time_that_an_overloaded_server_asks_for_is_waited(scene: Scene, status: int, body: bytes) -> None:
+    """The API server itself limits requests in plain text."""
+    scene.api.faults.add(Fault(method="GET", status=status, body=body, headers={"retry-after": "3"}))
+    began = scene.clock.monotonic()
+    assert list(scene.kube().list(LEASES, namespace=HOME)) == []
+    assert 3 <= scene.clock.monotonic() - began < 4
+
+
 def test_a_list_of_a_custom_resource_may_have_any_kind(scene: Scene) -> None:
     """A CRD's `spec.names.listKind` need not end with List."""
     answer(scene, "GET", b'{"kind": "Leases", "metadata": {}, "items": [{"metadata": {"name": "a"}}]}')

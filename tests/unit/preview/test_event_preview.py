@@ -104,7 +104,15 @@ def test_the_preview_of_every_published_example_is_what_the_sensor_does() -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [("{", "not JSON"), ("[]", "not a webhook"), ("{}", "not a webhook"), (None, "No such file")]
+    ("text", "problem"),
+    [
+        ("{", "not JSON"),
+        ('{"repository": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON"),
+        ("[]", "not a webhook"),
+        ("{}", "not a webhook"),
+        (None, "No such file"),
+    ],
+    ids=["half of it", "deeply nested", "a list", "no repository", "no file"],
 )
 def test_a_file_that_is_no_webhook_is_named(tmp_path: Path, text: str | None, problem: str) -> None:
     path = tmp_path / "webhook.json"

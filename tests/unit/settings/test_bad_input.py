@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.manifests.cancel_workflow import workflow_template
 from pipelines.settings import read_settings
 from steps.cancel import cancel
 from steps.core.errors import BadInputError, Exit, ForbiddenError
@@ -373,6 +374,31 @@ SETTINGS = whole_text()
         ("unstarted_after_s = 300", "unstarted_after_s = 0", "reconcile.unstarted_after_s"),
         ("untriggered_events = 50", "untriggered_events = 0", "observability.untriggered_events"),
         ('cpu = "1"', "cpu = 1", "workflow.limits.cpu: not a string: put it in quotes"),
+        ('cpu = "1"', 'cpu = "1x"', "workflow.limits.cpu: give a quantity in quotes"),
+        ('cpu = "1"', 'cpu = "-1"', "workflow.limits.cpu: give a quantity in quotes"),
+        ('cpu = "1"', 'cpu = "50m"', "workflow: requests.cpu is more than limits.cpu: lower it, or raise the limit"),
+        ('cpu = "300m"', 'cpu = "0.05"', "events: requests.cpu is more than limits.cpu: lower it, or raise the limit"),
+        (
+            'requests = { cpu = "100m", memory = "128Mi" }',
+            'requests = { cpu = "100m", memory = "1G" }',
+            "workflow: requests.memory is more than limits.memory: lower it, or raise the limit",
+        ),
+        (
+            "keep_failed_s = 604800",
+            "keep_failed_s = 10000000000",
+            "workflow.keep_failed_s: give less than or equal to 2147483647",
+        ),
+        (
+            "keep_succeeded_s = 86400",
+            "keep_succeeded_s = 2147483648",
+            "workflow.keep_succeeded_s: give less than or equal",
+        ),
+        ('group = "agents.platform"', 'group = "agents.platform/v1"', "agents.0.group: give an API group without"),
+        ('group = "agents.platform"', 'group = "Agents.Platform"', "agents.0.group: give an API group without"),
+        ("selector = {}", "selector = { a = 'b,c' }", "agents.0.selector: not labels: give keys and values such as"),
+        ("selector = {}", "selector = { 'a b' = 'c' }", "agents.0.selector: not labels: give keys and values such as"),
+        ("selector = {}", "selector = { '' = 'c' }", "agents.0.selector: not labels: give keys and values such as"),
+        ("\nlabels = {}\n", "\nlabels = { a = 'b c' }\n", "observability.labels: a value is malformed"),
     ],
 )
 def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -380,6 +406,39 @@ def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, expect
     (tmp_path / "settings.toml").write_text(SETTINGS.replace(old, new))
     with pytest.raises(BadInputError, match=re.escape(expected)):
         read_settings(tmp_path / "settings.toml")
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [
+        "1",
+        "268435456",
+        "129M",
+        "123Mi",
+        "1.5Gi",
+        ".5",
+        "1.",
+        "1e9",
+        "1E3",
+        "2E-1",
+        "7k",
+        "1Ti",
+        "9E",
+        "500000000n",
+        "1000u",
+    ],
+)
+def test_every_quantity_of_kubernetes_is_rendered_as_it_is(tmp_path: Path, quantity: str) -> None:
+    nothing = SETTINGS.replace(
+        'requests = { cpu = "100m", memory = "128Mi" }', 'requests = { cpu = "0", memory = "0" }'
+    )
+    limits = 'limits = { cpu = "1", memory = "256Mi" }'
+    assert limits in nothing
+    changed = nothing.replace(limits, f'limits = {{ cpu = "{quantity}", memory = "{quantity}" }}')
+    (tmp_path / "settings.toml").write_text(changed)
+    template = workflow_template(read_settings(tmp_path / "settings.toml"))
+    found = template["spec"]["templates"][0]["container"]["resources"]["limits"]
+    assert found == {"cpu": quantity, "memory": quantity}
 
 
 def test_a_problem_that_follows_from_another_is_not_reported(tmp_path: Path) -> None:
