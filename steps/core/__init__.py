@@ -1,4 +1,4 @@
-"""Shared basics: errors, time, retries, parallel calls, label and annotation keys.
+"""Shared basics: errors, time, retries, parallel calls, label and annotation keys, addresses of repositories.
 
 Guarantees that no module here depends on Kubernetes, GitHub or a push.
 """
@@ -38,6 +38,7 @@ from steps.core.errors import (
 )
 from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_body, describe_network_error, error_chain
+from steps.core.repository_address import parse_repository
 from steps.core.retry import (
     LAG_S,
     backoff,
@@ -90,6 +91,7 @@ __all__ = [
     "format_time",
     "header_seconds",
     "parse_optional_time",
+    "parse_repository",
     "parse_time",
     "poll_pauses",
     "read_through_lag",

@@ -108,6 +108,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
                 kube=kube,
                 namespace=namespace,
                 patterns=settings.tasks,
+                hosts=settings.github.hosts_of_git,
                 unreadable=unreadable,
                 seen=run_uids.add,
             ),

@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import PORTS, STRICT, Address, Count, DataKey, OptionalLabel, ProxyAddress, Seconds
+from steps.settings.types import PORTS, STRICT, Address, Count, DataKey, HostName, OptionalLabel, ProxyAddress, Seconds
 from steps.settings.validation import pattern_validator
+
+_PUBLIC = "github.com"
+_FURTHER_HOSTS = (f"ssh.{_PUBLIC}", f"www.{_PUBLIC}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,13 @@ class GitHubSettings:
         Field(
             min_length=1,
             description="address of the REST API; for GitHub Enterprise such as https://github.example.com/api/v3",
+        ),
+    ]
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Field(
+            description="hosts of these repositories' addresses, besides the host that belongs to `api_url`, such as "
+            "that of a proxy for git; a run whose repository is on another host is kept"
         ),
     ]
     ca_config_map: Annotated[
@@ -71,6 +81,18 @@ class GitHubSettings:
     def host(self) -> str:
         """The host of `api_url`, with its port if the address has one."""
         return urlsplit(self.api_url).netloc
+
+    @property
+    def site(self) -> str:
+        """The host of GitHub's web pages, with its port if the address has one."""
+        return self.host if urlsplit(self.api_url).path.strip("/") else self.host.removeprefix("api.")
+
+    @property
+    def hosts_of_git(self) -> frozenset[str]:
+        """All hosts in the addresses of GitHub's repositories, in lower case and without ports."""
+        own = {urlsplit(f"//{each}").hostname or "" for each in (self.host, self.site)}
+        further = _FURTHER_HOSTS if _PUBLIC in own else ()
+        return frozenset(each.casefold() for each in (*own, *further, *self.hosts))
 
     @property
     def port(self) -> int:

@@ -110,6 +110,13 @@ def _checked_proxy(text: str) -> str:
     return text
 
 
+HostName = Annotated[
+    str,
+    pattern_validator(
+        r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?",
+        give="a host without scheme, port and path, such as git.example.com",
+    ),
+]
 Address = Annotated[str, AfterValidator(_checked_address)]
 ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 

@@ -50,6 +50,12 @@ def run(created: float = -10, **changes: object) -> RunFacts:
             "belongs to another repository",
             id="Pipelines-as-Code #1826: same task number elsewhere",
         ),
+        pytest.param(
+            run(repository="", elsewhere=True),
+            RunAction.KEEP,
+            "its repository is on a host that is neither GitHub's nor in github.hosts",
+            id="same owner and name on another server",
+        ),
         pytest.param(run(repository="O/R"), RunAction.CANCEL, "stale", id="GitHub ignores the case of repositories"),
         pytest.param(run(deleting=True), RunAction.AWAIT, "being deleted already", id="no second delete"),
         pytest.param(

@@ -331,6 +331,8 @@ SETTINGS = whole_text()
         ('skip = "skip-automation"', 'skip = "ready-for-qa"', "must be different labels"),
         ('unreadable = "wait"', 'unreadable = "maybe"', "github.unreadable"),
         ('api_url = "https://api.github.com"', 'api_url = "api.github.com"', "github.api_url"),
+        ("hosts = []", 'hosts = ["https://git.example.com"]', "github.hosts.0: give a host without scheme"),
+        ("hosts = []", 'hosts = "git.example.com"', "github.hosts: not a list: give one"),
         ('config_map = "task-{task}-state"', 'config_map = "state"', "{task}"),
         ('config_map = "task-{task}-state"', 'config_map = "task-{task}-{task}"', "{task} once"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories"),
