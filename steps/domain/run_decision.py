@@ -101,6 +101,14 @@ def _is_commit(text: str, sha: str) -> bool:
     return len(text) >= _ABBREVIATED and sha.startswith(text.lower())
 
 
+def _agent_key(name: str) -> str:
+    """Return what identifies an agent. Its name is that of its GitHub App, or the App's login, which ends with [bot].
+
+    GitHub ignores the case of logins.
+    """
+    return name.casefold().removesuffix("[bot]")
+
+
 def decide_run(
     run: RunFacts,
     *,
@@ -130,9 +138,8 @@ def decide_run(
         other_heads: Commits of the task's other branches. Runs that work on them are kept.
     """
     is_older = any(_is_commit(run.sha, sha) for sha in older)
-    # An agent's name is the login of its GitHub App, and GitHub ignores the case of logins.
-    agent = run.agent.casefold()
-    exempt, cancellable = ({name.casefold() for name in names} for names in (policy.exempt, policy.cancellable))
+    agent = _agent_key(run.agent)
+    exempt, cancellable = ({_agent_key(name) for name in names} for names in (policy.exempt, policy.cancellable))
     for kept, reason in (
         (run.keep, KEEP_REASON),
         (run.elsewhere, ELSEWHERE_REASON),
