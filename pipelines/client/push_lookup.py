@@ -119,7 +119,7 @@ def _task_head(task: str, *, repository: str, settings: Settings) -> Head:
     github = _github("--task", repository=repository, settings=settings)
     heads = github.heads(repository=repository)
     found = [head for head in heads if _task_id(f"{_BRANCHES}{head.branch}", settings=settings) == task]
-    label = settings.labels.task.format(task=task)
+    label = settings.labels.of_task(task)
     labelled = [head for head in found if label.casefold() in map(str.casefold, head.labels)]
     chosen = labelled if len(labelled) == 1 else found
     if not chosen:

@@ -100,7 +100,7 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
 def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
     """Read and write once. Reading again shows whether an earlier write was applied."""
     settings, namespace = context.settings.state, context.settings.namespaces.documents
-    name = settings.config_map.format(task=context.push.task)
+    name = settings.of_task(context.push.task)
     try:
         stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
     except NotFoundError:

@@ -63,7 +63,7 @@ def read_label_plan(
             raise
         context.log.warning("GitHub cannot be read: agents are cancelled, labels do not move", problem=str(error))
         return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
-    task_label = settings.task.format(task=push.task)
+    task_label = settings.of_task(push.task)
     decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
     plan = decide(push=push, older=record.older)
     if plan.labels is LabelOutcome.HEAD_MOVED and plan.left_to == context.push.sha and push.ref == context.push.ref:

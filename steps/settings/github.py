@@ -8,7 +8,19 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import PORTS, STRICT, Address, Count, DataKey, HostName, OptionalLabel, ProxyAddress, Seconds
+from steps.settings.types import (
+    PORTS,
+    STRICT,
+    Address,
+    Count,
+    DataKey,
+    HostName,
+    OptionalLabel,
+    OptionalTaskLabel,
+    ProxyAddress,
+    Seconds,
+    fill_task,
+)
 from steps.settings.validation import pattern_validator
 
 _PUBLIC = "github.com"
@@ -119,7 +131,7 @@ class LabelSettings:
         ),
     ]
     task: Annotated[
-        str,
+        OptionalTaskLabel,
         Field(
             description="label of a task's pull request; selects one if several share a branch; empty: no such label"
         ),
@@ -129,8 +141,10 @@ class LabelSettings:
         labels = [label.casefold() for label in (self.add, self.remove, self.skip) if label]
         if len(set(labels)) != len(labels):
             raise ValueError("add, remove and skip must be different labels")
-        if self.task and "{task}" not in self.task:
-            raise ValueError("task must contain {task}, so that each task has its own")
+
+    def of_task(self, task: str) -> str:
+        """Return the label of a task's pull request; empty if tasks have none."""
+        return fill_task(self.task, task=task)
 
     @property
     def moves(self) -> bool:
