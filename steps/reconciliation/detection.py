@@ -83,14 +83,11 @@ def _lost_pushes(push: Push, *, index: TaskIndex) -> Iterator[LostPush]:
     runs = index.runs.get(task_key(push.repository, push.task), ())
     stale = [run for run in runs if decide_by_push(push, run).action is RunAction.CANCEL]
     recent = push.pushed_at > index.ago(index.settings.reconcile.lost_after_s)
-    if not stale or recent or index.is_busy(push.task, push.repository):
-        return
-    task_states = index.task_states.get(push.task, ())
-    if any(task_state.problem for task_state in task_states):
+    if not stale or recent or index.snapshot.is_busy(push.task, push.repository):
         return
     name = lease_name(repository=push.repository, task=push.task)
-    own = next((each for each in task_states if each.name == name), None)
-    if own is None or (_is_newer_than_record(own.record, push) and not index.is_held(own)):
+    own = next((each for each in index.task_states.get(push.task, ()) if each.name == name), None)
+    if own is None or (not own.problem and _is_newer_than_record(own.record, push) and not index.is_held(own)):
         detail = f"no Workflow for {push.title}, at {push.pushed_at.isoformat()}; stale runs are active: "
         yield LostPush(task_state=own, push=push, detail=detail + _names(stale))
 
@@ -104,7 +101,7 @@ def _lease_findings(task_state: TaskState, *, index: TaskIndex) -> Iterator[Find
     if index.is_ahead(task_state):
         yield WrongClock(task_state=task_state, detail=f"last renewed in the future, at {task_state.renewed_at}")
     record = task_state.record
-    if index.is_busy(task_state.task, task_state.repository) or index.is_held(task_state):
+    if index.snapshot.is_busy(task_state.task, task_state.repository) or index.is_held(task_state):
         return
     if record and not record.finished:
         yield from _unfinished_findings(task_state, record, index=index)
@@ -176,7 +173,7 @@ def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: s
     if document.corrupt:
         detail = f"the document in ConfigMap {document.name} is not a JSON object"
         yield CorruptState(document=document, task_state=newest, detail=detail)
-    if not document.flag or document.task in repaired or any(task == document.task for task, _ in index.snapshot.busy):
+    if not document.flag or document.task in repaired or index.snapshot.is_busy(document.task, ""):
         return
     active = [
         each
