@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.doctor.argo import _TESTED as TESTED
 from pipelines.doctor.argo import instance
-from pipelines.doctor.check import CheckResult, CheckStatus, Installation
+from pipelines.doctor.check import CheckResult, CheckStatus, Installation, run_checks
 from pipelines.doctor.cluster import namespaces
 from pipelines.doctor.events import event_bus, events
 from pipelines.doctor.pods import may_run, nodes, pull_secrets
@@ -129,6 +129,10 @@ READY = {"conditions": [{"type": "Deployed", "status": "True"}]}
 BUS = replace(DEFAULTS, events=replace(DEFAULTS.events, event_bus="shared", sensor="stop-agents"))
 
 
+def fine(check: str) -> CheckResult:
+    return CheckResult(check=check, status=CheckStatus.OK, found="")
+
+
 def of_events(plural: str, name: str, kind: str, spec: Json) -> tuple[str, Json]:
     return plural, named(name, namespace=SPACES.events, kind=kind, spec=spec, status=READY)
 
@@ -147,6 +151,17 @@ def test_an_event_source_that_sends_to_another_bus_is_named(spec: Json, bus: str
     sensor = of_events("sensors", "stop-agents", "Sensor", {})
     wrong = [found for status, found, _ in examined(events, BUS, source, sensor) if status is not CheckStatus.OK]
     assert wrong == [f"EventSource github-eventsource sends to EventBus {bus}: the Sensor hears nothing"]
+
+
+@pytest.mark.parametrize("spec", [None, "x", {"github": {"github": None}}, {"github": {}, "eventBusName": []}], ids=str)
+def test_an_object_of_an_unexpected_shape_is_one_checks_finding_and_ends_no_other(spec: Any) -> None:  # noqa: ANN401 - any shape
+    source = "eventsources", named("github-eventsource", namespace=SPACES.events, kind="EventSource", spec=spec)
+    sensor = "sensors", named("implementation-agent-remediation", namespace=SPACES.events, status={"conditions": ["x"]})
+    kube: Any = Objects(source, sensor)
+    installation = Installation(settings=DEFAULTS, kube=kube, now=NOW, env={})
+    found = list(run_checks(installation, {"events": events, "sensor": lambda _, check: [fine(check)]}))
+    assert [each.status for each in found if each.check == "sensor"] == [CheckStatus.OK]
+    assert [each.status for each in found if each.check == "events"][-1] is CheckStatus.UNKNOWN
 
 
 def test_the_sensor_is_looked_for_by_its_name() -> None:
