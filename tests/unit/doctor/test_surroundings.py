@@ -16,8 +16,9 @@ from pipelines.doctor.check import CheckResult, CheckStatus, Installation, run_c
 from pipelines.doctor.cluster import namespaces
 from pipelines.doctor.events import event_bus, events
 from pipelines.doctor.pods import may_run, nodes, pull_secrets
-from pipelines.doctor.workflows import schedule
+from pipelines.doctor.workflows import limits, schedule
 from pipelines.manifests.reconcile_workflow import schedule as cron_workflow
+from pipelines.names import LIMITS, LIMITS_KEY
 from pipelines.settings import Settings
 from pipelines.settings.pods import Toleration
 from steps.core.errors import NotFoundError
@@ -248,6 +249,20 @@ def test_a_taint_that_only_prefers_other_pods_keeps_none_away() -> None:
 def test_nothing_is_asked_about_pods_that_may_run_anywhere() -> None:
     assert examined(nodes, DEFAULTS, node("any")) == []
     assert examined(pull_secrets, DEFAULTS) == []
+
+
+# The semaphore.
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("10", CheckStatus.OK), ("11", CheckStatus.WARNING)]
+    + [(text, CheckStatus.WRONG) for text in ("", "0", "-1", "many", "²", "9" * 5000)],
+    ids=lambda each: str(each)[:8],
+)
+def test_a_semaphore_without_a_number_that_argo_reads_is_wrong(text: str, status: CheckStatus) -> None:
+    body = named(LIMITS, namespace=SPACES.workflows, data={LIMITS_KEY: text})
+    assert only(limits, DEFAULTS, ("configmaps", body))[0] is status
 
 
 # Reconcile's interval.
