@@ -12,8 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.agents import parse_repository
-from steps.core import BadInputError
+from steps.core import BadInputError, parse_repository
 from steps.domain import find_task
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def find_push(options: argparse.Namespace, *, settings: Settings) -> PushTarget:
         BadInputError: The options do not determine the push; the error names the option to add.
         StepError: GitHub refuses, or does not answer.
     """
-    origin = parse_repository(git_output("remote", "get-url", "origin"))
+    origin = parse_repository(git_output("remote", "get-url", "origin")).name_for_person(settings.github.hosts_of_git)
     repository = options.repository or _default_repository(origin, settings=settings)
     here = git_output("symbolic-ref", "--quiet", "HEAD") if origin.casefold() == repository.casefold() else ""
     ref, sha = options.ref or "", options.sha or ""
@@ -120,7 +119,7 @@ def _task_head(task: str, *, repository: str, settings: Settings) -> Head:
     github = _github("--task", repository=repository, settings=settings)
     heads = github.heads(repository=repository)
     found = [head for head in heads if _task_id(f"{_BRANCHES}{head.branch}", settings=settings) == task]
-    label = settings.labels.task.format(task=task)
+    label = settings.labels.of_task(task)
     labelled = [head for head in found if label.casefold() in map(str.casefold, head.labels)]
     chosen = labelled if len(labelled) == 1 else found
     if not chosen:

@@ -23,7 +23,7 @@ _DEPLOYMENTS = ClusterResource(group="apps", version="v1", plural="deployments")
 _CONTROLLER = "workflow-controller"
 # Field and label selectors: Argo's manifests name the Deployment, its Helm chart labels it.
 _CONTROLLERS = ((f"metadata.name={_CONTROLLER}", ""), ("", f"app.kubernetes.io/component={_CONTROLLER}"))
-_VERSION = re.compile(r":v?(\d+)\.(\d+)(?:\.\d+)?")
+_VERSION = re.compile(r":v?([0-9]{1,9})\.([0-9]{1,9})(?:\.[0-9]+)?")
 # docs/compatibility.md says how each was tested.
 _TESTED = ((3, 7), (4, 1))
 _OLDEST = _TESTED[0]

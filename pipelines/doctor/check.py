@@ -111,6 +111,11 @@ def run_checks(
             yield CheckResult(
                 check=name, status=CheckStatus.WRONG, found=str(error), fix="fix the other findings first"
             )
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # Others' objects may have any shape, and any text.
+            problem = f"an object that it reads has an unexpected shape ({type(error).__name__})"
+            fix = "compare the objects of this check with their documentation, or report this"
+            yield CheckResult(check=name, status=CheckStatus.UNKNOWN, found=problem, fix=fix)
 
 
 def exit_code(found: Iterable[CheckResult]) -> int:

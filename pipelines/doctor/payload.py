@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # What Argo Events configures if the manifest says nothing.
 _DEFAULT = "1MB"
-_SIZE = re.compile(r"([0-9]+) *([kmg]?)(i?b?)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,18}) *([kmg]?)(i?b?)", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def limits(installation: Installation, check: str) -> Iterator[CheckResult]:
     namespace, settings = installation.settings.namespaces.workflows, installation.settings.workflow
     found = installation.find(CONFIG_MAPS, namespace=namespace, name=LIMITS)
     text = ((found or {}).get("data") or {}).get(LIMITS_KEY, "")
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
         yield CheckResult(
             check=check,
             status=CheckStatus.WRONG,

@@ -65,7 +65,14 @@ def preview_runs(
     runs = [
         run
         for namespace in settings.namespaces.agents
-        for run in list_runs(settings.agents, kube=kube, namespace=namespace, task=task, patterns=settings.tasks)
+        for run in list_runs(
+            settings.agents,
+            kube=kube,
+            namespace=namespace,
+            task=task,
+            patterns=settings.tasks,
+            hosts=settings.github.hosts_of_git,
+        )
     ]
     judged = decide_all(runs, record=record)
     stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="stale") for run in judged.stale]

@@ -49,9 +49,7 @@ def github_app_manifest(settings: Settings, *, name: str, url: str, webhook: str
 
 def web_address(settings: Settings) -> str:
     """Return the address of GitHub's web pages, from the address of its API."""
-    parts = urlsplit(settings.github.api_url)
-    host = parts.netloc.removeprefix("api.") if not parts.path.strip("/") else parts.netloc
-    return f"{parts.scheme}://{host}"
+    return f"{urlsplit(settings.github.api_url).scheme}://{settings.github.site}"
 
 
 def registration_page(manifest: Mapping[str, Any], *, site: str, organization: str) -> str:

@@ -4,7 +4,7 @@ Guarantees that the steps delete only the object that they found stale, and no o
 counts as gone only if lists show that the object, what it owns and the pods no longer exist.
 """
 
-from steps.agents.agent_run import AgentRun, parse_repository
+from steps.agents.agent_run import AgentRun
 from steps.agents.decisions import RunDecisions, decide_all
 from steps.agents.ownership import decide_task
 from steps.agents.run_policy import decide_by_push, decide_by_record
@@ -22,7 +22,6 @@ __all__ = [
     "finish_stop",
     "list_runs",
     "live_runs",
-    "parse_repository",
     "start_stop",
     "task_runs",
 ]

@@ -6,17 +6,16 @@ take. Decides nothing.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steps.agents.owned_object import OwnedObject, OwnerReference, read_owners
-from steps.core import KEEP, parse_time
+from steps.core import KEEP, parse_repository, parse_time
 from steps.domain import HEADS, Agent, RunFacts, RunOutcome, find_task, namespaced_name, task_id
 from steps.kube import ObjectReference, Resource, read_field
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from steps.domain import TaskId
     from steps.kube import Json
@@ -28,18 +27,11 @@ _MAX_TEXT = 256
 _BUILT_IN = {"replicasets": "ReplicaSet", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
 # The garbage collector removes its own finalizers, once what the object owns is gone.
 _COLLECTOR_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
-_REPOSITORY = re.compile(r"(?:^|[/:])([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
 def kind_resource(kind: RunKind) -> Resource:
     """Return the API resource of a kind."""
     return Resource(group=kind.group, version=kind.version, plural=kind.plural)
-
-
-def parse_repository(text: str) -> str:
-    """Return owner/name of a URL, a git address or owner/name; an empty text for anything else."""
-    match = _REPOSITORY.search(text)
-    return match.group(1) if match else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +127,22 @@ def run_task(obj: Json, *, kind: RunKind, patterns: Sequence[TaskPattern]) -> Ta
     return find_task(read_field(obj, kind.branch), patterns=patterns)
 
 
-def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
-    """Read the fields that the decisions need. A field that the object does not have is empty."""
+def parse_run(obj: Json, *, kind: RunKind, hosts: Collection[str]) -> AgentRun:
+    """Read the fields that the decisions need. A field that the object does not have is empty.
+
+    Args:
+        obj: The object.
+        kind: Its kind.
+        hosts: The hosts of GitHub. A repository of another host is none of GitHub's.
+    """
     metadata = obj["metadata"]
     marks = (metadata.get("labels") or {}, metadata.get("annotations") or {})
 
     def text(path: str) -> str:
         return read_field(obj, path)[:_MAX_TEXT]
 
+    repository = parse_repository(text(kind.repository))
+    on_github = repository.is_on(hosts)
     return AgentRun(
         kind=kind,
         # Items of a list of built-in kinds have no `kind`. The names of most follow the pattern of Job and Pod.
@@ -154,7 +154,8 @@ def parse_run(obj: Json, *, kind: RunKind) -> AgentRun:
         facts=RunFacts(
             created_at=parse_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            repository=parse_repository(text(kind.repository)),
+            repository=repository.name if on_github else "",
+            elsewhere=not on_github,
             agent=text(kind.agent),
             phase=text(kind.phase),
             sha=text(kind.sha),

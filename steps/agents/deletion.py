@@ -171,7 +171,7 @@ def _judge_again(run: AgentRun, *, context: StepContext, record: Record, around:
         obj = context.clients.kube.get(kind_resource(run.kind), namespace=run.namespace, name=run.name)
     except NotFoundError:
         return run.as_stopping()
-    fresh = parse_run(obj, kind=run.kind)
+    fresh = parse_run(obj, kind=run.kind, hosts=context.settings.github.hosts_of_git)
     if fresh.uid != run.uid:
         return run.as_stopping()
     decision = decide_by_record(record, fresh)

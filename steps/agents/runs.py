@@ -13,7 +13,7 @@ from steps.agents.agent_run import AgentRun, kind_resource, parse_run, run_task
 from steps.kube import label_key, read_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from steps.domain import TaskId
     from steps.kube import Json, Kube
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def list_runs(
-    kinds: Iterable[RunKind], *, kube: Kube, namespace: str, task: TaskId, patterns: Sequence[TaskPattern]
+    kinds: Iterable[RunKind],
+    *,
+    kube: Kube,
+    namespace: str,
+    task: TaskId,
+    patterns: Sequence[TaskPattern],
+    hosts: Collection[str],
 ) -> Iterator[AgentRun]:
     """List all runs of a task in one namespace, of all kinds and repositories.
 
@@ -32,7 +38,7 @@ def list_runs(
     for kind in kinds:
         for obj in kube.list(kind_resource(kind), namespace=namespace, labels=_task_selector(kind, task=task)):
             if run_task(obj, kind=kind, patterns=patterns) == task:
-                yield parse_run(obj, kind=kind)
+                yield parse_run(obj, kind=kind, hosts=hosts)
 
 
 def _task_selector(kind: RunKind, *, task: TaskId) -> str:
@@ -54,6 +60,7 @@ def live_runs(
     kube: Kube,
     namespace: str,
     patterns: Sequence[TaskPattern],
+    hosts: Collection[str],
     unreadable: Callable[[Json, Exception], None],
     seen: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[str, AgentRun]]:
@@ -64,6 +71,7 @@ def live_runs(
         kube: The API server.
         namespace: A namespace of agents.
         patterns: The branches that are tasks.
+        hosts: The hosts of GitHub.
         unreadable: Called with each object that cannot be read as a run, and the error. The other objects are still
             read.
         seen: Called with the uid of each object, whether or not it has finished.
@@ -79,7 +87,7 @@ def live_runs(
             task = run_task(obj, kind=kind, patterns=patterns)
             if task and read_field(obj, kind.phase) not in kind.finished:
                 try:
-                    run = parse_run(obj, kind=kind)
+                    run = parse_run(obj, kind=kind, hosts=hosts)
                 except (KeyError, TypeError, ValueError) as error:
                     unreadable(obj, error)
                 else:
@@ -102,5 +110,6 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
             namespace=namespace,
             task=context.push.task,
             patterns=settings.tasks,
+            hosts=settings.github.hosts_of_git,
         )
     )

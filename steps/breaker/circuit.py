@@ -10,12 +10,16 @@ for too short a time, never for longer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from steps.domain import Moment  # noqa: TC001 - pydantic reads the annotations at run time
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from steps.settings import BreakerSettings
 
 
@@ -36,11 +40,11 @@ class Circuit:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     failures: int = 0
-    failed_at: datetime | None = None
-    open_until: datetime | None = None
-    probe_until: datetime | None = None
-    limited_until: datetime | None = None
-    window_at: datetime | None = None
+    failed_at: Moment | None = None
+    open_until: Moment | None = None
+    probe_until: Moment | None = None
+    limited_until: Moment | None = None
+    window_at: Moment | None = None
     spent: int = 0
 
 

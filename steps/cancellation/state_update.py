@@ -8,11 +8,11 @@ cancellation, unless the Lease is lost.
 from __future__ import annotations
 
 import copy
-import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.cancellation.state_document import IN_PROGRESS_FLAG, QUARANTINE, parse_json_object
+from steps.cancellation.state_document import IN_PROGRESS_FLAG, QUARANTINE, dump_json_object, parse_json_object
 from steps.core import (
     PREFIX,
     FencedError,
@@ -38,6 +38,8 @@ STATE_EPOCH = f"{PREFIX}/epoch"
 # Name of the Lease of the epoch. Two repositories may have a task with the same id, and share one state document.
 STATE_EPOCH_OF = f"{PREFIX}/epoch-of"
 _MAX_MESSAGES = 50
+# An epoch has 32 bits. A longer text is none, and Python refuses to read a very long one.
+_EPOCH = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
 def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
     """Read and write once. Reading again shows whether an earlier write was applied."""
     settings, namespace = context.settings.state, context.settings.namespaces.documents
-    name = settings.config_map.format(task=context.push.task)
+    name = settings.of_task(context.push.task)
     try:
         stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
     except NotFoundError:
@@ -129,7 +131,7 @@ def _fence(stored: Json, *, held: HeldLease) -> None:
     """Refuse to overwrite a later epoch of the same Lease. Epochs of different Leases cannot be compared."""
     annotations = stored["metadata"].get("annotations") or {}
     text, issuer = annotations.get(STATE_EPOCH, "0"), annotations.get(STATE_EPOCH_OF, held.reference.name)
-    if issuer == held.reference.name and text.isascii() and text.isdigit() and int(text) > held.epoch:
+    if issuer == held.reference.name and _EPOCH.fullmatch(text) and int(text) > held.epoch:
         raise FencedError(
             f"the state document was written in epoch {text}, this holder has epoch {held.epoch}: if no other program "
             f"works on the task, remove annotation {STATE_EPOCH} of ConfigMap {stored['metadata']['name']}"
@@ -160,5 +162,5 @@ def changed_config_map(
         return wanted
     changed = change.apply(document, now=now) if change else document
     if changed is not document:
-        wanted["data"][key] = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
+        wanted["data"][key] = dump_json_object(changed)
     return wanted

@@ -1,7 +1,7 @@
 """A Workflow of the template that is not finished, with its push.
 
 Guarantees that a Workflow is returned only if its own step would process it: its parameters and its time are valid, it
-is not a dry run, and nobody has suspended or stopped it.
+is not a dry run, and nobody has suspended or stopped it. A malformed Workflow raises no error.
 """
 
 from __future__ import annotations
@@ -50,23 +50,30 @@ class WaitingWorkflow:
 def read_waiting_workflow(found: Json, *, settings: StepSettings) -> WaitingWorkflow | None:
     """Read a Workflow; return None if its own step would not process it.
 
-    A dry run is left out: a person needs its output.
+    A dry run is left out: a person needs its output. So is a Workflow of any other shape: the API server checks hardly
+    any field of a Workflow, so a person may have made one that Argo refuses.
 
     Args:
         found: The Workflow, from the API server.
         settings: The branches that are tasks, and the tolerance between clocks.
     """
+    try:
+        return _read(found, settings=settings)
+    except BadInputError:
+        return None  # its own step reports the error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None  # Argo reports the error
+
+
+def _read(found: Json, *, settings: StepSettings) -> WaitingWorkflow | None:
     metadata, spec = found["metadata"], found["spec"]
     if spec.get("shutdown") or spec.get("suspend"):
         return None
     if (spec.get("workflowTemplateRef") or {}).get("name") != TEMPLATE:
         return None
     created_at = parse_time(metadata["creationTimestamp"])
-    try:
-        push = _push(found, tasks=settings.tasks)
-        check_push_time(push, created_at=created_at, settings=settings.push)
-    except BadInputError:
-        return None  # its own step reports the error
+    push = _push(found, tasks=settings.tasks)
+    check_push_time(push, created_at=created_at, settings=settings.push)
     if push.dry_run:
         return None
     return WaitingWorkflow(

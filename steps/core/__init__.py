@@ -1,4 +1,4 @@
-"""Shared basics: errors, time, retries, parallel calls, label and annotation keys.
+"""Shared basics: errors, time, retries, parallel calls, label and annotation keys, addresses of repositories.
 
 Guarantees that no module here depends on Kubernetes, GitHub or a push.
 """
@@ -39,6 +39,7 @@ from steps.core.errors import (
 from steps.core.header_values import is_header_value
 from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
 from steps.core.network_errors import describe_body, describe_network_error, error_chain
+from steps.core.repository_address import parse_repository
 from steps.core.retry import (
     LAG_POLL_S,
     LAG_S,
@@ -94,6 +95,7 @@ __all__ = [
     "header_seconds",
     "is_header_value",
     "parse_optional_time",
+    "parse_repository",
     "parse_time",
     "poll_pauses",
     "read_through_lag",

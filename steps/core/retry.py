@@ -8,6 +8,7 @@ that a retry is safe. The caller decides that, and names the errors.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 from steps.core.errors import ConflictError, StepError, UnavailableError
@@ -23,6 +24,8 @@ T = TypeVar("T")
 # holder must stop 10 seconds after a renewal was due.
 _CONFLICT_ATTEMPTS, _CONFLICT_FIRST_S, _CONFLICT_LONGEST_S = 8, 0.2, 2.0
 _MAX_SLEEP_S = 1.0
+# Unix seconds have ten digits.
+_SECONDS = re.compile(r"[0-9]{1,10}")
 # GitHub shows a change seconds after its webhook (tanium/octobot#75).
 LAG_S = 10.0
 LAG_POLL_S = 1.0
@@ -55,8 +58,8 @@ def poll_pauses(longest_s: float) -> Iterator[float]:
 
 
 def header_seconds(text: str | None) -> float | None:
-    """Return the whole seconds in a header such as Retry-After; None for a date or another text."""
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
+    """Return the whole seconds in a header such as Retry-After; None for a date, an absurd number or another text."""
+    return float(text) if text is not None and _SECONDS.fullmatch(text) else None
 
 
 def wait(seconds: float, *, clock: Clock, while_waiting: Callable[[], object] = lambda: None) -> None:

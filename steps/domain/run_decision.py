@@ -24,6 +24,8 @@ FINISHED_REASON = "finished"
 STOPPED_REASON = "asked to stop already"
 # The reason for a run that a person has marked.
 KEEP_REASON = f"marked with {KEEP}"
+# The reason for a run of a repository that is not on GitHub's server.
+ELSEWHERE_REASON = "its repository is on a host that is neither GitHub's nor in github.hosts"
 # The reason for a stale run that is kept, up to the name of the run that it owns.
 OWNER_REASON = "owns a run that is kept: "
 
@@ -65,6 +67,7 @@ class RunFacts:
 
     Attributes:
         keep: Whether a person has marked the run to be kept.
+        elsewhere: Whether it names a repository of another server than GitHub; then `repository` is empty.
     """
 
     created_at: datetime
@@ -75,6 +78,7 @@ class RunFacts:
     sha: str
     branch: str = ""
     keep: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +99,14 @@ class AgentPolicy:
 def _is_commit(text: str, sha: str) -> bool:
     """Whether a run's text names this commit, in full or abbreviated (at least seven digits, as in git)."""
     return len(text) >= _ABBREVIATED and sha.startswith(text.lower())
+
+
+def _agent_key(name: str) -> str:
+    """Return what identifies an agent. Its name is that of its GitHub App, or the App's login, which ends with [bot].
+
+    GitHub ignores the case of logins.
+    """
+    return name.casefold().removesuffix("[bot]")
 
 
 def decide_run(
@@ -126,11 +138,11 @@ def decide_run(
         other_heads: Commits of the task's other branches. Runs that work on them are kept.
     """
     is_older = any(_is_commit(run.sha, sha) for sha in older)
-    # An agent's name is the login of its GitHub App, and GitHub ignores the case of logins.
-    agent = run.agent.casefold()
-    exempt, cancellable = ({name.casefold() for name in names} for names in (policy.exempt, policy.cancellable))
+    agent = _agent_key(run.agent)
+    exempt, cancellable = ({_agent_key(name) for name in names} for names in (policy.exempt, policy.cancellable))
     for kept, reason in (
         (run.keep, KEEP_REASON),
+        (run.elsewhere, ELSEWHERE_REASON),
         (not run.repository, "names no repository"),
         (run.repository.casefold() != repository.casefold(), "belongs to another repository"),
         (not run.agent, "names no agent"),

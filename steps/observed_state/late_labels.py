@@ -60,6 +60,6 @@ def is_due(done: FinishedPush, *, pulls: Collection[PullRequest], settings: Labe
         pulls,
         push=done.push,
         skip=settings.skip,
-        task_label=settings.task.format(task=done.push.task),
+        task_label=settings.of_task(done.push.task),
     )
     return plan.labels in (LabelOutcome.PENDING, LabelOutcome.HEAD_MOVED)

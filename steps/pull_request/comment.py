@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Not in the record: earlier versions refuse a record with an unknown key.
 COMMENT_ANNOTATION = f"{PREFIX}/comment"
-_COMMENT_ID = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
+_COMMENT_ID = re.compile(r"([1-9][0-9]{0,17})/([1-9][0-9]{0,17})")
 
 
 def update_comment(record: Record, *, context: StepContext, held: HeldLease) -> None:

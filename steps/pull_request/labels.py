@@ -59,7 +59,7 @@ def read_label_plan(
             return push, replace(ended, clock_offset_s=_clock_offset(github, context=context))
         found = github.open_pull_requests(repository=push.repository, branch=push.branch)
         skipped = _skipped_elsewhere(record, github=github, skip=settings.skip)
-        task_label = settings.task.format(task=push.task)
+        task_label = settings.of_task(push.task)
         decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
         plan = decide(push=push, older=record.older)
         head = plan.older_head

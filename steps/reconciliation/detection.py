@@ -33,10 +33,10 @@ from steps.reconciliation.finding import (
     WrongClock,
 )
 from steps.reconciliation.task_index import TaskIndex, task_key
-from steps.reconciliation.unstarted_workflows import unstarted_workflows
+from steps.reconciliation.unstarted_workflows import oldest_workflows, unstarted_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from steps.agents import AgentRun
     from steps.cancellation import StateDocument
@@ -45,51 +45,51 @@ if TYPE_CHECKING:
     from steps.reconciliation.snapshot import ClusterSnapshot
     from steps.settings import ReconcileStepSettings
 
+    Guard = Callable[[str, Iterator[Finding]], Iterable[Finding]]
 
-def find_problems(snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings) -> tuple[Finding, ...]:
+
+def find_problems(
+    snapshot: ClusterSnapshot, *, settings: ReconcileStepSettings, guard: Guard = lambda _, found: found
+) -> tuple[Finding, ...]:
     """Return all findings, the gravest first.
 
     Args:
         snapshot: The state of all tasks.
         settings: Times after which a task counts as stuck or a push as lost, in seconds.
+        guard: Called with a task and the findings of one of its objects; returns those that could be made.
     """
     index = TaskIndex.from_snapshot(snapshot, settings=settings)
-    found: list[Finding] = [*_lost_pushes(index)]
+    found: list[Finding] = []
+    for push in snapshot.pushes:
+        found += guard(push.task, _lost_pushes(push, index=index))
     lost = {task_key(finding.repository, finding.task) for finding in found}
     for task_state in snapshot.task_states:
         found += [
             each
-            for each in _lease_findings(task_state, index=index)
+            for each in guard(task_state.task, _lease_findings(task_state, index=index))
             if not isinstance(each, PushFinding) or task_key(each.repository, each.task) not in lost
         ]
     repaired = {finding.task for finding in found if isinstance(finding, PushFinding)}
-    found += unstarted_workflows(index)
+    for workflow in oldest_workflows(index):
+        found += guard(workflow.task, unstarted_findings(workflow, index=index))
     for document in snapshot.documents:
-        found += _document_findings(document, index=index, repaired=repaired)
+        found += guard(document.task, _document_findings(document, index=index, repaired=repaired))
     order = {kind: number for number, kind in enumerate(FindingKind)}
     return tuple(sorted(found, key=lambda each: (order[each.kind], each.repository, each.task.zfill(9))))
 
 
-def _lost_pushes(index: TaskIndex) -> Iterator[LostPush]:
-    """Find pushes that GitHub knows, that have no Workflow, and that make active agents stale."""
-    before = index.ago(index.settings.reconcile.lost_after_s)
-    for push in index.snapshot.pushes:
-        runs = index.runs.get(task_key(push.repository, push.task), ())
-        stale = [run for run in runs if decide_by_push(push, run).action is RunAction.CANCEL]
-        if not stale or push.pushed_at > before or index.is_busy(push.task, push.repository):
-            continue
-        task_states = index.task_states.get(push.task, ())
-        if any(task_state.problem for task_state in task_states):
-            continue
-        name = lease_name(repository=push.repository, task=push.task)
-        own = next((each for each in task_states if each.name == name), None)
-        if own is None or (_is_newer_than_record(own.record, push) and not index.is_held(own)):
-            yield LostPush(
-                task_state=own,
-                push=push,
-                detail=f"no Workflow for {push.title}, at {push.pushed_at.isoformat()}; stale runs are active: "
-                + _names(stale),
-            )
+def _lost_pushes(push: Push, *, index: TaskIndex) -> Iterator[LostPush]:
+    """Return the finding for a push that GitHub knows, that has no Workflow, and that makes active agents stale."""
+    runs = index.runs.get(task_key(push.repository, push.task), ())
+    stale = [run for run in runs if decide_by_push(push, run).action is RunAction.CANCEL]
+    recent = push.pushed_at > index.ago(index.settings.reconcile.lost_after_s)
+    if not stale or recent or index.snapshot.is_busy(push.task, push.repository):
+        return
+    name = lease_name(repository=push.repository, task=push.task)
+    own = next((each for each in index.task_states.get(push.task, ()) if each.name == name), None)
+    if own is None or (not own.problem and _is_newer_than_record(own.record, push) and not index.is_held(own)):
+        detail = f"no Workflow for {push.title}, at {push.pushed_at.isoformat()}; stale runs are active: "
+        yield LostPush(task_state=own, push=push, detail=detail + _names(stale))
 
 
 def _lease_findings(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
@@ -101,7 +101,7 @@ def _lease_findings(task_state: TaskState, *, index: TaskIndex) -> Iterator[Find
     if index.is_ahead(task_state):
         yield WrongClock(task_state=task_state, detail=f"last renewed in the future, at {task_state.renewed_at}")
     record = task_state.record
-    if index.is_busy(task_state.task, task_state.repository) or index.is_held(task_state):
+    if index.snapshot.is_busy(task_state.task, task_state.repository) or index.is_held(task_state):
         return
     if record and not record.finished:
         yield from _unfinished_findings(task_state, record, index=index)
@@ -173,17 +173,17 @@ def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: s
     if document.corrupt:
         detail = f"the document in ConfigMap {document.name} is not a JSON object"
         yield CorruptState(document=document, task_state=newest, detail=detail)
-    if not document.flag or document.task in repaired or any(task == document.task for task, _ in index.snapshot.busy):
+    if not document.flag or document.task in repaired or index.snapshot.is_busy(document.task, ""):
         return
-    active = [each for each in task_states if each.problem or index.is_held(each) or not _is_finished(each)]
+    active = [
+        each
+        for each in task_states
+        if each.problem or index.is_held(each) or (each.record and not each.record.finished)
+    ]
     quiet = document.updated_at is None or document.updated_at <= index.ago(index.settings.reconcile.stuck_after_s)
     if quiet and not active:
         detail = f"ConfigMap {document.name} says that a cancellation is in progress, but none is"
         yield StrayFlag(document=document, task_state=newest, detail=detail)
-
-
-def _is_finished(task_state: TaskState) -> bool:
-    return task_state.record is None or task_state.record.finished
 
 
 def _is_newer_than_record(record: Record | None, push: Push) -> bool:

@@ -71,7 +71,7 @@ def _remove_epoch(task_state: TaskState, *, context: ReconcileContext) -> None:
     if not context.settings.state.config_map:
         return
     namespace = context.settings.namespaces.documents
-    name = context.settings.state.config_map.format(task=task_state.task)
+    name = context.settings.state.of_task(task_state.task)
     try:
         stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=name)
     except NotFoundError:

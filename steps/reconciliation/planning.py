@@ -130,12 +130,14 @@ def healthy_tasks(snapshot: ClusterSnapshot, findings: Iterable[Finding]) -> Ite
         snapshot: The snapshot of the pass.
         findings: The findings of the pass. Their tasks are not healthy.
     """
-    unhealthy = {finding.task for finding in findings if _ACTIONS[finding.kind] in _COUNTED}
-    busy = {task for task, _ in snapshot.busy}
+    # By Lease: a task of another repository may have the same number. A finding without a Lease has no attempts either.
+    counted = (finding.task_state for finding in findings if _ACTIONS[finding.kind] in _COUNTED)
+    unhealthy = {task_state.name for task_state in counted if task_state}
     for task_state in snapshot.task_states:
         if (
             (task_state.attempts.count or task_state.escalated)
             and task_state.is_idle
-            and task_state.task not in unhealthy | busy
+            and task_state.name not in unhealthy
+            and not snapshot.is_busy(task_state.task, task_state.repository)
         ):
             yield task_state

@@ -6,7 +6,7 @@ pass that ends early.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,12 @@ from steps.reconciliation.snapshot import take_snapshot
 from steps.reconciliation.task_index import TaskIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from steps.observed_state import TaskState
     from steps.reconciliation.context import ReconcileContext
+    from steps.reconciliation.finding import Finding
+    from steps.reconciliation.snapshot import ClusterSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def run_pass(context: ReconcileContext) -> PassResult:
     snapshot = take_snapshot(context)
     for problem in snapshot.unread:
         context.log.warning("could not be read, pass continues without it", problem=problem)
-    findings = find_problems(snapshot, settings=context.settings)
+    findings, snapshot = _find_each(snapshot, context=context)
     repairs = plan_repairs(findings, snapshot=snapshot, settings=context.settings.reconcile)
     for repair in repairs:
         _log_finding(repair, context=context)
@@ -83,6 +85,29 @@ def run_pass(context: ReconcileContext) -> PassResult:
         dry_run=context.dry_run,
     )
     return PassResult(repairs=repairs, idle=idle, unread=snapshot.unread)
+
+
+def _find_each(snapshot: ClusterSnapshot, *, context: ReconcileContext) -> tuple[tuple[Finding, ...], ClusterSnapshot]:
+    """Find problems. An error about one task is reported, and does not affect the others.
+
+    Returns:
+        The findings, and the snapshot without the Leases of such tasks: nobody knows whether they are healthy.
+    """
+    failed: dict[str, str] = {}
+
+    def guard(task: str, found: Iterator[Finding]) -> list[Finding]:
+        try:
+            return list(found)
+        except TerminatedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug must not affect other tasks; its text may contain any data
+            context.log.unexpected(error, task=task)
+            failed[task] = f"task {task}: cannot be judged ({type(error).__name__}): please report it"
+            return []
+
+    findings = find_problems(snapshot, settings=context.settings, guard=guard)
+    known = tuple(each for each in snapshot.task_states if each.task not in failed)
+    return findings, replace(snapshot, task_states=known, unread=(*snapshot.unread, *failed.values()))
 
 
 def _log_finding(repair: PlannedRepair, *, context: ReconcileContext) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from steps.agents import live_runs
 from steps.cancellation import REPAIR_LABEL, WORKFLOW_COMPLETED_LABEL, read_state_document, state_document_task
-from steps.core import PREFIX, TASK
+from steps.core import PREFIX, TASK, repository_label
 from steps.kube import CONFIG_MAPS, LEASES, PODS, WORKFLOWS
 from steps.observed_state import read_or_report, read_task_state, read_task_workflow
 from steps.reconciliation.github_state import Branch, GitHubState, read_github
@@ -74,6 +74,15 @@ class ClusterSnapshot:
     pulls: Mapping[Branch, tuple[PullRequest, ...]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
+    def is_busy(self, task: str, repository: str) -> bool:
+        """Whether a Workflow of the task has not ended.
+
+        One without a repository label may belong to any repository. So may a Lease without a record.
+        """
+        if not repository:
+            return any(each == task for each, _ in self.busy)
+        return not self.busy.isdisjoint({(task, ""), (task, repository_label(repository))})
+
 
 def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
     """Read the state of all tasks.
@@ -108,6 +117,7 @@ def take_snapshot(context: ReconcileContext) -> ClusterSnapshot:
                 kube=kube,
                 namespace=namespace,
                 patterns=settings.tasks,
+                hosts=settings.github.hosts_of_git,
                 unreadable=unreadable,
                 seen=run_uids.add,
             ),

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from steps.core import repository_label
 from steps.lease import holder_pod
 
 if TYPE_CHECKING:
@@ -57,11 +56,6 @@ class TaskIndex:
             runs={key: tuple(run for _, run in found) for key, found in runs.items()},
             task_states=_grouped(snapshot.task_states, by=lambda each: each.task),
         )
-
-    def is_busy(self, task: str, repository: str) -> bool:
-        """Whether a Workflow of the task has not ended. One without a repository label may belong to any repository."""
-        busy = self.snapshot.busy
-        return (task, "") in busy or (task, repository_label(repository)) in busy
 
     def is_held(self, task_state: TaskState) -> bool:
         """Whether the holder of the Lease is alive.

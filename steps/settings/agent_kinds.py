@@ -125,10 +125,17 @@ class RunKind:
     ]
     finished: Annotated[tuple[str, ...], Field(description="phases of a run that has finished")]
     cancellable: Annotated[
-        tuple[str, ...], Field(description='agents that may be cancelled; "*": all except the exempt')
+        tuple[str, ...],
+        Field(
+            description="agents that may be cancelled, in any case, with or without the [bot] of a login; "
+            '"*": all except the exempt'
+        ),
     ]
     exempt: Annotated[
-        tuple[str, ...], Field(description="agents that are never cancelled, because they write the pushes")
+        tuple[str, ...],
+        Field(
+            description="agents that are never cancelled, because they write the pushes; compared as in `cancellable`"
+        ),
     ]
     stop_patch: Annotated[
         dict[str, Any],

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import STRICT, Count, DataKey, Name, OptionalLabelValue, Seconds
+from steps.settings.types import STRICT, Count, DataKey, Name, OptionalLabelValue, Seconds, fill_task
 from steps.settings.validation import pattern_validator
 
 # Argo reads it at a Workflow, a WorkflowTemplate and a CronWorkflow.
@@ -162,6 +162,10 @@ class StateSettings:
         Field(description="name of the task's ConfigMap, with {task}; empty: tasks have no state document"),
     ]
     key: Annotated[DataKey, Field(description="key of the JSON document in the ConfigMap")]
+
+    def of_task(self, task: str) -> str:
+        """Return the name of a task's ConfigMap. Call it only if `config_map` is set."""
+        return fill_task(self.config_map, task=task)
 
     def __post_init__(self) -> None:
         if self.config_map and self.config_map.count("{task}") != 1:

@@ -8,8 +8,23 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import PORTS, STRICT, Address, Count, DataKey, OptionalLabel, ProxyAddress, Seconds
+from steps.settings.types import (
+    PORTS,
+    STRICT,
+    Address,
+    Count,
+    DataKey,
+    HostName,
+    OptionalLabel,
+    OptionalTaskLabel,
+    ProxyAddress,
+    Seconds,
+    fill_task,
+)
 from steps.settings.validation import pattern_validator
+
+_PUBLIC = "github.com"
+_FURTHER_HOSTS = (f"ssh.{_PUBLIC}", f"www.{_PUBLIC}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +38,13 @@ class GitHubSettings:
         Field(
             min_length=1,
             description="address of the REST API; for GitHub Enterprise such as https://github.example.com/api/v3",
+        ),
+    ]
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Field(
+            description="hosts of these repositories' addresses, besides the host that belongs to `api_url`, such as "
+            "that of a proxy for git; a run whose repository is on another host is kept"
         ),
     ]
     ca_config_map: Annotated[
@@ -73,6 +95,18 @@ class GitHubSettings:
         return urlsplit(self.api_url).netloc
 
     @property
+    def site(self) -> str:
+        """The host of GitHub's web pages, with its port if the address has one."""
+        return self.host if urlsplit(self.api_url).path.strip("/") else self.host.removeprefix("api.")
+
+    @property
+    def hosts_of_git(self) -> frozenset[str]:
+        """All hosts in the addresses of GitHub's repositories, in lower case and without ports."""
+        own = {urlsplit(f"//{each}").hostname or "" for each in (self.host, self.site)}
+        further = _FURTHER_HOSTS if _PUBLIC in own else ()
+        return frozenset(each.casefold() for each in (*own, *further, *self.hosts))
+
+    @property
     def port(self) -> int:
         """The port that pods connect to: the proxy's if there is one, else GitHub's."""
         parts = urlsplit(self.proxy or self.api_url)
@@ -97,7 +131,7 @@ class LabelSettings:
         ),
     ]
     task: Annotated[
-        str,
+        OptionalTaskLabel,
         Field(
             description="label of a task's pull request; selects one if several share a branch; empty: no such label"
         ),
@@ -107,8 +141,10 @@ class LabelSettings:
         labels = [label.casefold() for label in (self.add, self.remove, self.skip) if label]
         if len(set(labels)) != len(labels):
             raise ValueError("add, remove and skip must be different labels")
-        if self.task and "{task}" not in self.task:
-            raise ValueError("task must contain {task}, so that each task has its own")
+
+    def of_task(self, task: str) -> str:
+        """Return the label of a task's pull request; empty if tasks have none."""
+        return fill_task(self.task, task=task)
 
     @property
     def moves(self) -> bool:

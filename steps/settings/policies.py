@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from steps.settings.types import STRICT, Event, OptionalLabel, RepositoryName
+from steps.settings.types import STRICT, Event, OptionalLabel, OptionalTaskLabel, RepositoryName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ class LabelChanges:
     add: OptionalLabel | None = None
     remove: OptionalLabel | None = None
     skip: OptionalLabel | None = None
-    task: str | None = None
+    task: OptionalTaskLabel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,28 @@ OptionalLabelValue = Annotated[
     ),
 ]
 OptionalLabel = Annotated[str, Field(max_length=50)]
+_TASK = "{task}"
+
+
+def fill_task(template: str, *, task: str) -> str:
+    """Put a task's id into a setting that has {task}."""
+    return template.replace(_TASK, task)
+
+
+def _checked_task_label(text: str) -> str:
+    """Check a label with a task's id in it.
+
+    Raises:
+        ValueError: The label has no {task}, or has other braces.
+    """
+    if text and _TASK not in text:
+        raise ValueError("must contain {task}, so that each task has its own")
+    if re.search(r"[{}]", text.replace(_TASK, "")):
+        raise ValueError("has braces besides {task}: remove them, nothing else is filled in")
+    return text
+
+
+OptionalTaskLabel = Annotated[str, AfterValidator(_checked_task_label)]
 # Path of a field in kubectl's syntax, such as `metadata.labels.app\.kubernetes\.io/name`. A filter selects the item of
 # a list by one of its fields.
 _NAME = r"(?:[A-Za-z0-9_/-]|\\\.)+"
@@ -110,6 +132,13 @@ def _checked_proxy(text: str) -> str:
     return text
 
 
+HostName = Annotated[
+    str,
+    pattern_validator(
+        r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?",
+        give="a host without scheme, port and path, such as git.example.com",
+    ),
+]
 Address = Annotated[str, AfterValidator(_checked_address)]
 ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from steps.core.errors import Exit
-from steps.core.keys import RECORD
+from steps.core.keys import RECORD, TASK
 from steps.reconciliation.planning import RepairAction
-from tests.support.harness import DEFAULTS, Scene
-from tests.support.scenarios import done, failed, put_state
+from tests.support.harness import DEFAULTS, NEW, OLD, Scene
+from tests.support.scenarios import done, failed, put_state, stale_push
 
 HOME = DEFAULTS.namespaces.workflows
 
@@ -59,6 +59,45 @@ def test_a_record_whose_time_cannot_be_compared(scene: Scene, moment: str) -> No
     failed(scene)
     scene.later(200)
     assert submitted(scene) == {"7"}
+
+
+def odd_workflow(task: str, **spec: Any) -> dict[str, Any]:  # noqa: ANN401 - passed on
+    """A Workflow that a person made, with the label of a task."""
+    metadata = {"name": "odd", "namespace": HOME, "labels": {TASK: task}}
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec}
+
+
+OURS = {"workflowTemplateRef": {"name": "cancel-agents"}}
+ODD_SPECS: dict[str, dict[str, Any]] = {
+    "arguments are a text": {**OURS, "arguments": "x"},
+    "no parameters": {**OURS, "arguments": {"parameters": None}},
+    "a parameter without name": {**OURS, "arguments": {"parameters": [{"value": "x"}]}},
+    "a parameter is a text": {**OURS, "arguments": {"parameters": ["x"]}},
+    "parameters are a map": {**OURS, "arguments": {"parameters": {"a": 1}}},
+    "a name is a number": {**OURS, "arguments": {"parameters": [{"name": 5, "value": 1}]}},
+    "a name is a list": {**OURS, "arguments": {"parameters": [{"name": [], "value": 1}]}},
+    "a value is a list": {**OURS, "arguments": {"parameters": [{"name": "sha", "value": [1]}]}},
+    "the reference is a text": {"workflowTemplateRef": "cancel-agents"},
+    "the reference is a list": {"workflowTemplateRef": ["cancel-agents"]},
+}
+
+
+@pytest.mark.parametrize("task", ["7", "8"])
+@pytest.mark.parametrize("spec", ODD_SPECS.values(), ids=ODD_SPECS)
+def test_a_workflow_with_odd_arguments_blocks_neither_its_task_nor_help_nor_reconcile(
+    scene: Scene, spec: dict[str, Any], task: str
+) -> None:
+    scene.in_threads = True
+    scene.api.create(odd_workflow(task, **spec))
+    scene.github.add_pull_request(head="task-9-work", sha=OLD, labels=["ready-for-qa"])
+    scene.agent(task=9)
+    workflow = stale_push(scene)
+    scene.github.push("task-9-work", NEW)
+    scene.workflow(task=9)
+    assert scene.attempt(workflow) is Exit.DONE
+    assert scene.runs() == set(), "the push to task 9 was helped"
+    scene.later(60)
+    assert not scene.reconcile()
 
 
 def test_a_push_to_a_task_whose_record_has_a_time_without_zone_is_refused_by_name(scene: Scene) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from steps.core.errors import Exit
+from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome
 from tests.doubles.github import delay
 from tests.doubles.kubernetes import Fault
@@ -125,6 +126,27 @@ def test_two_repositories_with_the_same_task_id_do_not_fence_each_other(scene: S
     scene.github.push("task-7-work", NEW, repository=OTHER)
     assert scene.play(scene.workflow(sha=NEW, repository=OTHER)) is Exit.DONE
     assert scene.runs() == set()
+
+
+def test_a_healthy_task_loses_the_label_although_the_same_number_of_another_repository_needs_attention(
+    scene: Scene,
+) -> None:
+    attention, other = "agent-cancellation/needs-attention", "5dlabs/other"
+    scene.github.add_repository(other, labels=["ready-for-qa", "remediation-in-progress"])
+    scene.github.add_pull_request(head="task-7-work", sha=OLD, labels=["ready-for-qa"], repository=other)
+    done(scene)
+    own = scene.lease()["metadata"]["name"]
+    scene.github.push("task-7-work", NEW, repository=other)
+    assert scene.play(scene.workflow(repository=other)) is Exit.DONE
+    home = DEFAULTS.namespaces.workflows
+    (foreign,) = {each["metadata"]["name"] for each in scene.api.list("leases", namespace=home)} - {own}
+    for lease, notes in ((own, {}), (foreign, {RECORD: "{broken"})):
+        patch = {"metadata": {"labels": {attention: "true"}, "annotations": notes}}
+        scene.api.patch("leases", lease, patch, namespace=home)
+    scene.later(400)
+    scene.reconcile()
+    left = {each["metadata"]["name"] for each in scene.api.list("leases", namespace=home, labels=attention)}
+    assert left == {foreign}
 
 
 def test_a_task_that_needed_attention_loses_the_label_once_it_is_healthy(scene: Scene) -> None:

@@ -146,7 +146,7 @@ def test_the_exit_codes_that_are_explained_are_the_steps_own() -> None:
 def test_what_the_page_on_github_enterprise_sets_can_be_rendered() -> None:
     values = tomllib.loads(whole_text())
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "github-enterprise.md").read_text(), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in map(tomllib.loads, blocks):
         values["github"] |= block["github"]
     assert "corporate-ca" in str(render_files(load_settings(Settings, values, source="the page")))

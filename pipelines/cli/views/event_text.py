@@ -37,7 +37,7 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
     spelled = "" if match.text == task else f" (for {match.text})"
     yield f"Task {task}{spelled} of {preview.repository}."
     yield f"Its Lease is {lease_name(repository=Repository(preview.repository), task=task)}."
-    yield f"Its pull request may have the label {settings.labels.task.format(task=task)}."
+    yield f"Its pull request may have the label {settings.labels.of_task(task)}."
 
 
 def describe_runs(runs: Sequence[RunPreview]) -> Iterator[str]:

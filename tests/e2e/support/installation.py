@@ -60,6 +60,7 @@ def settings_for(host: str, image: str, *, folder: Path, changes: Mapping[str, s
     """The shipped settings with GitHub's double on this host, and with further texts replaced if need be."""
     changed = {
         '"https://api.github.com"': f'"http://{host}:{GITHUB_PORT}"',
+        "hosts = []": 'hosts = ["github.com"]',
         '"agent-cancellation:0.1.0"': f'"{image}"',
     }
     return settings_with(changed | dict(changes or {}), folder=folder)

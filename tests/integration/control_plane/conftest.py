@@ -31,6 +31,7 @@ def installation(
     folder = tmp_path_factory.mktemp("installation")
     changes = {
         '"https://api.github.com"': f'"{github[1]}"',
+        "hosts = []": 'hosts = ["github.com"]',
         "grace_s = 30 ": "grace_s = 8 ",
         "every_s = 30 ": "every_s = 60 ",
     }

@@ -123,7 +123,7 @@ def test_from_an_empty_folder_to_moved_labels(
     assert "reading the cluster of context" in said
     settings = newcomer.folder / "settings.toml"
     assert f'events = "{EVENTS}"' in settings.read_text(), "the namespace of the EventBus was found"
-    settings.write_text(f'{settings.read_text()}\n[github]\napi_url = "{github_url}"\n')
+    settings.write_text(f'{settings.read_text()}\n[github]\napi_url = "{github_url}"\nhosts = ["github.com"]\n')
 
     newcomer.run("render")
     newcomer.run("render", "--check")

@@ -52,6 +52,7 @@ def two(
     folder = tmp_path_factory.mktemp("two")
     changes = {
         '"https://api.github.com"': f'"{github[1]}"',
+        "hosts = []": 'hosts = ["github.com"]',
         "grace_s = 30 ": "grace_s = 8 ",
         'workflows = "agent-cancellation"': 'workflows = "two-cancellation"',
         'agents = "agent-platform"': f'agents = ["{ONE}", "{TWO}"]',

@@ -102,7 +102,7 @@ def _as(secret: Path, *, url: str) -> Callable[[StepContext], None]:
     """The step with the credentials of a mounted Secret, as the entry point connects."""
 
     def run(context: StepContext) -> None:
-        github = replace(context.settings.github, api_url=url, credentials_dir=str(secret))
+        github = replace(context.settings.github, api_url=url, hosts=("github.com",), credentials_dir=str(secret))
         connections = GitHubConnections(
             settings=github,
             clock=context.clock,

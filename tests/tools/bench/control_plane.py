@@ -30,7 +30,13 @@ def control_plane(folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         github = github_double.GitHub(primary_limit=10**6)
         github_url = stack.enter_context(github_double.serve(github))
-        settings = settings_with({'"https://api.github.com"': f'"{github_url}"'}, folder=folder)
+        settings = settings_with(
+            {
+                '"https://api.github.com"': f'"{github_url}"',
+                "hosts = []": 'hosts = ["github.com"]',
+            },
+            folder=folder,
+        )
         plane = stack.enter_context(run(prepare=install_crd))
         installation = install(plane, settings=settings, folder=folder / "rendered")
         stack.callback(installation.client.close)

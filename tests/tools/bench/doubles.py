@@ -32,7 +32,13 @@ def doubles(folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         github = github_double.GitHub()
         github_url = stack.enter_context(github_double.serve(github))
-        settings = settings_with({'"https://api.github.com"': f'"{github_url}"'}, folder=folder)
+        settings = settings_with(
+            {
+                '"https://api.github.com"': f'"{github_url}"',
+                "hosts = []": 'hosts = ["github.com"]',
+            },
+            folder=folder,
+        )
         spaces = settings.namespaces
         api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents[0], spaces.events))
         api.create(CRD)

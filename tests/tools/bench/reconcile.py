@@ -210,6 +210,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         github_url = stack.enter_context(github_double.serve(github_double.GitHub()))
         changes = {
             '"https://api.github.com"': f'"{github_url}"',
+            "hosts = []": 'hosts = ["github.com"]',
             "every_s = 30 ": "every_s = 60 ",
             "in_flight = 10 ": f"in_flight = {BROKEN} ",
             "ask_github = true": "ask_github = false",

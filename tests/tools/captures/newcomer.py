@@ -54,7 +54,7 @@ def _prepare(home: Path, *, api_url: str) -> None:
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (home / "token").write_text(TOKEN)
     (home / "secret").write_text(SECRET)
-    (home / "enterprise-server.toml").write_text(f'\n[github]\napi_url = "{api_url}"\n')
+    (home / "enterprise-server.toml").write_text(f'\n[github]\napi_url = "{api_url}"\nhosts = ["github.com"]\n')
 
 
 @contextmanager

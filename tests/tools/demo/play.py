@@ -93,7 +93,11 @@ def play(folder: Path, *, progress: Callable[[str], None]) -> Outcome:
     with ExitStack() as stack:
         github = github_double.GitHub()
         github_url = stack.enter_context(github_double.serve(github))
-        settings = read_settings(write_settings(folder, {'"https://api.github.com"': f'"{github_url}"'}))
+        settings = read_settings(
+            write_settings(
+                folder, {'"https://api.github.com"': f'"{github_url}"', "hosts = []": 'hosts = ["github.com"]'}
+            )
+        )
         spaces = settings.namespaces
         api = ApiServer(namespaces=("default", spaces.workflows, spaces.agents[0], spaces.events))
         url = stack.enter_context(serve(api))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from steps.agents.agent_run import parse_repository, parse_run
+from steps.agents.agent_run import parse_run
 from steps.agents.run_policy import decide_by_kind
 from steps.agents.runs import list_runs, live_runs
 from steps.core.errors import Exit
@@ -37,6 +37,7 @@ BARE: dict[str, Any] = {
 }
 
 TASKS = DEFAULTS.tasks
+GIT = DEFAULTS.github.hosts_of_git
 
 
 def selectors(scene: Scene) -> list[str]:
@@ -46,32 +47,12 @@ def selectors(scene: Scene) -> list[str]:
 
 def of_task(scene: Scene, kind: RunKind) -> set[str]:
     """Names of the runs of task 7."""
-    found = list_runs([kind], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, task=TaskId("7"))
+    found = list_runs([kind], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, hosts=GIT, task=TaskId("7"))
     return {run.name for run in found}
 
 
 def unexpected(obj: Json, error: Exception) -> None:
     raise AssertionError(f"{obj}: {error}")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "o/r",
-        "https://github.com/o/r",
-        "https://github.com/o/r/",
-        "https://github.com/o/r.git",
-        "git@github.com:o/r.git",
-        "ssh://git@github.com/o/r.git",
-    ],
-)
-def test_a_repository_is_parsed_from_each_notation(text: str) -> None:
-    assert parse_repository(text) == "o/r"
-
-
-@pytest.mark.parametrize("text", ["", "r", "github.com:r", "/"])
-def test_other_text_names_no_repository(text: str) -> None:
-    assert parse_repository(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -106,7 +87,12 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
     names = [scene.agent(task=task)["metadata"]["name"] for task in (7, 8)]
     scene.agent(phase="Succeeded")
     found = live_runs(
-        [replace(kind, selector=selector)], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, unreadable=unexpected
+        [replace(kind, selector=selector)],
+        kube=scene.kube(),
+        namespace=AGENTS,
+        patterns=TASKS,
+        hosts=GIT,
+        unreadable=unexpected,
     )
     assert sorted((task, run.name) for task, run in found) == [("7", names[0]), ("8", names[1])]
     assert selectors(scene) == [asked]
@@ -115,7 +101,9 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
 def test_a_run_that_names_no_task_belongs_to_no_task(scene: Scene) -> None:
     kind = replace(CODE_RUN, task="metadata.annotations.task")
     scene.agent()
-    assert not list(live_runs([kind], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, unreadable=unexpected))
+    assert not list(
+        live_runs([kind], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, hosts=GIT, unreadable=unexpected)
+    )
     assert of_task(scene, kind) == set()
 
 
@@ -131,13 +119,13 @@ def test_the_reference_to_a_run_has_its_kind(
     obj: dict[str, str], group: str, plural: str, expected: tuple[str, str]
 ) -> None:
     kind = replace(CODE_RUN, group=group, plural=plural)
-    about = parse_run(BARE | obj, kind=kind).about()
+    about = parse_run(BARE | obj, kind=kind, hosts=GIT).about()
     assert (about.api_version, about.kind) == expected
     assert (about.namespace, about.name, about.uid) == (AGENTS, "j", "u")
 
 
 def test_a_run_with_empty_fields_is_kept() -> None:
-    run = parse_run(BARE, kind=CODE_RUN)
+    run = parse_run(BARE, kind=CODE_RUN, hosts=GIT)
     verdict = decide_by_kind(run, repository=REPOSITORY, branch="task-7", watermark=run.facts.created_at, head_sha=NEW)
     assert (verdict.action, verdict.reason) == (RunAction.KEEP, "names no repository")
 
@@ -145,7 +133,7 @@ def test_a_run_with_empty_fields_is_kept() -> None:
 def test_the_recorded_entry_identifies_the_run(scene: Scene) -> None:
     obj = scene.agent()
     scene.later(5)
-    (run,) = list_runs([CODE_RUN], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, task=TaskId("7"))
+    (run,) = list_runs([CODE_RUN], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, hosts=GIT, task=TaskId("7"))
     assert run.as_agent(outcome=RunOutcome.KEPT, reason="r") == Agent(
         kind="coderuns",
         name=obj["metadata"]["name"],
@@ -188,7 +176,7 @@ def test_a_run_on_the_head_is_kept_even_if_the_push_is_no_longer_the_head(scene:
 def test_long_texts_of_a_run_are_cut() -> None:
     metadata = {"name": "run", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-03-01T12:00:00Z"}
     obj = {"kind": "CodeRun", "metadata": metadata, "spec": {"githubApp": "x" * 300_000}}
-    assert len(parse_run(obj, kind=DEFAULTS.agents[0]).facts.agent) == 256
+    assert len(parse_run(obj, kind=DEFAULTS.agents[0], hosts=GIT).facts.agent) == 256
 
 
 def test_an_unreadable_run_does_not_block_the_others(scene: Scene) -> None:
@@ -202,6 +190,7 @@ def test_an_unreadable_run_does_not_block_the_others(scene: Scene) -> None:
         kube=scene.kube(),
         namespace=AGENTS,
         patterns=TASKS,
+        hosts=GIT,
         unreadable=lambda obj, error: odd.append((obj["metadata"]["uid"], type(error).__name__)),
     )
     assert [run.name for _, run in found] == ["fine"]

@@ -286,6 +286,29 @@ def test_a_config_map_with_foreign_data_is_ignored(scene: Scene) -> None:
     assert json.loads(data["github"]).get("failures", 0) == 0
 
 
+ODD_CIRCUITS = [
+    '{"open_until": "2026-01-01T00:00:00"}',
+    '{"open_until": "2026-01-01"}',
+    '{"limited_until": "2099-01-01T00:00:00"}',
+    '{"failed_at": "2026-01-01T00:00:00", "failures": 4}',
+    '{"window_at": "2026-01-01T00:00:00", "spent": 3}',
+    '{"open_until": "0001-01-01T00:00:00+14:00"}',
+    '{"open_until": "9999-12-31T23:59:59-14:00"}',
+]
+
+
+@pytest.mark.parametrize("dependency", ["github", "agents"])
+@pytest.mark.parametrize("text", ODD_CIRCUITS)
+def test_a_time_without_zone_or_outside_the_calendar_is_a_new_circuit(scene: Scene, text: str, dependency: str) -> None:
+    scene.api.patch("configmaps", RULES.config_map, {"data": {dependency: text}}, namespace=HOME)
+    assert stored(scene, dependency) == Circuit()
+    a_push(scene)
+    scene.github.fault(fail(503))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    scene.later(200)
+    assert not scene.reconcile()
+
+
 def test_a_step_that_may_cancel_without_github_is_not_stopped_by_its_breaker(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, github=replace(DEFAULTS.github, unreadable="cancel"))
     a_push(scene)

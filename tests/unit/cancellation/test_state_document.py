@@ -85,7 +85,40 @@ def test_a_missing_state_document_is_not_created(scene: Scene) -> None:
     assert scene.api.list("configmaps", namespace=AGENTS) == []
 
 
-@pytest.mark.parametrize("text", ["{half", "[1, 2]", "null", "", "\x00\x01"])
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"half":"a\\ud83e"',
+        '"\\udd16":"the key is half a pair"',
+        '"pair":"\U0001f916"',
+        '"text":"ä\\u2028\\n\\"number-7\\""',
+        '"long":12345678901234567890.12345',
+        '"spelled":[1.10,1e2,-0,-0.0,1E+5,0.1e-7]',
+        '"beyond a float":1e400',
+        f'"digits":{"9" * 5000}',
+        f'"deep":{"[" * 600}{"]" * 600}',
+        '"error_messages":["half \\ud83e",1.10]',
+    ],
+)
+def test_an_unknown_field_keeps_its_exact_text(scene: Scene, member: str) -> None:
+    put(scene, f'{{{member},"cancellation_in_progress":false}}')
+    assert play(scene) is Exit.DONE
+    text = stored(scene)["data"]["state.json"]
+    now = json.loads(text, parse_int=str)["last_update"]
+    kept = member.replace("\\u2028", "\u2028")
+    assert text == f'{{{kept},"cancellation_in_progress":false,"last_update":"{now}"}}'
+    assert scene.runs() == set()
+
+
+@pytest.mark.parametrize(
+    ("number", "flag"), [("0", False), ("0.0", False), ("-0e9", False), ("1", True), ("1e400", True)]
+)
+def test_a_flag_that_is_a_number_counts_as_its_value(number: str, *, flag: bool) -> None:
+    data = {"state.json": f'{{"cancellation_in_progress":{number}}}'}
+    assert read_state_document("task-7-state", task="7", data=data, key="state.json").flag is flag
+
+
+@pytest.mark.parametrize("text", ["{half", "[1, 2]", "null", "", "\x00\x01", '{"a":NaN}', '{"a":-Infinity}'])
 def test_a_corrupt_document_is_copied_aside_and_left_as_it_is(scene: Scene, text: str) -> None:
     put(scene, text)
     assert play(scene) is Exit.DONE
@@ -235,6 +268,9 @@ def test_a_change_is_written_with_its_epoch_and_keeps_other_annotations(scene: S
         ("theirs", False),
         ("-2", False),
         ("²", False),
+        ("9" * 10, True),
+        ("9" * 11, False),
+        ("9" * 5000, False),
     ],
 )
 def test_a_later_epoch_refuses_the_write_and_an_invalid_one_does_not(scene: Scene, epoch: str, *, fenced: bool) -> None:

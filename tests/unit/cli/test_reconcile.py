@@ -38,7 +38,13 @@ def test_with_a_persons_own_token_github_is_asked(
 ) -> None:
     trouble.github.add_token("ghp_person")
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_person")
-    write_settings(tmp_path, {'"https://api.github.com"': f'"{trouble.github_url}"'})
+    write_settings(
+        tmp_path,
+        {
+            '"https://api.github.com"': f'"{trouble.github_url}"',
+            "hosts = []": 'hosts = ["github.com"]',
+        },
+    )
     trouble.github.calls.clear()
     assert main(["reconcile", "--dry-run", "--json", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
     output = capsys.readouterr()

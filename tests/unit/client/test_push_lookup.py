@@ -46,7 +46,10 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     # Whatever holds the folder of temporary files, it is not a checkout.
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with serve(github) as url:
-        yield Laptop(github=github, settings=replace(DEFAULTS, github=replace(DEFAULTS.github, api_url=url)))
+        yield Laptop(
+            github=github,
+            settings=replace(DEFAULTS, github=replace(DEFAULTS.github, api_url=url, hosts=("github.com",))),
+        )
 
 
 def checkout(branch: str, *, origin: str = f"git@github.com:{REPOSITORY}.git") -> str:

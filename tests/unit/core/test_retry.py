@@ -14,7 +14,7 @@ from steps.core.errors import (
     StepError,
     UnavailableError,
 )
-from steps.core.retry import backoff, read_through_lag, retry, retry_on_conflict, wait
+from steps.core.retry import backoff, header_seconds, read_through_lag, retry, retry_on_conflict, wait
 from tests.doubles.clock import ManualClock
 
 
@@ -34,6 +34,25 @@ def failing(*errors: StepError) -> Callable[[], str]:
 def test_pauses_double_up_to_the_longest_and_are_at_least_half_of_it(random: float, share: float) -> None:
     pauses = backoff(attempts=6, first_s=1, random=lambda: random, longest_s=6)
     assert pauses == [each * share for each in (1, 2, 4, 6, 6)]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("1767225600", 1767225600.0),
+        ("9" * 11, None),
+        ("9" * 5000, None),
+        ("²", None),
+        ("-1", None),
+        ("1.5", None),
+        ("", None),
+        (None, None),
+    ],
+    ids=lambda each: str(each)[:12],
+)
+def test_a_header_gives_whole_seconds_of_a_length_that_a_clock_has(text: str | None, seconds: float | None) -> None:
+    assert header_seconds(text) == seconds
 
 
 def test_one_attempt_has_no_pause() -> None:

@@ -22,6 +22,7 @@ from pipelines.doctor.payload import carried_bytes
         ({"jetstream": {"maxPayload": "2097152"}}, 2097152),
         ({"jetstream": {"maxPayload": "0"}}, None),
         ({"jetstream": {"maxPayload": "much"}}, None),
+        ({"jetstream": {"maxPayload": "9" * 5000}}, None),
         ({"jetstreamExotic": {"url": "nats://elsewhere"}}, None),
         ({"nats": {"native": {}}}, None),
         ({}, None),

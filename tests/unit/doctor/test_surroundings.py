@@ -12,12 +12,13 @@ import pytest
 
 from pipelines.doctor.argo import _TESTED as TESTED
 from pipelines.doctor.argo import instance
-from pipelines.doctor.check import CheckResult, CheckStatus, Installation
+from pipelines.doctor.check import CheckResult, CheckStatus, Installation, run_checks
 from pipelines.doctor.cluster import namespaces
 from pipelines.doctor.events import event_bus, events
 from pipelines.doctor.pods import may_run, nodes, pull_secrets
-from pipelines.doctor.workflows import schedule
+from pipelines.doctor.workflows import limits, schedule
 from pipelines.manifests.reconcile_workflow import schedule as cron_workflow
+from pipelines.names import LIMITS, LIMITS_KEY
 from pipelines.settings import Settings
 from pipelines.settings.pods import Toleration
 from steps.core.errors import NotFoundError
@@ -129,6 +130,10 @@ READY = {"conditions": [{"type": "Deployed", "status": "True"}]}
 BUS = replace(DEFAULTS, events=replace(DEFAULTS.events, event_bus="shared", sensor="stop-agents"))
 
 
+def fine(check: str) -> CheckResult:
+    return CheckResult(check=check, status=CheckStatus.OK, found="")
+
+
 def of_events(plural: str, name: str, kind: str, spec: Json) -> tuple[str, Json]:
     return plural, named(name, namespace=SPACES.events, kind=kind, spec=spec, status=READY)
 
@@ -147,6 +152,17 @@ def test_an_event_source_that_sends_to_another_bus_is_named(spec: Json, bus: str
     sensor = of_events("sensors", "stop-agents", "Sensor", {})
     wrong = [found for status, found, _ in examined(events, BUS, source, sensor) if status is not CheckStatus.OK]
     assert wrong == [f"EventSource github-eventsource sends to EventBus {bus}: the Sensor hears nothing"]
+
+
+@pytest.mark.parametrize("spec", [None, "x", {"github": {"github": None}}, {"github": {}, "eventBusName": []}], ids=str)
+def test_an_object_of_an_unexpected_shape_is_one_checks_finding_and_ends_no_other(spec: Any) -> None:  # noqa: ANN401 - any shape
+    source = "eventsources", named("github-eventsource", namespace=SPACES.events, kind="EventSource", spec=spec)
+    sensor = "sensors", named("implementation-agent-remediation", namespace=SPACES.events, status={"conditions": ["x"]})
+    kube: Any = Objects(source, sensor)
+    installation = Installation(settings=DEFAULTS, kube=kube, now=NOW, env={})
+    found = list(run_checks(installation, {"events": events, "sensor": lambda _, check: [fine(check)]}))
+    assert [each.status for each in found if each.check == "sensor"] == [CheckStatus.OK]
+    assert [each.status for each in found if each.check == "events"][-1] is CheckStatus.UNKNOWN
 
 
 def test_the_sensor_is_looked_for_by_its_name() -> None:
@@ -233,6 +249,20 @@ def test_a_taint_that_only_prefers_other_pods_keeps_none_away() -> None:
 def test_nothing_is_asked_about_pods_that_may_run_anywhere() -> None:
     assert examined(nodes, DEFAULTS, node("any")) == []
     assert examined(pull_secrets, DEFAULTS) == []
+
+
+# The semaphore.
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("10", CheckStatus.OK), ("11", CheckStatus.WARNING)]
+    + [(text, CheckStatus.WRONG) for text in ("", "0", "-1", "many", "²", "9" * 5000)],
+    ids=lambda each: str(each)[:8],
+)
+def test_a_semaphore_without_a_number_that_argo_reads_is_wrong(text: str, status: CheckStatus) -> None:
+    body = named(LIMITS, namespace=SPACES.workflows, data={LIMITS_KEY: text})
+    assert only(limits, DEFAULTS, ("configmaps", body))[0] is status
 
 
 # Reconcile's interval.

@@ -42,6 +42,8 @@ def run(created: float = -10, **changes: object) -> RunFacts:
         ),
         pytest.param(run(agent="5dlabs-rex"), RunAction.KEEP, "exempt agent", id="an exempt agent in another case"),
         pytest.param(run(agent="5DLABS-TESS"), RunAction.CANCEL, "stale", id="a listed agent in another case"),
+        pytest.param(run(agent="5DLabs-Rex[bot]"), RunAction.KEEP, "exempt agent", id="an exempt agent by its login"),
+        pytest.param(run(agent="5dlabs-tess[Bot]"), RunAction.CANCEL, "stale", id="a listed agent by its login"),
         pytest.param(run(agent=""), RunAction.KEEP, "names no agent", id="a run that names no agent"),
         pytest.param(run(repository=""), RunAction.KEEP, "names no repository", id="a run that names no repository"),
         pytest.param(
@@ -49,6 +51,12 @@ def run(created: float = -10, **changes: object) -> RunFacts:
             RunAction.KEEP,
             "belongs to another repository",
             id="Pipelines-as-Code #1826: same task number elsewhere",
+        ),
+        pytest.param(
+            run(repository="", elsewhere=True),
+            RunAction.KEEP,
+            "its repository is on a host that is neither GitHub's nor in github.hosts",
+            id="same owner and name on another server",
         ),
         pytest.param(run(repository="O/R"), RunAction.CANCEL, "stale", id="GitHub ignores the case of repositories"),
         pytest.param(run(deleting=True), RunAction.AWAIT, "being deleted already", id="no second delete"),
@@ -81,6 +89,14 @@ def test_a_star_makes_all_agents_cancellable_except_the_exempt() -> None:
         for agent in ("5DLabs-Nova", "5DLabs-Rex", "")
     }
     assert verdicts == {"5DLabs-Nova": RunAction.CANCEL, "5DLabs-Rex": RunAction.KEEP, "": RunAction.KEEP}
+
+
+@pytest.mark.parametrize("exempt", ["my-coder", "My-Coder", "my-coder[bot]", "MY-CODER[BOT]"])
+@pytest.mark.parametrize("agent", ["my-coder", "My-Coder", "my-coder[bot]", "MY-CODER[BOT]"])
+def test_the_agent_that_pushed_is_exempt_in_each_spelling_of_its_login(exempt: str, agent: str) -> None:
+    policy = replace(POLICY, cancellable=("*",), exempt=(exempt,))
+    verdict = decide_run(run(agent=agent), policy=policy, **PUSH, watermark=T0, head_sha="")
+    assert (verdict.action, verdict.reason) == (RunAction.KEEP, "exempt agent")
 
 
 @given(

@@ -388,7 +388,7 @@ def test_its_id_is_stored_beside_the_record_so_that_an_earlier_version_can_read_
     assert "comment" not in {field.name for field in fields(Record)}
 
 
-@pytest.mark.parametrize("text", ["", "1", "x/y", "1/0", "2/5", "1/" + "9" * 30, '{"a": 1}'])
+@pytest.mark.parametrize("text", ["", "1", "x/y", "1/0", "2/5", "1/" + "9" * 30, "1/" + "9" * 5000, '{"a": 1}'])
 def test_with_an_invalid_id_the_comment_is_found_by_its_first_line(scene: Scene, text: str) -> None:
     scene.play(stale_push(scene))
     first = only(scene)

@@ -202,6 +202,18 @@ def test_a_recent_push_and_a_running_workflow_are_no_findings() -> None:
     assert found == [FindingKind.UNREADABLE_RECORD], "a Workflow could not read the record either"
 
 
+def test_a_lost_push_is_found_although_the_same_number_of_another_repository_is_unreadable() -> None:
+    other = task_state(name="cancel-o-other-task-7", record=None, problem="wrong: x")
+    found = kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(),), task_states=(other,))
+    assert found == [FindingKind.LOST_PUSH, FindingKind.UNREADABLE_RECORD]
+
+
+def test_a_lock_without_a_record_is_not_orphaned_while_a_workflow_of_its_number_runs() -> None:
+    held = task_state(record=None, holder=HOLDER, renewed_at=ago(900))
+    assert kinds(task_states=(held,)) == [FindingKind.ORPHANED_LOCK]
+    assert kinds(task_states=(held,), busy=frozenset({("7", "o.r")})) == []
+
+
 def test_a_push_that_is_not_lost_does_not_hide_a_lost_one() -> None:
     dealt_with, unreadable = push("8", sha="n", at=ago(500)), push("9", sha="n", at=ago(500))
     found = find_problems(

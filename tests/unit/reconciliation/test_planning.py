@@ -12,10 +12,12 @@ from steps.observed_state.repair_attempts import RepairAttempts
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot
-from tests.support.factories import DONE, NOW, RULES, ago, document, finding, task_state
+from tests.support.factories import DONE, NOW, RULES, ago, document, finding, push, record, task_state
 
 FAILED = replace(DONE, phase=Phase.FAILED)
 LAST = RULES.tries
+# The Lease of the task with the same number in another repository.
+SAME_NUMBER = task_state(name="cancel-o-other-task-7", record=record(push(repository="o/other")))
 
 
 def planned(*findings: Finding, repairs: int = 0, in_flight: int = RULES.in_flight) -> list[tuple[RepairAction, str]]:
@@ -149,6 +151,11 @@ def test_repairs_without_a_workflow_are_not_limited() -> None:
         ),
         ({"busy": frozenset({("7", "")})}, (), False),
         ({"busy": frozenset({("8", "")})}, (), True),
+        ({"busy": frozenset({("7", "o.r")})}, (), False),
+        ({"busy": frozenset({("7", "o.other")})}, (), True),
+        ({}, (finding(FindingKind.STUCK, task_state=SAME_NUMBER),), True),
+        ({}, (finding(FindingKind.UNREADABLE_RECORD, task_state=replace(SAME_NUMBER, record=None)),), True),
+        ({}, (finding(FindingKind.LOST_PUSH, task_state=None, push=push(repository="o/other")),), True),
     ],
 )
 def test_attempts_are_reset_for_a_healthy_idle_task(
@@ -157,6 +164,12 @@ def test_attempts_are_reset_for_a_healthy_idle_task(
     tried = task_state(attempts=RepairAttempts(count=1))
     found = list(healthy_tasks(ClusterSnapshot(now=NOW, task_states=(tried,), **snapshot), findings))
     assert found == ([tried] if forgotten else [])
+
+
+def test_attempts_of_a_lease_without_a_record_are_not_reset_while_any_workflow_of_its_number_runs() -> None:
+    tried = task_state(attempts=RepairAttempts(count=1), record=None)
+    snapshot = ClusterSnapshot(now=NOW, task_states=(tried,), busy=frozenset({("7", "o.other")}))
+    assert list(healthy_tasks(snapshot, ())) == []
 
 
 def test_a_task_without_attempts_or_a_task_that_is_not_idle_is_not_reset() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from steps.core.errors import BadInputError, ConflictError, Exit, TerminatedError
-from steps.observed_state.repair_attempts import RepairAttempts, read_attempts
+from steps.observed_state.repair_attempts import ATTENTION_LABEL, RepairAttempts, read_attempts
+from steps.observed_state.task_state import TaskState
 from steps.reconcile import _context, reconcile
+from steps.reconciliation import detection
 from steps.reconciliation.attempts import count_attempt
-from steps.reconciliation.finding import FindingKind
+from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
 from steps.reconciliation.reconcile_pass import _guarded, _repair_and_count, run_pass
+from steps.reconciliation.task_index import TaskIndex
 from steps.runtime.github_connections import GitHubConnections
 from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings
 from steps.telemetry.log import Log
@@ -27,7 +30,8 @@ from steps.telemetry.tracing import TRACING_OFF
 from tests.doubles.kubernetes import Fault
 from tests.support.broken_cluster import a_world
 from tests.support.factories import finding
-from tests.support.harness import DEFAULTS, Scene
+from tests.support.harness import DEFAULTS, OLD, Scene
+from tests.support.scenarios import failed
 from tests.support.scene.in_process import InProcess
 
 HOME = DEFAULTS.namespaces.workflows
@@ -232,6 +236,30 @@ def test_an_error_of_one_task_is_logged_and_affects_no_other(scene: Scene) -> No
 def test_a_terminated_process_ends(scene: Scene) -> None:
     with pytest.raises(TerminatedError):
         _guarded(fails(TerminatedError("SIGTERM")), task="7", context=scene.reconcile_context())
+
+
+def test_a_task_that_cannot_be_judged_is_reported_and_blocks_no_other(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.github.add_pull_request(head="task-8-work", sha=OLD)
+    assert scene.play(scene.workflow(task=8)) is Exit.DONE
+    escalated = {"metadata": {"labels": {ATTENTION_LABEL: "true"}}}
+    scene.api.patch("leases", scene.lease(task=8)["metadata"]["name"], escalated, namespace=HOME)
+    failed(scene)
+    scene.later(400)
+    judge = detection._lease_findings
+
+    def fails_for_8(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
+        if task_state.task == "8":
+            raise KeyError("a payload")
+        yield from judge(task_state, index=index)
+
+    monkeypatch.setattr(detection, "_lease_findings", fails_for_8)
+    found = run_pass(scene.reconcile_context())
+    assert [(each.finding.task, each.action) for each in found.repairs] == [("7", RepairAction.SUBMIT)]
+    assert found.unread == ("task 8: cannot be judged (KeyError): please report it",)
+    assert scene.lease(task=8)["metadata"]["labels"][ATTENTION_LABEL] == "true"
+    assert "a payload" not in scene.output.getvalue()
 
 
 @pytest.mark.parametrize(

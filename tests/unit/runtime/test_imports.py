@@ -75,7 +75,7 @@ def at_the_first_delete(scene: Scene, tmp_path: Path) -> set[str]:
     pair = Authority(folder).issue("kubernetes", file_name="kubernetes")
     workflow = stale_push(scene)
     holder = scene.context(workflow, pod="pod-1").holder
-    github = replace(DEFAULTS.github, api_url=scene.github_url, credentials_dir=str(secret))
+    github = replace(DEFAULTS.github, api_url=scene.github_url, hosts=("github.com",), credentials_dir=str(secret))
     with serve(scene.api, tls=pair.server()) as url:
         environment = {
             "PATH": os.environ["PATH"],

@@ -332,7 +332,20 @@ SETTINGS = whole_text()
         ('skip = "skip-automation"', 'skip = "ready-for-qa"', "must be different labels"),
         ('unreadable = "wait"', 'unreadable = "maybe"', "github.unreadable"),
         ('api_url = "https://api.github.com"', 'api_url = "api.github.com"', "github.api_url"),
+        ("hosts = []", 'hosts = ["https://git.example.com"]', "github.hosts.0: give a host without scheme"),
+        ("hosts = []", 'hosts = "git.example.com"', "github.hosts: not a list: give one"),
+        ('task = "task-{task}"', 'task = "task"', "labels.task: must contain {task}"),
+        *(
+            ('task = "task-{task}"', f'task = "{task}"', "labels.task: has braces besides {task}: remove them")
+            for task in ("{task}-{branch}", "{task}}", "{task}{0}", "{{task}}", "{task!r}{task}")
+        ),
+        (
+            "[labels]",
+            '[[policies]]\nrepositories = ["5dlabs/cto"]\nlabels = { task = "{task}-{branch}" }\n[labels]',
+            "policies.0.labels.task: has braces besides {task}",
+        ),
         ('config_map = "task-{task}-state"', 'config_map = "state"', "{task}"),
+        ('config_map = "task-{task}-state"', 'config_map = "task-{task}-{branch}"', "state.config_map: give a name of"),
         ('config_map = "task-{task}-state"', 'config_map = "task-{task}-{task}"', "{task} once"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories"),
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories"),
