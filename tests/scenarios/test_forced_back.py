@@ -67,7 +67,7 @@ def test_a_push_that_comes_again_after_the_branch_was_forced_back_stops_no_agent
     back = force_push(scene, NEW, OLD)
     assert scene.play(workflow(scene, back)) is Exit.DONE
     fresh = agent_on(scene, OLD)
-    scene.later(3600)
+    scene.later(300)
     assert scene.play(workflow(scene, there)) is Exit.DONE
     assert scene.runs() == {fresh}
     assert scene.record().push.sha == OLD
@@ -81,7 +81,7 @@ def test_a_push_that_comes_again_after_the_branch_went_round_stops_no_agent_on_t
         pushes.append(force_push(scene, before, sha))
         assert scene.play(workflow(scene, pushes[-1])) is Exit.DONE
     fresh = agent_on(scene, OLD)
-    scene.later(3600)
+    scene.later(300)
     for push in pushes:
         assert scene.play(workflow(scene, push)) is Exit.DONE
         assert scene.runs() == {fresh}
