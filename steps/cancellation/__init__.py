@@ -17,7 +17,7 @@ from steps.cancellation.state_update import (
     changed_config_map,
     update_state_document,
 )
-from steps.cancellation.waiting_workflow import WaitingWorkflow, read_waiting_workflow
+from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
 from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLETED_LABEL, build_workflow
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "build_workflow",
     "changed_config_map",
     "finish_execution",
+    "newest_waiting",
     "nothing_to_do_report",
     "preview",
     "read_state_document",

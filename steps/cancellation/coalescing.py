@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.cancellation.waiting_workflow import WaitingWorkflow, read_waiting_workflow
+from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
 from steps.core import PREFIX, TASK, ConflictError, NotFoundError, StepError
-from steps.domain import Superseded, decide_claim
+from steps.domain import Superseded, decide_claim, is_newer
 from steps.kube import WORKFLOWS
 from steps.lease import lease_name
 from steps.telemetry import WriteCause, WriteReason
@@ -50,8 +50,9 @@ def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWor
         return None
     if not found:
         return None
-    # If the push came twice, the lower watermark reaches fewer runs.
-    waiting = min(found, key=lambda each: each.watermark)
+    newest = newest_waiting(found).push
+    # If the push came twice, the lower watermark reaches fewer runs. An earlier push of the commit reaches too few.
+    waiting = min((each for each in found if not is_newer(newest, than=each.push)), key=lambda each: each.watermark)
     context.log.info("working for a waiting push: it is the head", sha=sha, waits=waiting.name)
     return waiting
 

@@ -18,7 +18,7 @@ from steps.cancellation.coalescing import waiting_head_push
 from steps.cancellation.settlement import announce, complete_unstopped, settle
 from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core import run_parallel
-from steps.domain import LabelOutcome, RunOutcome
+from steps.domain import LabelOutcome, RunOutcome, known_older
 from steps.pull_request import read_label_plan
 from steps.runtime import StepContext, recording_failure
 from steps.telemetry import Measure
@@ -136,7 +136,9 @@ def _checked_claim(stored: Record | None, *, context: StepContext) -> Record | N
 def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, StartedStop | None]:
     """Decide, and send the DELETEs. Returns the record, and the started stop unless no agent is to be stopped."""
     (push, plan), runs = _read_state(context, held=held)
-    record = replace(held.record, push=push, pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
+    record = replace(
+        _with_push(held.record, push), pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to
+    )
     if record.labels is LabelOutcome.HEAD_MOVED:
         record, runs = _for_head_push(record, runs, context=context, held=held)
     record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
@@ -158,7 +160,13 @@ def _for_head_push(
     if waiting is None:
         return record, runs
     held.renew_if_due()
-    return replace(record, push=waiting.push, labels=LabelOutcome.PENDING, left_to=""), task_runs(context)
+    return replace(_with_push(record, waiting.push), labels=LabelOutcome.PENDING, left_to=""), task_runs(context)
+
+
+def _with_push(record: Record, push: Push) -> Record:
+    """Return the record for another push of its branch. The commits that this push made old are known to be older."""
+    older = known_older(record, push=push) if push.sha != record.push.sha else record.older
+    return replace(record, push=push, older=older)
 
 
 def _read_state(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:

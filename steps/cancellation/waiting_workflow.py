@@ -7,16 +7,17 @@ is not a dry run, and nobody has suspended or stopped it. A malformed Workflow r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from steps.cancellation.claim import first_watermark
 from steps.cancellation.workflow import TEMPLATE
 from steps.core import BadInputError, parse_time
-from steps.domain import PARAMETERS, check_push_time, push_from_env
+from steps.domain import PARAMETERS, check_push_time, is_newer, push_from_env
 from steps.lease import lease_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from steps.domain import Push
@@ -45,6 +46,15 @@ class WaitingWorkflow:
     def lease(self) -> str:
         """Name of its task's Lease."""
         return lease_name(repository=self.push.repository, task=self.push.task)
+
+
+def newest_waiting(workflows: Iterable[WaitingWorkflow]) -> WaitingWorkflow:
+    """Return the Workflow with the newest push; the first of several. There must be one."""
+    return max(workflows, key=cmp_to_key(_compared))
+
+
+def _compared(one: WaitingWorkflow, other: WaitingWorkflow) -> int:
+    return int(is_newer(one.push, than=other.push)) - int(is_newer(other.push, than=one.push))
 
 
 def read_waiting_workflow(found: Json, *, settings: StepSettings) -> WaitingWorkflow | None:

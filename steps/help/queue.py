@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cmp_to_key
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from steps.cancellation import WORKFLOW_COMPLETED_LABEL, WaitingWorkflow, read_waiting_workflow
+from steps.cancellation import WORKFLOW_COMPLETED_LABEL, WaitingWorkflow, newest_waiting, read_waiting_workflow
 from steps.core import TASK
-from steps.domain import is_newer
 from steps.kube import LEASES, WORKFLOWS
 from steps.lease import LeaseSnapshot, read_snapshot
 
@@ -95,8 +93,4 @@ def in_order(workflows: Iterable[WaitingWorkflow]) -> Iterator[WaitingWorkflow]:
     for workflow in workflows:
         branches[workflow.lease, workflow.push.ref].append(workflow)
     for waiting in sorted(branches.values(), key=lambda each: min(workflow.created_at for workflow in each)):
-        yield max(waiting, key=cmp_to_key(_compared))
-
-
-def _compared(one: WaitingWorkflow, other: WaitingWorkflow) -> int:
-    return int(is_newer(one.push, than=other.push)) - int(is_newer(other.push, than=one.push))
+        yield newest_waiting(waiting)

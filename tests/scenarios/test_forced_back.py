@@ -171,6 +171,26 @@ def test_if_github_does_not_answer_about_the_pushes_the_setting_decides(
     assert scene.record().labels is (labels or LabelOutcome.PENDING)
 
 
+def test_of_two_waiting_pushes_of_the_head_the_later_one_is_processed(scene: Scene) -> None:
+    there = force_push(scene, OLD, NEW)
+    scene.later(20)
+    on = force_push(scene, NEW, NEWER)
+    scene.later(20)
+    stale = str(scene.agent()["metadata"]["name"])
+    scene.later(20)
+    back = force_push(scene, NEWER, NEW)
+    fresh = str(scene.agent()["metadata"]["name"])
+    scene.later(5)
+    own, *waiting = (workflow(scene, push) for push in (on, there, back))
+    assert scene.play(own) is Exit.DONE
+    record = scene.record()
+    assert record.push == waiting[1].push
+    assert stale not in scene.runs()
+    assert fresh in scene.runs()
+    assert NEW not in record.older
+    assert NEWER in record.older
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_no_history_of_three_commits_in_any_order_stops_the_agent_on_the_head(names_commit: Scene, seed: int) -> None:
     scene, rng = names_commit, random.Random(seed)  # noqa: S311 - a seed repeats a history
