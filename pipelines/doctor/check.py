@@ -114,7 +114,7 @@ def run_checks(
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             # Others' objects may have any shape, and any text.
             problem = f"an object that it reads has an unexpected shape ({type(error).__name__})"
-            fix = "compare the objects of this check with their documentation, or report this"
+            fix = "look for an object of this kind that somebody edited by hand; if there is none, report this"
             yield CheckResult(check=name, status=CheckStatus.UNKNOWN, found=problem, fix=fix)
 
 

@@ -69,10 +69,11 @@ def request_stop(
         decisions = decide_each(found, record=record, around=around)
         left = {run.uid: (run, decisions[run.uid]) for run in found if run.uid in uids}
         stale = [run for run, decision in left.values() if decision.action is RunAction.CANCEL]
-        if not stale or context.clock.monotonic() >= deadline:
+        to_ask = [run for run in stale if isinstance(refused.get(run.uid), (ConflictError, UnavailableError))]
+        may_end = to_ask or any(run.uid not in refused for run in stale)
+        if not may_end or context.clock.monotonic() >= deadline:
             return left, refused
         context.clock.sleep(next(pauses))
-        to_ask = [run for run in stale if isinstance(refused.get(run.uid), (ConflictError, UnavailableError))]
     return {}, {}
 
 
@@ -94,6 +95,8 @@ def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) ->
     except (LockLostError, TerminatedError):
         raise
     except StepError as error:
-        context.log.warning("run could not be asked to stop", run=run.name, error=type(error).__name__)
+        context.log.warning(
+            "run could not be asked to stop", run=run.name, error=type(error).__name__, problem=str(error)
+        )
         return None if isinstance(error, NotFoundError) else error
     return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 # scheme://user@host:port/path; a file has no host, and a path of this machine names no repository.
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/]*@)?([^/@:]+)(?::[0-9]*)?/(.*)", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/]*@)?([^/@:]+)(?::[0-9]*/|[:/])(.*)", re.IGNORECASE)
 # user@host:path, as scp writes it.
 _SCP = re.compile(r"(?:[^/@:]*@)?([^/@:]+):(?!//)(.*)")
 # host/owner/name, as Go writes it. No owner has a dot.

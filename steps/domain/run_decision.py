@@ -25,7 +25,7 @@ STOPPED_REASON = "asked to stop already"
 # The reason for a run that a person has marked.
 KEEP_REASON = f"marked with {KEEP}"
 # The reason for a run of a repository that is not on GitHub's server.
-ELSEWHERE_REASON = "its repository is on a host that is neither GitHub's nor in github.hosts"
+ELSEWHERE_REASON = "its repository is on another server; if the host stands for GitHub, add it to github.hosts"
 # The reason for a stale run that is kept, up to the name of the run that it owns.
 OWNER_REASON = "owns a run that is kept: "
 

@@ -62,8 +62,7 @@ class Helper:
             helping = pool.submit(self._help)
             yield
             wait([helping])
-            # Help took time. A newer push to the own task may wait for the mutex meanwhile.
-            if self._seen:
+            if self._seen:  # that took time: a newer push to the own task may wait for the mutex
                 self._help()
 
     def _help(self) -> None:
@@ -76,10 +75,7 @@ class Helper:
                 self._help_in_threads()
 
     def _help_in_threads(self) -> None:
-        """Begin a round whenever pushes wait and there is room, and finish the earlier ones meanwhile.
-
-        Pushes that come while a round begins would otherwise wait until its last agent has ended.
-        """
+        """Begin a round whenever pushes wait and there is room, and finish the earlier ones meanwhile."""
         # A thread for each round, so that the Leases of none wait to be renewed.
         with ThreadPoolExecutor(max_workers=self._settings.pushes) as pool:
             while (started := self._start_round()) or self._unfinished:
@@ -99,8 +95,7 @@ class Helper:
         left = self._settings.pushes - len(self._unfinished)
         late = self._context.clock.monotonic() - self._began >= self._settings.longest_s
         if late or left <= 0:
-            # A list of many waiting Workflows is expensive.
-            return []
+            return []  # to list many waiting Workflows is expensive
         waiting = helpable_pushes(self._context, seen=self._seen, limit=left)
         if self._settings.parallel == 1:
             return list(islice(filter(None, map(self._start, waiting)), 1))
@@ -110,11 +105,12 @@ class Helper:
             if found := self._start(push):
                 started.append(found)
 
-        run_parallel(
-            [partial(start, each) for each in waiting],
-            parallel=self._settings.parallel,
-            while_waiting=lambda: _renew(started),
-        )
+        with _logged_failure("could not help", context=self._context):
+            run_parallel(
+                [partial(start, each) for each in waiting],
+                parallel=self._settings.parallel,
+                while_waiting=lambda: _renew(started),
+            )
         return started
 
     def _start(self, push: HelpablePush) -> StartedExecution | None:
@@ -127,7 +123,8 @@ class Helper:
                 return None
         self._seen.add(push.workflow.uid)
         if started:
-            self._unfinished.append(started)
+            with self._finished:
+                self._unfinished.append(started)
         return started
 
     def _finish_round(self, started: Sequence[StartedExecution]) -> None:
@@ -138,15 +135,22 @@ class Helper:
             with _logged_failure("could not help this push", context=execution.context):
                 finish_execution(execution)
             pending.remove(execution)
-            with self._finished:
-                self._unfinished.remove(execution)
-                self._finished.notify()
+            self._forget([execution])
 
-        run_parallel(
-            [partial(finish, each) for each in started],
-            parallel=len(started),
-            while_waiting=lambda: _renew(pending),
-        )
+        with _logged_failure("could not help", context=self._context):
+            run_parallel(
+                [partial(finish, each) for each in started],
+                parallel=len(started),
+                while_waiting=lambda: _renew(pending),
+            )
+        self._forget(started)
+
+    def _forget(self, executions: Sequence[StartedExecution]) -> None:
+        """Nobody waits for these pushes any longer."""
+        ended = set(map(id, executions))
+        with self._finished:
+            self._unfinished = [each for each in self._unfinished if id(each) not in ended]
+            self._finished.notify()
 
     def _context_for(self, workflow: WaitingWorkflow) -> StepContext:
         """Return the context of a helped push. Its record, lines and Events name its own Workflow, and the helper."""
@@ -187,7 +191,7 @@ def _renew(executions: Sequence[StartedExecution]) -> None:
 
 @contextmanager
 def _logged_failure(event: str, *, context: StepContext) -> Iterator[None]:
-    """Log any error of the body and go on. No error of help may end the pod's own push, or another helped one."""
+    """Log any error of the body and go on, so that it ends neither the pod's own push nor another helped one."""
     try:
         yield
     except StepError as error:

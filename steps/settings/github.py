@@ -43,8 +43,8 @@ class GitHubSettings:
     hosts: Annotated[
         tuple[HostName, ...],
         Field(
-            description="hosts of these repositories' addresses, besides the host that belongs to `api_url`, such as "
-            "that of a proxy for git; a run whose repository is on another host is kept"
+            description="further hosts that count as GitHub in the address of a run's repository, such as that of a "
+            "proxy for git; GitHub's own host always counts, and a run on any other host is kept"
         ),
     ]
     ca_config_map: Annotated[

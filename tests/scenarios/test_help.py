@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from steps.cancel import cancel
 from steps.cancellation.execution import start_execution
+from steps.core.concurrency import run_parallel
 from steps.core.errors import Exit, TerminatedError
 from steps.domain.record import LabelOutcome, Phase
 from steps.fail import fail
+from steps.help import helper
 from steps.telemetry.measurements import REPORT, CancellationResult, Measure
 from tests.doubles.argo_controller import RUNNING
 from tests.doubles.github import fail as github_fails
@@ -342,6 +346,24 @@ def test_an_unexpected_error_in_a_helped_push_is_logged_and_stops_no_other_push(
     assert "a fault in the code" not in str(line)
     assert burst.play(workflows[8]) is Exit.DONE
     assert labels(burst, 8) == MOVED
+
+
+def test_a_round_that_cannot_be_finished_does_not_hold_the_helper(
+    burst: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pod may start no further thread."""
+    burst.in_threads = True
+
+    def without_threads(calls: Sequence[Callable[[], object]], **options: Any) -> list[object]:  # noqa: ANN401 - passed on
+        if any("finish" in str(call) for call in calls):
+            raise RuntimeError("can't start new thread")
+        return run_parallel(calls, **options)
+
+    monkeypatch.setattr(helper, "run_parallel", without_threads)
+    workflows = pushed(burst)
+    assert burst.attempt(workflows[7], pod="helper") is Exit.DONE
+    assert labels(burst, 7) == MOVED
+    assert any(line["event"].startswith("unexpected error") for line in burst.events())
 
 
 def test_an_unexpected_error_in_the_queue_does_not_fail_the_pods_own_push(burst: Scene) -> None:

@@ -31,7 +31,7 @@ def test_a_run_of_the_same_repository_on_another_server_is_kept_and_the_record_s
     assert scene.runs() == {"run"}
     (agent,) = scene.record().agents
     assert agent.outcome is RunOutcome.KEPT
-    assert agent.reason == "its repository is on a host that is neither GitHub's nor in github.hosts"
+    assert agent.reason == "its repository is on another server; if the host stands for GitHub, add it to github.hosts"
 
 
 def test_a_run_that_clones_through_a_host_of_the_settings_is_stopped(scene: Scene) -> None:

@@ -49,13 +49,11 @@ class RepositoryActivity(RestClient):
 
         query = query | {"per_page": "100"}
         try:
-            found: list[Activity] = self._ask(
-                "GET", f"/repos/{repository}/activity", parameters=query, lags=True, read=read
-            )
+            found: list[Activity] = self._ask("GET", f"/repos/{repository}/activity", parameters=query, read=read)
         except NotFoundError as error:
             raise BadInputError(
-                f"GitHub has no repository {repository}, or the credentials may not see it: correct "
-                "events.repositories, or give the App or token access to the repository"
+                f"GitHub does not list the pushes of {repository}: give the App or token access to the repository, or "
+                "correct events.repositories; an older GitHub Enterprise Server has no such list"
             ) from error
         except ForbiddenError as error:
             raise ForbiddenError(

@@ -55,7 +55,7 @@ def run(created: float = -10, **changes: object) -> RunFacts:
         pytest.param(
             run(repository="", elsewhere=True),
             RunAction.KEEP,
-            "its repository is on a host that is neither GitHub's nor in github.hosts",
+            "its repository is on another server; if the host stands for GitHub, add it to github.hosts",
             id="same owner and name on another server",
         ),
         pytest.param(run(repository="O/R"), RunAction.CANCEL, "stale", id="GitHub ignores the case of repositories"),

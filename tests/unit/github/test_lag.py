@@ -54,7 +54,7 @@ def edit_comment(client: GitHub) -> None:
 
 
 LAGGING: tuple[Callable[[GitHub], object], ...] = (
-    pulls, pull, one_of_a_branch, activity, add_label, remove_label,
+    pulls, pull, one_of_a_branch, add_label, remove_label,
 )  # fmt: skip
 
 
