@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -175,3 +176,20 @@ def test_a_pod_that_was_refused_for_a_moment_is_forced_later(scene: Scene) -> No
     assert scene.attempt(scene.workflow()) is Exit.DONE
     assert working(scene) == set()
     assert MOVED in scene.github.labels(1)
+
+
+@pytest.mark.parametrize(("delete", "ends_as"), [(True, Exit.DONE), (False, Exit.FORBIDDEN)])
+def test_a_run_that_may_not_be_asked_to_stop_is_not_waited_for(scene: Scene, *, delete: bool, ends_as: Exit) -> None:
+    please = {"metadata": {"annotations": {"stop": "please"}}}
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], stop_patch=please, delete=delete),))
+    scene.agent(name="run-a")
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow()
+    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/run-a", status=403, message=DENIED, times=0))
+    began = scene.clock.monotonic()
+    assert scene.attempt(workflow) is ends_as
+    assert scene.clock.monotonic() - began < DEFAULTS.stop.grace_s
+    assert (scene.runs() == set()) is delete
+    if not delete:
+        assert scene.record().agents[0].reason.startswith("not asked to stop: ")

@@ -41,7 +41,6 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lease.held_lease": (*_LEASE, "unit/kube/refusals"),
         "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
         "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
-        "pull_request.forced_back": ("scenarios/forced_back",),
         "cancellation.coalescing": ("unit/cancellation/coalescing",),
         "reconciliation.detection": _FINDINGS,
         "reconciliation.task_index": _FINDINGS,

@@ -37,6 +37,8 @@ GIT = DEFAULTS.github.hosts_of_git
         "git@github.com:/o/r.git#x",
         "github.com/o/r",
         "ssh://git@github.com/o/r.git",
+        "ssh://git@github.com:o/r.git",
+        "git+ssh://git@github.com:o/r.git",
         "ssh://git@github.com:22/o/r.git",
         "ssh://git@ssh.github.com:443/o/r.git",
     ],
