@@ -116,6 +116,13 @@ class ServerClock:
         self._at_least_s = at_least_s if self._at_least_s is None else max(self._at_least_s, at_least_s)
         self._at_most_s = at_most_s if self._at_most_s is None else min(self._at_most_s, at_most_s)
 
+    @property
+    def uncertainty_s(self) -> float | None:
+        """Seconds between the two bounds, without the resolution of a `Date`; None until the server has answered."""
+        if self._at_least_s is None or self._at_most_s is None:
+            return None
+        return self._at_most_s - self._at_least_s
+
     def at(self, monotonic: float) -> datetime | None:
         """Return the server's time, in UTC; None until it has answered. It is never later than the truth.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
@@ -130,3 +132,19 @@ def test_a_push_between_two_others_that_comes_late_is_superseded_by_a_head_whose
     assert scene.play(scene.workflow(sha=middle, before=NEW, pushed_at=pushes[1])) is Exit.DONE
     assert scene.record().push.sha == NEWER
     assert scene.runs() == {on_head}
+
+
+@pytest.mark.parametrize(("slow_answers", "requests"), [(0, 1), (1, 2), (2, 3)])
+def test_a_slow_answer_of_github_does_not_make_the_step_miss_an_agent(
+    scene: Scene, slow_answers: int, requests: int
+) -> None:
+    stale = fresh_agent(scene)
+    scene.later(10)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow(sha=NEW)
+    scene.later(2)
+    for number in range(1, slow_answers + 1):
+        scene.github.before(lambda: scene.later(16), method="GET", path="/pulls$", nth=number)
+    assert scene.play(workflow) is Exit.DONE
+    assert stale not in scene.runs()
+    assert sum(call.path.endswith("/pulls") for call in scene.github.calls) == requests

@@ -61,6 +61,15 @@ def test_a_slow_answer_never_makes_a_clock_ahead_of_another(
     assert ahead_s <= 0
 
 
+def test_the_uncertainty_is_that_of_the_closest_bounds() -> None:
+    assert ServerClock().uncertainty_s is None
+    clock = ServerClock()
+    clock.observe("Sun, 01 Mar 2026 12:00:10 GMT", sent=100.0, arrived=116.0)
+    assert clock.uncertainty_s == 16.0
+    clock.observe("Sun, 01 Mar 2026 12:00:27 GMT", sent=117.0, arrived=117.5)
+    assert clock.uncertainty_s == 0.5
+
+
 def test_the_fastest_answers_decide() -> None:
     api = clock_of((DATE, 1000.0, 1009.0), (DATE, 1000.0, 1000.0))
     github = clock_of((DATE, 991.0, 1000.0), (DATE, 1000.0, 1000.0))
