@@ -241,8 +241,10 @@ def _ended(story: Story) -> Iterator[Broken]:
         yield Broken(invariant="the record is final", what=f"{record.phase}: {record.errors}")
     # Another one may have worked for a push before it was taken back.
     own = (each for each in story.workflows if each.push.task == str(TASK))
-    newest = max((story.number_of(each.push) for each in own if each.name not in story.taken_back), default=0)
-    if story.number_of(record.push) < newest and record.push.sha != story.scene.github.pull_request(1).head_sha:
+    counted = (each for each in own if each.name not in story.taken_back)
+    newest = max((story.number_of(each.push, until=each.created_at) for each in counted), default=0)
+    last = story.number_of(record.push, until=story.scene.clock.now())
+    if last < newest and record.push.sha != story.scene.github.pull_request(1).head_sha:
         yield Broken(invariant="the newest push has the last word", what=str(record.push))
     unproven = [agent.name for agent in record.agents if agent.unproven]
     if unproven:

@@ -175,9 +175,9 @@ class Story:
             return self.pushes[-2][0]
         return f"{number:040x}"
 
-    def number_of(self, push: Push) -> int:
-        """The number of a push, or of the latest one of its commit: a request has a time of its own."""
-        of_commit = [number for number, (sha, _) in enumerate(self.pushes) if sha == push.sha]
+    def number_of(self, push: Push, *, until: datetime) -> int:
+        """The number of a push, or of the latest one of its commit by then: a request has a time of its own."""
+        of_commit = [number for number, (sha, at) in enumerate(self.pushes) if sha == push.sha and at <= until]
         return next((each for each in of_commit if self.pushes[each][1] == push.pushed_at), of_commit[-1])
 
     def _neighbour(self) -> None:
