@@ -8,7 +8,6 @@ time-out.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from steps.core import (
     describe_body,
     header_seconds,
     is_header_value,
+    read_json,
 )
 from steps.github import Connection, certificate_problem, environment_connection
 
@@ -150,7 +150,7 @@ def _checked(reply: requests.Response) -> requests.Response:
         StepError: Argo Server, or an ingress in front of it, refused or failed.
     """
     status, text = reply.status_code, reply.content.decode(errors="replace")
-    document = _parse(text)
+    document = read_json(text)
     message, code = (document.get("message"), document.get("code")) if isinstance(document, dict) else (None, None)
     if reply.ok and isinstance(document, dict):
         return reply
@@ -167,14 +167,6 @@ def _checked(reply: requests.Response) -> requests.Response:
         raise _foreign(what if reply.ok else f"{what} with status {status}")
     error = _REFUSALS.get(status, BadInputError)
     raise error(f"Argo Server: {status} {message[:_MAX_MESSAGE]}")
-
-
-def _parse(text: str) -> object:
-    """Return the JSON document; None if there is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _foreign(what: str) -> UnavailableError:

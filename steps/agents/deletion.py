@@ -18,11 +18,10 @@ from steps.agents.graceful_stop import request_stop
 from steps.agents.run_policy import decide_by_record
 from steps.agents.runs import task_runs
 from steps.core import (
+    STEP_ENDS,
     ConflictError,
-    LockLostError,
     NotFoundError,
     StepError,
-    TerminatedError,
     UnavailableError,
     backoff,
     run_parallel,
@@ -99,7 +98,7 @@ def delete_runs(
     def delete(run: AgentRun) -> Agent:
         try:
             agent = _delete(run, context=context, held=held, record=record, around=around)
-        except (LockLostError, TerminatedError):
+        except STEP_ENDS:
             raise
         except StepError as error:
             sent.refused[run.uid] = error

@@ -13,7 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from steps.agents.owned_object import read_object
-from steps.core import ConflictError, LockLostError, NotFoundError, StepError, TerminatedError
+from steps.core import STEP_ENDS, ConflictError, NotFoundError, StepError
 from steps.kube import JOBS, PODS, Resource
 from steps.telemetry import WriteCause
 
@@ -129,7 +129,7 @@ def _delete_each(
         where = {"namespace": each.namespace, "name": each.name}
         try:
             kube.delete(resource, **where, options=options(each), reason=reason, guard=held.ensure_held)
-        except (LockLostError, TerminatedError):
+        except STEP_ENDS:
             raise
         except (NotFoundError, ConflictError):
             continue

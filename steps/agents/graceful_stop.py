@@ -14,11 +14,10 @@ from steps.agents.agent_run import kind_resource
 from steps.agents.decisions import decide_each
 from steps.agents.runs import task_runs
 from steps.core import (
+    STEP_ENDS,
     ConflictError,
-    LockLostError,
     NotFoundError,
     StepError,
-    TerminatedError,
     UnavailableError,
     poll_pauses,
 )
@@ -92,7 +91,7 @@ def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) ->
             reason=reason,
             guard=held.ensure_held,
         )
-    except (LockLostError, TerminatedError):
+    except STEP_ENDS:
         raise
     except StepError as error:
         context.log.warning(

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 from steps.cancellation.state_document import IN_PROGRESS_FLAG, QUARANTINE, dump_json_object, parse_json_object
 from steps.core import (
     PREFIX,
+    STEP_ENDS,
     FencedError,
-    LockLostError,
     NotFoundError,
     StepError,
-    TerminatedError,
     TooLargeError,
     format_time,
     retry_on_conflict,
@@ -93,7 +92,7 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
             random=context.random,
             while_waiting=held.renew_if_due,
         )
-    except (LockLostError, TerminatedError):
+    except STEP_ENDS:
         raise
     except StepError as error:
         context.log.warning("state document not written", problem=str(error))

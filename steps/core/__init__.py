@@ -14,6 +14,7 @@ from steps.core.clock import (
 )
 from steps.core.concurrency import run_parallel
 from steps.core.errors import (
+    STEP_ENDS,
     BadInputError,
     BreakerOpenError,
     CertificateError,
@@ -38,7 +39,7 @@ from steps.core.errors import (
 )
 from steps.core.header_values import is_header_value
 from steps.core.keys import APP, KEEP, PHASE, PREFIX, RECORD, REPOSITORY, TASK, repository_label
-from steps.core.network_errors import describe_body, describe_network_error, error_chain
+from steps.core.network_errors import describe_body, describe_network_error, error_chain, read_json
 from steps.core.repository_address import parse_repository
 from steps.core.retry import (
     LAG_POLL_S,
@@ -61,6 +62,7 @@ __all__ = [
     "PREFIX",
     "RECORD",
     "REPOSITORY",
+    "STEP_ENDS",
     "TASK",
     "BadInputError",
     "BreakerOpenError",
@@ -98,6 +100,7 @@ __all__ = [
     "parse_repository",
     "parse_time",
     "poll_pauses",
+    "read_json",
     "read_through_lag",
     "repository_label",
     "retry",

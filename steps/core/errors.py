@@ -108,6 +108,10 @@ class TerminatedError(TryAgainError):
     """SIGTERM stops the pod. A retry continues the work."""
 
 
+# After these, a step sends nothing more. Any other error about one object does not keep the others from being stopped.
+STEP_ENDS = (LockLostError, TerminatedError)
+
+
 class NotFoundError(StepError):
     """The object, or the whole resource, does not exist."""
 

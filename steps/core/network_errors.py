@@ -5,6 +5,7 @@ Guarantees that a description quotes neither the error's own text, which may quo
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import TYPE_CHECKING
 
@@ -48,3 +49,11 @@ def describe_body(body: str) -> str:
     if start == "<":
         return "an HTML page"
     return "an incomplete JSON document" if start in "{[" else "text"
+
+
+def read_json(text: str | bytes) -> object:
+    """Return the JSON document of an answer; None if it is none. It may be nested too deeply to be read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -7,14 +7,13 @@ bare ValueError on a document that was cut off.
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
 from github import GithubException
 from requests.structures import CaseInsensitiveDict
 
-from steps.core import describe_body, header_seconds
+from steps.core import describe_body, header_seconds, read_json
 
 if TYPE_CHECKING:
     from github.Requester import RequestsResponse
@@ -52,7 +51,7 @@ def checked(reply: RequestsResponse) -> RequestsResponse:
     reply.headers = CaseInsensitiveDict(
         {name: value for name, value in headers.items() if not name.startswith(_RATE_LIMITS)}
     )
-    document = _parse(text)
+    document = read_json(text)
     foreign = partial(ForeignReplyError, status=status, retry_after_s=header_seconds(headers.get("retry-after")))
     if status >= 300:  # noqa: PLR2004 - HTTP
         is_refusal = isinstance(document, dict) and isinstance(document.get("message"), str)
@@ -65,13 +64,5 @@ def checked(reply: RequestsResponse) -> RequestsResponse:
     return reply
 
 
-def _parse(text: str) -> object:
-    """Return the JSON document; None if there is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _describe(text: str) -> str:
-    return "JSON of another kind" if isinstance(_parse(text), dict | list) else describe_body(text)
+    return "JSON of another kind" if isinstance(read_json(text), dict | list) else describe_body(text)

@@ -21,6 +21,7 @@ from steps.core import (
     UnavailableError,
     describe_body,
     header_seconds,
+    read_json,
 )
 from steps.kube.refusals import QUOTA_ADVICE, advice, is_denied, is_quota
 from steps.kube.shapes import foreign
@@ -104,10 +105,7 @@ def _by_status(  # noqa: PLR0911 - a table, one return a row
 
 def _status(body: bytes) -> dict[str, Any] | None:
     """Return a Status; None for another document, whose text may carry a payload."""
-    try:
-        status = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    status = read_json(body)
     return status if isinstance(status, dict) and status.get("kind") == "Status" else None
 
 
