@@ -3,7 +3,6 @@
 Guarantees that the state document is written only in the epoch of the held Lease.
 """
 
-from steps.cancellation.coalescing import SUPERSEDED_BY
 from steps.cancellation.dry_run import preview
 from steps.cancellation.execution import StartedExecution, finish_execution, start_execution
 from steps.cancellation.report import nothing_to_do_report, report_line
@@ -18,7 +17,7 @@ from steps.cancellation.state_update import (
     update_state_document,
 )
 from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
-from steps.cancellation.workflow import REPAIR_LABEL, TEMPLATE, WORKFLOW_COMPLETED_LABEL, build_workflow
+from steps.cancellation.workflow import REPAIR_LABEL, SUPERSEDED_BY, TEMPLATE, WORKFLOW_COMPLETED_LABEL, build_workflow
 
 __all__ = [
     "REPAIR_LABEL",

@@ -3,16 +3,20 @@
 Guarantees that a waiting Workflow is ended only if its own steps would find it superseded: it belongs to the same
 repository and task, has not started, is neither a dry run nor a person's request, and the task's *finished* record
 supersedes its push. So a crash loses nothing. Each end is a compare-and-swap, so a Workflow that has started meanwhile
-continues. Not guaranteed: that all of them are ended. The others start a pod and find that they are superseded. If a
-waiting push is the pull request's head, the holder of the Lease works for it at once (docs/decisions/0006).
+continues. A Workflow is ended only after Argo has recorded what it waits for. Otherwise Argo would keep its place in
+the mutex's queue, and block those behind it. Not guaranteed: that all of them are ended. The others start a pod and
+find that they are superseded. If a waiting push is the pull request's head, the holder of the Lease works for it at
+once (docs/decisions/0006).
 """
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
-from steps.core import PREFIX, TASK, ConflictError, NotFoundError, StepError
+from steps.cancellation.workflow import SUPERSEDED_BY
+from steps.core import TASK, ConflictError, NotFoundError, StepError, poll_pauses
 from steps.domain import Superseded, decide_claim, is_newer
 from steps.kube import WORKFLOWS
 from steps.lease import lease_name
@@ -22,13 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from steps.domain import Record
+    from steps.kube import Json
     from steps.runtime import StepContext
 
-SUPERSEDED_BY = f"{PREFIX}/superseded-by"
 # Argo's own label. A Workflow in one of these phases has started and may hold a lock, so it is never touched. A waiting
 # Workflow is Pending, or has no such label yet: under load, Argo needs seconds to process a new one.
 _NOT_STARTED = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
 _ROUNDS = 3
+# Argo processes a changed Workflow ten seconds later (DEFAULT_REQUEUE_TIME), and then records what it waits for.
+_RECORDED_WITHIN_S = 12.0
+_LONGEST_PAUSE_S = 2.0
 
 
 def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWorkflow | None:
@@ -60,7 +67,8 @@ def waiting_head_push(sha: str, *, ref: str, context: StepContext) -> WaitingWor
 def terminate_superseded(record: Record, *, context: StepContext) -> list[str]:
     """End the waiting Workflows whose pushes are superseded by the record.
 
-    It never fails, because the cancellation itself is already finished.
+    It never fails, because the cancellation itself is already finished. It waits a few seconds for Argo to record what
+    a superseded Workflow waits for, unless another push of the task waits for this pod's Workflow.
 
     Args:
         record: The task's record, as last written.
@@ -73,17 +81,35 @@ def terminate_superseded(record: Record, *, context: StepContext) -> list[str]:
         return []
     ended: list[str] = []
     try:
-        for _ in range(_ROUNDS):
-            superseded = [each for each in _waiting_workflows(context) if _is_superseded(record, each)]
-            done = [each.name for each in superseded if _end(each, context=context)]
+        for done in _rounds(record, context=context):
             ended += done
-            if len(done) == len(superseded):
-                break
     except StepError as error:
         context.log.warning("waiting workflows could not be ended", error=type(error).__name__, problem=str(error))
     if ended:
         context.log.info("superseded waiting workflows ended", workflows=ended, by=record.push.sha)
     return ended
+
+
+def _rounds(record: Record, *, context: StepContext) -> Iterator[list[str]]:
+    """Yield the names of the Workflows that each round ended, until there is nothing left to end or to wait for."""
+    deadline, pauses = context.clock.monotonic() + _RECORDED_WITHIN_S, poll_pauses(_LONGEST_PAUSE_S)
+    for number in count(1):
+        waiting = list(_waiting_workflows(context))
+        superseded = [each for each in waiting if _is_superseded(record, each)]
+        recorded = [each for each in superseded if each.wait_recorded]
+        ended = [each.name for each in recorded if _patch(each, end=True, context=context)]
+        yield ended
+        if len(ended) < len(recorded) and number < _ROUNDS:
+            continue
+        unrecorded = [each for each in superseded if not each.wait_recorded]
+        others_wait = len(superseded) < len(waiting) or record.push.ref != context.push.ref
+        # Argo records the wait only while another Workflow holds the mutex. A helper's Workflow holds another one.
+        if not unrecorded or others_wait or context.helper or context.clock.monotonic() >= deadline:
+            return
+        for each in unrecorded:
+            if each.superseded_by != context.workflow:
+                _patch(each, end=False, context=context)
+        context.clock.sleep(next(pauses))
 
 
 def _is_superseded(record: Record, waiting: WaitingWorkflow) -> bool:
@@ -108,12 +134,13 @@ def _waiting_workflows(context: StepContext) -> Iterator[WaitingWorkflow]:
             yield waiting
 
 
-def _end(waiting: WaitingWorkflow, *, context: StepContext) -> bool:
-    """End a Workflow. Return False if it has changed: it may have started, or Argo has just written its status."""
-    patch = {
-        "metadata": {"resourceVersion": waiting.version, "labels": {SUPERSEDED_BY: context.workflow}},
-        "spec": {"shutdown": "Terminate"},
-    }
+def _patch(waiting: WaitingWorkflow, *, end: bool, context: StepContext) -> bool:
+    """Label a Workflow, and end it if `end`. Argo processes it because it has changed.
+
+    Return False if it has changed before: it may have started, or Argo has just written its status.
+    """
+    metadata = {"resourceVersion": waiting.version, "labels": {SUPERSEDED_BY: context.workflow}}
+    patch: Json = {"metadata": metadata} | ({"spec": {"shutdown": "Terminate"}} if end else {})
     home = context.settings.namespaces.workflows
     try:
         reason = WriteReason(cause=WriteCause.ANSWERED, detail=f"by {context.workflow}")

@@ -11,7 +11,7 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from steps.cancellation.claim import first_watermark
-from steps.cancellation.workflow import TEMPLATE
+from steps.cancellation.workflow import SUPERSEDED_BY, TEMPLATE
 from steps.core import BadInputError, parse_time
 from steps.domain import PARAMETERS, check_push_time, is_newer, push_from_env
 from steps.lease import lease_name
@@ -33,6 +33,9 @@ class WaitingWorkflow:
         version: Its resourceVersion.
         created_at: Its creationTimestamp.
         watermark: The watermark that its own step would start with.
+        wait_recorded: Whether its status says that it waits for the task's mutex. If a Workflow ends without that, Argo
+            keeps its place in the mutex's queue until it is deleted (seen with Argo 4.1.4).
+        superseded_by: The Workflow whose push supersedes this one's, as labelled; empty if there is none.
     """
 
     name: str
@@ -41,6 +44,8 @@ class WaitingWorkflow:
     push: Push
     created_at: datetime
     watermark: datetime
+    wait_recorded: bool
+    superseded_by: str
 
     @property
     def lease(self) -> str:
@@ -93,7 +98,14 @@ def _read(found: Json, *, settings: StepSettings) -> WaitingWorkflow | None:
         push=push,
         created_at=created_at,
         watermark=first_watermark(push, created_at=created_at, settings=settings.push),
+        wait_recorded=bool(_mutex_status(found).get("waiting")),
+        superseded_by=(metadata.get("labels") or {}).get(SUPERSEDED_BY, ""),
     )
+
+
+def _mutex_status(workflow: Json) -> Json:
+    found: Json = ((workflow.get("status") or {}).get("synchronization") or {}).get("mutex") or {}
+    return found
 
 
 def _push(workflow: Json, *, tasks: Sequence[TaskPattern]) -> Push:

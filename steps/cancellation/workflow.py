@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TEMPLATE = "cancel-agents"
 REPAIR_LABEL = f"{PREFIX}/repair"
+# Names the Workflow whose push supersedes that of the labelled one.
+SUPERSEDED_BY = f"{PREFIX}/superseded-by"
 # Argo sets this label on every Workflow it has processed.
 WORKFLOW_COMPLETED_LABEL = "workflows.argoproj.io/completed"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.settings import Settings
-from steps.cancellation.coalescing import SUPERSEDED_BY
+from steps.cancellation.workflow import SUPERSEDED_BY
 from tests.e2e.provision.cluster import Cluster, up
 from tests.e2e.support.argo_client import ArgoRefusedError, person
 from tests.e2e.support.installation import MANAGED_BY, install, settings_for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steps.cancellation.coalescing import SUPERSEDED_BY
+from steps.cancellation.workflow import SUPERSEDED_BY
 from tests.e2e.support.moments import in_cancel, next_second, submitted
 from tests.e2e.support.outcome import settled
 from tests.e2e.support.pods import executions

@@ -266,11 +266,15 @@ def test_a_push_is_helped_as_soon_as_there_is_room_although_another_one_is_not_f
 
 
 def test_of_two_pushes_to_one_task_the_newest_is_helped_and_the_older_one_is_ended(burst: Scene) -> None:
-    older = pushed(burst)
+    first = pushed(burst)
+    burst.argo.mark(first[8].name, RUNNING)  # it has the mutex, and waits for its pod
+    older = pushed(burst, f"{99:040x}")
     newer = pushed(burst, NEWER)
     burst.attempt(newer[7], pod="helper")
     assert burst.record(task=8).push == newer[8].push
+    burst.later(11)
     assert burst.api.get("workflows", older[8].name, namespace=HOME)["status"]["phase"] == "Failed"
+    assert burst.argo.abandoned() == []
     assert burst.attempt(newer[8], pod="own") is Exit.DONE
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from steps.cancellation.coalescing import SUPERSEDED_BY
+from steps.cancellation.workflow import SUPERSEDED_BY
 from steps.core.errors import Exit
 from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON
 from steps.domain.record import LabelOutcome, Phase

@@ -37,6 +37,7 @@ from tests.support.scene.in_process import InProcess
 from tests.support.scene.workflow import submitted
 
 if TYPE_CHECKING:
+    from steps.kube.transport import Json
     from tests.simulation.world import Story
 
 _ATTEMPTS = 4
@@ -84,7 +85,7 @@ class Argo:
 
     def ended_meanwhile(self, workflow: Workflow) -> bool:
         """Whether somebody has ended a Workflow while it waited; it must have had nothing left to do."""
-        if self._phase(workflow) != FAILED:
+        if self._phase(workflow) != FAILED and not self._is_ending(workflow):
             return False
         finished = (record for record in self.story.written_records(workflow.push.task) if record.finished)
         if not any(self._answers(record, workflow) for record in finished):
@@ -97,15 +98,21 @@ class Argo:
         return not workflow.push.is_request and record.push.pushed_at >= workflow.push.pushed_at
 
     def _phase(self, workflow: Workflow) -> str:
+        return str(self._stored(workflow).get("status", {}).get("phase") or PENDING)
+
+    def _is_ending(self, workflow: Workflow) -> bool:
+        return bool(self._stored(workflow)["spec"].get("shutdown"))
+
+    def _stored(self, workflow: Workflow) -> Json:
         home = self.story.scene.settings.namespaces.workflows
-        found = self.story.scene.api.get("workflows", workflow.name, namespace=home)
-        return str(found.get("status", {}).get("phase") or PENDING)
+        return self.story.scene.api.get("workflows", workflow.name, namespace=home)
 
     def _may_begin(self, workflow: Workflow) -> bool:
         """The newest push of those that wait for the task's mutex is next."""
-        task = workflow.push.task
-        waiting = [each for each in self.story.workflows if each.push.task == task and self._phase(each) == PENDING]
-        return task not in self._held_by and max(waiting, key=lambda each: each.push.pushed_at) is workflow
+        argo, task = self.story.scene.argo, workflow.push.task
+        waiting = [each for each in self.story.workflows if each.push.task == task and argo.may_begin(each.name)]
+        newest = max(waiting, key=lambda each: each.push.pushed_at, default=None)
+        return task not in self._held_by and newest is workflow
 
     def _attempts(self, workflow: Workflow) -> Exit:
         code: Exit | None = None

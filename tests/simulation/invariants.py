@@ -16,6 +16,7 @@ from typing import Any
 
 from steps.cancellation.state_document import IN_PROGRESS_FLAG
 from steps.cancellation.state_update import STATE_EPOCH
+from steps.cancellation.workflow import SUPERSEDED_BY
 from steps.core.clock import parse_time
 from steps.domain.record import LabelOutcome, Phase
 from steps.domain.watermark import RESOLUTION_S
@@ -40,7 +41,7 @@ class Broken:
 def always(story: Story) -> list[Broken]:
     """What does not hold of what holds at any time."""
     noted = [Broken(invariant="as it happened", what=what) for what in story.noted]
-    return noted + [found for check in (_deletions, _owned, _epochs, _fences) for found in check(story)]
+    return noted + [found for check in (_deletions, _owned, _epochs, _fences, _places) for found in check(story)]
 
 
 def broken(story: Story) -> list[Broken]:
@@ -72,6 +73,17 @@ def _deletions(story: Story) -> Iterator[Broken]:
             yield Broken(invariant="no exempt run is deleted", what=call.path)
         if _created(run) > max(map(story.watermark, story.workflows)):
             yield Broken(invariant="no run newer than every watermark is deleted", what=call.path)
+
+
+def _places(story: Story) -> Iterator[Broken]:
+    """No Workflow that a step ended keeps its place in the mutex's queue. Those behind it would never begin."""
+    ended = {call.path.rpartition("/")[2] for call in _writes(story, "PATCH", "/workflows/") if _terminates(call)}
+    for name in ended.intersection(story.scene.argo.abandoned()):
+        yield Broken(invariant="a Workflow that a step ended leaves its place in the mutex's queue", what=name)
+
+
+def _terminates(call: Call) -> bool:
+    return "spec" in call.body and SUPERSEDED_BY in call.body["metadata"]["labels"]
 
 
 def _owned(story: Story) -> Iterator[Broken]:

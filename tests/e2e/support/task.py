@@ -101,12 +101,20 @@ class Task:
 
         A webhook is answered before the Sensor has created its Workflow.
         """
+        left: dict[str, Any] = {}
 
         def ended() -> bool:
             found = self.workflows()
-            return bool(found) and all(each.get("status", {}).get("phase") in FINISHED for each in found)
+            left.clear()
+            statuses = {each["metadata"]["name"]: each.get("status") or {} for each in found}
+            left.update((name, status) for name, status in statuses.items() if status.get("phase") not in FINISHED)
+            return bool(found) and not left
 
-        self.until(ended, what=f"the Workflows of task {self.task} end", deadline_s=deadline_s)
+        try:
+            self.until(ended, what=f"the Workflows of task {self.task} end", deadline_s=deadline_s)
+        except AssertionError as error:
+            error.add_note(f"not ended: {json.dumps(left, indent=1)}")
+            raise
 
     def _workflows(self, selector: str) -> list[dict[str, Any]]:
         path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.home}/workflows"

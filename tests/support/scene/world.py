@@ -72,7 +72,7 @@ class World:
         self.api.create(CRD)
         self.api.create(argo_controller.CRD)
         self.api.create(breakers(self.settings))
-        self.argo = ArgoController(api=self.api, namespace=namespaces.workflows)
+        self.argo = ArgoController(api=self.api, namespace=namespaces.workflows, clock=self.clock.monotonic)
         client = LocalClient(self.api)
         for home in namespaces.agents:
             controller = Controller(client=client, namespace=home, clock=self.clock.monotonic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from steps.cancel import cancel
-from steps.cancellation.coalescing import SUPERSEDED_BY
+from steps.cancellation.workflow import SUPERSEDED_BY
 from steps.core.errors import Exit
 from steps.domain.agent import RunOutcome
 from steps.domain.record import LabelOutcome, Phase, Record
@@ -18,7 +19,7 @@ from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
-from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, Workflow, ago
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow, ago
 from tests.support.scenarios import without_help
 from tests.support.scene.workflow import parameters
 
@@ -31,8 +32,16 @@ def alone(scene: Scene) -> None:
     without_help(scene)
 
 
+@pytest.fixture(autouse=True)
+def no_place_is_left(scene: Scene) -> Iterator[None]:
+    """No ended Workflow keeps its place in the queue of its mutex: those behind it would never begin."""
+    yield
+    scene.later(11)
+    assert scene.argo.abandoned() == []
+
+
 def phase(scene: Scene, workflow: Workflow) -> str:
-    scene.later(1)
+    scene.later(11)  # Argo processes a changed Workflow ten seconds later
     found: dict[str, Any] = scene.api.get("workflows", workflow.name, namespace=HOME)
     return str(found["status"]["phase"])
 
@@ -124,6 +133,57 @@ def test_older_pushes_are_ended_too_if_the_labels_stayed(scene: Scene, why: str)
     newest = play_newest(scene)
     assert {phase(scene, each) for each in older} == {"Failed"}
     assert scene.record().push.sha == newest.push.sha
+
+
+def patches(scene: Scene, workflow: Workflow) -> list[tuple[float, Any]]:
+    """When a Workflow was changed by the steps, in seconds, and what it was made to do."""
+    calls = [call for call in scene.api.calls if call.method == "PATCH" and workflow.name in call.path]
+    own = [call for call in calls if SUPERSEDED_BY in call.body["metadata"]["labels"]]
+    return [(call.at.timestamp(), call.body.get("spec")) for call in own]
+
+
+def test_a_workflow_is_ended_only_after_argo_has_recorded_what_it_waits_for(scene: Scene) -> None:
+    """It came while no Workflow had the mutex: Argo records the wait when it processes the Workflow again."""
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    newest = play_newest(scene)
+    (labelled, nothing), (ended, shutdown) = patches(scene, older)
+    assert (nothing, shutdown) == (None, {"shutdown": "Terminate"})
+    assert ended - labelled >= 10
+    assert superseded_by(scene, older) == newest.name
+    assert phase(scene, older) == "Failed"
+
+
+def test_a_workflow_that_waits_for_the_mutex_is_ended_at_once(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEWER)
+    newest = scene.workflow(sha=NEWER)
+    scene.argo.mark(newest.name, argo_controller.RUNNING)
+    older = scene.workflow(pushed_at=ago(scene.clock, 5), before=OLD)
+    assert scene.play(newest) is Exit.DONE
+    assert [shutdown for _, shutdown in patches(scene, older)] == [{"shutdown": "Terminate"}]
+
+
+def test_nobody_waits_for_argo_while_a_newer_push_waits(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.github.push("task-7-work", NEW)
+    first = scene.workflow()
+    scene.later(2)
+    scene.workflow(sha=NEWER)
+    began = scene.clock.monotonic()
+    assert scene.play(first) is Exit.DONE
+    assert scene.clock.monotonic() - began < 5
+    assert (patches(scene, older), phase(scene, older)) == ([], "Pending")
+
+
+def test_if_argo_records_nothing_the_workflow_is_left_and_the_cancellation_is_complete(scene: Scene) -> None:
+    older = scene.workflow(pushed_at=ago(scene.clock, 5))
+    scene.api.patch("workflows", older.name, {"metadata": {"labels": {"not": "seen"}}}, namespace=HOME)
+    scene.argo.stopped = True
+    newest = play_newest(scene)
+    assert len(patches(scene, older)) == 1
+    scene.argo.stopped = False
+    assert (phase(scene, older), superseded_by(scene, older)) == ("Pending", newest.name)
+    assert scene.record().phase is Phase.COMPLETED
+    assert scene.play(older) is Exit.DONE
 
 
 def test_a_superseded_push_ends_the_others_as_well(scene: Scene) -> None:

@@ -13,8 +13,7 @@ import pytest
 from pipelines.cli.main import main as command_line
 from pipelines.client.kubeconfig import kube_client as laptop_kube
 from pipelines.client.submission import KubernetesApi, wait_for_workflow, workflow_exit_code
-from steps.cancellation.coalescing import SUPERSEDED_BY
-from steps.cancellation.workflow import build_workflow
+from steps.cancellation.workflow import SUPERSEDED_BY, build_workflow
 from steps.core.errors import BadInputError, Exit, NotFoundError, UnavailableError
 from tests.doubles import github as github_double
 from tests.doubles.clock import ManualClock
