@@ -2,8 +2,8 @@
 
 Guarantees that every DELETE of a round is sent before any of its runs is waited for, that a Lease which another pod
 holds is skipped at once, and that no error leaves this module. The Leases that are held are renewed until they are
-released. A further round begins while earlier ones are finished, as long as `pushes` and `longest_s` allow it. Not
-guaranteed: that a push is helped. Its own Workflow processes it then.
+released. A further round begins while earlier ones are finished, as `pushes` and `longest_s` allow. Not guaranteed:
+that a push is helped. Its own Workflow processes it then.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from threading import Condition
+from threading import Condition, Event
 from typing import TYPE_CHECKING
 
 from steps.cancellation import finish_execution, start_execution, with_own_push
 from steps.core import LockBusyError, StepError, run_parallel
 from steps.help.queue import helpable_pushes
+from steps.runtime import logged_failure
 from steps.telemetry import Measurements
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from steps.cancellation import StartedExecution, WaitingWorkflow
     from steps.help.queue import HelpablePush
     from steps.runtime import StepContext
+
+
+# A pod waits longer than this for slow agents, or for Argo (docs/decisions/0006).
+_AGAIN_S = 5.0
 
 
 class Helper:
@@ -49,25 +54,33 @@ class Helper:
     def beside(self) -> Iterator[None]:
         """Help in a thread of its own while the body runs, and once more after it if there was something to help.
 
-        If `parallel` is 1, there is no thread: the help comes after the body.
+        The thread looks for pushes every few seconds. If `parallel` is 1, the help comes after the body.
         """
-        if not self._settings.pushes:
+        if not self._settings.pushes or self._settings.parallel == 1:
             yield
+            if self._settings.pushes:
+                self._help()
             return
-        if self._settings.parallel == 1:
-            yield
-            self._help()
-            return
+        ended = Event()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            helping = pool.submit(self._help)
-            yield
+            helping = pool.submit(self._help_until, ended)
+            try:
+                yield
+            finally:
+                ended.set()
             wait([helping])
             if self._seen:  # that took time: a newer push to the own task may wait for the mutex
                 self._help()
 
+    def _help_until(self, ended: Event) -> None:
+        """Help, and look again for pushes that wait until the body has ended."""
+        self._help()
+        while not ended.wait(_AGAIN_S):
+            self._help()
+
     def _help(self) -> None:
         """Help in rounds until no further push waits. Never fails, except on SIGTERM."""
-        with _logged_failure("could not help", context=self._context):
+        with logged_failure("could not help", context=self._context):
             if self._settings.parallel == 1:
                 while started := self._start_round():
                     self._finish_round(started)
@@ -75,8 +88,7 @@ class Helper:
                 self._help_in_threads()
 
     def _help_in_threads(self) -> None:
-        """Begin a round whenever pushes wait and there is room, and finish the earlier ones meanwhile."""
-        # A thread for each round, so that the Leases of none wait to be renewed.
+        """Begin a round whenever pushes wait and there is room. Each has a thread, so that none waits to be renewed."""
         with ThreadPoolExecutor(max_workers=self._settings.pushes) as pool:
             while (started := self._start_round()) or self._unfinished:
                 if started:
@@ -93,8 +105,7 @@ class Helper:
     def _start_round(self) -> list[StartedExecution]:
         """Send the DELETEs of the pushes that wait; of one push if `parallel` is 1."""
         left = self._settings.pushes - len(self._unfinished)
-        late = self._context.clock.monotonic() - self._began >= self._settings.longest_s
-        if late or left <= 0:
+        if left <= 0 or self._context.clock.monotonic() - self._began >= self._settings.longest_s:
             return []  # to list many waiting Workflows is expensive
         waiting = helpable_pushes(self._context, seen=self._seen, limit=left)
         if self._settings.parallel == 1:
@@ -105,7 +116,7 @@ class Helper:
             if found := self._start(push):
                 started.append(found)
 
-        with _logged_failure("could not help", context=self._context):
+        with logged_failure("could not help", context=self._context):
             run_parallel(
                 [partial(start, each) for each in waiting],
                 parallel=self._settings.parallel,
@@ -115,7 +126,7 @@ class Helper:
 
     def _start(self, push: HelpablePush) -> StartedExecution | None:
         context, started = self._context_for(push.workflow), None
-        with _logged_failure("could not help this push", context=context):
+        with logged_failure("could not help this push", context=context):
             context = with_own_push(context)
             try:
                 started = start_execution(context, acquire=partial(context.lease().acquire_free, push.lease))
@@ -132,12 +143,12 @@ class Helper:
         pending = list(started)
 
         def finish(execution: StartedExecution) -> None:
-            with _logged_failure("could not help this push", context=execution.context):
+            with logged_failure("could not help this push", context=execution.context):
                 finish_execution(execution)
             pending.remove(execution)
             self._forget([execution])
 
-        with _logged_failure("could not help", context=self._context):
+        with logged_failure("could not help", context=self._context):
             run_parallel(
                 [partial(finish, each) for each in started],
                 parallel=len(started),
@@ -187,14 +198,3 @@ def _renew(executions: Sequence[StartedExecution]) -> None:
             execution.held.renew_if_due()
         except StepError:
             continue
-
-
-@contextmanager
-def _logged_failure(event: str, *, context: StepContext) -> Iterator[None]:
-    """Log any error of the body and go on, so that it ends neither the pod's own push nor another helped one."""
-    try:
-        yield
-    except StepError as error:
-        context.log.warning(event, error=type(error).__name__, problem=str(error))
-    except Exception as error:  # noqa: BLE001 - a fault of the code is an error of help as well
-        context.log.unexpected(error)

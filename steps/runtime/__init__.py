@@ -6,7 +6,7 @@ Guarantees that every failed step ends with one log line, and every step with on
 from steps.runtime.context import Clients, StepContext
 from steps.runtime.entrypoint import pod_audit, pod_identity, run_process, run_step
 from steps.runtime.events import emit_event, emit_task_event
-from steps.runtime.failure import recording_failure
+from steps.runtime.failure import logged_failure, recording_failure
 from steps.runtime.github_connections import GitHubConnections
 from steps.runtime.wiring import build_breakers, build_clients
 
@@ -18,6 +18,7 @@ __all__ = [
     "build_clients",
     "emit_event",
     "emit_task_event",
+    "logged_failure",
     "pod_audit",
     "pod_identity",
     "recording_failure",

@@ -39,6 +39,17 @@ def recording_failure(held: HeldLease, *, context: StepContext) -> Iterator[None
         raise
 
 
+@contextmanager
+def logged_failure(event: str, *, context: StepContext) -> Iterator[None]:
+    """Log any error of the body and go on: for work that must not fail the step."""
+    try:
+        yield
+    except StepError as error:
+        context.log.warning(event, error=type(error).__name__, problem=str(error))
+    except Exception as error:  # noqa: BLE001 - a fault of the code must not fail the step either
+        context.log.unexpected(error)
+
+
 def _failed(held: HeldLease, *, text: str, context: StepContext) -> Record:
     """Return the record to release the Lease with."""
     if context.helper is None:

@@ -265,6 +265,26 @@ def test_a_push_is_helped_as_soon_as_there_is_room_although_another_one_is_not_f
     assert [labels(burst, number) for number in TASKS] == [MOVED] * 4
 
 
+def test_a_push_that_comes_while_the_pod_waits_for_long_is_helped_meanwhile(
+    burst: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread had found no other push. The pod waits for its own agents, or for Argo."""
+    burst.in_threads = True
+    monkeypatch.setattr(helper, "_AGAIN_S", 0.05)
+    runs = {run["spec"]["taskId"]: run["metadata"]["name"] for run in burst.api.list("coderuns", namespace=AGENTS)}
+    started, found = threading.Event(), []
+    burst.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{runs[8]}", before=lambda _: started.set()))
+
+    def wait() -> None:
+        pushed_to(burst, 8)
+        found.append(started.wait(5))
+
+    burst.github.before(wait, method="DELETE", path=f"/issues/{pull_request(7)}/labels")
+    assert burst.attempt(pushed_to(burst, 7), pod="helper") is Exit.DONE
+    assert found == [True]
+    assert labels(burst, 8) == MOVED
+
+
 def test_of_two_pushes_to_one_task_the_newest_is_helped_and_the_older_one_is_ended(burst: Scene) -> None:
     first = pushed(burst)
     burst.argo.mark(first[8].name, RUNNING)  # it has the mutex, and waits for its pod
