@@ -96,7 +96,8 @@ def announce(record: Record, *, context: StepContext, held: HeldLease) -> None:
 def report_finished(context: StepContext) -> None:
     """Report that the push is finished already, and end the waiting Workflows that are superseded too.
 
-    If another pod did the work for this Workflow, its record gives the measurements.
+    If another pod did the work for this Workflow, its record gives the measurements. That pod has ended the waiting
+    Workflows that it could; the first of the others to begin ends the rest.
 
     Raises:
         StepError: The Lease could not be read.
@@ -106,10 +107,10 @@ def report_finished(context: StepContext) -> None:
     if record and record.helper and record.workflow_uid == context.holder.workflow_uid:
         _measure(record, context=context)
         context.log.info("another pod has processed this push", helper=record.helper)
-    else:
-        context.measurements.set_label(Measure.OUTCOME, CancellationResult.SUPERSEDED)
-        hint = INCLUDE_NEWER_HINT if context.push.reason == MANUAL_REASON else ""
-        context.measurements.report(nothing_to_do_report(f"{SUPERSEDED}{hint}"))
+        return
+    context.measurements.set_label(Measure.OUTCOME, CancellationResult.SUPERSEDED)
+    hint = INCLUDE_NEWER_HINT if context.push.reason == MANUAL_REASON else ""
+    context.measurements.report(nothing_to_do_report(f"{SUPERSEDED}{hint}"))
     if snapshot and record:
         _end_superseded(record, about=snapshot.about, context=context)
 
