@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # If the push does not name the commit that it replaced, a head may be older or newer. Most answers lag less than this.
 _UNKNOWN_LAG_S = 3.0
 # The watermark is earlier by the time that GitHub's fastest answer took. Agents that started within it would go on.
-_CLOCK_S, _CLOCK_READS = 2.0, 3
+CLOCK_S, _CLOCK_READS = 2.0, 3
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ def _read_in_time(read: Callable[[], T], *, github: GitHub) -> T:
     """Read, and again if the answer was so slow that it does not tell GitHub's time. Not more than a few times."""
     for _ in range(_CLOCK_READS - 1):
         found = read()
-        if (github.server_clock.uncertainty_s or 0.0) <= _CLOCK_S:
+        if (github.server_clock.uncertainty_s or 0.0) <= CLOCK_S:
             return found
     return read()
 

@@ -20,6 +20,7 @@ from steps.cancellation.workflow import SUPERSEDED_BY
 from steps.core.clock import parse_time
 from steps.domain.record import LabelOutcome, Phase
 from steps.domain.watermark import RESOLUTION_S
+from steps.pull_request.labels import CLOCK_S
 from tests.doubles.kubernetes import Call
 from tests.doubles.platform.runs import REX
 from tests.simulation.world import AGENTS, NEIGHBOUR, STATE, TASK, Story, text_of_record
@@ -93,20 +94,23 @@ def _owned(story: Story) -> Iterator[Broken]:
     for uid, run in story.born.items():
         if uid in left or newest is None or (run["spec"]["githubApp"] != REX and _created(run) <= newest):
             continue
-        for owner in story.ancestors(run["metadata"]["name"]):
-            if _deleted_knowingly(owner, since=story.born_at[uid], trace=story.turns.trace):
-                yield Broken(invariant="no kept run dies with its owner", what=f"{run['metadata']['name']} of {owner}")
+        owners = story.ancestors(run["metadata"]["name"])
+        if owner := _deleted_knowingly(owners, since=story.born_at[uid], trace=story.turns.trace):
+            yield Broken(invariant="no kept run dies with its owner", what=f"{run['metadata']['name']} of {owner}")
 
 
-def _deleted_knowingly(owner: str, *, since: int, trace: list[str]) -> bool:
-    """Whether somebody who had listed the runs after this moment deleted one."""
+def _deleted_knowingly(owners: Iterable[str], *, since: int, trace: list[str]) -> str:
+    """The owner that somebody deleted who had listed the runs after this moment; nothing if another went before."""
     informed: set[str] = set()
+    deletes = {f"DELETE {AGENTS}/coderuns/{owner}": owner for owner in owners}
     for actor, what in (match.groups() for line in trace[since:] if (match := _LINE.match(line))):
         if what == f"GET {AGENTS}/coderuns":
             informed.add(actor)
-        elif what == f"DELETE {AGENTS}/coderuns/{owner}" and actor in informed:
-            return True
-    return False
+        elif what in deletes and actor in informed:
+            return deletes[what]
+        elif what.removesuffix(" -> 200") in deletes and what not in deletes and actor not in informed:
+            return ""
+    return ""
 
 
 def _is_owner_of_kept(story: Story, run: dict[str, Any], *, among: Iterable[dict[str, Any]], until: datetime) -> bool:
@@ -142,7 +146,7 @@ def _gone(story: Story) -> Iterator[Broken]:
 def _lost(story: Story) -> Iterator[Broken]:
     """2: also if the push's webhook never came."""
     # Undecidable for a run that was created within the resolution of the clocks and of their comparison.
-    newest = max(pushed_at for _, pushed_at in story.pushes) - timedelta(seconds=RESOLUTION_S + 1)
+    newest = max(pushed_at for _, pushed_at in story.pushes) - timedelta(seconds=RESOLUTION_S + CLOCK_S)
     runs = story.scene.api.list("coderuns", namespace=AGENTS)
     for run in runs:
         finished = run.get("status", {}).get("phase") in FINISHED

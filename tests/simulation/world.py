@@ -154,7 +154,9 @@ class Story:
         """GitHub takes a push; its webhook comes late, twice, out of order, or never."""
         # Numbered as they come: of two that are due at once, either may be the first.
         number = len(self.pushes) + 1
-        before, sha = self.scene.github.pull_request(1).head_sha, self._next_commit(number)
+        # Not the pull request's head: it stays where it was while the pull request is closed.
+        before = self.pushes[-1][0] if self.pushes else self.scene.github.pull_request(1).head_sha
+        sha = self._next_commit(number)
         self.scene.github.push(BRANCH, sha, forced=sha in dict(self.pushes))
         pushed_at = self.scene.clock.now().replace(microsecond=0)
         self.pushes.append((sha, pushed_at))
