@@ -43,6 +43,7 @@ class AgentRun:
         namespace: Its namespace.
         job: Name of its Job; empty if the run does not name it.
         owners: Its owner references.
+        parts: Uids of the Jobs and pods that it manages and that look like runs themselves.
     """
 
     kind: RunKind
@@ -55,6 +56,7 @@ class AgentRun:
     namespace: str = ""
     finalizers: tuple[str, ...] = ()
     owners: tuple[OwnerReference, ...] = ()
+    parts: frozenset[str] = frozenset()
 
     @property
     def ended(self) -> bool:

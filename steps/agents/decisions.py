@@ -118,7 +118,7 @@ def find_foreign_runs(
         kinds: The kinds of the settings.
         runs: All runs of the task.
     """
-    own = {run.uid for run in runs}
+    own = {uid for run in runs for uid in (run.uid, *run.parts)}
     return tuple(each for each in objects if each.uid not in own and any(_is_run(each, kind=kind) for kind in kinds))
 
 

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerReference:
-    """One owner of an object."""
+    """One owner of an object.
+
+    Attributes:
+        controller: Whether it manages the object, as a Job does its pods.
+    """
 
     api_version: str
     kind: str
     name: str
     uid: str
+    controller: bool = False
 
     @property
     def group(self) -> str:
@@ -78,7 +83,13 @@ class OwnedObject:
 def read_owners(metadata: Mapping[str, Any]) -> tuple[OwnerReference, ...]:
     """Read the owner references of an object's metadata."""
     return tuple(
-        OwnerReference(api_version=each["apiVersion"], kind=each["kind"], name=each["name"], uid=each["uid"])
+        OwnerReference(
+            api_version=each["apiVersion"],
+            kind=each["kind"],
+            name=each["name"],
+            uid=each["uid"],
+            controller=each.get("controller") is True,
+        )
         for each in metadata.get("ownerReferences") or ()
     )
 

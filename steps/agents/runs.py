@@ -2,19 +2,23 @@
 
 Guarantees that it writes nothing. The settings define the kinds of runs (`agents`) and the branches that are tasks
 (`tasks`). If the task of a kind is a label, the API server selects the runs that have it. Otherwise, all objects of the
-kind are listed and filtered here.
+kind are listed and filtered here. A Job or pod that another unfinished run of the task manages is a part of that run,
+and not a run of its own, even if it has the labels of one.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.agents.agent_run import AgentRun, kind_resource, parse_run, run_task
-from steps.kube import label_key, read_field
+from steps.agents.agent_run import kind_resource, parse_run, run_task
+from steps.kube import JOBS, PODS, label_key, read_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from steps.agents.agent_run import AgentRun
     from steps.domain import TaskId
     from steps.kube import Json, Kube
     from steps.runtime import StepContext
@@ -29,16 +33,19 @@ def list_runs(
     task: TaskId,
     patterns: Sequence[TaskPattern],
     hosts: Collection[str],
-) -> Iterator[AgentRun]:
+) -> list[AgentRun]:
     """List all runs of a task in one namespace, of all kinds and repositories.
 
     Raises:
         BadInputError: The API server does not serve a kind: its CRD is not installed.
     """
-    for kind in kinds:
-        for obj in kube.list(kind_resource(kind), namespace=namespace, labels=_task_selector(kind, task=task)):
-            if run_task(obj, kind=kind, patterns=patterns) == task:
-                yield parse_run(obj, kind=kind, hosts=hosts)
+    found = (
+        parse_run(obj, kind=kind, hosts=hosts)
+        for kind in kinds
+        for obj in kube.list(kind_resource(kind), namespace=namespace, labels=_task_selector(kind, task=task))
+        if run_task(obj, kind=kind, patterns=patterns) == task
+    )
+    return without_parts(list(found))
 
 
 def _task_selector(kind: RunKind, *, task: TaskId) -> str:
@@ -79,6 +86,7 @@ def live_runs(
     Raises:
         BadInputError: The API server does not serve a kind: its CRD is not installed.
     """
+    found: dict[str, list[AgentRun]] = defaultdict(list)
     for kind in kinds:
         key = label_key(kind.task)
         labels = ",".join(filter(None, (_selector(kind.selector), "" if kind.branch else key)))
@@ -91,7 +99,9 @@ def live_runs(
                 except (KeyError, TypeError, ValueError) as error:
                     unreadable(obj, error)
                 else:
-                    yield task, run
+                    found[task].append(run)
+    for name, runs in found.items():
+        yield from ((name, run) for run in without_parts(runs))
 
 
 def _selector(wanted: Mapping[str, str]) -> str:
@@ -113,3 +123,50 @@ def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
             hosts=settings.github.hosts_of_git,
         )
     )
+
+
+def without_parts(runs: Sequence[AgentRun]) -> list[AgentRun]:
+    """Return the runs that are no parts of another one, each with its parts.
+
+    Templates copy the labels of a run to its Job and pods, so that these match a kind of run as well. Judged by
+    themselves, a Job of a kept run would be stopped, and a pod that replaces a lost one would protect a stale run. A
+    run whose owner is not its controller is no part: agents start and own further runs.
+
+    Args:
+        runs: Runs of one task.
+    """
+    managers = _managers([run for run in runs if not run.ended])
+    found = {run.uid: manager for run in runs if (manager := _manager(run, managers=managers))}
+    parts: dict[str, set[str]] = defaultdict(set)
+    for uid in found:
+        if whole := _whole(uid, managed_by=found):
+            parts[whole].add(uid)
+    left = set().union(*parts.values())
+    return [replace(run, parts=frozenset(parts[run.uid])) for run in runs if run.uid not in left]
+
+
+def _managers(runs: Sequence[AgentRun]) -> dict[tuple[str, str], str]:
+    """Return the uids of runs by their namespace and uid, and by the namespace and name of a Job that they name."""
+    named = {("job", run.job_key): run.uid for run in runs if run.job and kind_resource(run.kind) != JOBS}
+    return named | {(run.namespace, run.uid): run.uid for run in runs}
+
+
+def _manager(run: AgentRun, *, managers: dict[tuple[str, str], str]) -> str:
+    """Return the uid of the run that manages a Job or pod; empty if none does."""
+    resource = kind_resource(run.kind)
+    if resource not in (JOBS, PODS):
+        return ""
+    controllers = (owner.uid for owner in run.owners if owner.controller)
+    keys = [(run.namespace, uid) for uid in controllers] + ([("job", run.key)] if resource == JOBS else [])
+    return next((managers[key] for key in keys if managers.get(key, run.uid) != run.uid), "")
+
+
+def _whole(uid: str, *, managed_by: dict[str, str]) -> str:
+    """Return the run that an object is a part of in the end; empty if objects manage each other."""
+    seen = set()
+    while uid in managed_by:
+        if uid in seen:
+            return ""
+        seen.add(uid)
+        uid = managed_by[uid]
+    return uid

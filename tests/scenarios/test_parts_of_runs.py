@@ -1,0 +1,120 @@
+"""Jobs and pods that look like runs themselves, because the template of their run copies its labels to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from steps.core.errors import Exit
+from steps.domain.agent import RunOutcome
+from tests.doubles.platform.runs import TESS
+from tests.support.documented_kinds import KINDS
+from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene
+from tests.support.scenarios import AGENTS
+
+LABELS = {"task-id": "7", "agent": TESS, "kind-of-work": "agent"}
+NOTES = {"repository": REPOSITORY, "branch": "task-7-work"}
+KEEP = {"metadata": {"labels": {"agent-cancellation/keep": "true"}}}
+
+
+def work_with(scene: Scene, *kinds: str) -> None:
+    """Let agents be of the documented kinds."""
+    scene.settings = replace(DEFAULTS, agents=tuple(KINDS[kind] for kind in kinds))
+    scene.reconcile_settings = replace(DEFAULTS, agents=scene.settings.agents)
+
+
+def start_job(scene: Scene, *, owners: Sequence[Mapping[str, str]] = ()) -> str:
+    """Start an agent as a Job whose pods have its labels; the name of its pod."""
+    metadata = {"labels": LABELS, "annotations": NOTES}
+    template = {
+        "metadata": metadata,
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "agent"}]},
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "fix", "namespace": AGENTS, "ownerReferences": [*owners], **metadata},
+        "spec": {"backoffLimit": 6, "template": template},
+    }
+    scene.api.create(job)
+    scene.later(5)
+    (pod,) = (name for name in pods(scene) if name.startswith("fix-"))
+    return pod
+
+
+def pods(scene: Scene) -> list[str]:
+    return [each["metadata"]["name"] for each in scene.api.list("pods", namespace=AGENTS)]
+
+
+def push(scene: Scene) -> Exit:
+    scene.github.push("task-7-work", NEW)
+    return scene.play(scene.workflow())
+
+
+def outcomes(scene: Scene) -> dict[str, RunOutcome]:
+    return {agent.kind: agent.outcome for agent in scene.record().agents}
+
+
+@pytest.mark.parametrize("kinds", [("job", "pod"), ("pod", "job")])
+def test_a_pod_of_a_kept_job_is_kept_with_it(scene: Scene, kinds: tuple[str, str]) -> None:
+    work_with(scene, *kinds)
+    pod = start_job(scene)
+    scene.api.patch("jobs", "fix", KEEP, namespace=AGENTS)
+    assert push(scene) is Exit.DONE
+    assert pods(scene) == [pod]
+    assert outcomes(scene) == {"jobs": RunOutcome.KEPT}
+    assert scene.reconcile() == ()
+
+
+def test_a_job_of_a_kept_run_is_kept_with_it(scene: Scene) -> None:
+    work_with(scene, "job")
+    scene.settings = replace(scene.settings, agents=(DEFAULTS.agents[0], KINDS["job"]))
+    run = scene.agent()["metadata"]["name"]
+    scene.later(1)
+    job = scene.api.get("coderuns", run, namespace=AGENTS)["status"]["jobName"]
+    scene.api.patch("jobs", job, {"metadata": {"labels": LABELS, "annotations": NOTES}}, namespace=AGENTS)
+    scene.api.patch("coderuns", run, KEEP, namespace=AGENTS)
+    scene.later(5)
+    assert push(scene) is Exit.DONE
+    assert [each["metadata"]["name"] for each in scene.api.list("jobs", namespace=AGENTS)] == [job]
+    assert outcomes(scene) == {"coderuns": RunOutcome.KEPT}
+
+
+def test_a_pod_that_replaces_a_lost_one_after_the_push_does_not_protect_its_job(scene: Scene) -> None:
+    work_with(scene, "job", "pod")
+    lost = start_job(scene)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow()
+    scene.later(5)
+    scene.api.delete("pods", lost, namespace=AGENTS)  # its node is drained
+    scene.later(5)
+    assert pods(scene) not in ([], [lost])
+    assert scene.play(workflow) is Exit.DONE
+    assert (pods(scene), outcomes(scene)) == ([], {"jobs": RunOutcome.GONE})
+
+
+def test_a_job_whose_run_has_finished_is_a_run_of_its_own(scene: Scene) -> None:
+    work_with(scene, "job")
+    scene.settings = replace(scene.settings, agents=(DEFAULTS.agents[0], KINDS["job"]))
+    run = scene.agent()["metadata"]["name"]
+    scene.later(1)
+    job = scene.api.get("coderuns", run, namespace=AGENTS)["status"]["jobName"]
+    scene.api.patch("jobs", job, {"metadata": {"labels": LABELS, "annotations": NOTES}}, namespace=AGENTS)
+    scene.api.patch("coderuns", run, {"status": {"phase": "Failed"}}, namespace=AGENTS, subresource="status")
+    scene.later(5)
+    assert push(scene) is Exit.DONE
+    assert outcomes(scene)["jobs"] is RunOutcome.GONE
+
+
+def test_a_job_that_a_kept_run_owns_but_does_not_control_is_a_run_of_its_own(scene: Scene) -> None:
+    """Agents start further runs, and own them in that way."""
+    work_with(scene, "job")
+    scene.settings = replace(scene.settings, agents=(DEFAULTS.agents[0], KINDS["job"]))
+    run = scene.agent()["metadata"]
+    scene.api.patch("coderuns", run["name"], KEEP, namespace=AGENTS)
+    owner = {"apiVersion": "agents.platform/v1", "kind": "CodeRun", "name": run["name"], "uid": run["uid"]}
+    start_job(scene, owners=[owner])
+    assert push(scene) is Exit.DONE
+    assert outcomes(scene) == {"coderuns": RunOutcome.KEPT, "jobs": RunOutcome.GONE}
