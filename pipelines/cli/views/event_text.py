@@ -18,6 +18,8 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
     """Describe what the Sensor does with an event, and which task it belongs to."""
     if preview.event:
         yield f"The Sensor creates a Workflow: the event counts as {preview.event} (events.react_to)."
+    if preview.ignored:
+        yield f"Its step does nothing: the policy of {preview.repository} leaves out {preview.event} ([[policies]])."
     for each in preview.dropped_by:
         decides = f"{each.setting} does not allow it" if each.setting else "the Sensor does not take it"
         yield f"The Sensor drops the event: {each.path} is {each.value}; {decides}."
@@ -37,7 +39,8 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
     spelled = "" if match.text == task else f" (for {match.text})"
     yield f"Task {task}{spelled} of {preview.repository}."
     yield f"Its Lease is {lease_name(repository=Repository(preview.repository), task=task)}."
-    yield f"Its pull request may have the label {settings.labels.of_task(task)}."
+    if label := settings.for_repository(preview.repository).labels.of_task(task):
+        yield f"Its pull request may have the label {label}."
 
 
 def describe_runs(runs: Sequence[RunPreview]) -> Iterator[str]:
