@@ -6,28 +6,28 @@ progress, but without a holder of the Lease; reconcile or the next push resumes 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from pipelines.client.waiting_pushes import count_superseded, find_waiting
 from pipelines.client.wording import label_note
-from steps.cancellation import SUPERSEDED_BY
-from steps.core import PREFIX, TASK, parse_time
+from steps.cancellation import SUPERSEDED_BY, WORKFLOW_COMPLETED_LABEL
+from steps.core import PREFIX, TASK
 from steps.domain import Phase, RunOutcome
 from steps.kube import LEASES, WORKFLOWS
 from steps.observed_state import read_task_state
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
+    from pipelines.client.waiting_pushes import WaitingPushes
     from pipelines.settings import Settings
     from steps.domain import Record
     from steps.kube import Json, Kube
     from steps.observed_state import TaskState
 
-PHASE = "workflows.argoproj.io/phase"
 _STOPPED = (RunOutcome.GONE, RunOutcome.FINISHED)
 
 
@@ -79,44 +79,31 @@ def task_statuses(task_states: Collection[TaskState], workflows: Collection[Json
 
     Args:
         task_states: The tasks' Leases.
-        workflows: Metadata of the tasks' Workflows.
+        workflows: The tasks' Workflows that have not ended, and those that were superseded.
     """
-    waiting, superseded = _waiting_since(workflows), _count_superseded(workflows)
+    waiting, superseded = find_waiting(workflows), count_superseded(workflows)
     found = [
-        replace(_status(task_state), **_waiters(waiting, task=task_state.task), superseded=superseded[task_state.task])
-        for task_state in task_states
+        replace(_status(each), **_waiters(waiting.get(each.name)), superseded=superseded[each.name])
+        for each in task_states
     ]
-    known = {task_state.task for task_state in task_states}
-    for workflow in workflows:
-        task = (workflow["metadata"].get("labels") or {}).get(TASK, "")
-        if task and task in waiting and task not in known:
-            known.add(task)
-            since = parse_time(workflow["metadata"]["creationTimestamp"])
-            pending = TaskStatus(repository="", task=task, state=TaskPhase.PENDING, since=since)
-            found.append(replace(pending, **_waiters(waiting, task=task)))
+    known = {task_state.name for task_state in task_states}
+    for lease, pushes in waiting.items():
+        if lease not in known:
+            first = TaskStatus(
+                repository=pushes.repository,
+                task=pushes.task,
+                state=TaskPhase.PENDING,
+                since=pushes.created[0],
+                superseded=superseded[lease],
+            )
+            found.append(replace(first, **_waiters(pushes)))
     yield from sorted(found, key=lambda each: -(each.since.timestamp() if each.since else 0))
 
 
-def _waiting_since(workflows: Collection[Json]) -> dict[str, list[datetime]]:
-    """List the creation times of each task's waiting Workflows."""
-    found: dict[str, list[datetime]] = {}
-    for workflow in workflows:
-        labels = workflow["metadata"].get("labels") or {}
-        if SUPERSEDED_BY not in labels and labels.get(PHASE, "Pending") == "Pending":
-            found.setdefault(labels.get(TASK, ""), []).append(parse_time(workflow["metadata"]["creationTimestamp"]))
-    return found
-
-
-def _count_superseded(workflows: Collection[Json]) -> Counter[str]:
-    """Count each task's Workflows that were superseded while they waited."""
-    labels = [workflow["metadata"].get("labels") or {} for workflow in workflows]
-    return Counter(each.get(TASK, "") for each in labels if SUPERSEDED_BY in each)
-
-
-def _waiters(waiting: Mapping[str, list[datetime]], *, task: str) -> dict[str, Any]:
+def _waiters(pushes: WaitingPushes | None) -> dict[str, Any]:
     """Return the fields about a task's waiting Workflows."""
-    since = waiting.get(task, [])
-    return {"waiting": len(since), "waiting_since": min(since, default=None)}
+    created = pushes.created if pushes else ()
+    return {"waiting": len(created), "waiting_since": min(created, default=None)}
 
 
 def _status(task_state: TaskState) -> TaskStatus:
@@ -175,8 +162,13 @@ def read_task_statuses(settings: Settings, *, kube: Kube, task: str = "") -> lis
     """
     home, only = settings.namespaces.workflows, f",{TASK}={task}" if task else ""
     task_states = kube.list(LEASES, namespace=home, labels=f"app.kubernetes.io/managed-by={PREFIX}{only}")
-    workflows = kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}{f'={task}' if task else ''}", metadata_only=True)
-    return list(task_statuses([read_task_state(body) for body in task_states], list(workflows)))
+    # Whole Workflows, because only their parameters name the repository; so those that have ended are left out.
+    workflows = {
+        each["metadata"]["uid"]: each
+        for which in (f"{WORKFLOW_COMPLETED_LABEL}!=true", SUPERSEDED_BY)
+        for each in kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}{f'={task}' if task else ''},{which}")
+    }
+    return list(task_statuses([read_task_state(body) for body in task_states], workflows.values()))
 
 
 def task_status_json(status: TaskStatus) -> dict[str, Any]:

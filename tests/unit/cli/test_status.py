@@ -264,3 +264,15 @@ def test_two_repositories_with_a_task_of_one_number_are_shown_apart(
     assert NEWER[:12] in said
     assert NEW[:12] not in said
     assert main(["explain", "7", "--repository", "5dlabs/third"]) == Exit.BUG
+
+
+def test_a_push_that_waits_counts_for_its_own_repository(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    laptop.github.add_repository("5dlabs/other")
+    laptop.later(60)
+    laptop.workflow(repository="5dlabs/other", sha=NEWER)
+    found = {str(each["repository"]): (each["state"], each["waiting"]) for each in statuses(capsys, "7")}
+    assert found == {"5dlabs/cto": ("completed", 0), "5dlabs/other": ("pending", 1)}
+    assert main(["explain", "7", "--repository", "5dlabs/other"]) == Exit.DONE
+    assert "waits for the task's lock" in capsys.readouterr().out
