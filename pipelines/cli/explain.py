@@ -84,15 +84,17 @@ def _explain(task: str, options: argparse.Namespace) -> int:
         task_status_json,
     )
     from steps.core import Exit
-    from steps.domain import dump_record
+    from steps.domain import Repository, TaskId, dump_record
+    from steps.lease import lease_name
 
     settings, transport = given_settings(options), kubeconfig_transport(context=options.context)
+    now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
+    wanted = lease_name(repository=Repository(options.repository), task=TaskId(task))
     found = [
         each
-        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), task=task)
-        if not options.repository or each.repository.casefold() == options.repository.casefold()
+        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), now=now, task=task)
+        if not options.repository or each.lease == wanted
     ]
-    now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
     if not found:
         where = f" of {options.repository}" if options.repository else ""
         print(f"no cancellation recorded for task {task}{where}", file=sys.stderr)

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 NEXT_STEP = {
     TaskPhase.PENDING: "It waits for the task's lock.",
     TaskPhase.IN_PROGRESS: "It runs now.",
-    TaskPhase.INTERRUPTED: "The Lease is free: reconcile or the next push resumes it.",
+    TaskPhase.INTERRUPTED: "Nobody works on it now: reconcile or the next push resumes it.",
     TaskPhase.COMPLETED: "Nothing is left to do.",
     TaskPhase.FAILED: "Reconcile tries again. To try now, retry its Workflow in Argo's UI.",
+    TaskPhase.NO_PUSH: "The next push of the task starts it.",
     TaskPhase.UNREADABLE: "It needs attention: a person must correct the record.",
 }
 
@@ -28,7 +29,11 @@ def explain_task(status: TaskStatus, *, now: datetime) -> Iterator[str]:
     """Explain one task's cancellation, one sentence at a time."""
     record = status.record
     if record is None:
-        yield status.note or "No push of this task has been recorded yet."
+        if status.note:
+            yield f"{status.note[:1].upper()}{status.note[1:]}."
+        if status.state is not TaskPhase.UNREADABLE:
+            yield "No push of this task has been recorded."
+        yield from _queue(status) if status.state is not TaskPhase.PENDING else ()
         yield NEXT_STEP[status.state]
         return
     push = record.push

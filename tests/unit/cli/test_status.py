@@ -17,6 +17,8 @@ from pipelines.cli.views.status_table import COLUMNS
 from pipelines.client.task_status import TaskPhase
 from pipelines.client.wording import age
 from steps.core.errors import Exit
+from steps.core.keys import RECORD
+from steps.observed_state.repair_attempts import ATTENTION_LABEL
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import serve, write_kubeconfig
 from tests.doubles.platform.runs import CLEO, REX
@@ -276,3 +278,43 @@ def test_a_push_that_waits_counts_for_its_own_repository(laptop: Scene, capsys: 
     assert found == {"5dlabs/cto": ("completed", 0), "5dlabs/other": ("pending", 1)}
     assert main(["explain", "7", "--repository", "5dlabs/other"]) == Exit.DONE
     assert "waits for the task's lock" in capsys.readouterr().out
+
+
+def relabelled(laptop: Scene, **metadata: dict[str, str | None]) -> None:
+    name = laptop.lease()["metadata"]["name"]
+    laptop.api.patch("leases", name, {"metadata": metadata}, namespace=DEFAULTS.namespaces.workflows)
+
+
+def test_a_lease_without_a_record_is_not_called_unreadable(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    relabelled(laptop, annotations={RECORD: None})
+    (status,) = statuses(capsys)
+    assert (status["repository"], status["state"]) == ("5dlabs/cto", "no push")
+    assert main(["explain", "7", "--repository", "5DLabs/cto"]) == Exit.DONE
+    assert "No push of this task has been recorded." in capsys.readouterr().out
+    laptop.workflow()
+    assert [each["state"] for each in statuses(capsys)] == ["pending"]
+
+
+@pytest.mark.parametrize(("record", "first"), [(None, "fix the task"), ("{", "the Lease's record is not")])
+def test_an_escalation_without_a_record_is_said_first(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], record: str | None, first: str
+) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    relabelled(laptop, annotations={RECORD: record}, labels={ATTENTION_LABEL: "true"})
+    (status,) = statuses(capsys)
+    assert status["escalated"]
+    assert str(status["note"]).startswith(f"needs attention: {first}")
+    assert explained(capsys).startswith(f"Needs attention: {first}")
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(59, "in progress"), (61, "interrupted")])
+def test_a_holder_that_renewed_nothing_for_two_durations_is_dead(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], seconds: int, state: str
+) -> None:
+    a_push(laptop)
+    laptop.begin(laptop.workflow(), pod="pod")
+    laptop.clock.jump(seconds)
+    assert statuses(capsys)[0]["state"] == state
