@@ -107,7 +107,7 @@ def _explain(task: str, options: argparse.Namespace) -> int:
     for number, each in enumerate(found):
         if number:
             console.print()
-        for sentence in explain_task(each, now=now):
+        for sentence in explain_task(each, now=now, reconciles=settings.reconcile.every_s > 0):
             console.print(sentence)
     return Exit.DONE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import serve, write_kubeconfig
 from tests.doubles.platform.runs import CLEO, REX
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
+from tests.support.settings_files import write_settings
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
@@ -318,3 +319,45 @@ def test_a_holder_that_renewed_nothing_for_two_durations_is_dead(
     laptop.begin(laptop.workflow(), pod="pod")
     laptop.clock.jump(seconds)
     assert statuses(capsys)[0]["state"] == state
+
+
+def last_sentences(laptop: Scene, capsys: pytest.CaptureFixture[str], tmp_path: Path, *, every_s: int) -> str:
+    """What `explain` says, with reconcile at this interval."""
+    write_settings(tmp_path, {"every_s = 30 ": f"every_s = {every_s} "})
+    laptop.api.calls.clear()
+    capsys.readouterr()
+    assert main(["explain", "7", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
+    return " ".join(capsys.readouterr().out.split())
+
+
+def a_failure(laptop: Scene) -> None:
+    a_push(laptop)
+    laptop.github.fault(github_fails(401), method="GET", path="/pulls$")
+    assert laptop.play(laptop.workflow()) is Exit.FORBIDDEN
+
+
+def a_completion(laptop: Scene) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+
+
+@pytest.mark.parametrize("begin", [a_failure, a_completion])
+def test_of_an_escalated_task_only_a_person_is_said_to_act(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], begin: Callable[[Scene], None]
+) -> None:
+    begin(laptop)
+    relabelled(laptop, labels={ATTENTION_LABEL: "true"})
+    said = explained(capsys)
+    assert said.endswith("reconcile does not repair the task until its label needs-attention is removed.")
+    assert "Reconcile tries again" not in said
+    assert "Nothing is left to do" not in said
+
+
+def test_a_reconcile_that_is_off_is_not_promised(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    a_failure(laptop)
+    assert "Reconcile tries again." in last_sentences(laptop, capsys, tmp_path, every_s=30)
+    said = last_sentences(laptop, capsys, tmp_path, every_s=0)
+    assert "Reconcile tries again" not in said
+    assert "Reconcile is off (reconcile.every_s = 0)." in said
