@@ -138,8 +138,9 @@ def _preview(options: argparse.Namespace) -> int:
             transport = kubeconfig_transport(context=options.context)
             now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
             kube = kube_client(settings, transport=transport)
-            runs = preview_runs(found.repository, found.ref, found.match.id, settings=settings, kube=kube, now=now)
-            sentences += describe_runs(runs)
+            preview = preview_runs(found.repository, found.ref, found.match.id, settings=settings, kube=kube, now=now)
+            sentences += describe_runs(preview)
+            runs, problem = preview.runs, preview.unread
         except StepError as error:
             problem = str(error)
             sentences.append(f"The runs of the task are not known: {problem}")

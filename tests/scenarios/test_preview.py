@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.cli.views.event_text import describe_event
-from pipelines.preview import EventPreview, preview_event, preview_runs, push_payload
+from pipelines.cli.views.event_text import describe_event, describe_runs
+from pipelines.preview import EventPreview, TaskPreview, preview_event, preview_runs, push_payload
 from pipelines.settings import Settings
 from steps.core.errors import Exit
 from steps.core.keys import KEEP
 from steps.domain.task_id import TaskId
 from steps.settings.policies import LabelChanges, RepositoryPolicy
 from steps.telemetry.audit import Audit
+from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, REPOSITORY, Scene
 from tests.support.ownership import child
 from tests.support.scenarios import AGENTS, pushed
@@ -28,9 +29,9 @@ def under(scene: Scene, policy: RepositoryPolicy) -> Settings:
     return settings
 
 
-def previewed(scene: Scene, settings: Settings = DEFAULTS) -> dict[str, str]:
-    """What a push now would do: the reason by which each run is kept, and `stop` for each other run."""
-    found = preview_runs(
+def looked(scene: Scene, settings: Settings = DEFAULTS) -> TaskPreview:
+    """The preview of a push now."""
+    return preview_runs(
         REPOSITORY,
         "refs/heads/task-7-work",
         TaskId("7"),
@@ -38,7 +39,12 @@ def previewed(scene: Scene, settings: Settings = DEFAULTS) -> dict[str, str]:
         kube=scene.kube(Audit(log=scene.reconcile_context().log)),
         now=scene.clock.now(),
     )
-    return {each.name: "stop" if each.stopped else each.reason for each in found}
+
+
+def previewed(scene: Scene, settings: Settings = DEFAULTS) -> dict[str, str]:
+    """What a push now would do: the reason by which each run is kept, and `stop` for each other run."""
+    found = looked(scene, settings)
+    return {each.name: "stop" if each.stopped else each.reason for each in found.runs}
 
 
 def played(scene: Scene) -> dict[str, str]:
@@ -88,3 +94,12 @@ def test_an_event_that_the_policy_leaves_out_is_called_ignored(scene: Scene) -> 
     found = event(settings)
     assert found.ignored
     assert "leaves out push" in " ".join(describe_event(found, settings=settings))
+
+
+def test_a_person_who_may_not_list_jobs_is_told_that_ownership_is_not_known(scene: Scene) -> None:
+    scene.agent(name="stale")
+    scene.later(5)
+    scene.api.faults.add(Fault(method="GET", path="/jobs", status=403, reason="Forbidden", times=0))
+    found = looked(scene)
+    assert [each.stopped for each in found.runs] == [True]
+    assert "What the runs own is not known" in [*describe_runs(found)][-1]

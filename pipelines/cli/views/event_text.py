@@ -8,9 +8,9 @@ from steps.domain import Repository, task_id
 from steps.lease import lease_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from pipelines.preview import EventPreview, RunPreview
+    from pipelines.preview import EventPreview, TaskPreview
     from pipelines.settings import Settings
 
 
@@ -43,12 +43,14 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
         yield f"Its pull request may have the label {label}."
 
 
-def describe_runs(runs: Sequence[RunPreview]) -> Iterator[str]:
+def describe_runs(preview: TaskPreview) -> Iterator[str]:
     """Describe the runs of the task."""
-    if not runs:
+    if not preview.runs:
         yield "No run of the task exists: a push now would stop nothing."
         return
     yield "A push now would"
-    for run in runs:
+    for run in preview.runs:
         what = "stop" if run.stopped else "keep"
         yield f"  - {what} {run.kind}/{run.name} of {run.agent or 'an unknown agent'}: {run.reason}"
+    if preview.unread:
+        yield f"What the runs own is not known, so one to be stopped may be kept for it: {preview.unread}"
