@@ -4,7 +4,7 @@
     agent-cancellation explain --dry-run REPOSITORY BRANCH | WEBHOOK [--json]
 
 Reads the cluster through the kubeconfig and writes nothing. Exits with 1 if the task has no record, or if the Sensor
-drops the event.
+or a policy drops the event.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
             "explain --dry-run octo-org/app task-7-fix",
         ),
         variables=CLUSTER_VARIABLES,
-        exits=REMOTE_EXITS | {0: "done", 1: "no such task, or the Sensor drops the event"},
+        exits=REMOTE_EXITS | {0: "done", 1: "no such task, or the event is dropped"},
     )
     add_settings(parser)
     add_context(parser)
@@ -84,15 +84,17 @@ def _explain(task: str, options: argparse.Namespace) -> int:
         task_status_json,
     )
     from steps.core import Exit
-    from steps.domain import dump_record
+    from steps.domain import Repository, TaskId, dump_record
+    from steps.lease import lease_name
 
     settings, transport = given_settings(options), kubeconfig_transport(context=options.context)
+    now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
+    wanted = lease_name(repository=Repository(options.repository), task=TaskId(task))
     found = [
         each
-        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), task=task)
-        if not options.repository or each.repository.casefold() == options.repository.casefold()
+        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), now=now, task=task)
+        if not options.repository or each.lease == wanted
     ]
-    now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
     if not found:
         where = f" of {options.repository}" if options.repository else ""
         print(f"no cancellation recorded for task {task}{where}", file=sys.stderr)
@@ -105,7 +107,7 @@ def _explain(task: str, options: argparse.Namespace) -> int:
     for number, each in enumerate(found):
         if number:
             console.print()
-        for sentence in explain_task(each, now=now):
+        for sentence in explain_task(each, now=now, reconciles=settings.reconcile.every_s > 0):
             console.print(sentence)
     return Exit.DONE
 
@@ -131,19 +133,24 @@ def _preview(options: argparse.Namespace) -> int:
             raise BadInputError("explain --dry-run: give a repository and a branch, or one file")
     found = preview_event(payload, settings=settings)
     sentences, runs, problem = list(describe_event(found, settings=settings)), None, ""
-    if found.match and not found.match.problem:
+    if found.match and not found.match.problem and not found.ignored:
         try:
             transport = kubeconfig_transport(context=options.context)
             now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
             kube = kube_client(settings, transport=transport)
-            runs = preview_runs(found.repository, found.ref, found.match.id, settings=settings, kube=kube, now=now)
-            sentences += describe_runs(runs)
+            preview = preview_runs(found.repository, found.ref, found.match.id, settings=settings, kube=kube, now=now)
+            sentences += describe_runs(preview)
+            runs, problem = preview.runs, preview.unread
         except StepError as error:
             problem = str(error)
             sentences.append(f"The runs of the task are not known: {problem}")
     if options.json:
         task = found.match.id if found.match and not found.match.problem else None
-        document = {"event": found.event or None, "dropped_by": [asdict(each) for each in found.dropped_by]}
+        document = {
+            "event": found.event or None,
+            "ignored": found.ignored,
+            "dropped_by": [asdict(each) for each in found.dropped_by],
+        }
         document |= {"repository": found.repository, "ref": found.ref, "task": task}
         document |= {"runs": None if runs is None else [asdict(each) for each in runs], "problem": problem or None}
         print(json.dumps(document, indent=1))
@@ -151,4 +158,5 @@ def _preview(options: argparse.Namespace) -> int:
         console = open_console()
         for sentence in sentences:
             console.print(sentence)
-    return Exit.DONE if found.event and found.match and not found.match.problem else Exit.BUG
+    counts = found.event and not found.ignored
+    return Exit.DONE if counts and found.match and not found.match.problem else Exit.BUG

@@ -49,7 +49,9 @@ def guarded(run: Callable[[], int]) -> int:
 
 
 def _open_streams() -> None:
-    """Open what a shell closed by `>&-`, and escape what the encoding of a stream lacks, such as an arrow in ASCII."""
+    """Open what a shell closed by `<&-` or `>&-`, and escape what the encoding of a stream lacks, such as an arrow."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123 - open until the process ends
     for name in ("stdout", "stderr"):
         stream: TextIO | None = getattr(sys, name)
         if stream is None:

@@ -3,7 +3,8 @@
     agent-cancellation reconcile [--dry-run] [--json] [--settings FILE]
 
 Uses the kubeconfig, with its user's rights. `--dry-run` writes nothing. Ages use the API server's clock, not the
-laptop's. GITHUB_TOKEN gives access to GitHub; without it the pass does not look for lost pushes, and says so.
+laptop's. Exits with 75 if a repair failed. GITHUB_TOKEN gives access to GitHub; without it the pass does not look for
+lost pushes, and says so.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
             "reconcile --json | jq '.findings | length'",
         ),
         variables=(*CLUSTER_VARIABLES, "GITHUB_TOKEN", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"),
-        exits=REMOTE_EXITS | {0: "done"},
+        exits=REMOTE_EXITS | {0: "done", 75: "it did not answer, or a repair failed: try again"},
     )
     add_settings(parser)
     add_context(parser)
@@ -54,5 +55,6 @@ def run(options: argparse.Namespace) -> int:
     settings = given_settings(options)
     transport = kubeconfig_transport(context=options.context)
     context = reconcile_context(settings, transport=transport, dry_run=options.dry_run)
-    print_pass(run_pass(context), now=context.started_at, as_json=options.json, dry_run=options.dry_run)
-    return Exit.DONE
+    result = run_pass(context)
+    print_pass(result, now=context.started_at, as_json=options.json, dry_run=options.dry_run)
+    return Exit.TRY_AGAIN if result.failures else Exit.DONE

@@ -61,8 +61,11 @@ def run(options: argparse.Namespace) -> int:
 
     settings, transport = given_settings(options), kubeconfig_transport(context=options.context)
     kube = kube_client(settings, transport=transport)
-    read = partial(read_task_statuses, settings, kube=kube, task=options.task)
     now = partial(server_time, transport, timeout_s=settings.kubernetes.timeout_s)
+
+    def read() -> list[TaskStatus]:
+        return read_task_statuses(settings, kube=kube, now=now(), task=options.task)
+
     try:
         if options.json:
             found = _print_json(read, watch=options.watch)

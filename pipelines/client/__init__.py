@@ -6,8 +6,9 @@ from pipelines.client.kubeconfig import context_name, kube_client, kubeconfig_tr
 from pipelines.client.person import UNKNOWN, login_name
 from pipelines.client.push_lookup import find_push
 from pipelines.client.reconcile_pass import reconcile_context
+from pipelines.client.status_reading import read_task_statuses
 from pipelines.client.submission import Cluster, KubernetesApi, SubmissionResult, wait_for_workflow
-from pipelines.client.task_status import TaskPhase, TaskStatus, read_task_statuses, task_status_json
+from pipelines.client.task_status import TaskPhase, TaskStatus, task_status_json
 from pipelines.client.wording import age, counted, describe_labels, describe_run
 
 __all__ = [

@@ -119,7 +119,7 @@ def _task_head(task: str, *, repository: str, settings: Settings) -> Head:
     github = _github("--task", repository=repository, settings=settings)
     heads = github.heads(repository=repository)
     found = [head for head in heads if _task_id(f"{_BRANCHES}{head.branch}", settings=settings) == task]
-    label = settings.labels.of_task(task)
+    label = settings.for_repository(repository).labels.of_task(task)
     labelled = [head for head in found if label.casefold() in map(str.casefold, head.labels)]
     chosen = labelled if len(labelled) == 1 else found
     if not chosen:
@@ -129,8 +129,8 @@ def _task_head(task: str, *, repository: str, settings: Settings) -> Head:
     if len(chosen) > 1:
         shown = ", ".join(f"#{head.number} from {head.branch}" for head in chosen)
         raise BadInputError(
-            f"task {task} has {len(chosen)} open pull requests in {repository}: {shown}: choose one by --pr, "
-            f"or put the label {label} on one"
+            f"task {task} has {len(chosen)} open pull requests in {repository}: {shown}: choose one by --pr"
+            + (f", or put the label {label} on one" if label else "")
         )
     return chosen[0]
 

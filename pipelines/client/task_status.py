@@ -1,33 +1,32 @@
-"""The status of each task, from the Leases' records and the waiting Workflows. Pure, but for `read_task_statuses`.
+"""The status of each task, from the Leases' records and the waiting Workflows. Pure.
 
-The states are those of the platform: pending, in progress, completed, failed. Two more are for people: interrupted (in
-progress, but without a holder of the Lease; reconcile or the next push resumes it) and unreadable.
+The states are those of the platform: pending, in progress, completed, failed. Three more are for people: interrupted
+(in progress, but the Lease is free or was not renewed for twice its duration; reconcile or the next push resumes it),
+no push (a Lease without a record) and unreadable.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from pipelines.client.waiting_pushes import count_superseded, find_waiting
 from pipelines.client.wording import label_note
-from steps.cancellation import SUPERSEDED_BY
-from steps.core import PREFIX, TASK, parse_time
 from steps.domain import Phase, RunOutcome
-from steps.kube import LEASES, WORKFLOWS
-from steps.observed_state import read_task_state
+from steps.observed_state import ATTENTION_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Iterator
 
-    from pipelines.settings import Settings
+    from pipelines.client.waiting_pushes import WaitingPushes
     from steps.domain import Record
-    from steps.kube import Json, Kube
+    from steps.kube import Json
     from steps.observed_state import TaskState
 
-PHASE = "workflows.argoproj.io/phase"
+# A Lease that was not renewed for this many times its duration has no holder at work.
+_LAPSED = 2
 _STOPPED = (RunOutcome.GONE, RunOutcome.FINISHED)
 
 
@@ -39,6 +38,7 @@ class TaskPhase(StrEnum):
     INTERRUPTED = "interrupted"
     COMPLETED = "completed"
     FAILED = "failed"
+    NO_PUSH = "no push"
     UNREADABLE = "unreadable"
 
 
@@ -51,7 +51,9 @@ class TaskStatus:
         waiting: Number of the task's Workflows that wait for its lock.
         waiting_since: Creation time of the oldest of them; None without any.
         superseded: Number of Workflows that were superseded while they waited and are still kept.
+        escalated: Whether reconcile has left the task to a person.
         note: One line for a person: a problem, or what to do.
+        lease: Name of the task's Lease, which a pending task may not have yet.
     """
 
     repository: str
@@ -70,70 +72,72 @@ class TaskStatus:
     waiting_since: datetime | None = None
     superseded: int = 0
     workflow: str = ""
+    escalated: bool = False
     note: str = ""
+    lease: str = ""
     record: Record | None = field(default=None, repr=False)
 
 
-def task_statuses(task_states: Collection[TaskState], workflows: Collection[Json]) -> Iterator[TaskStatus]:
+def task_statuses(
+    task_states: Collection[TaskState], workflows: Collection[Json], *, now: datetime, duration_s: float
+) -> Iterator[TaskStatus]:
     """List every task that has a Lease or a waiting Workflow, the newest first.
 
     Args:
         task_states: The tasks' Leases.
-        workflows: Metadata of the tasks' Workflows.
+        workflows: The tasks' Workflows that have not ended, and those that were superseded.
+        now: The current time.
+        duration_s: Duration of a Lease, from the settings.
     """
-    waiting, superseded = _waiting_since(workflows), _count_superseded(workflows)
+    renewed_after = now - timedelta(seconds=_LAPSED * duration_s)
+    waiting, superseded = find_waiting(workflows), count_superseded(workflows)
     found = [
-        replace(_status(task_state), **_waiters(waiting, task=task_state.task), superseded=superseded[task_state.task])
-        for task_state in task_states
+        _with_waiting(_status(each, renewed_after=renewed_after), waiting.get(each.name), superseded[each.name])
+        for each in task_states
     ]
-    known = {task_state.task for task_state in task_states}
-    for workflow in workflows:
-        task = (workflow["metadata"].get("labels") or {}).get(TASK, "")
-        if task and task in waiting and task not in known:
-            known.add(task)
-            since = parse_time(workflow["metadata"]["creationTimestamp"])
-            pending = TaskStatus(repository="", task=task, state=TaskPhase.PENDING, since=since)
-            found.append(replace(pending, **_waiters(waiting, task=task)))
+    known = {task_state.name for task_state in task_states}
+    for lease, pushes in waiting.items():
+        if lease not in known:
+            first = TaskStatus(
+                repository=pushes.repository,
+                lease=lease,
+                task=pushes.task,
+                state=TaskPhase.PENDING,
+                since=pushes.created[0],
+            )
+            found.append(_with_waiting(first, pushes, superseded[lease]))
     yield from sorted(found, key=lambda each: -(each.since.timestamp() if each.since else 0))
 
 
-def _waiting_since(workflows: Collection[Json]) -> dict[str, list[datetime]]:
-    """List the creation times of each task's waiting Workflows."""
-    found: dict[str, list[datetime]] = {}
-    for workflow in workflows:
-        labels = workflow["metadata"].get("labels") or {}
-        if SUPERSEDED_BY not in labels and labels.get(PHASE, "Pending") == "Pending":
-            found.setdefault(labels.get(TASK, ""), []).append(parse_time(workflow["metadata"]["creationTimestamp"]))
-    return found
+def _with_waiting(status: TaskStatus, pushes: WaitingPushes | None, superseded: int) -> TaskStatus:
+    """Add the task's waiting Workflows. A task without any recorded push is pending if one waits."""
+    created = pushes.created if pushes else ()
+    return replace(
+        status,
+        state=TaskPhase.PENDING if created and status.state is TaskPhase.NO_PUSH else status.state,
+        waiting=len(created),
+        waiting_since=min(created, default=None),
+        superseded=superseded,
+    )
 
 
-def _count_superseded(workflows: Collection[Json]) -> Counter[str]:
-    """Count each task's Workflows that were superseded while they waited."""
-    labels = [workflow["metadata"].get("labels") or {} for workflow in workflows]
-    return Counter(each.get(TASK, "") for each in labels if SUPERSEDED_BY in each)
-
-
-def _waiters(waiting: Mapping[str, list[datetime]], *, task: str) -> dict[str, Any]:
-    """Return the fields about a task's waiting Workflows."""
-    since = waiting.get(task, [])
-    return {"waiting": len(since), "waiting_since": min(since, default=None)}
-
-
-def _status(task_state: TaskState) -> TaskStatus:
+def _status(task_state: TaskState, *, renewed_after: datetime) -> TaskStatus:
     record = task_state.record
     if record is None:
         return TaskStatus(
-            repository="",
+            repository=task_state.labelled_repository,
             task=task_state.task,
-            state=TaskPhase.UNREADABLE,
+            state=TaskPhase.UNREADABLE if task_state.problem else TaskPhase.NO_PUSH,
             since=task_state.renewed_at,
-            note=task_state.problem,
+            escalated=task_state.escalated,
+            note=_note(None, task_state=task_state),
+            lease=task_state.name,
         )
     outcomes = [agent.outcome for agent in record.agents]
     return TaskStatus(
         repository=record.push.repository,
         task=task_state.task,
-        state=_state(record, task_state=task_state),
+        state=_state(record, task_state=task_state, renewed_after=renewed_after),
         sha=record.push.sha,
         requested_by=record.push.requested_by,
         attempts=record.attempts,
@@ -144,39 +148,34 @@ def _status(task_state: TaskState) -> TaskStatus:
         errors=record.errors,
         since=record.finished_at or record.started_at,
         workflow=record.workflow,
+        escalated=task_state.escalated,
         note=_note(record, task_state=task_state),
+        lease=task_state.name,
         record=record,
     )
 
 
-def _state(record: Record, *, task_state: TaskState) -> TaskPhase:
+def _state(record: Record, *, task_state: TaskState, renewed_after: datetime) -> TaskPhase:
     match record.phase:
         case Phase.COMPLETED:
             return TaskPhase.COMPLETED
         case Phase.FAILED:
             return TaskPhase.FAILED
         case Phase.IN_PROGRESS:
-            return TaskPhase.IN_PROGRESS if task_state.holder else TaskPhase.INTERRUPTED
+            # A holder that died leaves its name in the Lease.
+            lapsed = task_state.renewed_at is not None and task_state.renewed_at < renewed_after
+            return TaskPhase.INTERRUPTED if lapsed or not task_state.holder else TaskPhase.IN_PROGRESS
 
 
-def _note(record: Record, *, task_state: TaskState) -> str:
+def _note(record: Record | None, *, task_state: TaskState) -> str:
     if task_state.escalated:
-        return "needs attention: fix the task, then remove the label agent-cancellation/needs-attention from its Lease"
+        what = task_state.problem or "fix the task"
+        return f"needs attention: {what}, then remove the label {ATTENTION_LABEL} from its Lease"
+    if record is None:
+        return task_state.problem
     if record.phase is Phase.FAILED:
         return record.errors[-1] if record.errors else ""
     return label_note(record)
-
-
-def read_task_statuses(settings: Settings, *, kube: Kube, task: str = "") -> list[TaskStatus]:
-    """Read the status of every task, or of one.
-
-    Raises:
-        StepError: The API server refuses or does not answer.
-    """
-    home, only = settings.namespaces.workflows, f",{TASK}={task}" if task else ""
-    task_states = kube.list(LEASES, namespace=home, labels=f"app.kubernetes.io/managed-by={PREFIX}{only}")
-    workflows = kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}{f'={task}' if task else ''}", metadata_only=True)
-    return list(task_statuses([read_task_state(body) for body in task_states], list(workflows)))
 
 
 def task_status_json(status: TaskStatus) -> dict[str, Any]:

@@ -92,10 +92,8 @@ def _version(check: str, *, where: str, image: str) -> CheckResult:
 
 def restrictions(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the right to create Workflows does not include the right to change their templates."""
-    for each in _controllers(installation):
-        namespace = each["metadata"]["namespace"]
-        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
-        mode = _referencing((config or {}).get("data") or {})
+    for namespace, data in _own_configurations(installation):
+        mode = _referencing(data)
         fix = "set workflowRestrictions.templateReferencing: Strict in the controller's ConfigMap"
         match mode:
             case "Strict":
@@ -111,18 +109,14 @@ def restrictions(installation: Installation, check: str) -> Iterator[CheckResult
 def instance(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that a controller processes Workflows with the instance id of the settings; silent if nothing has one."""
     wanted = installation.settings.argo.instance_id
-    found = {}
-    for each in _controllers(installation):
-        namespace = each["metadata"]["namespace"]
-        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
-        found[namespace] = str(_read((config or {}).get("data") or {}, "instanceID") or "")
+    found = [(namespace, _instance_id(data)) for namespace, data in _configurations(installation)]
     if not found:
         return  # the check `argo` reports it
-    if wanted in found.values():
+    if wanted in (each for _, each in found):
         if wanted:
             yield CheckResult(check=check, status=CheckStatus.OK, found=f"instance id {wanted}")
         return
-    others = ", ".join(f"{namespace}: {each or 'none'}" for namespace, each in found.items())
+    others = ", ".join(f"{namespace}: {each or 'none'}" for namespace, each in found)
     yield CheckResult(
         check=check,
         status=CheckStatus.WRONG,
@@ -133,10 +127,8 @@ def instance(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 def pod_layout(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that Argo makes the containers that the pods' patch names."""
-    for each in _controllers(installation):
-        namespace = each["metadata"]["namespace"]
-        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
-        if _setting((config or {}).get("data") or {}, "initlessPod").get("enabled") is True:
+    for namespace, data in _own_configurations(installation):
+        if _setting(data, "initlessPod").get("enabled") is True:
             yield CheckResult(
                 check=check,
                 status=CheckStatus.WRONG,
@@ -148,10 +140,34 @@ def pod_layout(installation: Installation, check: str) -> Iterator[CheckResult]:
             yield CheckResult(check=check, status=CheckStatus.OK, found=f"{namespace}: init and wait containers")
 
 
+def _configurations(installation: Installation) -> list[tuple[str, dict[str, str]]]:
+    """Read the settings of each controller, with its namespace. One namespace may have several controllers."""
+    found = []
+    for each in _controllers(installation):
+        namespace = each["metadata"]["namespace"]
+        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
+        found.append((namespace, (config or {}).get("data") or {}))
+    return found
+
+
+def _own_configurations(installation: Installation) -> list[tuple[str, dict[str, str]]]:
+    """Read the settings of the controllers with the instance id of the settings; of all, if none has it."""
+    found = _configurations(installation)
+    own = [each for each in found if _instance_id(each[1]) == installation.settings.argo.instance_id]
+    return own or found
+
+
 def _config_map(deployment: Json) -> str:
-    given: list[str] = deployment["spec"]["template"]["spec"]["containers"][0].get("args") or []
-    named = [value for flag, value in pairwise(given) if flag == "--configmap"]
+    """Return the name of a controller's ConfigMap: of `--configmap NAME` or `--configmap=NAME`, the last one."""
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    given: list[str] = [*(container.get("command") or []), *(container.get("args") or [])]
+    words = [word for each in given for word in (each.split("=", 1) if each.startswith("--configmap=") else [each])]
+    named = [value for flag, value in pairwise(words) if flag == "--configmap"]
     return named[-1] if named else "workflow-controller-configmap"
+
+
+def _instance_id(data: dict[str, str]) -> str:
+    return str(_read(data, "instanceID") or "")
 
 
 def _referencing(data: dict[str, str]) -> str:

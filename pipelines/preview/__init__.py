@@ -5,11 +5,11 @@ Guarantees that nothing is written, and that the filters are those of the render
 
 from pipelines.preview.event_preview import EventPreview, preview_event
 from pipelines.preview.payload import push_payload, read_payload
-from pipelines.preview.run_preview import RunPreview, preview_runs
+from pipelines.preview.run_preview import TaskPreview, preview_runs
 
 __all__ = [
     "EventPreview",
-    "RunPreview",
+    "TaskPreview",
     "preview_event",
     "preview_runs",
     "push_payload",

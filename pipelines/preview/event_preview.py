@@ -61,6 +61,7 @@ class EventPreview:
         repository: As in the event.
         ref: The ref, with refs/heads/; empty if the event has none.
         match: The task of the branch; None if no pattern matches.
+        ignored: Whether the event passes, but the policy of the repository leaves it out (`react_to` in [[policies]]).
         is_comment: Whether it is a comment. It names no branch: its step reads that from GitHub.
     """
 
@@ -69,6 +70,7 @@ class EventPreview:
     repository: str
     ref: str
     match: TaskMatch | None
+    ignored: bool = False
     is_comment: bool = False
 
 
@@ -86,11 +88,13 @@ def preview_event(payload: dict[str, Any], *, settings: Settings) -> EventPrevie
     ref = _field(seen, "body.ref")
     if kind == "pull_request":
         ref = HEADS + str(_field(seen, "body.pull_request.head.ref"))
+    repository = str(_field(seen, "body.repository.full_name") or "")
     return EventPreview(
         event=passed,
+        ignored=bool(passed) and settings.ignores(passed, repository=repository),
         dropped_by=() if passed else min((dropped for _, dropped in results), key=len),
         is_comment=kind == "issue_comment",
-        repository=str(_field(seen, "body.repository.full_name") or ""),
+        repository=repository,
         ref=str(ref or ""),
         match=match_task(str(ref or ""), patterns=settings.tasks),
     )

@@ -1,7 +1,8 @@
 """The runs that a push to a branch would stop now, and those that it would keep.
 
-Guarantees that it only reads. The decisions are those of the steps, for a push of this moment to a commit that no run
-names. Not covered: what the pull request says, such as a skip label.
+Guarantees that it only reads. The decisions are those of the steps, by the policy of the repository and by what the
+runs own, for a push of this moment to a commit that no run names. If the person may not list what runs own, the
+decisions are without it, and the result says so. Not covered: what the pull request says, such as a skip label.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.agents import decide_all, list_runs
+from steps.agents import decide_all, decide_runs, list_runs
+from steps.core import ForbiddenError
 from steps.domain import ZERO_SHA, Phase, Push, Record, Repository, RunOutcome, Sha, shown_names
 
 if TYPE_CHECKING:
@@ -33,14 +35,36 @@ class RunPreview:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPreview:
+    """What a push now would do to a task.
+
+    Attributes:
+        runs: The runs of the task, the oldest first.
+        unread: Why what the runs own is not known, so that a run to be stopped may be kept; empty if it is known.
+    """
+
+    runs: tuple[RunPreview, ...]
+    unread: str = ""
+
+
 def preview_runs(
     repository: str, ref: str, task: TaskId, *, settings: Settings, kube: Kube, now: datetime
-) -> tuple[RunPreview, ...]:
+) -> TaskPreview:
     """List the task's runs, with what a push now would do to each.
 
+    Args:
+        repository: The repository of the push.
+        ref: The branch of the push, with refs/heads/.
+        task: The task of the branch.
+        settings: The general settings, without the repository's policy.
+        kube: The API server.
+        now: The current time.
+
     Raises:
-        StepError: The API server refuses, or does not answer.
+        StepError: The API server refuses to list the runs, or does not answer.
     """
+    own = settings.for_repository(repository)
     push = Push(
         repository=Repository(repository),
         task=task,
@@ -64,20 +88,24 @@ def preview_runs(
     )
     runs = [
         run
-        for namespace in settings.namespaces.agents
+        for namespace in own.namespaces.agents
         for run in list_runs(
-            settings.agents,
+            own.agents,
             kube=kube,
             namespace=namespace,
             task=task,
-            patterns=settings.tasks,
-            hosts=settings.github.hosts_of_git,
+            patterns=own.tasks,
+            hosts=own.github.hosts_of_git,
         )
     ]
-    judged = decide_all(runs, record=record)
+    unread = ""
+    try:
+        judged = decide_runs(runs, record=record, settings=own, kube=kube)
+    except ForbiddenError as error:
+        judged, unread = decide_all(runs, record=record), str(error)
     stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="stale") for run in judged.stale]
     names = shown_names([*stale, *judged.kept])
-    return tuple(
+    found = tuple(
         RunPreview(
             kind=agent.kind,
             name=names[agent.uid],
@@ -87,3 +115,4 @@ def preview_runs(
         )
         for agent in sorted((*stale, *judged.kept), key=lambda each: each.created_at)
     )
+    return TaskPreview(runs=found, unread=unread)

@@ -26,35 +26,52 @@ if TYPE_CHECKING:
     from steps.agents.agent_run import AgentRun
     from steps.agents.owned_object import OwnedObject
     from steps.domain import Agent, Record
+    from steps.kube import Kube
     from steps.runtime import StepContext
-    from steps.settings import RunKind
+    from steps.settings import RunKind, StepSettings
 
 
-def look_around(runs: Collection[AgentRun], *, plurals: Collection[str], context: StepContext) -> Surroundings:
+def look_around(
+    runs: Collection[AgentRun], *, plurals: Collection[str], settings: StepSettings, kube: Kube
+) -> Surroundings:
     """List what runs may own.
 
     Args:
         runs: All runs of the task.
         plurals: The plural names of the kinds of the runs that are to be stopped. Empty: nothing is listed.
-        context: The step.
+        settings: The settings for the task's repository.
+        kube: The API server.
     """
     if not plurals:
         return ALONE
-    kube, namespaces = context.clients.kube, context.settings.namespaces.agents
-    objects = list_objects(owned_resources(context.settings.agents, plurals=plurals), kube=kube, namespaces=namespaces)
+    namespaces = settings.namespaces.agents
+    objects = list_objects(owned_resources(settings.agents, plurals=plurals), kube=kube, namespaces=namespaces)
     # Agents start runs from their pods, and a pod may then be the owner. Otherwise, this list is not needed yet, unless
     # pods are runs: one of another task may have a run of this task for an owner.
     owners = [owner for each in objects for owner in each.owners] + [owner for run in runs for owner in run.owners]
-    if any(owner.is_pod for owner in owners) or any(kind_resource(kind) == PODS for kind in context.settings.agents):
+    if any(owner.is_pod for owner in owners) or any(kind_resource(kind) == PODS for kind in settings.agents):
         objects += list_objects([PODS], kube=kube, namespaces=namespaces)
-    foreign = find_foreign_runs(objects, kinds=context.settings.agents, runs=runs)
+    foreign = find_foreign_runs(objects, kinds=settings.agents, runs=runs)
     return Surroundings(objects=tuple(objects), foreign=foreign)
 
 
 def decide_task(record: Record, *, context: StepContext) -> RunDecisions:
     """List and judge all runs of the step's task, with what they own."""
-    judged = decide_all(task_runs(context), record=record)
-    around = look_around(judged.runs, plurals={run.kind.plural for run in judged.stale}, context=context)
+    return decide_runs(task_runs(context), record=record, settings=context.settings, kube=context.clients.kube)
+
+
+def decide_runs(runs: Iterable[AgentRun], *, record: Record, settings: StepSettings, kube: Kube) -> RunDecisions:
+    """Judge all runs of a task by a record, and by what they own, which is listed here.
+
+    Args:
+        runs: All runs of the task.
+        record: The record.
+        settings: The settings for the task's repository.
+        kube: The API server.
+    """
+    judged = decide_all(runs, record=record)
+    plurals = {run.kind.plural for run in judged.stale}
+    around = look_around(judged.runs, plurals=plurals, settings=settings, kube=kube)
     return decide_all(judged.runs, record=record, around=around)
 
 

@@ -139,7 +139,7 @@ def _delete(
 ) -> StartedStop:
     """Look at what the runs own, record the intent, and delete the stale runs."""
     plurals = {agent.kind for agent in _unproven(record)} | {run.kind.plural for run in judged.stale}
-    around = look_around(judged.runs, plurals=plurals, context=context)
+    around = look_around(judged.runs, plurals=plurals, settings=context.settings, kube=context.clients.kube)
     judged = decide_all(judged.runs, record=record, around=around)
     _warn_of_owners(judged.kept, context=context)
     record = record_intent(record, judged)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
-from steps.core import RECORD, TASK, BadInputError, parse_optional_time
-from steps.domain import Record  # noqa: TC001 - as above
+from steps.core import RECORD, REPOSITORY, TASK, BadInputError, parse_optional_time
+from steps.domain import Record, Repository, TaskId
 from steps.lease import lease_name, read_snapshot
 from steps.observed_state.repair_attempts import is_escalated, read_attempts
 
@@ -30,6 +30,8 @@ class TaskState:
         renewed_at: Time of the last renewal, by the holder's clock; None if it is missing.
         problem: The error if the record cannot be read; otherwise empty.
         escalated: Whether the task is escalated to a person. Then it is not repaired.
+        labelled_repository: Its repository by the Lease's label, in lower case; empty if the Lease's name does not
+            confirm it, as for a name that was cut.
     """
 
     name: str
@@ -43,6 +45,7 @@ class TaskState:
     problem: str
     attempts: RepairAttempts
     escalated: bool
+    labelled_repository: str = ""
 
     @property
     def repository(self) -> str:
@@ -81,4 +84,12 @@ def read_task_state(body: Json) -> TaskState:
         problem=problem,
         attempts=read_attempts(metadata),
         escalated=is_escalated(metadata),
+        labelled_repository=_labelled_repository(metadata),
     )
+
+
+def _labelled_repository(metadata: Json) -> str:
+    labels = metadata.get("labels") or {}
+    repository = Repository(labels.get(REPOSITORY, "").replace(".", "/", 1))
+    named = lease_name(repository=repository, task=TaskId(labels.get(TASK, "")))
+    return repository if named == metadata["name"] else ""

@@ -35,13 +35,22 @@ class PassResult:
 
     Attributes:
         repairs: Each finding with its action. A dry run does not apply the actions.
+        problems: For each of the repairs, in their order, why it failed; empty if it was applied. None in a dry run.
         idle: The idle Leases. A dry run does not delete them.
+        idle_problems: The same for each of the idle Leases.
         unread: The objects that could not be read, with the error and the fix.
     """
 
     repairs: tuple[PlannedRepair, ...]
+    problems: tuple[str, ...]
     idle: tuple[TaskState, ...]
+    idle_problems: tuple[str, ...]
     unread: tuple[str, ...]
+
+    @property
+    def failures(self) -> int:
+        """Number of repairs and deletions that failed."""
+        return sum(map(bool, self.problems + self.idle_problems))
 
 
 def run_pass(context: ReconcileContext) -> PassResult:
@@ -63,16 +72,19 @@ def run_pass(context: ReconcileContext) -> PassResult:
         _log_finding(repair, context=context)
     idle = tuple(idle_leases(TaskIndex.from_snapshot(snapshot, settings=context.settings), findings))
     repaired: list[PlannedRepair] = []
+    problems, idle_problems = ("",) * len(repairs), ("",) * len(idle)
     if not context.dry_run:
-        repaired = [
-            repair
+        problems = tuple(
+            _guarded(partial(_repair_and_count, repair, context=context), task=repair.finding.task, context=context)
             for repair in repairs
-            if _guarded(partial(_repair_and_count, repair, context=context), task=repair.finding.task, context=context)
-        ]
+        )
+        repaired = [repair for repair, problem in zip(repairs, problems, strict=True) if not problem]
         for task_state in healthy_tasks(snapshot, findings):
             _guarded(partial(reset_attempts, task_state.name, context=context), task=task_state.task, context=context)
-        for task_state in idle:
+        idle_problems = tuple(
             _guarded(partial(delete_idle_lease, task_state, context=context), task=task_state.task, context=context)
+            for task_state in idle
+        )
     seconds = context.clock.monotonic() - began
     measure_pass(snapshot, repairs=repairs, repaired=repaired, seconds=seconds, context=context)
     context.log.info(
@@ -84,7 +96,9 @@ def run_pass(context: ReconcileContext) -> PassResult:
         seconds=round(seconds, 3),
         dry_run=context.dry_run,
     )
-    return PassResult(repairs=repairs, idle=idle, unread=snapshot.unread)
+    return PassResult(
+        repairs=repairs, problems=problems, idle=idle, idle_problems=idle_problems, unread=snapshot.unread
+    )
 
 
 def _find_each(snapshot: ClusterSnapshot, *, context: ReconcileContext) -> tuple[tuple[Finding, ...], ClusterSnapshot]:
@@ -136,8 +150,8 @@ def _repair_and_count(repair: PlannedRepair, *, context: ReconcileContext) -> No
         count_repair(repair, context=context)
 
 
-def _guarded(do: Callable[[], None], *, task: str, context: ReconcileContext) -> bool:
-    """Run an action for one task and log its errors. Return True if it succeeded."""
+def _guarded(do: Callable[[], None], *, task: str, context: ReconcileContext) -> str:
+    """Run an action for one task and log its errors. Return why it failed; empty if it succeeded."""
     try:
         do()
     except TerminatedError:
@@ -149,8 +163,8 @@ def _guarded(do: Callable[[], None], *, task: str, context: ReconcileContext) ->
             error=type(error).__name__,
             problem=str(error),
         )
+        return str(error) or type(error).__name__
     except Exception as error:  # noqa: BLE001 - a bug must not affect other tasks; its text may contain any data
         context.log.unexpected(error, task=task)
-    else:
-        return True
-    return False
+        return f"unexpected error ({type(error).__name__}): please report it"
+    return ""

@@ -360,4 +360,4 @@ def test_explain_shows_the_runs_of_every_namespace(two: Scene) -> None:
         kube=two.kube(two.audit(), random=lambda: 0.5),
         now=two.clock.now(),
     )
-    assert [(run.name, run.stopped) for run in shown] == [("team-one/tess", True), ("team-two/tess", True)]
+    assert [(run.name, run.stopped) for run in shown.runs] == [("team-one/tess", True), ("team-two/tess", True)]

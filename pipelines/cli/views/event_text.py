@@ -8,9 +8,9 @@ from steps.domain import Repository, task_id
 from steps.lease import lease_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from pipelines.preview import EventPreview, RunPreview
+    from pipelines.preview import EventPreview, TaskPreview
     from pipelines.settings import Settings
 
 
@@ -18,6 +18,8 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
     """Describe what the Sensor does with an event, and which task it belongs to."""
     if preview.event:
         yield f"The Sensor creates a Workflow: the event counts as {preview.event} (events.react_to)."
+    if preview.ignored:
+        yield f"Its step does nothing: the policy of {preview.repository} leaves out {preview.event} ([[policies]])."
     for each in preview.dropped_by:
         decides = f"{each.setting} does not allow it" if each.setting else "the Sensor does not take it"
         yield f"The Sensor drops the event: {each.path} is {each.value}; {decides}."
@@ -37,15 +39,18 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
     spelled = "" if match.text == task else f" (for {match.text})"
     yield f"Task {task}{spelled} of {preview.repository}."
     yield f"Its Lease is {lease_name(repository=Repository(preview.repository), task=task)}."
-    yield f"Its pull request may have the label {settings.labels.of_task(task)}."
+    if label := settings.for_repository(preview.repository).labels.of_task(task):
+        yield f"Its pull request may have the label {label}."
 
 
-def describe_runs(runs: Sequence[RunPreview]) -> Iterator[str]:
+def describe_runs(preview: TaskPreview) -> Iterator[str]:
     """Describe the runs of the task."""
-    if not runs:
+    if not preview.runs:
         yield "No run of the task exists: a push now would stop nothing."
         return
     yield "A push now would"
-    for run in runs:
+    for run in preview.runs:
         what = "stop" if run.stopped else "keep"
         yield f"  - {what} {run.kind}/{run.name} of {run.agent or 'an unknown agent'}: {run.reason}"
+    if preview.unread:
+        yield f"What the runs own is not known, so one to be stopped may be kept for it: {preview.unread}"

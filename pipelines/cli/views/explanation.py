@@ -17,19 +17,41 @@ if TYPE_CHECKING:
 NEXT_STEP = {
     TaskPhase.PENDING: "It waits for the task's lock.",
     TaskPhase.IN_PROGRESS: "It runs now.",
-    TaskPhase.INTERRUPTED: "The Lease is free: reconcile or the next push resumes it.",
+    TaskPhase.INTERRUPTED: "Nobody works on it now: reconcile or the next push resumes it.",
     TaskPhase.COMPLETED: "Nothing is left to do.",
     TaskPhase.FAILED: "Reconcile tries again. To try now, retry its Workflow in Argo's UI.",
+    TaskPhase.NO_PUSH: "The next push of the task starts it.",
     TaskPhase.UNREADABLE: "It needs attention: a person must correct the record.",
 }
+# The same, if no pass of reconcile is scheduled.
+_WITHOUT_RECONCILE = {
+    TaskPhase.INTERRUPTED: "Nobody works on it now: the next push or `agent-cancellation reconcile` resumes it.",
+    TaskPhase.FAILED: (
+        "Reconcile is off (reconcile.every_s = 0). To try again, retry its Workflow in Argo's UI, "
+        "or run `agent-cancellation reconcile`."
+    ),
+}
+_ESCALATED = "A person must act: reconcile does not repair the task until its label needs-attention is removed."
+# What is true of an escalated task as well.
+_AT_WORK = (TaskPhase.PENDING, TaskPhase.IN_PROGRESS)
 
 
-def explain_task(status: TaskStatus, *, now: datetime) -> Iterator[str]:
-    """Explain one task's cancellation, one sentence at a time."""
+def explain_task(status: TaskStatus, *, now: datetime, reconciles: bool) -> Iterator[str]:
+    """Explain one task's cancellation, one sentence at a time.
+
+    Args:
+        status: The status of the task.
+        now: The current time.
+        reconciles: Whether passes of reconcile are scheduled (`reconcile.every_s`).
+    """
     record = status.record
     if record is None:
-        yield status.note or "No push of this task has been recorded yet."
-        yield NEXT_STEP[status.state]
+        if status.note:
+            yield f"{status.note[:1].upper()}{status.note[1:]}."
+        if status.state is not TaskPhase.UNREADABLE:
+            yield "No push of this task has been recorded."
+        yield from _queue(status) if status.state is not TaskPhase.PENDING else ()
+        yield _next_step(status, reconciles=reconciles)
         return
     push = record.push
     yield (
@@ -48,7 +70,15 @@ def explain_task(status: TaskStatus, *, now: datetime) -> Iterator[str]:
     yield from _queue(status)
     if status.note and status.note not in (*record.errors, describe_labels(record)):
         yield f"Note: {status.note}"
-    yield NEXT_STEP[status.state]
+    yield _next_step(status, reconciles=reconciles)
+
+
+def _next_step(status: TaskStatus, *, reconciles: bool) -> str:
+    """Say what comes next. Only a person may end an escalation."""
+    step = NEXT_STEP[status.state]
+    if status.escalated:
+        return f"{step} {_ESCALATED}" if status.state in _AT_WORK else _ESCALATED
+    return step if reconciles else _WITHOUT_RECONCILE.get(status.state, step)
 
 
 def _agents(record: Record, *, now: datetime) -> Iterator[str]:

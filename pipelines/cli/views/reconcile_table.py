@@ -31,11 +31,18 @@ def print_pass(result: PassResult, *, now: datetime, as_json: bool, dry_run: boo
         print(json.dumps({"findings": _rows(result, now=None), "unread": list(result.unread)}, indent=1))
         return
     console, rows = open_console(), _rows(result, now=now)
-    console.print(f"{counted(len(rows), 'finding')}{', nothing was done' if dry_run and rows else ''}")
+    console.print(f"{counted(len(rows), 'finding')}{_done(result, dry_run=dry_run)}")
     if rows:
         print_whole(console, fit_table(_COLUMNS, [_cells(row) for row in rows], width=console.width))
     for problem in result.unread:
         console.print(f"not read: {problem}")
+
+
+def _done(result: PassResult, *, dry_run: bool) -> str:
+    """Say what was not done, after the number of findings."""
+    if dry_run:
+        return ", nothing was done" if result.repairs or result.idle else ""
+    return f", {counted(result.failures, 'repair')} failed" if result.failures else ""
 
 
 def _rows(result: PassResult, *, now: datetime | None) -> list[dict[str, str]]:
@@ -48,8 +55,9 @@ def _rows(result: PassResult, *, now: datetime | None) -> list[dict[str, str]]:
             "action": str(repair.action) + (f" ({repair.reason})" if repair.reason else ""),
             "detail": repair.finding.detail,
             "advice": repair.finding.advice,
+            "problem": problem,
         }
-        for repair in result.repairs
+        for repair, problem in zip(result.repairs, result.problems, strict=True)
     ]
     idle = [
         {
@@ -63,13 +71,15 @@ def _rows(result: PassResult, *, now: datetime | None) -> list[dict[str, str]]:
                 else f"last used at {task_state.renewed_at}"
             ),
             "advice": "",
+            "problem": problem,
         }
-        for task_state in result.idle
+        for task_state, problem in zip(result.idle, result.idle_problems, strict=True)
     ]
     return repairs + idle
 
 
 def _cells(row: dict[str, str]) -> list[Text]:
-    """Make the cells of one finding, with the advice below its detail."""
-    detail = row["detail"] + (f"\n→ {row['advice']}" if row["advice"] else "")
+    """Make the cells of one finding, with the failure of its repair and the advice below its detail."""
+    detail = row["detail"] + (f"\nnot done: {row['problem']}" if row["problem"] else "")
+    detail += f"\n→ {row['advice']}" if row["advice"] else ""
     return [Text(each) for each in (row["finding"], row["repository"], row["task"], row["action"], detail)]

@@ -48,6 +48,7 @@ _COLOURS = {
     TaskPhase.INTERRUPTED: "yellow",
     TaskPhase.COMPLETED: "green",
     TaskPhase.FAILED: "red",
+    TaskPhase.NO_PUSH: "yellow",
     TaskPhase.UNREADABLE: "red",
 }
 

@@ -23,11 +23,11 @@ _STAGED = ".render-staged"
 
 
 def find_drift(files: dict[str, str], *, output: Path) -> list[str]:
-    """List the differences between a folder and the rendered files."""
+    """List the differences between a folder and the rendered files. Files that `render` did not write do not count."""
     missing = [f"{path}: missing" for path in files if not (output / path).is_file()]
     there = {path: text for path, text in files.items() if (output / path).is_file()}
     changed = [f"{path}: differs" for path, text in there.items() if _differs(output / path, text)]
-    return missing + changed + [f"{path}: stale" for path in _others(files, output=output)]
+    return missing + changed + [f"{path}: stale" for path in rendered_before(files, output=output)]
 
 
 def write_files(files: dict[str, str], *, output: Path) -> None:

@@ -13,7 +13,7 @@ from pipelines.cli.main import main
 from pipelines.client.kubeconfig import server_time
 from steps.core.errors import Exit
 from steps.kube.transport import Response
-from tests.doubles.kubernetes import serve, write_kubeconfig
+from tests.doubles.kubernetes import Fault, serve, write_kubeconfig
 from tests.support.broken_cluster import a_world
 from tests.support.harness import Scene
 from tests.support.settings_files import write_settings
@@ -76,6 +76,25 @@ def test_without_dry_run_it_repairs(trouble: Scene, capsys: pytest.CaptureFixtur
     assert main(["reconcile", "--json"]) == Exit.DONE
     assert len(json.loads(capsys.readouterr().out)["findings"]) == 7
     assert len(trouble.repairs()) == 2
+
+
+def test_a_repair_that_is_refused_is_reported_and_is_no_success(
+    trouble: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trouble.api.faults.add(Fault(method="POST", path="/workflows", status=403, reason="Forbidden", times=0))
+    assert main(["reconcile", "--json"]) == Exit.TRY_AGAIN
+    problems = {row["finding"]: row["problem"] for row in json.loads(capsys.readouterr().out)["findings"]}
+    assert {kind for kind, problem in problems.items() if problem} == {"stuck", "live-stale-run"}
+    assert "403 Forbidden" in problems["stuck"]
+
+
+def test_the_table_names_the_repairs_that_failed(trouble: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    trouble.api.faults.add(Fault(method="POST", path="/workflows", status=403, reason="Forbidden", times=0))
+    trouble.api.faults.add(Fault(method="DELETE", path="/leases", status=403, reason="Forbidden", times=0))
+    assert main(["reconcile"]) == Exit.TRY_AGAIN
+    shown = capsys.readouterr().out
+    assert "7 findings, 3 repairs failed" in shown
+    assert shown.count("not done: ") == 3
 
 
 def test_ages_are_by_the_api_servers_clock() -> None:

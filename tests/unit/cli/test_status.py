@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from pipelines.cli.views.status_table import COLUMNS
 from pipelines.client.task_status import TaskPhase
 from pipelines.client.wording import age
 from steps.core.errors import Exit
+from steps.core.keys import RECORD
+from steps.observed_state.repair_attempts import ATTENTION_LABEL
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import serve, write_kubeconfig
 from tests.doubles.platform.runs import CLEO, REX
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
+from tests.support.settings_files import write_settings
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
@@ -264,3 +267,97 @@ def test_two_repositories_with_a_task_of_one_number_are_shown_apart(
     assert NEWER[:12] in said
     assert NEW[:12] not in said
     assert main(["explain", "7", "--repository", "5dlabs/third"]) == Exit.BUG
+
+
+def test_a_push_that_waits_counts_for_its_own_repository(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    laptop.github.add_repository("5dlabs/other")
+    laptop.later(60)
+    laptop.workflow(repository="5dlabs/other", sha=NEWER)
+    found = {str(each["repository"]): (each["state"], each["waiting"]) for each in statuses(capsys, "7")}
+    assert found == {"5dlabs/cto": ("completed", 0), "5dlabs/other": ("pending", 1)}
+    assert main(["explain", "7", "--repository", "5dlabs/other"]) == Exit.DONE
+    assert "waits for the task's lock" in capsys.readouterr().out
+
+
+def relabelled(laptop: Scene, **metadata: dict[str, str | None]) -> None:
+    name = laptop.lease()["metadata"]["name"]
+    laptop.api.patch("leases", name, {"metadata": metadata}, namespace=DEFAULTS.namespaces.workflows)
+
+
+def test_a_lease_without_a_record_is_not_called_unreadable(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    relabelled(laptop, annotations={RECORD: None})
+    (status,) = statuses(capsys)
+    assert (status["repository"], status["state"]) == ("5dlabs/cto", "no push")
+    assert main(["explain", "7", "--repository", "5DLabs/cto"]) == Exit.DONE
+    assert "No push of this task has been recorded." in capsys.readouterr().out
+    laptop.workflow()
+    assert [each["state"] for each in statuses(capsys)] == ["pending"]
+
+
+@pytest.mark.parametrize(("record", "first"), [(None, "fix the task"), ("{", "the Lease's record is not")])
+def test_an_escalation_without_a_record_is_said_first(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], record: str | None, first: str
+) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    relabelled(laptop, annotations={RECORD: record}, labels={ATTENTION_LABEL: "true"})
+    (status,) = statuses(capsys)
+    assert status["escalated"]
+    assert str(status["note"]).startswith(f"needs attention: {first}")
+    assert explained(capsys).startswith(f"Needs attention: {first}")
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(59, "in progress"), (61, "interrupted")])
+def test_a_holder_that_renewed_nothing_for_two_durations_is_dead(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], seconds: int, state: str
+) -> None:
+    a_push(laptop)
+    laptop.begin(laptop.workflow(), pod="pod")
+    laptop.clock.jump(seconds)
+    assert statuses(capsys)[0]["state"] == state
+
+
+def last_sentences(laptop: Scene, capsys: pytest.CaptureFixture[str], tmp_path: Path, *, every_s: int) -> str:
+    """What `explain` says, with reconcile at this interval."""
+    write_settings(tmp_path, {"every_s = 30 ": f"every_s = {every_s} "})
+    laptop.api.calls.clear()
+    capsys.readouterr()
+    assert main(["explain", "7", "--settings", str(tmp_path / "settings.toml")]) == Exit.DONE
+    return " ".join(capsys.readouterr().out.split())
+
+
+def a_failure(laptop: Scene) -> None:
+    a_push(laptop)
+    laptop.github.fault(github_fails(401), method="GET", path="/pulls$")
+    assert laptop.play(laptop.workflow()) is Exit.FORBIDDEN
+
+
+def a_completion(laptop: Scene) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+
+
+@pytest.mark.parametrize("begin", [a_failure, a_completion])
+def test_of_an_escalated_task_only_a_person_is_said_to_act(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], begin: Callable[[Scene], None]
+) -> None:
+    begin(laptop)
+    relabelled(laptop, labels={ATTENTION_LABEL: "true"})
+    said = explained(capsys)
+    assert said.endswith("reconcile does not repair the task until its label needs-attention is removed.")
+    assert "Reconcile tries again" not in said
+    assert "Nothing is left to do" not in said
+
+
+def test_a_reconcile_that_is_off_is_not_promised(
+    laptop: Scene, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    a_failure(laptop)
+    assert "Reconcile tries again." in last_sentences(laptop, capsys, tmp_path, every_s=30)
+    said = last_sentences(laptop, capsys, tmp_path, every_s=0)
+    assert "Reconcile tries again" not in said
+    assert "Reconcile is off (reconcile.every_s = 0)." in said

@@ -307,11 +307,12 @@ def shell(line: str, **env: str) -> subprocess.CompletedProcess[str]:
         ("set -o pipefail; $CLI completion bash | head -n 1", (0, 141)),
         ("$CLI render --explain >&-", (0,)),
         ("$CLI status 2>&-", (65,)),
+        ("$CLI init $OUT --no-cluster <&-", (65,)),
         ("$CLI render --explain >/dev/full", (1,)),
     ],
 )
 def test_no_stream_ends_a_command_with_a_traceback(line: str, code: tuple[int, ...], tmp_path: Path) -> None:
-    ran = shell(line, KUBECONFIG=str(tmp_path / "none"))
+    ran = shell(line, KUBECONFIG=str(tmp_path / "none"), OUT=str(tmp_path / "out"))
     assert ran.returncode in code
     assert "Traceback" not in ran.stderr
     assert "Exception ignored" not in ran.stderr

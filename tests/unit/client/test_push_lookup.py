@@ -14,6 +14,7 @@ from pipelines.cli.main import build_parser
 from pipelines.client.push_lookup import PushTarget, find_push
 from pipelines.settings import Settings
 from steps.core.errors import BadInputError, ForbiddenError
+from steps.settings.policies import LabelChanges, RepositoryPolicy
 from tests.doubles.github import GitHub, serve
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY
 
@@ -225,3 +226,16 @@ def test_a_pull_request_counts_before_the_checkout(laptop: Laptop) -> None:
     checkout("task-8-here")
     laptop.github.push("task-7-work", NEWER, repository=REPOSITORY)
     assert laptop.means("--pr", "1") == replace(SEVEN, sha=NEWER)
+
+
+@pytest.mark.parametrize(("label", "hint"), [("agent-{task}", "label agent-7"), ("", "choose one by --pr")])
+def test_the_label_of_the_repositorys_policy_counts(laptop: Laptop, label: str, hint: str) -> None:
+    policy = RepositoryPolicy(repositories=(REPOSITORY,), labels=LabelChanges(task=label))
+    own = replace(laptop, settings=replace(laptop.settings, policies=(policy,)))
+    laptop.github.add_pull_request(repository=REPOSITORY, head="task-7-other", sha=OLD)
+    with pytest.raises(BadInputError) as caught:
+        own.means("--task", "7")
+    assert hint in str(caught.value)
+    if label:
+        laptop.github.edit_labels(1, repository=REPOSITORY, add=["agent-7"])
+        assert own.means("--task", "7") == SEVEN

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.doctor.argo import _TESTED as TESTED
-from pipelines.doctor.argo import instance
+from pipelines.doctor.argo import instance, pod_layout, restrictions
 from pipelines.doctor.check import CheckResult, CheckStatus, Installation, run_checks
 from pipelines.doctor.cluster import namespaces
 from pipelines.doctor.events import event_bus, events
@@ -81,6 +81,9 @@ def test_every_namespace_of_agents_and_that_of_the_state_documents_must_exist() 
 # Argo's instance id.
 
 
+STRICT = "templateReferencing: Strict"
+
+
 def controller(namespace: str, data: dict[str, str]) -> list[tuple[str, Json]]:
     spec = {"template": {"spec": {"containers": [{"name": "c"}]}}}
     return [
@@ -117,6 +120,29 @@ def test_one_matching_controller_is_enough_and_a_missing_one_is_another_checks_f
     both = [*controller("argo", {}), *controller("blue", {"instanceID": "blue"})]
     assert only(instance, with_instance("blue"), *both) == (CheckStatus.OK, "instance id blue")
     assert examined(instance, with_instance("blue")) == []
+
+
+def configured(namespace: str, *arguments: str, data: dict[str, str]) -> list[tuple[str, Json]]:
+    """A controller whose arguments name its ConfigMap."""
+    name = arguments[-1].rpartition("=")[2]
+    spec = {"template": {"spec": {"containers": [{"name": "c", "args": [*arguments]}]}}}
+    return [
+        ("deployments", named(f"controller-{name}", namespace=namespace, spec=spec)),
+        ("configmaps", named(name, namespace=namespace, data=data)),
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("--configmap", "blue"), ("--configmap=blue",)])
+def test_of_two_controllers_in_one_namespace_ours_is_examined(arguments: tuple[str, ...]) -> None:
+    ours = configured("argo", *arguments, data={"instanceID": "blue", "workflowRestrictions": STRICT})
+    other = controller("argo", {"instanceID": "green", "initlessPod": "enabled: true"})
+    for both in (ours + other, other + ours):
+        assert only(instance, with_instance("blue"), *both) == (CheckStatus.OK, "instance id blue")
+        assert only(restrictions, with_instance("blue"), *both) == (CheckStatus.OK, "argo: Strict")
+        assert only(pod_layout, with_instance("blue"), *both) == (CheckStatus.OK, "argo: init and wait containers")
+    status, found = only(instance, with_instance("red"), *ours, *other)
+    assert status is CheckStatus.WRONG
+    assert "(argo: blue, argo: green)" in found
 
 
 @pytest.mark.parametrize("data", [{}, {"config": "["}, {"instanceID": ""}])

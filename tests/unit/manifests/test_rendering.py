@@ -265,7 +265,16 @@ def test_rendering_removes_what_it_once_rendered_and_leaves_what_others_put_ther
     (tmp_path / "events" / "old.yaml").write_text(HEADER + "kind: Old\n")
     (tmp_path / "events" / "mine.yaml").write_text("kind: Mine\n")
     write_files(files, output=tmp_path)
-    assert find_drift(files, output=tmp_path) == ["events/mine.yaml: stale"]
+    assert (tmp_path / "events" / "mine.yaml").read_text() == "kind: Mine\n"
+    assert not (tmp_path / "events" / "old.yaml").exists()
+
+
+def test_check_passes_over_the_files_that_others_put_there(tmp_path: Path) -> None:
+    files = render_files(DEFAULTS)
+    write_files(files, output=tmp_path)
+    for name in ("OWNERS", "README.md", ".DS_Store", "events/mine.yaml"):
+        (tmp_path / name).write_bytes(b"\x00mine\xff\n")
+    assert find_drift(files, output=tmp_path) == []
 
 
 def test_bad_settings_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -222,11 +222,12 @@ def fails(error: Exception) -> Callable[[], None]:
 
 def test_an_error_of_one_task_is_logged_and_affects_no_other(scene: Scene) -> None:
     context = scene.reconcile_context()
-    assert _guarded(lambda: None, task="7", context=context)
-    assert not _guarded(fails(ConflictError("it changed")), task="7", context=context)
+    assert _guarded(lambda: None, task="7", context=context) == ""
+    assert _guarded(fails(ConflictError("it changed")), task="7", context=context) == "it changed"
     (line,) = lines(scene, "task could not be repaired, next pass tries again")
     assert (line["task"], line["error"], line["problem"]) == ("7", "ConflictError", "it changed")
-    assert not _guarded(fails(KeyError("a payload")), task="8", context=context)
+    problem = _guarded(fails(KeyError("a payload")), task="8", context=context)
+    assert problem == "unexpected error (KeyError): please report it"
     (line,) = lines(scene, "unexpected error: please report it")
     assert (line["task"], line["error"]) == ("8", "KeyError")
     assert line["where"][-1].startswith(f"{Path(__file__).name}:")
