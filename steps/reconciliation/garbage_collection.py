@@ -40,8 +40,15 @@ def idle_leases(index: TaskIndex, findings: Collection[Finding]) -> Iterator[Tas
     concerned |= {task for _, task in index.runs}
     for task_state in index.snapshot.task_states:
         is_done = task_state.is_idle and not task_state.escalated
-        if is_done and task_state.task not in concerned and index.is_silent(task_state, idle_s):
+        if is_done and task_state.task not in concerned and _is_old(task_state, index=index, idle_s=idle_s):
             yield task_state
+
+
+def _is_old(task_state: TaskState, *, index: TaskIndex, idle_s: float) -> bool:
+    """Whether the Lease was last written this long ago. A Lease without any time is kept: it may be from just now."""
+    record = task_state.record
+    last = index.renewed_at(task_state) or (record.finished_at if record else None)
+    return last is not None and index.ago(idle_s) >= last
 
 
 def delete_idle_lease(task_state: TaskState, *, context: ReconcileContext) -> None:

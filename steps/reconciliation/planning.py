@@ -126,6 +126,9 @@ def _failed_by_dependency(finding: Finding) -> bool:
 def healthy_tasks(snapshot: ClusterSnapshot, findings: Iterable[Finding]) -> Iterator[TaskState]:
     """Find healthy tasks that still have counted attempts or the needs-attention label.
 
+    That nothing was found does not show that a task is healthy: GitHub may have failed, or its list may no longer go
+    back to the push. A cancellation that finished after the last attempt shows it, or that no run from before it lives.
+
     Args:
         snapshot: The snapshot of the pass.
         findings: The findings of the pass. Their tasks are not healthy.
@@ -139,5 +142,20 @@ def healthy_tasks(snapshot: ClusterSnapshot, findings: Iterable[Finding]) -> Ite
             and task_state.is_idle
             and task_state.name not in unhealthy
             and not snapshot.is_busy(task_state.task, task_state.repository)
+            and _has_recovered(task_state, snapshot=snapshot)
         ):
             yield task_state
+
+
+def _has_recovered(task_state: TaskState, *, snapshot: ClusterSnapshot) -> bool:
+    """Whether the snapshot shows that the reason of the last attempt has gone."""
+    record, last_at = task_state.record, task_state.attempts.last_at
+    if last_at and record and record.finished_at and record.finished_at > last_at:
+        return True
+    return not snapshot.unread and not any(
+        last_at and run.facts.created_at <= last_at
+        for task, run in snapshot.runs
+        # A Lease without a record names no repository.
+        if task == task_state.task
+        and (not task_state.repository or run.facts.repository.casefold() in ("", task_state.repository.casefold()))
+    )

@@ -72,8 +72,12 @@ class TaskIndex:
 
     def is_silent(self, task_state: TaskState, seconds: float) -> bool:
         """Whether the Lease was not renewed for this number of seconds."""
-        last = task_state.record.watermark if self.is_ahead(task_state) and task_state.record else task_state.renewed_at
+        last = self.renewed_at(task_state)
         return last is None or self.ago(seconds) >= last
+
+    def renewed_at(self, task_state: TaskState) -> datetime | None:
+        """Return when the Lease was renewed, or the watermark if the holder's clock was ahead; None if unknown."""
+        return task_state.record.watermark if self.is_ahead(task_state) and task_state.record else task_state.renewed_at
 
     def is_ahead(self, task_state: TaskState) -> bool:
         """Whether the holder's clock is ahead of the API server's by more than the tolerance."""

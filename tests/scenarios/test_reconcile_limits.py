@@ -78,7 +78,7 @@ def test_a_task_that_cannot_be_repaired_is_retried_with_pauses_and_then_escalate
         if found(scene.reconcile()) == [(FindingKind.FAILED, RepairAction.SUBMIT)]:
             submitted_at.append(now)
             assert scene.run_repairs() == [Exit.BAD_INPUT]
-        scene.later(1)
+        scene.clock.jump(1)
         assert now < 5000
     pauses = [later - earlier for earlier, later in itertools.pairwise(submitted_at)]
     assert pauses == [pytest.approx(pause, abs=1.5) for pause in (60, 120, 240, 480)]
@@ -326,3 +326,24 @@ def test_a_lease_that_may_still_be_needed_is_kept(scene: Scene, reason: str) -> 
             scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden", times=0))
     scene.reconcile()
     assert scene.lease()["metadata"]["name"] == name
+
+
+@pytest.mark.parametrize("why", ["GitHub fails", "runs are refused", "a day has passed"])
+def test_an_escalated_task_stays_so_although_a_pass_cannot_see_its_problem(scene: Scene, why: str) -> None:
+    scene.agent()
+    scene.later(3)
+    scene.github.push("task-7-work", NEW)
+    scene.later(200)
+    for _ in range(DEFAULTS.reconcile.tries + 1):
+        scene.clock.jump(1000)
+        scene.reconcile()
+        terminate_repairs(scene)
+    assert is_escalated(scene.lease()["metadata"])
+    if why == "GitHub fails":
+        scene.github.fault(github_fails(502), times=1e9)
+    elif why == "runs are refused":
+        scene.api.faults.add(Fault(method="GET", path="/coderuns", status=403, reason="Forbidden", times=99))
+    else:
+        scene.clock.jump(25 * 3600)
+    assert found(scene.reconcile()) == []
+    assert is_escalated(scene.lease()["metadata"])

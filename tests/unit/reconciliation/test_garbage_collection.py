@@ -38,6 +38,14 @@ def test_a_lease_is_outdated_after_the_idle_days_and_not_a_second_before() -> No
     assert outdated(idle(renewed_at=ago(IDLE_S - 1))) == []
 
 
+def test_a_lease_without_a_time_counts_from_the_end_of_its_cancellation() -> None:
+    """A person has emptied its spec to free the lock."""
+    old = idle(renewed_at=None, record=replace(DONE, finished_at=ago(IDLE_S)))
+    assert outdated(old) == [old]
+    assert outdated(replace(old, record=replace(DONE, finished_at=ago(IDLE_S - 1)))) == []
+    assert outdated(replace(old, record=None)) == []
+
+
 @pytest.mark.parametrize(
     "reason",
     [

@@ -12,7 +12,7 @@ from steps.observed_state.repair_attempts import RepairAttempts
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
 from steps.reconciliation.snapshot import ClusterSnapshot
-from tests.support.factories import DONE, NOW, RULES, ago, document, finding, push, record, task_state
+from tests.support.factories import DONE, NOW, RULES, ago, document, finding, push, record, run, task_state
 
 FAILED = replace(DONE, phase=Phase.FAILED)
 LAST = RULES.tries
@@ -164,6 +164,35 @@ def test_attempts_are_reset_for_a_healthy_idle_task(
     tried = task_state(attempts=RepairAttempts(count=1))
     found = list(healthy_tasks(ClusterSnapshot(now=NOW, task_states=(tried,), **snapshot), findings))
     assert found == ([tried] if forgotten else [])
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "finished_at", "forgotten"),
+    [
+        ({}, 200, True),
+        ({"unread": ("GitHub: 502",)}, 200, False),
+        ({"unread": ("GitHub: 502",)}, 50, True),
+        ({"runs": (run(created_at=ago(150)),)}, 200, False),
+        ({"runs": (run(created_at=ago(150)),)}, 50, True),
+        ({"runs": (run(created_at=ago(99)),)}, 200, True),
+        ({"runs": (run("8", created_at=ago(150)),)}, 200, True),
+        ({"runs": (run(created_at=ago(150), repository="o/other"),)}, 200, True),
+    ],
+)
+def test_attempts_are_reset_only_if_the_snapshot_shows_that_their_reason_has_gone(
+    snapshot: dict[str, Any], finished_at: float, *, forgotten: bool
+) -> None:
+    """A failed request, or a list of pushes that no longer goes back so far, finds nothing as well."""
+    done = replace(record(push()), finished_at=ago(finished_at))
+    tried = task_state(attempts=RepairAttempts(count=1, last_at=ago(100)), escalated=True, record=done)
+    found = list(healthy_tasks(ClusterSnapshot(now=NOW, task_states=(tried,), **snapshot), ()))
+    assert found == ([tried] if forgotten else [])
+
+
+def test_attempts_of_a_lease_without_a_record_are_not_reset_while_any_run_from_before_them_lives() -> None:
+    tried = task_state(attempts=RepairAttempts(count=5, last_at=ago(100)), record=None)
+    snapshot = ClusterSnapshot(now=NOW, task_states=(tried,), runs=(run(created_at=ago(150), repository="o/other"),))
+    assert list(healthy_tasks(snapshot, ())) == []
 
 
 def test_attempts_of_a_lease_without_a_record_are_not_reset_while_any_workflow_of_its_number_runs() -> None:
