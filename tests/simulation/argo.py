@@ -56,6 +56,7 @@ class Argo:
     mutex: bool
     found: int = 0
     _held_by: dict[str, str] = field(default_factory=dict)
+    _repairs: set[str] = field(default_factory=set)
 
     # Workflows.
 
@@ -194,10 +195,10 @@ class Argo:
 
         self._process(one_pass, name=pod)
         story.scene.end_pod(pod, phase="Succeeded")
-        known = {workflow.name for workflow in story.workflows}
         for found in story.scene.repairs():
-            if found["metadata"]["name"] not in known:
+            if found["metadata"]["name"] not in self._repairs:
                 workflow = submitted(found)
+                self._repairs.add(workflow.name)
                 story.turns.spawn(workflow.name, partial(self._run_through, workflow))
 
     # What a process meets.
