@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from steps.cancellation import STATE_EPOCH, STATE_EPOCH_OF
 from steps.core import ConflictError, NotFoundError
 from steps.kube import CONFIG_MAPS, LEASES
+from steps.reconciliation.finding import Finding, FindingKind
 from steps.telemetry import WriteCause, WriteReason
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from steps.observed_state import TaskState
     from steps.reconciliation.context import ReconcileContext
-    from steps.reconciliation.finding import Finding
     from steps.reconciliation.task_index import TaskIndex
 
 _DAY_S = 86400.0
@@ -36,7 +36,9 @@ def idle_leases(index: TaskIndex, findings: Collection[Finding]) -> Iterator[Tas
     if not index.snapshot.runs_known:
         return
     idle_s = index.settings.reconcile.keep_idle_days * _DAY_S
-    concerned = {finding.task for finding in findings} | {task for task, _ in index.snapshot.busy}
+    # A time in the future stays for as long as the Lease does.
+    concerned = {finding.task for finding in findings if finding.kind is not FindingKind.WRONG_CLOCK}
+    concerned |= {task for task, _ in index.snapshot.busy}
     concerned |= {task for _, task in index.runs}
     for task_state in index.snapshot.task_states:
         is_done = task_state.is_idle and not task_state.escalated

@@ -21,7 +21,7 @@ from tests.support.harness import DEFAULTS, Scene
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
 IDLE_S = DEFAULTS.reconcile.keep_idle_days * 86400
-FINDING = finding(FindingKind.WRONG_CLOCK)
+FINDING = finding(FindingKind.STUCK)
 
 
 def idle(**changes: Any) -> TaskState:  # noqa: ANN401 - passed on
@@ -65,9 +65,14 @@ def test_a_lease_is_kept_if_another_object_refers_to_its_task() -> None:
     assert outdated(idle(), other, findings=(FINDING,)) == [other]
     assert outdated(idle(), other, busy=frozenset({("7", "o.other")})) == [other]
     assert outdated(idle(), other, runs=(run("7", repository="o/other"),)) == [other]
-    assert (
-        outdated(idle(), other, runs=(run("7"),), findings=(finding(FindingKind.WRONG_CLOCK, task_state=other),)) == []
-    )
+    assert outdated(idle(), other, runs=(run("7"),), findings=(finding(FindingKind.ORPHANED_LOCK, task_state=other),)) == []
+
+
+def test_a_lease_whose_holder_had_a_wrong_clock_is_outdated_as_well() -> None:
+    """Its time is years ahead. The watermark counts."""
+    future = idle(renewed_at=ago(-IDLE_S), record=replace(DONE, watermark=ago(IDLE_S)))
+    wrong = finding(FindingKind.WRONG_CLOCK, task_state=future)
+    assert outdated(future, findings=(wrong,)) == [future]
 
 
 def test_all_leases_are_kept_while_the_live_runs_are_not_known() -> None:
