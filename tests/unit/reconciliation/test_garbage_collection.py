@@ -65,7 +65,10 @@ def test_a_lease_is_kept_if_another_object_refers_to_its_task() -> None:
     assert outdated(idle(), other, findings=(FINDING,)) == [other]
     assert outdated(idle(), other, busy=frozenset({("7", "o.other")})) == [other]
     assert outdated(idle(), other, runs=(run("7", repository="o/other"),)) == [other]
-    assert outdated(idle(), other, runs=(run("7"),), findings=(finding(FindingKind.ORPHANED_LOCK, task_state=other),)) == []
+    assert (
+        outdated(idle(), other, runs=(run("7"),), findings=(finding(FindingKind.ORPHANED_LOCK, task_state=other),))
+        == []
+    )
 
 
 def test_a_lease_whose_holder_had_a_wrong_clock_is_outdated_as_well() -> None:
