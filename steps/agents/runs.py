@@ -152,9 +152,12 @@ def _managers(runs: Sequence[AgentRun]) -> dict[tuple[str, str], str]:
 
 
 def _manager(run: AgentRun, *, managers: dict[tuple[str, str], str]) -> str:
-    """Return the uid of the run that manages a Job or pod; empty if none does."""
+    """Return the uid of the run that manages a Job or pod; empty if none does.
+
+    One that a person has marked is judged by itself, so that it keeps its run as well.
+    """
     resource = kind_resource(run.kind)
-    if resource not in (JOBS, PODS):
+    if resource not in (JOBS, PODS) or run.facts.keep:
         return ""
     controllers = (owner.uid for owner in run.owners if owner.controller)
     keys = [(run.namespace, uid) for uid in controllers] + ([("job", run.key)] if resource == JOBS else [])

@@ -330,17 +330,22 @@ def test_a_preset_whose_kind_is_not_installed_stops_nothing_and_says_so(scene: S
     assert "sandboxclaims" in scene.output.getvalue()
 
 
-def test_a_job_that_is_a_run_and_belongs_to_a_run_keeps_it_if_it_is_to_be_kept(scene: Scene) -> None:
-    """Two kinds claim the work of a CodeRun: its Job has no agent, and is kept in doubt."""
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_job_that_looks_like_a_run_goes_with_its_run_and_keeps_it_only_if_it_is_marked(
+    scene: Scene, *, marked: bool
+) -> None:
+    """Two kinds claim the work of a CodeRun: its Job has no agent. Alone, it would be kept in doubt."""
     scene.settings = replace(DEFAULTS, agents=(DEFAULTS.agents[0], replace(KINDS["job"], selector={})))
     run = scene.agent()["metadata"]["name"]
     scene.later(5)
     (job,) = names(scene, "jobs")
-    scene.api.patch("jobs", job, {"metadata": {"labels": {"task-id": "7"}}}, namespace=AGENTS)
+    labels = {"task-id": "7"} | ({"agent-cancellation/keep": "true"} if marked else {})
+    scene.api.patch("jobs", job, {"metadata": {"labels": labels}}, namespace=AGENTS)
     pushed(scene)
     assert scene.attempt(scene.workflow()) is Exit.DONE
-    assert scene.runs() == {run}
-    assert recorded_agents(scene)[run].reason == f"owns a run that is kept: {job}"
+    assert scene.runs() == ({run} if marked else set())
+    kept = recorded_agents(scene)[run].reason == f"owns a run that is kept: {job}"
+    assert kept is marked
 
 
 def test_a_thousand_owned_objects_are_followed(scene: Scene) -> None:
