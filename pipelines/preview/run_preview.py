@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.agents import decide_all, decide_runs, list_runs
+from steps.agents import decide_all, decide_runs, runs_of_task
 from steps.core import ForbiddenError
 from steps.domain import ZERO_SHA, Phase, Push, Record, Repository, RunOutcome, Sha, shown_names
 
@@ -86,18 +86,7 @@ def preview_runs(
         workflow_uid=_UNKNOWN,
         started_at=now,
     )
-    runs = [
-        run
-        for namespace in own.namespaces.agents
-        for run in list_runs(
-            own.agents,
-            kube=kube,
-            namespace=namespace,
-            task=task,
-            patterns=own.tasks,
-            hosts=own.github.hosts_of_git,
-        )
-    ]
+    runs = runs_of_task(task, settings=own, kube=kube)
     unread = ""
     try:
         judged = decide_runs(runs, record=record, settings=own, kube=kube)

@@ -8,7 +8,7 @@ from steps.agents.agent_run import AgentRun
 from steps.agents.decisions import RunDecisions, decide_all
 from steps.agents.ownership import decide_runs, decide_task
 from steps.agents.run_policy import decide_by_push, decide_by_record
-from steps.agents.runs import list_runs, live_runs, task_runs
+from steps.agents.runs import live_runs, runs_of_task, task_runs
 from steps.agents.stop import StartedStop, finish_stop, start_stop
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "decide_runs",
     "decide_task",
     "finish_stop",
-    "list_runs",
     "live_runs",
+    "runs_of_task",
     "start_stop",
     "task_runs",
 ]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents.agent_run import kind_resource, parse_run, run_task
+from steps.domain import find_owners
 from steps.kube import JOBS, PODS, label_key, read_field
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from steps.domain import TaskId
     from steps.kube import Json, Kube
     from steps.runtime import StepContext
-    from steps.settings import RunKind, TaskPattern
+    from steps.settings import RunKind, StepSettings, TaskPattern
 
 
 def list_runs(
@@ -110,15 +111,25 @@ def _selector(wanted: Mapping[str, str]) -> str:
 
 def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
     """List all runs of the step's task, in all namespaces of agents."""
-    settings = context.settings
+    return runs_of_task(context.push.task, settings=context.settings, kube=context.clients.kube)
+
+
+def runs_of_task(task: TaskId, *, settings: StepSettings, kube: Kube) -> tuple[AgentRun, ...]:
+    """List all runs of a task, in all namespaces of agents.
+
+    Args:
+        task: The task.
+        settings: The settings for its repository.
+        kube: The API server.
+    """
     return tuple(
         run
         for namespace in settings.namespaces.agents
         for run in list_runs(
             settings.agents,
-            kube=context.clients.kube,
+            kube=kube,
             namespace=namespace,
-            task=context.push.task,
+            task=task,
             patterns=settings.tasks,
             hosts=settings.github.hosts_of_git,
         )
@@ -133,43 +144,34 @@ def without_parts(runs: Sequence[AgentRun]) -> list[AgentRun]:
     run whose owner is not its controller is no part: agents start and own further runs.
 
     Args:
-        runs: Runs of one task.
+        runs: Runs of one task in one namespace.
     """
-    managers = _managers([run for run in runs if not run.ended])
-    found = {run.uid: manager for run in runs if (manager := _manager(run, managers=managers))}
+    managers = _managers(runs)
     parts: dict[str, set[str]] = defaultdict(set)
-    for uid in found:
-        if whole := _whole(uid, managed_by=found):
+    for uid in managers:
+        # The run at the end of the chain. There is none if objects manage each other.
+        for whole in find_owners([uid], owners=managers) - managers.keys():
             parts[whole].add(uid)
     left = set().union(*parts.values())
     return [replace(run, parts=frozenset(parts[run.uid])) for run in runs if run.uid not in left]
 
 
-def _managers(runs: Sequence[AgentRun]) -> dict[tuple[str, str], str]:
-    """Return the uids of runs by their namespace and uid, and by the namespace and name of a Job that they name."""
-    named = {("job", run.job_key): run.uid for run in runs if run.job and kind_resource(run.kind) != JOBS}
-    return named | {(run.namespace, run.uid): run.uid for run in runs}
+def _managers(runs: Sequence[AgentRun]) -> dict[str, tuple[str]]:
+    """Return the uid of the run that manages each Job and pod: as its controller, or by naming the Job.
 
-
-def _manager(run: AgentRun, *, managers: dict[tuple[str, str], str]) -> str:
-    """Return the uid of the run that manages a Job or pod; empty if none does.
-
-    One that a person has marked is judged by itself, so that it keeps its run as well.
+    A Job or pod that a person has marked is left out. It is judged by itself, so that it keeps its run as well.
     """
-    resource = kind_resource(run.kind)
-    if resource not in (JOBS, PODS) or run.facts.keep:
-        return ""
-    controllers = (owner.uid for owner in run.owners if owner.controller)
-    keys = [(run.namespace, uid) for uid in controllers] + ([("job", run.key)] if resource == JOBS else [])
-    return next((managers[key] for key in keys if managers.get(key, run.uid) != run.uid), "")
-
-
-def _whole(uid: str, *, managed_by: dict[str, str]) -> str:
-    """Return the run that an object is a part of in the end; empty if objects manage each other."""
-    seen = set()
-    while uid in managed_by:
-        if uid in seen:
-            return ""
-        seen.add(uid)
-        uid = managed_by[uid]
-    return uid
+    live = [run for run in runs if not run.ended]
+    uids = {run.uid for run in live}
+    names = {run.job: run.uid for run in live if run.job and kind_resource(run.kind) != JOBS}
+    found: dict[str, tuple[str]] = {}
+    for run in runs:
+        resource = kind_resource(run.kind)
+        if resource not in (JOBS, PODS) or run.facts.keep:
+            continue
+        managers = [owner.uid for owner in run.owners if owner.controller and owner.uid in uids]
+        if resource == JOBS and run.name in names:
+            managers.append(names[run.name])
+        if managers:
+            found[run.uid] = (managers[0],)
+    return found

@@ -9,6 +9,7 @@ import pytest
 
 from steps.core.errors import Exit
 from steps.domain.agent import RunOutcome
+from steps.settings import RunKind
 from tests.doubles.platform.runs import TESS
 from tests.support.documented_kinds import KINDS
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene
@@ -16,13 +17,23 @@ from tests.support.scenarios import AGENTS
 
 LABELS = {"task-id": "7", "agent": TESS, "kind-of-work": "agent"}
 NOTES = {"repository": REPOSITORY, "branch": "task-7-work"}
+CODE_RUN, JOB, POD = DEFAULTS.agents[0], KINDS["job"], KINDS["pod"]
 KEEP = {"metadata": {"labels": {"agent-cancellation/keep": "true"}}}
 
 
-def work_with(scene: Scene, *kinds: str) -> None:
-    """Let agents be of the documented kinds."""
-    scene.settings = replace(DEFAULTS, agents=tuple(KINDS[kind] for kind in kinds))
-    scene.reconcile_settings = replace(DEFAULTS, agents=scene.settings.agents)
+def work_with(scene: Scene, *kinds: RunKind) -> None:
+    """Let agents be of these kinds."""
+    scene.settings = scene.reconcile_settings = replace(DEFAULTS, agents=kinds)
+
+
+def run_with_labelled_job(scene: Scene) -> tuple[str, str]:
+    """Start a CodeRun whose Job looks like an agent's own Job; their names."""
+    work_with(scene, CODE_RUN, JOB)
+    run = scene.agent()["metadata"]["name"]
+    scene.later(1)
+    job = scene.api.get("coderuns", run, namespace=AGENTS)["status"]["jobName"]
+    scene.api.patch("jobs", job, {"metadata": {"labels": LABELS, "annotations": NOTES}}, namespace=AGENTS)
+    return run, job
 
 
 def start_job(scene: Scene, *, owners: Sequence[Mapping[str, str]] = ()) -> str:
@@ -57,8 +68,8 @@ def outcomes(scene: Scene) -> dict[str, RunOutcome]:
     return {agent.kind: agent.outcome for agent in scene.record().agents}
 
 
-@pytest.mark.parametrize("kinds", [("job", "pod"), ("pod", "job")])
-def test_a_pod_of_a_kept_job_is_kept_with_it(scene: Scene, kinds: tuple[str, str]) -> None:
+@pytest.mark.parametrize("kinds", [(JOB, POD), (POD, JOB)], ids=["job, pod", "pod, job"])
+def test_a_pod_of_a_kept_job_is_kept_with_it(scene: Scene, kinds: tuple[RunKind, RunKind]) -> None:
     work_with(scene, *kinds)
     pod = start_job(scene)
     scene.api.patch("jobs", "fix", KEEP, namespace=AGENTS)
@@ -69,12 +80,7 @@ def test_a_pod_of_a_kept_job_is_kept_with_it(scene: Scene, kinds: tuple[str, str
 
 
 def test_a_job_of_a_kept_run_is_kept_with_it(scene: Scene) -> None:
-    work_with(scene, "job")
-    scene.settings = replace(scene.settings, agents=(DEFAULTS.agents[0], KINDS["job"]))
-    run = scene.agent()["metadata"]["name"]
-    scene.later(1)
-    job = scene.api.get("coderuns", run, namespace=AGENTS)["status"]["jobName"]
-    scene.api.patch("jobs", job, {"metadata": {"labels": LABELS, "annotations": NOTES}}, namespace=AGENTS)
+    run, job = run_with_labelled_job(scene)
     scene.api.patch("coderuns", run, KEEP, namespace=AGENTS)
     scene.later(5)
     assert push(scene) is Exit.DONE
@@ -83,7 +89,7 @@ def test_a_job_of_a_kept_run_is_kept_with_it(scene: Scene) -> None:
 
 
 def test_a_pod_that_replaces_a_lost_one_after_the_push_does_not_protect_its_job(scene: Scene) -> None:
-    work_with(scene, "job", "pod")
+    work_with(scene, JOB, POD)
     lost = start_job(scene)
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow()
@@ -96,12 +102,7 @@ def test_a_pod_that_replaces_a_lost_one_after_the_push_does_not_protect_its_job(
 
 
 def test_a_job_whose_run_has_finished_is_a_run_of_its_own(scene: Scene) -> None:
-    work_with(scene, "job")
-    scene.settings = replace(scene.settings, agents=(DEFAULTS.agents[0], KINDS["job"]))
-    run = scene.agent()["metadata"]["name"]
-    scene.later(1)
-    job = scene.api.get("coderuns", run, namespace=AGENTS)["status"]["jobName"]
-    scene.api.patch("jobs", job, {"metadata": {"labels": LABELS, "annotations": NOTES}}, namespace=AGENTS)
+    run, _ = run_with_labelled_job(scene)
     scene.api.patch("coderuns", run, {"status": {"phase": "Failed"}}, namespace=AGENTS, subresource="status")
     scene.later(5)
     assert push(scene) is Exit.DONE
@@ -110,8 +111,7 @@ def test_a_job_whose_run_has_finished_is_a_run_of_its_own(scene: Scene) -> None:
 
 def test_a_job_that_a_kept_run_owns_but_does_not_control_is_a_run_of_its_own(scene: Scene) -> None:
     """Agents start further runs, and own them in that way."""
-    work_with(scene, "job")
-    scene.settings = replace(scene.settings, agents=(DEFAULTS.agents[0], KINDS["job"]))
+    work_with(scene, CODE_RUN, JOB)
     run = scene.agent()["metadata"]
     scene.api.patch("coderuns", run["name"], KEEP, namespace=AGENTS)
     owner = {"apiVersion": "agents.platform/v1", "kind": "CodeRun", "name": run["name"], "uid": run["uid"]}
