@@ -68,7 +68,7 @@ $(VENV)/.mutants: $(VENV)/.made
 	@touch $@
 
 .PHONY: mutants
-mutants: $(VENV)/.mutants ## put small bugs into the decision code; fail if one goes unnoticed (MUTANTS="lease.task_lease pull_request.labels", --write, --parallel N)
+mutants: $(VENV)/.mutants ## put small bugs into the decision code; fail if one goes unnoticed (MUTANTS="lease.task_lease pull_request.labels", --changed, --write, --parallel N)
 	$(BIN)/python -m tests.tools.mutation $(MUTANTS)
 
 .PHONY: cluster-up

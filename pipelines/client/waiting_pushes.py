@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.cancellation import SUPERSEDED_BY
+from steps.cancellation import SUPERSEDED_BY, workflow_parameters
 from steps.core import TASK, parse_time
 from steps.domain import Repository, TaskId
 from steps.lease import lease_name
@@ -73,6 +73,4 @@ def _lease(workflow: Json) -> str:
 
 
 def _repository(workflow: Json) -> str:
-    arguments = (workflow.get("spec") or {}).get("arguments") or {}
-    given = {each.get("name"): each.get("value") for each in arguments.get("parameters") or ()}
-    return str(given.get("repository") or "")
+    return workflow_parameters(workflow).get("repository", "")

@@ -17,7 +17,14 @@ from steps.cancellation.state_update import (
     update_state_document,
 )
 from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
-from steps.cancellation.workflow import REPAIR_LABEL, SUPERSEDED_BY, TEMPLATE, WORKFLOW_COMPLETED_LABEL, build_workflow
+from steps.cancellation.workflow import (
+    REPAIR_LABEL,
+    SUPERSEDED_BY,
+    TEMPLATE,
+    WORKFLOW_COMPLETED_LABEL,
+    build_workflow,
+    workflow_parameters,
+)
 
 __all__ = [
     "REPAIR_LABEL",
@@ -45,4 +52,5 @@ __all__ = [
     "state_document_task",
     "update_state_document",
     "with_own_push",
+    "workflow_parameters",
 ]

@@ -11,7 +11,7 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from steps.cancellation.claim import first_watermark
-from steps.cancellation.workflow import SUPERSEDED_BY, TEMPLATE
+from steps.cancellation.workflow import SUPERSEDED_BY, TEMPLATE, workflow_parameters
 from steps.core import BadInputError, parse_time
 from steps.domain import PARAMETERS, check_push_time, is_newer, push_from_env
 from steps.lease import lease_name
@@ -109,7 +109,6 @@ def _mutex_status(workflow: Json) -> Json:
 
 
 def _push(workflow: Json, *, tasks: Sequence[TaskPattern]) -> Push:
-    given = (workflow["spec"].get("arguments") or {}).get("parameters") or ()
-    values = {each["name"]: str(each.get("value", "")) for each in given}
+    values = workflow_parameters(workflow)
     env = {known.env: values[known.name] for known in PARAMETERS if known.name in values}
     return push_from_env(env, tasks=tasks)

@@ -1,11 +1,12 @@
 """The Workflow of one push. The command line and reconcile submit it; the Sensor submits the same.
 
 Guarantees that the parameters match the Sensor's patterns, and that the Workflow has only a name, labels, a priority
-and arguments, so that Argo accepts it with `templateReferencing: Secure`.
+and arguments, so that Argo accepts it with `templateReferencing: Secure`. A Workflow of any shape can be read.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from steps.core import APP, PREFIX, TASK
@@ -55,3 +56,23 @@ def build_workflow(
             "arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]},
         },
     }
+
+
+def workflow_parameters(workflow: Json) -> dict[str, str]:
+    """Read the parameters of a Workflow, by name.
+
+    A number or a boolean counts as its text in JSON, as in Argo. A parameter whose value is elsewhere or of another
+    shape is an empty text, which no pattern allows. All else of another shape is left out: the API server checks
+    hardly any field of a Workflow.
+    """
+    found: object = workflow
+    for key in ("spec", "arguments", "parameters"):
+        found = found.get(key) if isinstance(found, dict) else None
+    given = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return {name: _text(each.get("value")) for each in given if isinstance(name := each.get("name"), str)}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, int | float) else ""

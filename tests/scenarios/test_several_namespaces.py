@@ -314,7 +314,8 @@ def test_a_run_whose_namespace_the_settings_no_longer_name_is_never_called_gone(
     assert two.attempt(workflow) is Exit.TRY_AGAIN
     assert outcomes(two)[TWO, "first"] is RunOutcome.STUCK
     assert set(two.github.labels(1)) == UNTOUCHED
-    assert "namespace team-two is not in namespaces.agents any more" in two.output.getvalue()
+    advice = "add it again until this cancellation is finished"
+    assert f"namespace team-two is not in namespaces.agents any more: {advice}" in two.output.getvalue()
     two.settings = SETTINGS
     assert two.play(workflow) is Exit.DONE
     assert outcomes(two)[TWO, "first"] is RunOutcome.GONE

@@ -1,4 +1,4 @@
-"""Mutate, and compare with the list: `python -m tests.tools.mutation [--write] [--parallel N] [MODULE]...`."""
+"""Mutate, compare with the list: `python -m tests.tools.mutation [--changed] [--write] [--parallel N] [MODULE]...`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.tools.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"one of {', '.join(TARGETS)} (all)")
+    parser.add_argument("--changed", action="store_true", help="only modules that changed after their last run")
     parser.add_argument("--write", action="store_true", help="write docs/mutation.md, if all is explained")
     parser.add_argument("--parallel", type=int, default=os.cpu_count() or 1, help="mutants side by side (cores)")
     given = parser.parse_args(arguments)
@@ -23,6 +24,9 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     if unknown:
         parser.error(f"{', '.join(unknown)}: not among {', '.join(TARGETS)}")
     given.modules = given.modules or list(TARGETS)
+    if given.changed:
+        changed = report.changed_modules(report.DOCUMENT.read_text())
+        given.modules = [module for module in given.modules if module in changed]
     return given
 
 

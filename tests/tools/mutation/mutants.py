@@ -7,6 +7,8 @@ is for tests.tools.mutation.survivors to say.
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import json
 import os
 import re
@@ -46,9 +48,11 @@ class Outcome:
         types: mypy refused them.
         timeout: The tests did not come to an end.
         survived: Nothing noticed, or no test reaches the function.
+        code: Digest of the code that was mutated.
     """
 
     module: str
+    code: str
     killed: int
     types: int
     timeout: int
@@ -110,11 +114,26 @@ def _outcome(module: str, codes: dict[str, int | None], *, copy: Path) -> Outcom
     survived = [_mutant(name, copy=copy) for name, code in codes.items() if code not in noticed]
     return Outcome(
         module=module,
+        code=digest((copy / source_of(module)).read_text()),
         killed=counted["killed"],
         types=counted["types"],
         timeout=counted["timeout"],
         survived=tuple(sorted(survived)),
     )
+
+
+def digest(source: str) -> str:
+    """Eight hexadecimal digits that change with the code of a module, not with its comments, docstrings and layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            body[0] = ast.Pass()
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:8]
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _mutant(name: str, *, copy: Path) -> Mutant:

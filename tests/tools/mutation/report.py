@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.tools.mutation.mutants import Outcome
+from tests.tools.mutation.mutants import Outcome, digest
 from tests.tools.mutation.survivors import Reason
 from tests.tools.mutation.targets import ROOT, TARGETS, source_of
 
@@ -26,11 +26,14 @@ in [the list of survivors](../tests/tools/mutation/survivors.toml) with a reason
 without a reason, and on a reason without a survivor. Lines that do nothing but log are left alone: their words are for
 people.
 
+`code` is a digest of the code that was mutated. `make mutants MUTANTS="--changed --write"` runs the modules whose code
+changed after that.
+
 Only the fast tests of a module run (`tests/tools/mutation/targets.py`). Bugs of another size, like an epoch that is not
 raised or labels that move before the proof, are planted in the simulated stories (`tests/simulation/plants.py`).
 
-| module | mutants | failed a test | refused by mypy | never ended | survive, explained | noticed |
-|---|--:|--:|--:|--:|--:|--:|
+| module | mutants | failed a test | refused by mypy | never ended | survive, explained | noticed | code |
+|---|--:|--:|--:|--:|--:|--:|---|
 """
 _ROW = re.compile(r"^\| `steps/([\w/]+)\.py` \|.*$", re.MULTILINE)
 
@@ -39,12 +42,23 @@ def row(outcome: Outcome) -> str:
     """A module's row."""
     noticed = outcome.killed + outcome.types + outcome.timeout
     cells = (outcome.mutants, outcome.killed, outcome.types, outcome.timeout, len(outcome.survived))
-    return f"| `{source_of(outcome.module)}` | {' | '.join(map(str, cells))} | {noticed / outcome.mutants:.1%} |"
+    counts = " | ".join(map(str, cells))
+    return f"| `{source_of(outcome.module)}` | {counts} | {noticed / outcome.mutants:.1%} | {outcome.code} |"
 
 
 def rows_of(text: str) -> dict[str, str]:
     """The rows of a document, by module."""
     return {found[1].replace("/", "."): found[0] for found in _ROW.finditer(text)}
+
+
+def changed_modules(text: str) -> list[str]:
+    """The targets that have no row in a document, or whose code has changed since."""
+    rows = rows_of(text)
+    return [
+        module
+        for module in TARGETS
+        if not rows.get(module, "").endswith(f"| {digest((ROOT / source_of(module)).read_text())} |")
+    ]
 
 
 def document(outcomes: Iterable[Outcome], *, before: str, explained: Iterable[Reason]) -> str:

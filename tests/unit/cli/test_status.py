@@ -281,6 +281,18 @@ def test_a_push_that_waits_counts_for_its_own_repository(laptop: Scene, capsys: 
     assert "waits for the task's lock" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("arguments", ["text", ["text"], {"parameters": "text"}, {"parameters": ["text", {"name": 7}]}])
+def test_a_workflow_with_odd_arguments_hides_no_other_task(
+    arguments: object, laptop: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_push(laptop)
+    assert laptop.play(laptop.workflow()) is Exit.DONE
+    odd = laptop.workflow(sha=NEWER)
+    laptop.api.patch("workflows", odd.name, {"spec": {"arguments": arguments}}, namespace=DEFAULTS.namespaces.workflows)
+    found = {str(each["repository"]): (each["state"], each["waiting"]) for each in statuses(capsys)}
+    assert found == {"5dlabs/cto": ("completed", 0), "": ("pending", 1)}
+
+
 def relabelled(laptop: Scene, **metadata: dict[str, str | None]) -> None:
     name = laptop.lease()["metadata"]["name"]
     laptop.api.patch("leases", name, {"metadata": metadata}, namespace=DEFAULTS.namespaces.workflows)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tools.mutation import report, survivors
-from tests.tools.mutation.mutants import Outcome, changed, place
+from tests.tools.mutation.mutants import Outcome, changed, digest, place
 from tests.tools.mutation.survivors import Mutant, Reason, compare
 from tests.tools.mutation.targets import ROOT, TARGETS, file_of_test, source_of
 
@@ -62,14 +63,30 @@ def test_a_mutant_is_named_after_its_function_and_its_text() -> None:
 
 
 def test_the_document_keeps_the_rows_of_modules_that_were_not_run() -> None:
-    lease = Outcome(module="lease.task_lease", killed=6, types=2, timeout=1, survived=(ONE,))
-    held = Outcome(module="lease.held_lease", killed=2, types=0, timeout=0, survived=())
+    lease = Outcome(module="lease.task_lease", code="0a", killed=6, types=2, timeout=1, survived=(ONE,))
+    held = Outcome(module="lease.held_lease", code="0b", killed=2, types=0, timeout=0, survived=())
     first = report.document([lease], before="", explained=[WHY])
-    assert "| `steps/lease/task_lease.py` | 10 | 6 | 2 | 1 | 1 | 90.0% |" in first
+    assert "| `steps/lease/task_lease.py` | 10 | 6 | 2 | 1 | 1 | 90.0% | 0a |" in first
     both = report.document([held], before=first, explained=[WHY])
     assert set(report.rows_of(both)) == {"lease.task_lease", "lease.held_lease"}
     assert report.document([held, lease], before="", explained=[WHY]) == both
     assert "- The same either way. (lease.task_lease 1)\n" in both
+
+
+def test_a_module_counts_as_changed_only_if_its_code_has_changed() -> None:
+    module = "lease.task_lease"
+    source = (ROOT / source_of(module)).read_text()
+    outcome = Outcome(module=module, code=digest(source), killed=1, types=0, timeout=0, survived=())
+    assert module not in report.changed_modules(report.document([outcome], before="", explained=[]))
+    older = replace(outcome, code=digest(f"{source}\nANOTHER = 1\n"))
+    assert module in report.changed_modules(report.document([older], before="", explained=[]))
+    assert report.changed_modules("") == list(TARGETS)
+
+
+def test_comments_docstrings_and_layout_do_not_change_a_digest() -> None:
+    first = digest('def one() -> int:\n    """One."""\n    return 1\n')
+    assert digest('# Why.\ndef one() -> int:\n    """Another text."""\n\n    return (1)\n') == first
+    assert digest('def one() -> int:\n    """One."""\n    return 2\n') != first
 
 
 def test_the_document_has_every_module_and_the_list_of_survivors() -> None:
