@@ -11,7 +11,6 @@ once (docs/decisions/0006).
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
 from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 # Argo's own label. A Workflow in one of these phases has started and may hold a lock, so it is never touched. A waiting
 # Workflow is Pending, or has no such label yet: under load, Argo needs seconds to process a new one.
 _NOT_STARTED = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
-_ROUNDS = 3
 # Argo processes a changed Workflow ten seconds later (DEFAULT_REQUEUE_TIME), and then records what it waits for.
 _RECORDED_WITHIN_S = 12.0
 _LONGEST_PAUSE_S = 2.0
@@ -93,21 +91,18 @@ def terminate_superseded(record: Record, *, context: StepContext) -> list[str]:
 def _rounds(record: Record, *, context: StepContext) -> Iterator[list[str]]:
     """Yield the names of the Workflows that each round ended, until there is nothing left to end or to wait for."""
     deadline, pauses = context.clock.monotonic() + _RECORDED_WITHIN_S, poll_pauses(_LONGEST_PAUSE_S)
-    for number in count(1):
+    while True:
         waiting = list(_waiting_workflows(context))
         superseded = [each for each in waiting if _is_superseded(record, each)]
-        recorded = [each for each in superseded if each.wait_recorded]
-        ended = [each.name for each in recorded if _patch(each, end=True, context=context)]
+        ended = [each.name for each in superseded if each.wait_recorded and _patch(each, end=True, context=context)]
         yield ended
-        if len(ended) < len(recorded) and number < _ROUNDS:
-            continue
-        unrecorded = [each for each in superseded if not each.wait_recorded]
         others_wait = len(superseded) < len(waiting) or record.push.ref != context.push.ref
         # Argo records the wait only while another Workflow holds the mutex. A helper's Workflow holds another one.
-        if not unrecorded or others_wait or context.helper or context.clock.monotonic() >= deadline:
+        in_vain = others_wait or context.helper or context.clock.monotonic() >= deadline
+        if in_vain or len(ended) == len(superseded):
             return
-        for each in unrecorded:
-            if each.superseded_by != context.workflow:
+        for each in superseded:
+            if not each.wait_recorded and each.superseded_by != context.workflow:
                 _patch(each, end=False, context=context)
         context.clock.sleep(next(pauses))
 
