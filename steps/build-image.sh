@@ -27,7 +27,7 @@ case $base in
 esac
 for tool in docker podman buildah; do
     command -v "$tool" >/dev/null 2>&1 || continue
-    # A client without its daemon is no builder.
+    # A client without its daemon cannot build.
     "$tool" info >/dev/null 2>&1 || continue
     echo "building $image from $base with $tool"
     set -- --build-arg "BASE_IMAGE=$base" --build-arg "EXTRAS=$extras" --build-arg "REVISION=$revision" -f steps/Dockerfile -t "$image" .

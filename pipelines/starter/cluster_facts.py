@@ -65,7 +65,7 @@ def read_cluster(kube: Kube) -> ClusterFacts:
     notes: list[str] = []
 
     def found(resource: ClusterResource, what: str, *, absent: bool = True) -> list[Json] | None:
-        """List some objects; None if there is no such kind, or if it cannot be read."""
+        """List some objects; None if the API server does not serve the kind, or it cannot be read."""
         try:
             return list(islice(kube.list(resource, namespace="", page=_LOOKED_AT), _LOOKED_AT))
         except NotFoundError:

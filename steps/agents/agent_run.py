@@ -135,7 +135,7 @@ def parse_run(obj: Json, *, kind: RunKind, hosts: Collection[str]) -> AgentRun:
     Args:
         obj: The object.
         kind: Its kind.
-        hosts: The hosts of GitHub. A repository of another host is none of GitHub's.
+        hosts: The hosts of GitHub. A repository on another host is not on GitHub.
     """
     metadata = obj["metadata"]
     marks = (metadata.get("labels") or {}, metadata.get("annotations") or {})

@@ -3,7 +3,7 @@
 Guarantees that it writes nothing. The settings define the kinds of runs (`agents`) and the branches that are tasks
 (`tasks`). If the task of a kind is a label, the API server selects the runs that have it. Otherwise, all objects of the
 kind are listed and filtered here. A Job or pod that another unfinished run of the task manages is a part of that run,
-and not a run of its own, even if it has the labels of one.
+and not a run itself, even if it has the labels of one.
 """
 
 from __future__ import annotations
@@ -137,11 +137,11 @@ def runs_of_task(task: TaskId, *, settings: StepSettings, kube: Kube) -> tuple[A
 
 
 def without_parts(runs: Sequence[AgentRun]) -> list[AgentRun]:
-    """Return the runs that are no parts of another one, each with its parts.
+    """Return the runs that are not part of another one, each with its parts.
 
     Templates copy the labels of a run to its Job and pods, so that these match a kind of run as well. Judged by
     themselves, a Job of a kept run would be stopped, and a pod that replaces a lost one would protect a stale run. A
-    run whose owner is not its controller is no part: agents start and own further runs.
+    run whose owner is not its controller is not a part: agents start and own further runs.
 
     Args:
         runs: Runs of one task in one namespace.

@@ -44,7 +44,7 @@ class RepositoryMovedError(BadInputError):
 
 
 class ForbiddenError(StepError):
-    """The API server or GitHub refuses a request: a right is missing, or a rule of theirs forbids it."""
+    """The API server or GitHub refuses a request: a permission is missing, or one of their rules forbids it."""
 
     exit = Exit.FORBIDDEN
 

@@ -25,6 +25,7 @@ CODE_RUN = DEFAULTS.agents[0]
 PLAY = {"agent-type": "tess"}
 # The task is in a field that a label selector cannot match.
 BY_FIELD = replace(CODE_RUN, task="spec.taskId")
+BY_BRANCH = replace(CODE_RUN, branch="metadata.annotations.branch")
 # An object with only the required fields.
 BARE: dict[str, Any] = {
     "metadata": {
@@ -62,6 +63,7 @@ def unexpected(obj: Json, error: Exception) -> None:
         pytest.param(PLAY, CODE_RUN, "agent-type=tess,task-id=7", id="and by the kind's own"),
         pytest.param({}, BY_FIELD, "", id="by nothing: the task is not a label"),
         pytest.param(PLAY, BY_FIELD, "agent-type=tess", id="by the kind's own alone"),
+        pytest.param(PLAY, BY_BRANCH, "agent-type=tess", id="a branch also makes a task"),
     ],
 )
 def test_the_api_server_selects_a_tasks_runs_by_label_and_the_rest_is_filtered(
@@ -74,18 +76,40 @@ def test_the_api_server_selects_a_tasks_runs_by_label_and_the_rest_is_filtered(
 
 
 @pytest.mark.parametrize(
+    ("label", "prefix", "task"),
+    [
+        pytest.param("ENG-7", "", "eng-7", id="the case may differ"),
+        pytest.param("7", "eng-", "eng-7", id="the label is a part of the id"),
+        pytest.param("7", "1", "17", id="the label is a part of a number"),
+    ],
+)
+def test_the_api_server_selects_by_the_labels_name_if_its_value_is_not_the_id(
+    scene: Scene, label: str, prefix: str, task: str
+) -> None:
+    kind = replace(CODE_RUN, selector=PLAY, task_prefix=prefix)
+    name = scene.agent()["metadata"]["name"]
+    scene.api.patch("coderuns", name, {"metadata": {"labels": {"task-id": label}}}, namespace=AGENTS)
+    scene.agent(task=8)
+    found = list_runs([kind], kube=scene.kube(), namespace=AGENTS, patterns=TASKS, hosts=GIT, task=TaskId(task))
+    assert [run.name for run in found] == [name]
+    assert selectors(scene) == ["agent-type=tess,task-id"]
+
+
+@pytest.mark.parametrize(
     ("selector", "kind", "asked"),
     [
         pytest.param({}, CODE_RUN, "task-id", id="by the task's label"),
         pytest.param(PLAY, CODE_RUN, "agent-type=tess,task-id", id="and by the kind's own"),
         pytest.param({}, BY_FIELD, "", id="by nothing: the task is not a label"),
+        pytest.param(PLAY, BY_BRANCH, "agent-type=tess", id="a branch also makes a task"),
     ],
 )
 def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
     scene: Scene, selector: dict[str, str], kind: RunKind, asked: str
 ) -> None:
     names = [scene.agent(task=task)["metadata"]["name"] for task in (7, 8)]
-    scene.agent(phase="Succeeded")
+    finished = scene.agent(phase="Succeeded")["metadata"]["uid"]
+    uids: set[str] = set()
     found = live_runs(
         [replace(kind, selector=selector)],
         kube=scene.kube(),
@@ -93,8 +117,11 @@ def test_runs_of_all_tasks_that_have_not_finished_are_found_with_their_tasks(
         patterns=TASKS,
         hosts=GIT,
         unreadable=unexpected,
+        seen=uids.add,
     )
     assert sorted((task, run.name) for task, run in found) == [("7", names[0]), ("8", names[1])]
+    assert len(uids) == 3
+    assert finished in uids
     assert selectors(scene) == [asked]
 
 
