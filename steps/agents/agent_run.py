@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.agents.owned_object import OwnedObject, OwnerReference, read_owners
+from steps.agents.owned_object import MAX_TEXT, NO_FINALIZERS, Finalizers, OwnedObject, OwnerReference, read_owners
 from steps.core import KEEP, parse_repository, parse_time
 from steps.domain import HEADS, Agent, RunFacts, RunOutcome, find_task, namespaced_name, task_id
 from steps.kube import ObjectReference, Resource, read_field
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from steps.kube import Json
     from steps.settings import RunKind, TaskPattern
 
-# Texts of a run go into the record, and the record has to fit into an annotation.
-_MAX_TEXT = 256
 # Kinds of built-in resources whose items have no `kind` in a list, and whose names are not that of the resource.
 _BUILT_IN = {"replicasets": "ReplicaSet", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
-# The garbage collector removes its own finalizers, once what the object owns is gone.
-_COLLECTOR_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
 
 
 def kind_resource(kind: RunKind) -> Resource:
@@ -54,7 +50,7 @@ class AgentRun:
     job: str
     facts: RunFacts
     namespace: str = ""
-    finalizers: tuple[str, ...] = ()
+    finalizers: Finalizers = NO_FINALIZERS
     owners: tuple[OwnerReference, ...] = ()
     parts: frozenset[str] = frozenset()
 
@@ -66,12 +62,12 @@ class AgentRun:
     @property
     def being_removed(self) -> bool:
         """Whether it was deleted, and no finalizer of another controller keeps its object."""
-        return self.facts.deleting and _COLLECTOR_FINALIZERS.issuperset(self.finalizers)
+        return self.facts.deleting and not self.finalizers.are_foreign
 
     @property
     def finalizer_note(self) -> str:
         """The end of a sentence that names the finalizers of a deleted run; empty if there are none."""
-        return f"; its finalizers are {', '.join(self.finalizers)}" if self.facts.deleting and self.finalizers else ""
+        return f"; its finalizers are {self.finalizers}" if self.facts.deleting and self.finalizers.names else ""
 
     @property
     def key(self) -> str:
@@ -141,7 +137,7 @@ def parse_run(obj: Json, *, kind: RunKind, hosts: Collection[str]) -> AgentRun:
     marks = (metadata.get("labels") or {}, metadata.get("annotations") or {})
 
     def text(path: str) -> str:
-        return read_field(obj, path)[:_MAX_TEXT]
+        return read_field(obj, path)[:MAX_TEXT]
 
     repository = parse_repository(text(kind.repository))
     on_github = repository.is_on(hosts)
@@ -165,6 +161,6 @@ def parse_run(obj: Json, *, kind: RunKind, hosts: Collection[str]) -> AgentRun:
             keep=any(each.get(KEEP) == "true" for each in marks),
         ),
         namespace=metadata.get("namespace", ""),
-        finalizers=tuple(str(name)[:_MAX_TEXT] for name in metadata.get("finalizers") or ()),
+        finalizers=Finalizers.of(metadata),
         owners=read_owners(metadata),
     )

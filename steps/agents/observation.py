@@ -17,7 +17,7 @@ from steps.agents.owned_object import within_namespaces
 from steps.agents.ownership import homes_of, with_runs
 from steps.agents.runs import task_runs
 from steps.domain import find_owners
-from steps.kube import JOBS
+from steps.kube import JOBS, PODS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -71,18 +71,22 @@ class Observation:
         run = next((run for run in self.runs if run.uid == agent.uid), None)
         pods = [pod for pod in self.pods if own.has(pod) or pod.uid == agent.uid]
         refused = next((f"; pod {pod.name} {self.blocked[pod.uid]}" for pod in pods if pod.uid in self.blocked), "")
+        objects = [each for each in self.objects if own.has(each)]
+        held = next((each for each in (*objects, *pods) if each.finalizer_note), None)
         if run and not run.ended:
+            # A run that waits for what it owns has a finalizer of the garbage collector.
+            waits = f"; its {_named(held)} still exists{held.finalizer_note}" if held and run.being_removed else ""
             phase = run.facts.phase or "none"
-            return f"its object still exists in phase {phase}{run.finalizer_note}{refused}"[:MAX_REASON]
+            return f"its object still exists in phase {phase}{waits or run.finalizer_note}{refused}"[:MAX_REASON]
         if run and run.being_removed and run.uid not in self.due:
             return "its object is being removed"
-        left = [each for each in self.objects if own.has(each) and (not run or each.uid in self.loose)]
+        left = [each for each in objects if not run or each.uid in self.loose]
         if left:
-            shown = next((each for each in left if each.uid in self.blocked), left[0])
-            kind = "Job" if shown.resource == JOBS else shown.resource
-            why = f": {self.blocked[shown.uid]}" if shown.uid in self.blocked else ""
-            return f"its {kind} {shown.name} still exists{why}"[:MAX_REASON]
-        return f"pods still run: {names_of(pods)}{refused}"[:MAX_REASON] if pods else ""
+            shown = next((each for each in left if each.uid in self.blocked), held if held in left else left[0])
+            why = f": {self.blocked[shown.uid]}" if shown.uid in self.blocked else shown.finalizer_note
+            return f"its {_named(shown)} still exists{why}"[:MAX_REASON]
+        note = held.finalizer_note if held else ""
+        return f"pods still run: {names_of(pods)}{refused or note}"[:MAX_REASON] if pods else ""
 
 
 def observe(record: Record, *, owned: OwnedResources, context: StepContext, complete: bool) -> Observation:
@@ -118,6 +122,12 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
         pods=tuple(pod for pod in pods if owned.has(pod) or pod.uid in owned.run_uids),
         protected={owner: name for uid, name in kept.items() for owner in find_owners([uid], owners=owners)},
     )
+
+
+def _named(each: OwnedObject) -> str:
+    """Return the kind and the name of an object."""
+    kind = {JOBS: "Job", PODS: "pod"}.get(each.resource, each.resource)
+    return f"{kind} {each.name}"
 
 
 def names_of(objects: Collection[OwnedObject]) -> str:

@@ -20,6 +20,40 @@ if TYPE_CHECKING:
     from steps.kube import Json
 
 
+# Texts of an object go into the record, and the record has to fit into an annotation.
+MAX_TEXT = 256
+# The garbage collector removes its own finalizers, once what the object owns is gone.
+_COLLECTOR_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finalizers:
+    """The finalizers of an object.
+
+    Attributes:
+        names: In the order of the object.
+    """
+
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Finalizers:
+        """Read them from the metadata of an object."""
+        return cls(tuple(str(name)[:MAX_TEXT] for name in metadata.get("finalizers") or ()))
+
+    @property
+    def are_foreign(self) -> bool:
+        """Whether another controller than the garbage collector has to remove one."""
+        return not _COLLECTOR_FINALIZERS.issuperset(self.names)
+
+    def __str__(self) -> str:
+        """The names, for a message."""
+        return ", ".join(self.names)
+
+
+NO_FINALIZERS = Finalizers()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerReference:
     """One owner of an object.
@@ -58,6 +92,7 @@ class OwnedObject:
     Attributes:
         namespace: Its namespace; empty if its kind has none.
         owners: Its owner references.
+        held_by: The finalizers of a deleted object that is held by one; none otherwise.
     """
 
     resource: Resource
@@ -68,6 +103,12 @@ class OwnedObject:
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[OwnerReference, ...] = ()
+    held_by: Finalizers = NO_FINALIZERS
+
+    @property
+    def finalizer_note(self) -> str:
+        """The end of a sentence that names the finalizers that hold it; empty if none does."""
+        return f"; its finalizers are {self.held_by}" if self.held_by.are_foreign else ""
 
     @property
     def key(self) -> str:
@@ -106,6 +147,7 @@ def read_object(obj: Json, *, resource: Resource) -> OwnedObject:
         namespace=metadata.get("namespace", ""),
         labels=metadata.get("labels") or {},
         owners=read_owners(metadata),
+        held_by=Finalizers.of(metadata) if "deletionTimestamp" in metadata else NO_FINALIZERS,
     )
 
 

@@ -78,7 +78,8 @@ def test_an_object_that_stays_is_named(nested: Scene) -> None:
     held = {"metadata": {"finalizers": ["example.com/other"]}}
     nested.api.patch("taskruns", "task-run-1", held, namespace=AGENTS)
     assert nested.attempt(push(nested)) is Exit.TRY_AGAIN
-    assert only_agent(nested).reason == "its taskruns.tekton.dev task-run-1 still exists"
+    reason = "its taskruns.tekton.dev task-run-1 still exists; its finalizers are example.com/other"
+    assert only_agent(nested).reason == reason
     assert len(only_agent(nested).owned or ()) == 2, "a further attempt has to know them"
     assert set(nested.github.labels(1)) == UNTOUCHED
 

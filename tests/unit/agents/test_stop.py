@@ -381,7 +381,19 @@ def test_an_agent_is_not_gone_before_its_job_is_gone(scene: Scene) -> None:
     scene.api.faults.add(Fault(method="DELETE", path=f"/coderuns/{name}", after=let_go))
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
     assert (scene.runs(), working(scene)) == (set(), [])
-    assert [agent.reason for agent in scene.record().agents] == [f"its Job {job} still exists"]
+    reason = f"its Job {job} still exists; its finalizers are example.com/other"
+    assert [agent.reason for agent in scene.record().agents] == [reason]
+
+
+def test_a_run_that_waits_for_its_job_names_the_finalizers_of_the_job(scene: Scene) -> None:
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    job = scene.api.get("coderuns", name, namespace=AGENTS)["status"]["jobName"]
+    scene.api.patch("jobs", job, {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert scene.runs() == {name}
+    held = f"its Job {job} still exists; its finalizers are example.com/other"
+    assert [agent.reason for agent in scene.record().agents] == [f"{THERE} Running; {held}"]
 
 
 def test_pods_that_cannot_be_deleted_are_forced_once_and_named(scene: Scene) -> None:
@@ -395,7 +407,8 @@ def test_pods_that_cannot_be_deleted_are_forced_once_and_named(scene: Scene) -> 
         scene.api.patch("pods", pod, {"metadata": {"finalizers": ["example.com/other"]}}, namespace=AGENTS)
     assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
     assert forced(scene) == pods
-    assert sorted(agent.reason for agent in scene.record().agents) == [f"pods still run: {pod}" for pod in pods]
+    held = "its finalizers are example.com/other"
+    assert sorted(agent.reason for agent in scene.record().agents) == [f"pods still run: {pod}; {held}" for pod in pods]
 
 
 def test_a_job_that_is_an_agent_and_hangs_has_no_phase(scene: Scene) -> None:
@@ -456,7 +469,8 @@ def test_a_further_attempt_does_not_forget_the_pod_of_an_agent_that_has_ended(sc
     assert [scene.attempt(workflow) for _ in range(2)] == [Exit.TRY_AGAIN, Exit.TRY_AGAIN]
     assert "remediation-in-progress" not in scene.github.labels(1)
     (agent,) = scene.record().agents
-    assert (agent.name, agent.outcome, agent.reason) == (obedient, RunOutcome.STUCK, f"pods still run: {pod}")
+    assert (agent.name, agent.outcome) == (obedient, RunOutcome.STUCK)
+    assert agent.reason == f"pods still run: {pod}; its finalizers are example.com/other"
 
 
 def test_a_newer_agent_that_starts_while_others_end_is_not_touched(scene: Scene) -> None:

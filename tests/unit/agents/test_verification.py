@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from steps.agents.observation import Observation
+from steps.agents.owned_object import Finalizers
 from steps.agents.owned_resources import JOB_NAME, OwnedResources
 from steps.domain.agent import RunOutcome
 from steps.kube.resources import PODS as POD
@@ -26,12 +27,14 @@ PODS = tuple(factories.owned_object(name, name=name, resource=POD, labels={JOB_N
     ],
 )
 def test_a_run_that_still_exists_names_the_finalizers_that_block_it(finalizers: tuple[str, ...], expected: str) -> None:
-    observation = Observation(runs=(replace(RUN, finalizers=finalizers),), owned=OWNED, complete=True)
+    observation = Observation(runs=(replace(RUN, finalizers=Finalizers(finalizers)),), owned=OWNED, complete=True)
     assert observation.remains_of(AGENT) == expected
 
 
 def test_the_text_about_finalizers_is_bounded() -> None:
-    observation = Observation(runs=(replace(RUN, finalizers=("x" * 200, "y" * 200)),), owned=OWNED, complete=True)
+    observation = Observation(
+        runs=(replace(RUN, finalizers=Finalizers(("x" * 200, "y" * 200))),), owned=OWNED, complete=True
+    )
     assert len(observation.remains_of(AGENT)) == 256
 
 
@@ -63,6 +66,6 @@ def test_a_run_that_has_ended_is_awaited_in_its_grace_period_while_only_kubernet
     finalizers: tuple[str, ...], due: set[str], expected: str
 ) -> None:
     _, ended = factories.run(deleting=True, phase="Succeeded")
-    run = replace(ended, uid=RUN.uid, finalizers=finalizers)
+    run = replace(ended, uid=RUN.uid, finalizers=Finalizers(finalizers))
     observation = Observation(runs=(run,), owned=OWNED, complete=True, due=frozenset(due))
     assert observation.remains_of(AGENT) == expected
