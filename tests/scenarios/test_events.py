@@ -14,6 +14,7 @@ from steps.domain.agent import RunOutcome
 from steps.kube.events import EventReason, build_event, lease_reference
 from tests.doubles.github import fail
 from tests.doubles.kubernetes import Fault
+from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.runs import REX
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
 
@@ -35,12 +36,14 @@ def reasons(scene: Scene) -> list[str]:
 
 
 def test_events_of_the_lease_say_when_a_push_begins_and_ends(scene: Scene) -> None:
-    pushed(scene, agents=2)
+    runs = pushed(scene, agents=2)
     workflow = scene.workflow()
     assert scene.play(workflow) is Exit.DONE
     (began,), (ended,) = scene.kubernetes_events(EventReason.CANCELLING), scene.kubernetes_events(EventReason.COMPLETED)
     assert began["message"].startswith(f"2 stale, by push {NEW[:12]} to task-7-work by 5DLabs-Rex[bot]")
-    assert workflow.name in began["message"]
+    assert f"workflow {workflow.name}: " in began["message"]
+    named = {f"{run['spec']['githubApp']} {run['metadata']['name']}" for run in runs}
+    assert set(began["message"].rpartition(": ")[2].split(", ")) == named
     assert ended["message"] == f"push {NEW[:12]} to task-7-work: stale runs gone: 2; labels moved"
     lease = scene.lease()["metadata"]
     for event in (began, ended):
@@ -170,6 +173,15 @@ def test_a_repeated_attempt_sends_no_event_twice(scene: Scene) -> None:
     assert (
         len(scene.kubernetes_events(EventReason.COMPLETED)) == len(scene.kubernetes_events(EventReason.CANCELLED)) == 1
     )
+
+
+def test_an_attempt_that_only_waits_sends_no_event_of_a_beginning(scene: Scene) -> None:
+    pushed(scene)
+    scene.controller.cleanup = Cleanup.HANGING
+    workflow = scene.workflow()
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert reasons(scene).count(EventReason.CANCELLING) == 1
 
 
 def test_events_can_be_switched_off_and_need_no_right_then(scene: Scene) -> None:

@@ -100,6 +100,24 @@ def test_a_pod_keeps_its_grace_if_the_delete_of_its_run_was_refused(scene: Scene
     assert stuck["run-a"].startswith("its object still exists in phase Running; its finalizers are ")
 
 
+def test_the_grace_of_each_run_begins_when_its_own_delete_was_accepted(scene: Scene) -> None:
+    scene.agent(name="run-a")
+    scene.agent(name="run-b")
+    scene.later(5)
+    scene.controller.grace_s, scene.kubelet.ending = 600, Ending.DEAD_NODE
+    scene.github.push("task-7-work", NEW)
+    busy = Fault(method="DELETE", path="/coderuns/run-b", status=429, headers={"Retry-After": "20"}, times=1)
+    scene.api.faults.add(busy)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    deletes = [call for call in scene.api.calls if call.method == "DELETE"]
+    asked = {run: max(call.at for call in deletes if call.path.endswith(f"/{run}")) for run in ("run-a", "run-b")}
+    without_grace = [call for call in deletes if call.body.get("gracePeriodSeconds") == 0]
+    forced_at = {run: min(call.at for call in without_grace if f"/pods/{run}" in call.path) for run in asked}
+    assert (asked["run-b"] - asked["run-a"]).total_seconds() >= 20
+    waited = {run: (forced_at[run] - asked[run]).total_seconds() for run in asked}
+    assert all(0 <= seconds - DEFAULTS.stop.grace_s < 5 for seconds in waited.values()), waited
+
+
 DENIED = 'admission webhook "validate.example.com" denied the request: protected'
 RBAC = 'coderuns.agents.platform "run-b" is forbidden: User "steps" cannot delete resource'
 

@@ -86,6 +86,12 @@ def test_a_job_that_is_itself_a_run_is_not_its_own_owner() -> None:
             id="the task is not a label",
         ),
         pytest.param(
+            owned_object("x", resource=CODE_RUNS),
+            replace(CODE_RUN, branch="metadata.annotations.branch"),
+            True,
+            id="a branch also names the task",
+        ),
+        pytest.param(
             owned_object("x", resource=replace(CODE_RUNS, version="v2"), labels={"task-id": "8"}),
             CODE_RUN,
             True,

@@ -9,6 +9,15 @@ import pytest
 from steps.agents.observation import Observation
 from steps.agents.owned_object import Finalizers
 from steps.agents.owned_resources import JOB_NAME, OwnedResources
+from steps.agents.verification import unstopped_error
+from steps.core.errors import (
+    BadInputError,
+    ConflictError,
+    ForbiddenError,
+    StepError,
+    StillRunningError,
+    TryAgainError,
+)
 from steps.domain.agent import RunOutcome
 from steps.kube.resources import PODS as POD
 from tests.support import factories
@@ -69,3 +78,27 @@ def test_a_run_that_has_ended_is_awaited_in_its_grace_period_while_only_kubernet
     run = replace(ended, uid=RUN.uid, finalizers=Finalizers(finalizers))
     observation = Observation(runs=(run,), owned=OWNED, complete=True, due=frozenset(due))
     assert observation.remains_of(AGENT) == expected
+
+
+FORBIDDEN, BAD, BUSY = ForbiddenError("denied"), BadInputError("invalid"), TryAgainError("busy")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (FORBIDDEN, FORBIDDEN, ForbiddenError),
+        (FORBIDDEN, BAD, ForbiddenError),
+        (BAD, BAD, BadInputError),
+        (BAD, BUSY, StillRunningError),
+        (FORBIDDEN, ConflictError("changed"), StillRunningError),
+        (FORBIDDEN, None, StillRunningError),
+        (None, None, StillRunningError),
+    ],
+)
+def test_the_error_of_a_stop_names_each_run_that_is_left_and_says_whether_to_retry(
+    first: StepError | None, second: StepError | None, expected: type[StepError]
+) -> None:
+    stuck = [replace(AGENT, uid=uid, name=f"run-{uid}", reason=f"reason-{uid}") for uid in ("1", "2")]
+    refused = {uid: error for uid, error in (("1", first), ("2", second)) if error}
+    error = unstopped_error(stuck, refused=refused)
+    assert (type(error), str(error)) == (expected, "run-1: reason-1; run-2: reason-2")
