@@ -60,6 +60,7 @@ def request_stop(
     refused: dict[str, StepError] = {}
     while uids:
         for run in to_ask:
+            held.renew_if_due()
             refused.pop(run.uid, None)
             if error := _send_stop_patch(run, context=context, held=held):
                 refused[run.uid] = error
@@ -94,8 +95,6 @@ def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) ->
     except STEP_ENDS:
         raise
     except StepError as error:
-        context.log.warning(
-            "run could not be asked to stop", run=run.name, error=type(error).__name__, problem=str(error)
-        )
+        context.log.warning("run not asked to stop", run=run.name, error=type(error).__name__, problem=str(error))
         return None if isinstance(error, NotFoundError) else error
     return None
