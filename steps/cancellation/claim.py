@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from steps.core import UnavailableError
 from steps.domain import (
+    OPENED_REASON,
+    ZERO_SHA,
     ClaimDecision,
     LabelOutcome,
     Phase,
@@ -17,10 +20,12 @@ from steps.domain import (
     Start,
     Superseded,
     decide_claim,
+    is_order_doubtful,
     known_older,
     push_watermark,
     request_watermark,
 )
+from steps.pull_request import is_newer_push
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,9 +75,36 @@ def measured_watermark(record: Record, *, context: StepContext, offset_s: float 
 
 
 def decide_push(stored: Record | None, *, context: StepContext) -> ClaimDecision:
-    """Decide about this step's push by the stored record."""
+    """Decide about this step's push by the stored record.
+
+    Raises:
+        UnavailableError: The order of the two pushes is doubtful, and GitHub cannot be read.
+    """
     watermark = first_watermark(context.push, created_at=context.created_at, settings=context.settings.push)
-    return decide_claim(stored, push=context.push, watermark=watermark)
+    listed_newer = _listed_newer(stored, context=context)
+    return decide_claim(stored, push=context.push, watermark=watermark, listed_newer=listed_newer)
+
+
+def _listed_newer(stored: Record | None, *, context: StepContext) -> bool | None:
+    """Ask GitHub which push is newer if the commits and the times do not agree; None if nobody knows.
+
+    A head that labels were left to may be an old one that GitHub still showed.
+    """
+    push = context.push
+    known = stored.latest_push(push.ref) if stored and push.reason != OPENED_REASON else None
+    if known is None:
+        return None
+    left_to = known.left_to == push.sha and push.before == ZERO_SHA
+    if not left_to and not is_order_doubtful(push, known=known.push, older=known.older):
+        return None
+    try:
+        github = context.clients.github(lambda: None)
+        return is_newer_push(push, known=known.push, github=github, log=context.log)
+    except UnavailableError as error:
+        if context.settings.github.unreadable == "wait":
+            raise
+        context.log.warning("GitHub cannot be read: the commits decide which push is newer", problem=str(error))
+        return None
 
 
 def claim_record(stored: Record | None, *, context: StepContext) -> Record | None:

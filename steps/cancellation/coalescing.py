@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
 from steps.cancellation.workflow import SUPERSEDED_BY
 from steps.core import TASK, ConflictError, NotFoundError, StepError, poll_pauses
-from steps.domain import Superseded, decide_claim, is_newer
+from steps.domain import Superseded, decide_claim, is_newer, is_order_doubtful
 from steps.kube import WORKFLOWS
 from steps.lease import lease_name
 from steps.telemetry import WriteCause, WriteReason
@@ -111,9 +111,12 @@ def _is_superseded(record: Record, waiting: WaitingWorkflow) -> bool:
     """Whether the steps of a waiting Workflow would find it superseded.
 
     A request has the time of a laptop, and does not name the commit that its push replaced. Only its own steps know its
-    push: the recorded push of the same commit can be an earlier one, or have the time of an earlier one.
+    push: the recorded push of the same commit can be an earlier one, or have the time of an earlier one. If the commits
+    and the times contradict each other, its own steps ask GitHub.
     """
-    if waiting.push.is_request:
+    known = record.latest_push(waiting.push.ref)
+    doubtful = known is not None and is_order_doubtful(waiting.push, known=known.push, older=known.older)
+    if waiting.push.is_request or doubtful:
         return False
     return isinstance(decide_claim(record, push=waiting.push, watermark=waiting.watermark), Superseded)
 

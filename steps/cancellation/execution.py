@@ -18,7 +18,7 @@ from steps.cancellation.coalescing import waiting_head_push
 from steps.cancellation.settlement import announce, complete_unstopped, settle
 from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core import run_parallel
-from steps.domain import LabelOutcome, RunOutcome, known_older
+from steps.domain import MAX_OLDER, LabelOutcome, RunOutcome, is_newer, known_older
 from steps.pull_request import read_label_plan
 from steps.runtime import StepContext, recording_failure
 from steps.telemetry import Measure
@@ -139,6 +139,8 @@ def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, Start
     record = replace(
         _with_push(held.record, push), pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to
     )
+    if plan.older_head:
+        record = _with_older_head(record, plan.older_head)
     if record.labels is LabelOutcome.HEAD_MOVED:
         record, runs = _for_head_push(record, runs, context=context, held=held)
     record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
@@ -159,6 +161,11 @@ def _for_head_push(
     waiting = waiting_head_push(record.left_to, ref=record.push.ref, context=context)
     if waiting is None:
         return record, runs
+    if is_newer(record.push, than=waiting.push) and record.pull_request:
+        context.log.info("GitHub shows the head of an older push: the push counts as the head", head=record.left_to)
+        as_head = replace(record.pull_request, head_sha=record.push.sha)
+        record = replace(record, labels=LabelOutcome.PENDING, left_to="", pull_request=as_head)
+        return _with_older_head(record, waiting.push.sha), runs
     held.renew_if_due()
     return replace(_with_push(record, waiting.push), labels=LabelOutcome.PENDING, left_to=""), task_runs(context)
 
@@ -167,6 +174,11 @@ def _with_push(record: Record, push: Push) -> Record:
     """Return the record for another push of its branch. The commits that this push made old are known to be older."""
     older = known_older(record, push=push) if push.sha != record.push.sha else record.older
     return replace(record, push=push, older=older)
+
+
+def _with_older_head(record: Record, head: str) -> Record:
+    """Return the record with one more commit that is known to be older."""
+    return record if head in record.older else replace(record, older=(*record.older, head)[-MAX_OLDER:])
 
 
 def _read_state(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:

@@ -1,4 +1,4 @@
-"""The head's own push, for a Workflow that a person asked for.
+"""The head's own push, for a Workflow that a person asked for, or that reconcile submitted for a head it found.
 
 Guarantees that GitHub's time decides which runs are stale, and not the time of the request: a laptop's clock never
 counts, and a run that began after the push is kept. Nothing is written here, and no Lease is held. Not guaranteed: that
@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.core import LAG_S, BadInputError, ForbiddenError, UnavailableError, read_through_lag
-from steps.domain import Sha
+from steps.domain import RECONCILE_REASON, ZERO_SHA, Sha
 
 if TYPE_CHECKING:
     from steps.domain import Push
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 def with_own_push(context: StepContext) -> StepContext:
     """Return the context with the push that made the requested commit the head. A push that GitHub sent stays as it is.
 
+    If labels were left to a head, reconcile submits that head with the time of the earlier push. If GitHub does not
+    list its own push, it stays as it is.
+
     Raises:
         BadInputError: GitHub lists no push of this commit to this branch.
         ForbiddenError: The credentials may not read the repository's contents, and the request stops only what the
             push made stale.
         UnavailableError: GitHub cannot be read, and the settings say to wait.
     """
+    if context.push.reason == RECONCILE_REASON and context.push.before == ZERO_SHA:
+        return _with_listed_push(context)
     if not context.push.is_request:
         return context
     try:
@@ -43,6 +48,19 @@ def with_own_push(context: StepContext) -> StepContext:
         problem = str(error)
     context.log.warning("head's own push cannot be read: the time of the request counts", problem=problem)
     return context
+
+
+def _with_listed_push(context: StepContext) -> StepContext:
+    try:
+        found = _listed(context.push, github=context.clients.github(lambda: None))
+    except UnavailableError:
+        if context.settings.github.unreadable == "wait":
+            raise
+        return context
+    except (BadInputError, ForbiddenError) as error:
+        context.log.warning("head's own push cannot be read: the time of the earlier push counts", problem=str(error))
+        return context
+    return replace(context, push=found) if found else context
 
 
 def _own_push(context: StepContext) -> Push:

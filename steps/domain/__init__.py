@@ -32,7 +32,16 @@ from steps.domain.push import (
     Repository,
     Sha,
 )
-from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
+from steps.domain.push_order import (
+    MAX_OLDER,
+    is_head_listed_newer,
+    is_known_older,
+    is_listed_newer,
+    is_newer,
+    is_newer_than_known,
+    is_order_doubtful,
+    known_older,
+)
 from steps.domain.push_parameters import PARAMETERS, check_push_time, push_from_env
 from steps.domain.record import FinishedPush, LabelOutcome, Phase, PullRequest, Record, dump_record, parse_record
 from steps.domain.run_decision import (
@@ -75,6 +84,7 @@ __all__ = [
     "LABEL_TEXT",
     "MANUAL_ALL_REASON",
     "MANUAL_REASON",
+    "MAX_OLDER",
     "MAX_PRIORITY",
     "NO_SLUG",
     "OPENED_REASON",
@@ -122,9 +132,12 @@ __all__ = [
     "find_owners",
     "find_spared",
     "find_task",
+    "is_head_listed_newer",
     "is_known_older",
+    "is_listed_newer",
     "is_newer",
     "is_newer_than_known",
+    "is_order_doubtful",
     "known_older",
     "match_task",
     "namespaced_name",

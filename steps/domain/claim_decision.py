@@ -58,7 +58,9 @@ class Superseded:
 ClaimDecision = Start | Resume | Superseded
 
 
-def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> ClaimDecision:
+def decide_claim(
+    record: Record | None, *, push: Push, watermark: datetime, listed_newer: bool | None = None
+) -> ClaimDecision:
     """Decide what the holder of the Lease does with this push.
 
     `is_newer` orders the pushes of a branch. The creation time of a Workflow does not, because an event can be repeated
@@ -72,26 +74,30 @@ def decide_claim(record: Record | None, *, push: Push, watermark: datetime) -> C
         record: The task's record; None if the task has none.
         push: The push of this Workflow.
         watermark: The watermark of this push.
+        listed_newer: Whether GitHub lists this push after the recorded push of its branch; None if GitHub was not
+            asked, or does not tell.
     """
     if push.reason == OPENED_REASON:
         return _decide_opened(record, push=push)
     if record is None:
         return Start(push=push, watermark=watermark)
-    same_branch = push.ref == record.push.ref
-    if not record.finished and not (same_branch and is_newer_than_known(push, known=record)):
+    known = record.latest_push(push.ref)
+    newer = known is None or (is_newer_than_known(push, known=known) if listed_newer is None else listed_newer)
+    if not record.finished and not (newer and push.ref == record.push.ref):
         return _resume(record)
-    if same_branch and is_newer_than_known(push, known=record):
+    if newer or known is None:
         return (Start if record.finished else Resume)(push=push, watermark=max(watermark, record.watermark))
-    done = record.finished_push(push.ref)
-    if done is None or is_newer_than_known(push, known=done):
-        return Start(push=push, watermark=max(watermark, record.watermark))
-    return _decide_finished(record, push=push, watermark=watermark, done=done)
+    older = listed_newer is False
+    return _decide_finished(record, push=push, watermark=watermark, done=known, older=older)
 
 
-def _decide_finished(record: Record, *, push: Push, watermark: datetime, done: FinishedPush) -> ClaimDecision:
-    if push.includes_newer and push.sha == done.push.sha and watermark > record.watermark:
+def _decide_finished(
+    record: Record, *, push: Push, watermark: datetime, done: FinishedPush, older: bool
+) -> ClaimDecision:
+    # After an end, a pull request may be open again with the last commit as its head.
+    if push.includes_newer and push.sha in (done.push.sha, done.push.newest_commit) and watermark > record.watermark:
         return Start(push=push, watermark=watermark)
-    return _labels_or_nothing(record, _labels_due(done, push=push), done=done)
+    return _labels_or_nothing(record, _labels_due(done, push=push, older=older), done=done)
 
 
 def _labels_or_nothing(record: Record, due: Push | None, *, done: FinishedPush) -> ClaimDecision:
@@ -118,12 +124,14 @@ def _resume(record: Record) -> Resume:
     return Resume(push=record.push, watermark=record.watermark)
 
 
-def _labels_due(done: FinishedPush, *, push: Push) -> Push | None:
+def _labels_due(done: FinishedPush, *, push: Push, older: bool = False) -> Push | None:
     """Return the push whose labels this push moves although its branch is finished; None if it moves none.
 
     The labels were left to the commit of this push, or they stayed for a reason that may have gone. Then the recorded
-    push has to come again. An older one does not do: in a burst of pushes, each would start a pod to look again.
+    push has to come again. An older one does not do: in a burst of pushes, each would start a pod to look again. If the
+    push that the labels were left to is older by GitHub's list or times, GitHub showed an old head: the recorded push
+    moves them.
     """
     if done.labels is LabelOutcome.HEAD_MOVED and done.left_to == push.sha != done.push.sha:
-        return push
+        return done.push if older or push.pushed_at < done.push.pushed_at else push
     return done.push if done.labels in _MAY_GO and push.sha == done.push.sha else None

@@ -1,24 +1,45 @@
 """Decides which of two pushes to a task is newer.
 
 Guarantees that the commits decide if the pushes name them, and that otherwise GitHub's times decide. The times also
-decide if the commits contradict each other, because a branch was forced back to an earlier commit. No clock of the
-cluster is used. The reasons are in docs/decisions/0001-watermark.md.
+decide if the commits contradict each other, because a branch was forced back to an earlier commit. If the commits and
+the times contradict each other, the order is doubtful: GitHub's list of the branch's pushes then decides. No clock of
+the cluster is used. The reasons are in docs/decisions/0001-watermark.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
 
 from steps.domain.push import ZERO_SHA
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from steps.domain.push import Push
     from steps.domain.record import FinishedPush, Record
 
 # GitHub's answers lag by seconds. More pushes than this are not expected within that time.
 MAX_OLDER = 10
+# GitHub's webhook and its list of pushes may give one push two times, a second apart.
+_SAME_PUSH = timedelta(seconds=2)
+
+
+class ListedPush(Protocol):
+    """A push as GitHub lists it, with the commit that it replaced and its own time."""
+
+    @property
+    def before(self) -> str:
+        """The commit that it replaced; zeros if it created the branch."""
+
+    @property
+    def sha(self) -> str:
+        """Its commit; zeros if it deleted the branch."""
+
+    @property
+    def at(self) -> datetime:
+        """Its time at GitHub."""
 
 
 def is_newer(push: Push, *, than: Push) -> bool:
@@ -28,7 +49,7 @@ def is_newer(push: Push, *, than: Push) -> bool:
     same push at any time, unless this one names a commit that it replaced, and the other one names another or none: a
     branch was forced back. If the chain does not decide, GitHub's times do. So a push that is taken for a newer one by
     mistake makes only those runs stale that were created before it. If each push replaced the commit of the other, the
-    branch was forced back, and the times decide.
+    branch was forced back, and the times decide. A branch can end again with the same commit: GitHub's times decide.
 
     Args:
         push: The push in question.
@@ -36,7 +57,7 @@ def is_newer(push: Push, *, than: Push) -> bool:
     """
     if push.before == than.sha != push.sha == than.before and not (push.ends or than.ends):
         return push.pushed_at > than.pushed_at
-    if push.sha == than.sha and push.before in (ZERO_SHA, than.before):
+    if push.sha == than.sha and push.before in (ZERO_SHA, than.before) and not push.ends:
         return False
     if than.sha != push.sha == than.before and push.before != than.sha and not push.ends:
         return False
@@ -61,6 +82,68 @@ def is_newer_than_known(push: Push, *, known: Record | FinishedPush) -> bool:
     if push.sha in known.older and push.before == known.push.sha != ZERO_SHA:
         return push.pushed_at > known.push.pushed_at
     return is_newer(push, than=known.push)
+
+
+def is_order_doubtful(push: Push, *, known: Push, older: Collection[str] = ()) -> bool:
+    """Whether the commits of two pushes of one branch say one thing, and GitHub's times the other.
+
+    The time in a webhook is that of the repository's latest push when GitHub built the payload, so it can be late. And
+    a commit that was replaced can come back: a branch is forced back past a push that nobody recorded, or is deleted
+    and created again. An end that comes again is not doubtful: pull requests that are closed are not in GitHub's list.
+
+    Args:
+        push: The push in question.
+        known: The recorded push of its branch.
+        older: Commits that are known to be older than the recorded push.
+    """
+    if push.sha == known.sha and push.before in (ZERO_SHA, known.before):
+        return push.pushed_at - known.pushed_at > _SAME_PUSH and not push.ends
+    if known.before == ZERO_SHA and push.before in older:
+        return push.pushed_at > known.pushed_at
+    follows = push.before == known.sha != ZERO_SHA
+    precedes = push.sha == known.before != ZERO_SHA
+    if follows == precedes:
+        return False
+    return push.pushed_at < known.pushed_at if follows else push.pushed_at > known.pushed_at
+
+
+def is_listed_newer(push: Push, *, than: Push, listed: Sequence[ListedPush]) -> bool | None:
+    """Whether GitHub lists a push after another one of the branch; None if it does not list both.
+
+    Args:
+        push: The push in question.
+        than: The push to compare it with.
+        listed: GitHub's list of the branch's pushes, the newest first.
+    """
+    one, other = _place(push, listed=listed), _place(than, listed=listed)
+    return None if one is None or other is None else one < other
+
+
+def is_head_listed_newer(head: str, *, push: Push, listed: Sequence[ListedPush]) -> bool | None:
+    """Whether GitHub lists a later push of this commit than the push; None if the list does not tell.
+
+    Args:
+        head: The commit that GitHub shows as the head.
+        push: The push.
+        listed: GitHub's list of the branch's pushes, the newest first.
+    """
+    own = _place(push, listed=listed)
+    shown = next((number for number, each in enumerate(listed) if each.sha == head), None)
+    if own is not None and shown is not None:
+        return shown < own
+    if own is not None:
+        return False if any(each.before == head for each in listed) else None
+    return True if shown == 0 and listed[0].at > push.pushed_at else None
+
+
+def _place(push: Push, *, listed: Sequence[ListedPush]) -> int | None:
+    """Return the place of a push in GitHub's list. Of several between the same commits, the nearest in time counts."""
+    places = [
+        (abs(each.at - push.pushed_at), number)
+        for number, each in enumerate(listed)
+        if each.sha == push.sha and push.before in (ZERO_SHA, each.before)
+    ]
+    return min(places)[1] if places else None
 
 
 def known_older(record: Record | FinishedPush, *, push: Push) -> tuple[str, ...]:

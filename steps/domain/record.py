@@ -122,14 +122,23 @@ class Record:
     @property
     def finished_pushes(self) -> tuple[FinishedPush, ...]:
         """The latest finished push of each branch of the task; that of the record comes last."""
-        own = FinishedPush(
+        return (*self.branches, self._own_push) if self.finished else self.branches
+
+    @property
+    def _own_push(self) -> FinishedPush:
+        return FinishedPush(
             push=self.push, finished_at=self.finished_at, labels=self.labels, left_to=self.left_to, older=self.older
         )
-        return (*self.branches, own) if self.finished else self.branches
 
     def finished_push(self, ref: str) -> FinishedPush | None:
         """Return the latest finished push of a branch; None if none is known."""
         return next((each for each in self.finished_pushes if each.push.ref == ref), None)
+
+    def latest_push(self, ref: str) -> FinishedPush | None:
+        """Return the latest push of a branch, finished or not; None if none is known."""
+        if ref == self.push.ref:
+            return self._own_push
+        return next((each for each in self.branches if each.push.ref == ref), None)
 
     def branches_beside(self, ref: str) -> tuple[FinishedPush, ...]:
         """Return the latest finished push of each branch but this one. If there are too many, the oldest is dropped."""

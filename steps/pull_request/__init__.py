@@ -5,8 +5,10 @@ Guarantees that labels are added and removed one by one, and that the new label 
 
 from steps.pull_request.comment import update_comment
 from steps.pull_request.labels import move_labels, read_label_plan
+from steps.pull_request.push_history import is_newer_push
 
 __all__ = [
+    "is_newer_push",
     "move_labels",
     "read_label_plan",
     "update_comment",

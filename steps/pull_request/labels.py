@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from steps.core import LAG_S, UnavailableError, read_through_lag
 from steps.domain import ZERO_SHA, LabelOutcome, LabelPlan, decide_labels, is_known_older
 from steps.pull_request.ended_branch import read_ended_plan
-from steps.pull_request.forced_back import is_forced_back
+from steps.pull_request.push_history import is_newer_head, with_true_head
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
@@ -67,11 +67,7 @@ def read_label_plan(
         skipped = _skipped_elsewhere(record, github=github, skip=settings.skip)
         task_label = settings.of_task(push.task)
         decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
-        plan = decide(push=push, older=record.older)
-        head = plan.older_head
-        if plan.pull_request and head and is_forced_back(head, push=push, github=github, log=context.log):
-            shown = replace(plan.pull_request, head_sha=head)
-            plan = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=shown, left_to=head)
+        plan = with_true_head(decide(push=push, older=record.older), record=record, github=github, log=context.log)
     except UnavailableError as error:
         if context.settings.github.unreadable == "wait":
             raise
@@ -146,9 +142,12 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     if now.has_label(settings.skip):
         context.log.info("skip label was added meanwhile, labels not moved", label=settings.skip)
         return replace(record, labels=LabelOutcome.SKIPPED)
-    if now.head_sha != record.push.sha and (
-        not _is_older(now.head_sha, record)
-        or is_forced_back(now.head_sha, push=record.push, github=github, log=context.log)
+    if now.head_sha != record.push.sha and is_newer_head(
+        now.head_sha,
+        push=record.push,
+        known_older=_is_older(now.head_sha, record),
+        github=github,
+        log=context.log,
     ):
         context.log.info("pull request head moved, waiting for its push", head=now.head_sha)
         return replace(record, labels=LabelOutcome.HEAD_MOVED, left_to=now.head_sha)

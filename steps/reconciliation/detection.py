@@ -15,7 +15,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_push, decide_by_record
-from steps.domain import LABEL_TEXT, ZERO_SHA, LabelOutcome, Phase, RunAction, Sha, is_newer_than_known
+from steps.domain import (
+    LABEL_TEXT,
+    ZERO_SHA,
+    LabelOutcome,
+    Phase,
+    RunAction,
+    Sha,
+    is_newer_than_known,
+    is_order_doubtful,
+)
 from steps.lease import lease_name
 from steps.observed_state import is_due, may_be_due
 from steps.reconciliation.finding import (
@@ -187,10 +196,14 @@ def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: s
 
 
 def _is_newer_than_record(record: Record | None, push: Push) -> bool:
-    """Whether a push is newer than the latest push of its branch that the record knows."""
-    done = record.finished_push(push.ref) if record else None
-    known = record if record and record.push.ref == push.ref else done
-    return known is None or is_newer_than_known(push, known=known)
+    """Whether a push is newer than the latest push of its branch that the record knows, or may be.
+
+    If the commits and the times contradict each other, the push's own Workflow asks GitHub.
+    """
+    known = record.latest_push(push.ref) if record else None
+    if known is None or is_newer_than_known(push, known=known):
+        return True
+    return is_order_doubtful(push, known=known.push, older=known.older) and push.pushed_at > known.push.pushed_at
 
 
 def _names(runs: list[AgentRun]) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.core import StepError, TerminatedError
-from steps.domain import Repository, is_newer
+from steps.domain import Repository, is_newer, is_order_doubtful
 from steps.observed_state import await_pull_request, closed_branches, newest_pushes, read_or_report
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ def read_github(
     for repository in ends:
         for end in closed_branches(listed[repository.casefold()], repository=repository, tasks=settings.tasks):
             known = pushes.get((repository, end.ref))
-            if known is None or is_newer(end, than=known):
+            # GitHub lists both with their own times, so its times decide where the commits contradict them.
+            doubtful = known is not None and is_order_doubtful(end, known=known)
+            if known is None or (end.pushed_at > known.pushed_at if doubtful else is_newer(end, than=known)):
                 pushes[repository, end.ref] = end
     return GitHubState(pushes=tuple(pushes.values()), pulls=_opened(listed))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from steps.core.errors import Exit
-from steps.domain.push import ZERO_SHA
+from steps.domain.push import MANUAL_ALL_REASON, ZERO_SHA
 from steps.domain.record import LabelOutcome, Phase
 from steps.kube.events import EventReason
 from steps.reconciliation.finding import FindingKind
@@ -278,3 +278,55 @@ def test_the_event_names_the_end(scene: Scene) -> None:
     assert "closed pull request of task-7-work: stale runs gone: 1; labels not moved: the pull request is closed" in [
         event["message"] for event in scene.kubernetes_events(EventReason.COMPLETED)
     ]
+
+
+@pytest.mark.parametrize("noticed", [True, False], ids=["opened arrives", "opened is lost"])
+@pytest.mark.parametrize("found_by", ["its Workflow", "reconcile"])
+@pytest.mark.parametrize("second", ["closed", "deleted"])
+def test_a_branch_ends_again_with_the_same_commit(scene: Scene, second: str, found_by: str, *, noticed: bool) -> None:
+    """A person closes and reopens a pull request to start its checks again, and closes it for good later."""
+    settled(scene)
+    end(scene, "closed")
+    assert scene.play(scene.ended("closed")) is Exit.DONE
+    scene.later(60)
+    scene.github.reopen(1)
+    if noticed:
+        assert scene.play(scene.workflow(reason="opened", sha=NEW)) is Exit.DONE
+    scene.later(60)
+    scene.agent()
+    scene.later(300)
+    end(scene, second)
+    if found_by == "its Workflow":
+        assert scene.play(scene.ended(second)) is Exit.DONE
+    for _ in range(5):
+        scene.later(60)
+        scene.reconcile()
+        scene.run_repairs()
+    assert scene.runs() == set()
+    assert scene.record().labels is LabelOutcome.CLOSED
+
+
+def test_the_first_end_comes_again_after_the_pull_request_was_opened_again(scene: Scene) -> None:
+    settled(scene)
+    end(scene, "closed")
+    first = scene.ended("closed")
+    assert scene.play(first) is Exit.DONE
+    scene.later(60)
+    scene.github.reopen(1)
+    scene.later(60)
+    name = scene.agent()["metadata"]["name"]
+    scene.later(60)
+    assert scene.play(scene.ended("closed", pushed_at=first.push.pushed_at)) is Exit.DONE
+    assert scene.runs() == {name}
+
+
+def test_all_agents_can_be_stopped_by_request_after_the_pull_request_was_opened_again(scene: Scene) -> None:
+    settled(scene)
+    end(scene, "closed")
+    assert scene.play(scene.ended("closed")) is Exit.DONE
+    scene.later(60)
+    scene.github.reopen(1)
+    scene.agent()
+    scene.later(60)
+    assert scene.play(scene.workflow(sha=NEW, before=ZERO_SHA, reason=MANUAL_ALL_REASON)) is Exit.DONE
+    assert scene.runs() == set()

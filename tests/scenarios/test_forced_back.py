@@ -152,7 +152,7 @@ def test_if_the_pushes_of_the_branch_cannot_be_listed_the_push_counts_as_the_hea
     assert scene.play(workflow(scene, there)) is Exit.DONE
     assert stale not in scene.runs()
     assert scene.record().labels is LabelOutcome.MOVED
-    assert any(line["event"].startswith("cannot tell whether the branch was forced back") for line in scene.events())
+    assert any(line["event"].startswith("pushes of the branch cannot be read") for line in scene.events())
     assert sum("/activity" in call.path for call in scene.github.calls) <= 2
 
 

@@ -9,6 +9,7 @@ import pytest
 from steps.core.errors import Exit
 from steps.domain.push import ZERO_SHA
 from steps.domain.record import LabelOutcome
+from tests.doubles.github import fail as github_fails
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene
 from tests.support.scenarios import MOVED
 
@@ -133,3 +134,70 @@ def test_a_head_that_may_be_newer_is_waited_for_only_if_the_push_names_no_commit
     assert scene.attempt(workflow) is Exit.DONE
     assert at_least_s <= scene.clock.monotonic() - began <= at_most_s
     assert (scene.record().labels, scene.record().left_to) == (LabelOutcome.HEAD_MOVED, NEWER)
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "no access to contents"])
+@pytest.mark.parametrize("waiting", [True, False], ids=["all wait", "the others are lost"])
+def test_in_a_burst_a_waiting_push_that_github_still_shows_does_not_replace_the_newest(
+    scene: Scene, *, listed: bool, waiting: bool
+) -> None:
+    """Three pushes within seconds. The Workflow of the last one begins first, and GitHub still shows the first one."""
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
+    times = []
+    for sha in (NEW, NEWER):
+        scene.github.push("task-7-work", sha)
+        times.append(scene.clock.now())
+        scene.later(1)
+    lags(scene, THIRD, shown=NEW, for_s=3)
+    times.append(scene.clock.now())
+    pushes = list(zip((OLD, NEW, NEWER), (NEW, NEWER, THIRD), times, strict=True))
+    first, second, last = (
+        scene.workflow(sha=sha, before=before, pushed_at=at) if waiting or sha == THIRD else None
+        for before, sha, at in pushes
+    )
+    fresh = scene.agent(annotations={"sha": THIRD})["metadata"]["name"]
+    if not listed:
+        scene.github.fault(github_fails(403), path="/activity", times=1e9)
+    for each in filter(None, (last, first, second)):
+        assert scene.play(each) is Exit.DONE
+    assert fresh in scene.runs()
+    if waiting or listed:
+        assert (scene.record().push.sha, scene.record().labels) == (THIRD, LabelOutcome.MOVED)
+
+
+@pytest.mark.parametrize("for_s", [1, 30], ids=["for a moment", "for half a minute"])
+def test_an_old_head_that_nobody_recorded_is_not_a_newer_push(scene: Scene, for_s: float) -> None:
+    """A person opened the pull request. Then two pushes came within a second, and GitHub still shows the person's."""
+    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
+    scene.reconcile_settings = replace(scene.reconcile_settings, agents=scene.settings.agents)
+    stale = scene.agent(annotations={"sha": OLD})["metadata"]["name"]
+    scene.later(30)
+    scene.github.push("task-7-work", NEW)
+    scene.later(1)
+    lags(scene, NEWER, shown=OLD, for_s=for_s)
+    assert scene.play(scene.workflow(sha=NEWER, before=NEW)) is Exit.DONE
+    fresh = scene.agent(annotations={"sha": NEWER})["metadata"]["name"]
+    for _ in range(10):
+        scene.later(60)
+        scene.reconcile()
+        scene.run_repairs()
+    assert stale not in scene.runs()
+    assert fresh in scene.runs()
+    assert (scene.record().push.sha, set(scene.github.labels(1))) == (NEWER, MOVED)
+
+
+def test_labels_that_were_left_to_an_old_head_are_moved_by_the_recorded_push(scene: Scene) -> None:
+    """The list of pushes could not be read at first."""
+    scene.agent()
+    scene.later(30)
+    scene.github.push("task-7-work", NEW)
+    scene.later(1)
+    lags(scene, NEWER, shown=OLD, for_s=60)
+    scene.github.fault(github_fails(403), path="/activity", times=2)
+    assert scene.play(scene.workflow(sha=NEWER, before=NEW)) is Exit.DONE
+    assert scene.record().left_to == OLD
+    for _ in range(10):
+        scene.later(60)
+        scene.reconcile()
+        scene.run_repairs()
+    assert (scene.record().push.sha, set(scene.github.labels(1))) == (NEWER, MOVED)

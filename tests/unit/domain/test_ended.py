@@ -43,7 +43,10 @@ def stored(of: Push, labels: LabelOutcome, **changes: object) -> Record:
         pytest.param(moved(A, before=C, seconds=60), END, False, id="the push came before its end, at any time"),
         pytest.param(moved(A, seconds=-60), END, False, id="the push that made the branch came before its end"),
         pytest.param(moved(A, seconds=60), END, True, id="the branch is made again at the same commit"),
-        pytest.param(moved(ZERO_SHA, before=A, seconds=9), moved(ZERO_SHA, before=A), False, id="closed and deleted"),
+        pytest.param(moved(ZERO_SHA, before=A), moved(ZERO_SHA, before=A), False, id="the same end comes again"),
+        pytest.param(
+            moved(ZERO_SHA, before=A, seconds=9), moved(ZERO_SHA, before=A), True, id="closed, and ended again"
+        ),
         pytest.param(moved(ZERO_SHA, before=B, seconds=9), moved(ZERO_SHA, before=A), True, id="a later end"),
         pytest.param(moved(B, seconds=60), moved(ZERO_SHA, before=A), True, id="the branch is made again"),
         pytest.param(moved(B, seconds=-60), moved(ZERO_SHA, before=A), False, id="a branch that was made before"),

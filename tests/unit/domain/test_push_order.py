@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steps.domain.push import ZERO_SHA, Sha
-from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
+from steps.domain.push import ZERO_SHA, Push, Sha
+from steps.domain.push_order import (
+    is_head_listed_newer,
+    is_known_older,
+    is_listed_newer,
+    is_newer,
+    is_newer_than_known,
+    is_order_doubtful,
+    known_older,
+)
 from tests.support.pushes import at, push, record
 
 A, B, C, D = (letter * 40 for letter in "abcd")
+
+
+def moved(sha: str, before: str, seconds: float) -> Push:
+    """A push from one commit to another."""
+    return replace(push(), sha=Sha(sha), before=Sha(before), pushed_at=at(seconds))
 
 
 @pytest.mark.parametrize(
@@ -43,11 +57,7 @@ A, B, C, D = (letter * 40 for letter in "abcd")
 def test_the_chain_of_commits_orders_pushes_and_then_githubs_time(
     one: tuple[str, str, float], other: tuple[str, str, float], *, newer: bool
 ) -> None:
-    pushes = [
-        replace(push(), sha=Sha(sha), before=Sha(before), pushed_at=at(seconds))
-        for sha, before, seconds in (one, other)
-    ]
-    assert is_newer(pushes[0], than=pushes[1]) is newer
+    assert is_newer(moved(*one), than=moved(*other)) is newer
 
 
 @given(
@@ -56,10 +66,7 @@ def test_the_chain_of_commits_orders_pushes_and_then_githubs_time(
     seconds=st.lists(st.integers(-5, 5), min_size=2, max_size=2),
 )
 def test_at_most_one_of_two_pushes_is_newer(shas: list[str], befores: list[str], seconds: list[int]) -> None:
-    one, other = (
-        replace(push(), sha=Sha(sha), before=Sha(before), pushed_at=at(second))
-        for sha, before, second in zip(shas, befores, seconds, strict=True)
-    )
+    one, other = (moved(sha, before, second) for sha, before, second in zip(shas, befores, seconds, strict=True))
     assert not (is_newer(one, than=other) and is_newer(other, than=one))
     assert not is_newer(one, than=one)
 
@@ -85,3 +92,96 @@ def test_a_record_keeps_the_last_commits_that_were_replaced() -> None:
     assert is_known_older(D, push=newer, older=found)
     assert not is_known_older(B, push=newer, older=(*found, B))
     assert not is_known_older(ZERO_SHA, push=replace(newer, before=Sha(ZERO_SHA)))
+
+
+@pytest.mark.parametrize(
+    ("one", "known", "older", "doubtful"),
+    [
+        pytest.param((A, C, 60), (B, A, 0), (), True, id="back to the replaced commit, past a push that was not seen"),
+        pytest.param((A, D, -60), (B, A, 0), (), False, id="an older webhook comes again"),
+        pytest.param((B, A, 60), (A, D, 0), (), False, id="the next push"),
+        pytest.param((B, A, -60), (A, D, 0), (), True, id="it replaced the recorded commit, but came before it"),
+        pytest.param((A, B, 60), (B, A, 0), (), False, id="each replaced the other's commit: the times decide"),
+        pytest.param((A, D, 60), (A, D, 0), (), True, id="there again, or one push that came twice"),
+        pytest.param((A, D, 2), (A, D, 0), (), False, id="GitHub's two times of one push"),
+        pytest.param((A, D, -60), (A, D, 0), (), False, id="the same push comes again"),
+        pytest.param((D, C, 60), (A, ZERO_SHA, 0), (C,), True, id="on a commit that was restored"),
+        pytest.param((D, C, -60), (A, ZERO_SHA, 0), (C,), False, id="a push before the head of unknown origin"),
+        pytest.param((D, C, 60), (A, ZERO_SHA, 0), (B,), False, id="on a commit that nobody knows"),
+        pytest.param((ZERO_SHA, A, -60), (A, ZERO_SHA, 0), (), True, id="an old deletion of a restored branch"),
+        pytest.param((ZERO_SHA, A, 60), (A, ZERO_SHA, 0), (), False, id="the end of the recorded commit"),
+        pytest.param((ZERO_SHA, A, 60), (ZERO_SHA, A, 0), (), False, id="a second end of one commit: the times decide"),
+        pytest.param((C, D, 60), (A, B, 0), (), False, id="no common commit"),
+    ],
+)
+def test_the_order_is_doubtful_if_the_commits_and_the_times_contradict_each_other(
+    one: tuple[str, str, float], known: tuple[str, str, float], older: tuple[str, ...], *, doubtful: bool
+) -> None:
+    assert is_order_doubtful(moved(*one), known=moved(*known), older=older) is doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A push in GitHub's list."""
+
+    before: str
+    sha: str
+    at: datetime
+
+
+def listed(*pushes: tuple[str, str, float]) -> list[Listed]:
+    """GitHub's list, the newest first, of (commit, replaced commit, seconds)."""
+    return [Listed(before=before, sha=sha, at=at(seconds)) for sha, before, seconds in pushes]
+
+
+HISTORY = listed((A, C, 30), (C, B, 20), (B, A, 10), (A, ZERO_SHA, 0))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "newer"),
+    [
+        pytest.param((A, C, 30), (B, A, 10), True, id="back to the first commit"),
+        pytest.param((B, A, 10), (A, C, 30), False, id="a push that came again after that"),
+        pytest.param((C, B, 90), (A, C, 30), False, id="a time that is much too late does not count"),
+        pytest.param((A, C, 30), (A, C, 30), False, id="one push that came twice"),
+        pytest.param((C, ZERO_SHA, 20), (B, A, 10), True, id="a push that does not name what it replaced"),
+        pytest.param((D, A, 40), (A, C, 30), None, id="a push that is not listed yet"),
+        pytest.param((A, C, 30), (D, A, 40), None, id="a recorded push that is not listed"),
+    ],
+)
+def test_githubs_list_orders_two_pushes(
+    one: tuple[str, str, float], other: tuple[str, str, float], *, newer: bool | None
+) -> None:
+    assert is_listed_newer(moved(*one), than=moved(*other), listed=HISTORY) is newer
+
+
+def test_of_several_listed_pushes_between_the_same_commits_the_nearest_in_time_counts() -> None:
+    history = listed((B, A, 40), (A, B, 20), (B, A, 0))
+    first, second = moved(B, A, 1), moved(B, A, 39)
+    assert is_listed_newer(second, than=first, listed=history) is True
+    assert is_listed_newer(first, than=second, listed=history) is False
+    assert is_listed_newer(second, than=moved(A, B, 20), listed=history) is True
+
+
+@pytest.mark.parametrize(
+    ("head", "push_", "newer"),
+    [
+        pytest.param(A, (B, A, 10), True, id="forced back to a replaced commit"),
+        pytest.param(B, (A, C, 30), False, id="an old head after that"),
+        pytest.param(C, (B, A, 10), True, id="the next push"),
+        pytest.param(B, (C, B, 20), False, id="the head before"),
+        pytest.param(D, (C, B, 20), None, id="a head that is not listed"),
+        pytest.param(A, (D, C, 25), True, id="the push is not listed, and the latest one is later"),
+        pytest.param(A, (D, A, 40), None, id="the push is not listed yet"),
+        pytest.param(B, (D, A, 5), None, id="the push is not listed, and the head is not the latest"),
+    ],
+)
+def test_githubs_list_says_whether_a_head_is_newer_than_a_push(
+    head: str, push_: tuple[str, str, float], *, newer: bool | None
+) -> None:
+    assert is_head_listed_newer(head, push=moved(*push_), listed=HISTORY) is newer
+
+
+def test_a_head_that_was_replaced_before_the_list_begins_is_older() -> None:
+    assert is_head_listed_newer(D, push=moved(B, A, 10), listed=listed((B, A, 10), (A, D, 0))) is False
+    assert is_head_listed_newer(D, push=moved(B, A, 10), listed=[]) is None
