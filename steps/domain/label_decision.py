@@ -77,11 +77,11 @@ def decide_ended(*, opened: Sequence[PullRequest], closed: Sequence[PullRequest]
 
     Args:
         opened: The open pull requests of the branch. If there is one, the branch lives again.
-        closed: Its closed ones. The latest is the one that ended.
+        closed: The closed ones that this end closed, the latest last. A skip label on any of them keeps the agents.
         skip: The skip label.
     """
     if opened:
         return LabelPlan(labels=LabelOutcome.OPEN_AGAIN, pull_request=max(opened, key=lambda pull: pull.number))
-    latest = max(closed, key=lambda pull: pull.number, default=None)
-    skipped = latest is not None and latest.has_label(skip)
-    return LabelPlan(labels=LabelOutcome.SKIPPED if skipped else LabelOutcome.CLOSED, pull_request=latest)
+    skipped = [pull for pull in closed if pull.has_label(skip)]
+    outcome = LabelOutcome.SKIPPED if skipped else LabelOutcome.CLOSED
+    return LabelPlan(labels=outcome, pull_request=(skipped or closed or (None,))[-1])

@@ -98,7 +98,7 @@ def error_of(
             return RateLimitedError(text, retry_after_s=wait_s)
     if status >= 500 or (status in _BUSY and _FINAL_CONFLICT not in message.casefold()):  # noqa: PLR2004 - HTTP
         return UnavailableError(text, retry_after_s=header_seconds(headers.get("retry-after")))
-    fix = advice(status, message)
+    fix = advice(status, f"{message} {_reasons(error)}")
     if status in (401, 403, 451):
         return ForbiddenError(f"{text}: {fix}" if fix else text)
     if status in (404, 410):
@@ -120,6 +120,13 @@ def error_of_foreign_reply(asked: str, error: ForeignReplyError, *, host: str) -
         "answered",
         retry_after_s=error.retry_after_s,
     )
+
+
+def _reasons(error: GithubException) -> str:
+    """Return what GitHub says of each refused field. It may quote the value, so it is searched and never shown."""
+    found = error.data.get("errors") if isinstance(error.data, dict) else None
+    each_said = [each.get("message") for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return " ".join(said for said in each_said if isinstance(said, str))
 
 
 def _details(error: GithubException) -> str:

@@ -7,6 +7,7 @@ for some seconds. If GitHub still shows it as open after that, it counts as open
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,12 @@ from steps.domain import decide_ended
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from steps.domain import LabelPlan, Record
+    from steps.domain import LabelPlan, PullRequest, Push, Record
     from steps.github import BranchPullRequest, GitHub
     from steps.runtime import StepContext
+
+# GitHub's times are whole seconds, and those of a webhook and of an answer may differ by one.
+_CLOCK = timedelta(seconds=2)
 
 
 def read_ended_plan(
@@ -51,6 +55,16 @@ def read_ended_plan(
     )
     return decide_ended(
         opened=[each.pull_request for each in found if each.is_open],
-        closed=[each.pull_request for each in found if not each.is_open],
+        closed=_closed_by(push, found),
         skip=context.settings.labels.skip,
     )
+
+
+def _closed_by(end: Push, found: Sequence[BranchPullRequest]) -> list[PullRequest]:
+    """Return the pull requests that an end closed, the latest last; else the one that was closed last.
+
+    The deletion of a branch closes all its pull requests, seconds later.
+    """
+    closed = sorted((each.closed_at, each.pull_request.number, each) for each in found if each.closed_at is not None)
+    by_end = [each.pull_request for at, _, each in closed if at >= end.pushed_at - _CLOCK]
+    return by_end or [each.pull_request for _, _, each in closed[-1:]]

@@ -1,8 +1,8 @@
 """Reads what a pass needs to know from GitHub: the newest pushes, and the open pull requests.
 
-Guarantees that a pass signs in at most once, and sends at most two requests for each repository, whatever the number of
-tasks. A repository that cannot be read does not affect the others. Not guaranteed: that everything is listed. Each
-request reads one page, the hundred latest changes.
+Guarantees that a pass signs in at most once, and sends at most three requests for each repository, whatever the number
+of tasks: two if no labels wait for a pull request. A repository that cannot be read does not affect the others. Not
+guaranteed: that everything is listed. Each request reads one page, the hundred latest changes.
 """
 
 from __future__ import annotations
@@ -85,8 +85,15 @@ def read_github(
             pushes[repository, push.ref] = push
     ends = [each for each in active if settings.reacts_to("closed", repository=each)]
     listed = {
-        key: read_or_report(partial(github.latest_pull_requests, repository=name), unread=unread)
-        for key, name in {each.casefold(): each for each in (*awaiting, *ends)}.items()
+        each.casefold(): read_or_report(partial(github.latest_pull_requests, repository=each), unread=unread)
+        for each in ends
+    }
+    # Closed ones would take the place of open ones in the list of the latest hundred.
+    opened = {
+        each.casefold(): read_or_report(
+            partial(github.latest_pull_requests, repository=each, state="open"), unread=unread
+        )
+        for each in awaiting
     }
     for repository in ends:
         for end in closed_branches(listed[repository.casefold()], repository=repository, tasks=settings.tasks):
@@ -95,7 +102,7 @@ def read_github(
             doubtful = known is not None and is_order_doubtful(end, known=known)
             if known is None or (end.pushed_at > known.pushed_at if doubtful else is_newer(end, than=known)):
                 pushes[repository, end.ref] = end
-    return GitHubState(pushes=tuple(pushes.values()), pulls=_opened(listed))
+    return GitHubState(pushes=tuple(pushes.values()), pulls=_opened(listed | opened))
 
 
 def _opened(listed: Mapping[str, Iterable[BranchPullRequest]]) -> dict[Branch, tuple[PullRequest, ...]]:

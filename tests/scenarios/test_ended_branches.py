@@ -330,3 +330,35 @@ def test_all_agents_can_be_stopped_by_request_after_the_pull_request_was_opened_
     scene.later(60)
     assert scene.play(scene.workflow(sha=NEW, before=ZERO_SHA, reason=MANUAL_ALL_REASON)) is Exit.DONE
     assert scene.runs() == set()
+
+
+@pytest.mark.parametrize("skipped", [1, 2], ids=["the one that is closed now", "the one that was closed before"])
+def test_only_a_skip_label_of_a_pull_request_that_this_end_closed_keeps_the_agents(scene: Scene, skipped: int) -> None:
+    scene.github.add_pull_request(head="task-7-work", sha=OLD, labels=["team-b"], base="release")
+    scene.github.close(2)
+    scene.later(600)
+    scene.github.edit_labels(skipped, add=["skip-automation"])
+    name = scene.agent()["metadata"]["name"]
+    scene.later(60)
+    end(scene, "closed")
+    assert scene.play(scene.ended("closed", before=OLD)) is Exit.DONE
+    expected = ({name}, LabelOutcome.SKIPPED) if skipped == 1 else (set(), LabelOutcome.CLOSED)
+    assert (scene.runs(), scene.record().labels) == expected
+    pull = scene.record().pull_request
+    assert pull is not None
+    assert pull.number == 1
+
+
+def test_a_skip_label_on_any_pull_request_that_the_deletion_of_a_branch_closed_keeps_the_agents(scene: Scene) -> None:
+    scene.github.add_pull_request(head="task-7-work", sha=OLD, labels=["team-b"], base="release")
+    scene.github.edit_labels(1, add=["skip-automation"])
+    name = scene.agent()["metadata"]["name"]
+    scene.later(60)
+    scene.github.push("task-7-work", ZERO_SHA, actor="octocat")
+    deleted = scene.ended("deleted", before=OLD)
+    scene.later(1)
+    for number in (1, 2):
+        scene.github.close(number)
+        scene.later(1)
+    assert scene.play(deleted) is Exit.DONE
+    assert (scene.runs(), scene.record().labels) == ({name}, LabelOutcome.SKIPPED)

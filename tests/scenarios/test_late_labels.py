@@ -160,3 +160,32 @@ def test_a_github_that_fails_is_reported_and_asked_again(scene: Scene) -> None:
     scene.github.plan = Plan()
     scene.later(DEFAULTS.breaker.open_s + 1)
     finish(scene)
+
+
+def test_labels_are_moved_although_a_hundred_closed_pull_requests_changed_since(scene: Scene) -> None:
+    """A bot comments on closed pull requests, or locks them."""
+    scene.github.edit_labels(1, add=["skip-automation"])
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    scene.later(60)
+    scene.github.edit_labels(1, remove=["skip-automation"])
+    scene.later(1)
+    for number in range(100):
+        scene.github.add_pull_request(head=f"other-{number}", sha=NEWER, number=100 + number, state="closed")
+    scene.later(60)
+    finish(scene)
+    assert "remediation-in-progress" in scene.github.labels(1)
+
+
+@pytest.mark.parametrize("how", ["merged", "closed"])
+def test_a_pull_request_that_is_closed_while_agents_end_leaves_its_labels_to_the_next_one(
+    scene: Scene, how: str
+) -> None:
+    workflow = stale_push(scene)
+    before = scene.github.labels(1)
+    scene.github.before(lambda: scene.github.close(1, merged=how == "merged"), method="GET", path="/pulls/1$")
+    assert scene.play(workflow) is Exit.DONE
+    assert (scene.record().labels, scene.runs()) == (LabelOutcome.NO_PULL_REQUEST, set())
+    assert scene.github.labels(1) == before
+    number = opened(scene, "task-7")
+    finish(scene)
+    assert set(scene.github.labels(number)) == MOVED

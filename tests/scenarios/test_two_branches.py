@@ -148,3 +148,30 @@ def test_a_push_of_the_same_commit_to_the_other_branch_does_not_stand_for_it(bot
     assert len(found(both.reconcile())) == 1
     assert both.run_repairs() == [Exit.DONE]
     assert (labels(both, 1), labels(both, 2)) == (DONE, DONE)
+
+
+@pytest.mark.parametrize("others", [0, 101], ids=["alone", "after a hundred other pull requests changed"])
+def test_a_skip_label_of_the_other_branch_is_seen_in_a_busy_repository(both: Scene, others: int) -> None:
+    assert both.play(push(both, SECOND, B1)) is Exit.DONE
+    both.github.edit_labels(2, add=["skip-automation"])
+    both.later(60)
+    for number in range(others):
+        both.github.add_pull_request(head=f"other-{number}", sha=B2, number=100 + number)
+    name = both.agent()["metadata"]["name"]
+    both.later(60)
+    assert both.play(push(both, FIRST, NEW)) is Exit.DONE
+    assert (both.runs(), both.record().labels) == ({name}, LabelOutcome.SKIPPED)
+
+
+@pytest.mark.parametrize("reason", ["closed", "deleted"])
+def test_a_skip_label_of_the_other_branch_keeps_the_agents_at_the_end_of_one(both: Scene, reason: str) -> None:
+    assert both.play(push(both, SECOND, B1)) is Exit.DONE
+    both.github.edit_labels(2, add=["skip-automation"])
+    both.later(60)
+    name = both.agent()["metadata"]["name"]
+    both.later(60)
+    both.github.close(1)
+    if reason == "deleted":
+        both.github.push(FIRST, "0" * 40, actor="octocat")
+    assert both.play(both.ended(reason, before=OLD)) is Exit.DONE
+    assert (both.runs(), both.record().labels) == ({name}, LabelOutcome.SKIPPED)

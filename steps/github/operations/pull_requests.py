@@ -6,7 +6,7 @@ do not count.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from steps.core import BadInputError, NotFoundError
 from steps.github.redirects import moved
@@ -78,17 +78,23 @@ class PullRequests(RestClient):
             ) from error
         return found
 
-    def latest_pull_requests(self, *, repository: str) -> list[BranchPullRequest]:
-        """List the pull requests from branches of this repository, open and closed, in one request.
+    def latest_pull_requests(
+        self, *, repository: str, state: Literal["all", "open"] = "all"
+    ) -> list[BranchPullRequest]:
+        """List the pull requests from branches of this repository in one request.
 
         Only the hundred that changed last are listed, the latest first. Opening, labelling and closing are changes.
+
+        Args:
+            repository: Its name.
+            state: Whether closed ones are listed as well. They count among the hundred.
 
         Raises:
             BadInputError: The repository does not exist, or the credentials may not see it.
             RepositoryMovedError: The repository has another name now.
             UnavailableError: GitHub did not answer, or with something else than these pull requests.
         """
-        query = {"state": "all", "sort": "updated", "direction": "desc", "per_page": str(_PAGE)}
+        query = {"state": state, "sort": "updated", "direction": "desc", "per_page": str(_PAGE)}
 
         def read(document: object) -> list[BranchPullRequest]:
             pulls = read_items(document)

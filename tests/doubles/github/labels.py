@@ -82,7 +82,16 @@ def _name(value: object) -> str:
 def _write_labels(operation: Operation, repository: Repository, pull: PullRequest, names: tuple[str, ...]) -> Response:
     if len({name.lower() for name in names}) > MAX_LABELS:
         raise ApiError(
-            status=422, message="Validation Failed", errors=[{"resource": "Issue", "code": "custom", "field": "labels"}]
+            status=422,
+            message="Validation Failed",
+            errors=[
+                {
+                    "resource": "Issue",
+                    "code": "custom",
+                    "field": "labels",
+                    "message": "Issues cannot have more than 100 labels",
+                }
+            ],
         )
     changed = operation.world.set_labels(repository, pull.number, names, at=operation.now)
     return json_response(status=200, content=operation.answers.labels(repository, changed))

@@ -89,11 +89,11 @@ def pull(number: int, *labels: str) -> PullRequest:
     ("open_ones", "closed", "expected"),
     [
         ([], [], LabelPlan(labels=LabelOutcome.CLOSED)),
-        ([], [pull(1, "skip"), pull(2)], LabelPlan(labels=LabelOutcome.CLOSED, pull_request=pull(2))),
+        ([], [pull(2), pull(1)], LabelPlan(labels=LabelOutcome.CLOSED, pull_request=pull(1))),
         ([], [pull(2, "Skip"), pull(1)], LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=pull(2, "Skip"))),
         ([pull(3), pull(4)], [pull(9, "skip")], LabelPlan(labels=LabelOutcome.OPEN_AGAIN, pull_request=pull(4))),
     ],
-    ids=["no pull request", "closed", "the latest has the skip label", "open again"],
+    ids=["no pull request", "closed: the latest", "one of them has the skip label", "open again"],
 )
 def test_an_open_pull_request_wins_over_the_end(
     open_ones: list[PullRequest], closed: list[PullRequest], expected: LabelPlan

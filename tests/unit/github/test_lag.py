@@ -214,6 +214,10 @@ def test_a_page_that_asks_for_longer_than_the_deadline_is_not_asked_again(scene:
         ([{"code": f"c{number}"} for number in range(9)], "(c0, c1, c2)"),
         (["a title of somebody", {"field": 1, "code": None}, None], ""),
         ({"field": "name"}, ""),
+        (
+            [{"code": "custom", "field": "labels", "message": "Issues cannot have more than 100 labels"}],
+            "(labels: custom): remove a label of the pull request: GitHub allows a hundred",
+        ),
     ],
 )
 def test_a_refused_value_is_named_by_field_and_code_and_never_quoted(

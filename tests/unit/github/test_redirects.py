@@ -16,7 +16,7 @@ WHY = WriteReason(cause=WriteCause.ADD_LABEL, epoch=1)
 ASKED = {"repository": REPOSITORY}
 OPERATIONS: dict[str, Callable[[GitHub], object]] = {
     "list pull requests": lambda client: client.open_pull_requests(**ASKED, branch="task-7-work"),
-    "list the latest pull requests": lambda client: client.latest_pull_requests(**ASKED),
+    "list the latest pull requests": lambda client: client.latest_pull_requests(repository=ASKED["repository"]),
     "read a pull request": lambda client: client.pull_request(**ASKED, number=1),
     "list activity": lambda client: client.activity(**ASKED),
     "list comments": lambda client: list(client.comments(**ASKED, number=1)),

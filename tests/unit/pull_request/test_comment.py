@@ -78,6 +78,27 @@ def test_it_names_stopped_and_kept_runs_and_the_push(scene: Scene) -> None:
         assert part in said, part
 
 
+@pytest.mark.parametrize(
+    ("add", "remove", "said"),
+    [
+        ("remediation-in-progress", "", "Labels moved: `remediation-in-progress` added.\n"),
+        ("", "ready-for-qa", "Labels moved: `ready-for-qa` removed.\n"),
+    ],
+)
+def test_it_names_only_the_labels_that_the_settings_move(scene: Scene, add: str, remove: str, said: str) -> None:
+    labels = replace(DEFAULTS.labels, add=add, remove=remove)
+    scene.settings = replace(DEFAULTS, labels=labels)
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    assert said in only(scene).body
+
+
+def test_it_names_no_skip_label_if_there_is_none(scene: Scene) -> None:
+    scene.play(stale_push(scene))
+    settings = replace(DEFAULTS, labels=replace(DEFAULTS.labels, skip=""))
+    said = comment_body.comment_text(scene.record(), settings=settings)
+    assert said.endswith("<sub>agent-cancellation updates this comment.</sub>")
+
+
 def test_it_links_to_the_workflow_if_argos_address_is_known(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, comment=replace(DEFAULTS.comment, argo_url="https://argo.example.com/ui/"))
     workflow = stale_push(scene)

@@ -1,0 +1,110 @@
+"""Reads the pull request of a push under the Lease, and decides whether its labels move.
+
+Guarantees that the plan is made of one moment's answers, and that the difference of GitHub's clock is measured with
+them. A skip label on the pull request of any of the task's branches keeps the agents. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from steps.core import UnavailableError
+from steps.domain import LabelOutcome, LabelPlan, decide_labels
+from steps.pull_request.ended_branch import read_ended_plan
+from steps.pull_request.push_history import with_true_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from steps.domain import Push, Record
+    from steps.github import GitHub
+    from steps.runtime import StepContext
+
+# The watermark is earlier by the time that GitHub's fastest answer took. Agents that started within it would go on.
+CLOCK_S, _CLOCK_READS = 2.0, 3
+
+T = TypeVar("T")
+
+
+def read_label_plan(
+    record: Record, *, context: StepContext, while_waiting: Callable[[], None]
+) -> tuple[Push, LabelPlan]:
+    """Read the push's pull request and decide whether its labels move.
+
+    Args:
+        record: The record. Its push is the one that is being processed, usually the step's own.
+        context: The step.
+        while_waiting: Called while waiting.
+
+    Returns:
+        The push to settle, and the plan. If the step finishes the push of another Workflow and its own push is the
+        pull request's head, the push to settle is the step's own.
+
+    Raises:
+        UnavailableError: GitHub cannot be read, and the settings say to wait.
+        BadInputError: The repository does not exist.
+        ForbiddenError: The credentials are missing or insufficient.
+    """
+    settings = context.settings.labels
+    github, push = context.clients.github(while_waiting), record.push
+    try:
+        if push.ends:
+            read_ended = partial(read_ended_plan, record, github=github, context=context, while_waiting=while_waiting)
+            ended = _read_in_time(read_ended, github=github)
+            if ended.labels is LabelOutcome.CLOSED:
+                ended = _unless_skipped_elsewhere(ended, record=record, github=github, context=context)
+            return push, replace(ended, clock_offset_s=_clock_offset(github, context=context))
+        read = partial(github.open_pull_requests, repository=push.repository, branch=push.branch)
+        found = _read_in_time(read, github=github)
+        task_label = settings.of_task(push.task)
+        decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
+        plan = with_true_head(decide(push=push, older=record.older), record=record, github=github, log=context.log)
+        if plan.labels is LabelOutcome.HEAD_MOVED and (plan.left_to, push.ref) == (context.push.sha, context.push.ref):
+            push = context.push
+            plan = decide(push=push, older=record.older)
+        plan = _unless_skipped_elsewhere(plan, record=record, github=github, context=context)
+    except UnavailableError as error:
+        if context.settings.github.unreadable == "wait":
+            raise
+        context.log.warning("GitHub cannot be read: agents are cancelled, labels do not move", problem=str(error))
+        return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
+    plan = replace(plan, clock_offset_s=_clock_offset(github, context=context))
+    if plan.labels is LabelOutcome.AMBIGUOUS:
+        numbers = [f"#{pull.number}" for pull in found]
+        context.log.warning(
+            f"several open pull requests have this head: add label {task_label} to the right one",
+            pulls=numbers,
+        )
+    return push, plan
+
+
+def _read_in_time(read: Callable[[], T], *, github: GitHub) -> T:
+    """Read, and again if the answer was so slow that it does not tell GitHub's time. Not more than a few times."""
+    for _ in range(_CLOCK_READS - 1):
+        found = read()
+        if (github.server_clock.uncertainty_s or 0.0) <= CLOCK_S:
+            return found
+    return read()
+
+
+def _clock_offset(github: GitHub, *, context: StepContext) -> float | None:
+    """Seconds by which the API server's clock is ahead of GitHub's."""
+    return context.clients.kube.server_clock.ahead_of_s(github.server_clock)
+
+
+def _unless_skipped_elsewhere(plan: LabelPlan, *, record: Record, github: GitHub, context: StepContext) -> LabelPlan:
+    """Return the plan, unless a pull request of another branch of the task has the skip label.
+
+    The agents work for the task, so a skip label on any of its pull requests keeps them. Each branch is read by itself:
+    in a busy repository, a list of the latest pull requests need not have them.
+    """
+    if plan.labels is LabelOutcome.SKIPPED:
+        return plan
+    for branch in sorted({each.push.branch for each in record.branches if each.push.ref != record.push.ref}):
+        for pull in github.open_pull_requests(repository=record.push.repository, branch=branch):
+            if pull.has_label(context.settings.labels.skip):
+                context.log.info("skip label is set on the pull request of another branch", pull_request=pull.number)
+                return LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=pull)
+    return plan
