@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from steps.agents import StartedStop, decide_all, finish_stop, start_stop, task_runs
 from steps.cancellation.claim import claim_record, measured_watermark
 from steps.cancellation.coalescing import waiting_head_push
+from steps.cancellation.doubtful_runs import settle_doubt
 from steps.cancellation.settlement import announce, complete_unstopped, settle
 from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core import run_parallel
@@ -146,6 +147,7 @@ def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, Start
     record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
     if record.labels in (LabelOutcome.SKIPPED, LabelOutcome.OPEN_AGAIN):
         return record, None
+    record = settle_doubt(record, runs=runs, context=context, held=held, offset_s=plan.clock_offset_s)
     judged = decide_all(runs, record=record)
     for agent in judged.kept:
         context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)

@@ -34,6 +34,8 @@ from steps.domain.push import (
 )
 from steps.domain.push_order import (
     MAX_OLDER,
+    ListedPush,
+    find_listed,
     is_head_listed_newer,
     is_known_older,
     is_listed_newer,
@@ -102,6 +104,7 @@ __all__ = [
     "FinishedPush",
     "LabelOutcome",
     "LabelPlan",
+    "ListedPush",
     "Moment",
     "Parameter",
     "Phase",
@@ -128,6 +131,7 @@ __all__ = [
     "decide_permission",
     "decide_run",
     "dump_record",
+    "find_listed",
     "find_owned",
     "find_owners",
     "find_spared",

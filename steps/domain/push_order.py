@@ -136,6 +136,17 @@ def is_head_listed_newer(head: str, *, push: Push, listed: Sequence[ListedPush])
     return True if shown == 0 and listed[0].at > push.pushed_at else None
 
 
+def find_listed(push: Push, *, listed: Sequence[ListedPush]) -> ListedPush | None:
+    """Return a push as GitHub lists it; None if it does not.
+
+    Args:
+        push: The push.
+        listed: GitHub's list of the branch's pushes, the newest first.
+    """
+    place = _place(push, listed=listed)
+    return None if place is None else listed[place]
+
+
 def _place(push: Push, *, listed: Sequence[ListedPush]) -> int | None:
     """Return the place of a push in GitHub's list. Of several between the same commits, the nearest in time counts."""
     places = [

@@ -81,7 +81,8 @@ class Record:
     Attributes:
         watermark: Runs created at or before it are stale. It never goes back.
         proven_gone_at: Time when the last stale run and its pods were verified gone. Labels move only after that.
-        left_to: Head SHA of the newer push that the labels were left to; empty if there is none.
+        left_to: Head SHA of a newer push, to which the labels were left if there is a pull request; empty if none is
+            known.
         older: Commits that are known to be older than the push, the newest last.
         branches: The latest finished push of each of the task's other branches, the newest last.
         attempts: Number of times that a holder started or resumed the cancellation.
@@ -112,7 +113,9 @@ class Record:
     @property
     def head_sha(self) -> str:
         """The commit that agents may work on; zeros if the branch has ended."""
-        return self.pull_request.head_sha if self.pull_request and not self.push.ends else str(self.push.sha)
+        if self.push.ends:
+            return str(self.push.sha)
+        return self.pull_request.head_sha if self.pull_request else self.left_to or str(self.push.sha)
 
     @property
     def finished(self) -> bool:

@@ -60,7 +60,7 @@ def comment_text(record: Record, *, settings: StepSettings) -> str:
         sha=_commit(record.push.sha),
         cause=_cause(record.push),
         label_outcome=_sentence_start(LABEL_TEXT[record.labels]),
-        left_to=_commit(record.left_to) if record.left_to else "",
+        left_to=_commit(record.left_to) if record.labels is LabelOutcome.HEAD_MOVED else "",
         acted=list(_described(acted, names=names)),
         kept=list(_described(kept, names=names)),
         took=_span(record.proven_gone_at - record.started_at) if record.proven_gone_at else None,

@@ -47,7 +47,7 @@ def is_newer_head(head: str, *, push: Push, known_older: bool, github: GitHub, l
     Raises:
         UnavailableError: GitHub cannot be read.
     """
-    listed = _read(push, github=github, log=log)
+    listed = list_pushes(push, github=github, log=log)
     newer = is_head_listed_newer(head, push=push, listed=listed)
     if newer is None:
         newer = not known_older
@@ -70,7 +70,7 @@ def is_newer_push(push: Push, *, known: Push, github: GitHub, log: Log) -> bool 
     Raises:
         UnavailableError: GitHub cannot be read.
     """
-    listed = _read(push, github=github, log=log)
+    listed = list_pushes(push, github=github, log=log)
     newer = is_listed_newer(push, than=known, listed=listed)
     if newer is None:
         newer = is_head_listed_newer(push.sha, push=known, listed=listed)
@@ -78,8 +78,12 @@ def is_newer_push(push: Push, *, known: Push, github: GitHub, log: Log) -> bool 
     return newer
 
 
-def _read(push: Push, *, github: GitHub, log: Log) -> Sequence[Activity]:
-    """Read the pushes of the branch, the newest first; none if GitHub does not permit it."""
+def list_pushes(push: Push, *, github: GitHub, log: Log) -> Sequence[Activity]:
+    """List the pushes of a push's branch, the newest first; none if GitHub does not permit it.
+
+    Raises:
+        UnavailableError: GitHub cannot be read.
+    """
     try:
         return github.branch_activity(repository=push.repository, ref=push.ref)
     except (BadInputError, ForbiddenError) as error:

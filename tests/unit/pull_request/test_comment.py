@@ -96,7 +96,7 @@ def test_it_names_no_skip_label_if_there_is_none(scene: Scene) -> None:
     scene.play(stale_push(scene))
     settings = replace(DEFAULTS, labels=replace(DEFAULTS.labels, skip=""))
     said = comment_body.comment_text(scene.record(), settings=settings)
-    assert said.endswith("<sub>agent-cancellation updates this comment.</sub>")
+    assert said.rstrip().endswith("<sub>agent-cancellation updates this comment.</sub>")
 
 
 def test_it_links_to_the_workflow_if_argos_address_is_known(scene: Scene) -> None:
