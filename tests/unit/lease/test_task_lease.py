@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from steps.cancellation.state_update import StateChange, update_state_document
-from steps.core.errors import FencedError, LockLostError, TerminatedError, UnavailableError
+from steps.core.errors import FencedError, LockBusyError, LockLostError, TerminatedError, UnavailableError
 from steps.domain.push import Repository
 from steps.domain.record import Phase, Record
 from steps.domain.task_id import TaskId
@@ -336,3 +337,61 @@ def test_11_what_the_lock_guards_refuses_a_writer_of_an_earlier_epoch(scene: Sce
     update_state_document(StateChange(in_progress=True), context=context, held=successor)
     with pytest.raises(FencedError):
         update_state_document(StateChange(in_progress=False), context=context, held=paused)
+
+
+# A helper takes only free Leases, each in one attempt.
+
+
+def released(scene: Scene, *, phase: Phase = Phase.FAILED) -> Record:
+    """A Lease that is free and has a record."""
+    held = acquired(scene, scene.workflow(), pod="first")
+    record = replace(held.record, phase=phase)
+    held.release(record)
+    return record
+
+
+def test_a_free_lease_is_acquired_with_the_record_that_it_has(scene: Scene) -> None:
+    record = released(scene)
+    lease = scene.context(scene.workflow(), pod="second").lease()
+    seen: list[Record | None] = []
+
+    def claim(stored: Record | None) -> Record:
+        seen.append(stored)
+        return RECORD
+
+    held = lease.acquire_free(lease.read(), claim)
+    assert held is not None
+    assert seen == [record]
+    assert (held.stored, held.record, held.epoch) == (record, RECORD, 2)
+
+
+def test_a_lease_that_does_not_exist_is_created_at_once(scene: Scene) -> None:
+    lease = scene.context(scene.workflow(), pod="first").lease()
+    held = lease.acquire_free(None, take)
+    assert held is not None
+    assert (held.stored, held.epoch) == (None, 1)
+
+
+def test_a_lease_that_is_held_is_not_waited_for(scene: Scene) -> None:
+    acquired(scene, scene.workflow(), pod="first")
+    lease = scene.context(scene.workflow(), pod="second").lease()
+    began = scene.clock.monotonic()
+    name = scene.lease()["metadata"]["name"]
+    with pytest.raises(LockBusyError, match=f"^Lease {name} is held by {holder_of(scene)}$"):
+        lease.acquire_free(lease.read(), take)
+    assert scene.clock.monotonic() == began
+
+
+def test_a_free_lease_that_another_holder_acquires_first_is_busy(scene: Scene) -> None:
+    released(scene)
+    lease = scene.context(scene.workflow(), pod="second").lease()
+    snapshot = lease.read()
+    acquired(scene, scene.workflow(), pod="third")
+    name = scene.lease()["metadata"]["name"]
+    with pytest.raises(LockBusyError, match=f"^Lease {name} was acquired by another holder$"):
+        lease.acquire_free(snapshot, take)
+
+
+def test_the_record_before_the_epoch_is_kept_by_the_holder(scene: Scene) -> None:
+    record = released(scene)
+    assert acquired(scene, scene.workflow(), pod="second").stored == record
