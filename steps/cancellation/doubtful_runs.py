@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from steps.agents import decide_all
 from steps.cancellation.claim import measured_watermark
+from steps.core import UnavailableError
 from steps.domain import find_listed, is_head_listed_newer
 from steps.pull_request import list_pushes
 
@@ -43,7 +44,7 @@ def settle_doubt(
         offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if this is not known.
 
     Raises:
-        UnavailableError: A run is in doubt, and GitHub cannot be read.
+        UnavailableError: A run is in doubt, GitHub cannot be read, and the settings say to wait.
     """
     if record.push.ends or record.push.is_request:
         return record
@@ -57,8 +58,14 @@ def settle_doubt(
     no_head = after and record.pull_request is None
     if not young and not no_head:
         return record
-    github = context.clients.github(held.renew_if_due)
-    listed = list_pushes(record.push, github=github, log=context.log)
+    try:
+        github = context.clients.github(held.renew_if_due)
+        listed = list_pushes(record.push, github=github, log=context.log)
+    except UnavailableError as error:
+        if context.settings.github.unreadable == "wait":
+            raise
+        context.log.warning("GitHub cannot be read: runs in doubt count as stale", problem=str(error))
+        return record
     if no_head and listed and is_head_listed_newer(listed[0].sha, push=record.push, listed=listed):
         context.log.info("branch has moved since the push, its head is kept", head=listed[0].sha)
         record = replace(record, left_to=listed[0].sha)

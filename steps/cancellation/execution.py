@@ -19,7 +19,7 @@ from steps.cancellation.doubtful_runs import settle_doubt
 from steps.cancellation.settlement import announce, complete_unstopped, settle
 from steps.cancellation.state_update import StateChange, update_state_document
 from steps.core import run_parallel
-from steps.domain import MAX_OLDER, LabelOutcome, RunOutcome, is_newer, known_older
+from steps.domain import MAX_OLDER, LabelOutcome, RunOutcome, is_newer, is_order_doubtful, known_older
 from steps.pull_request import read_label_plan
 from steps.runtime import StepContext, recording_failure
 from steps.telemetry import Measure
@@ -163,7 +163,8 @@ def _for_head_push(
     waiting = waiting_head_push(record.left_to, ref=record.push.ref, context=context)
     if waiting is None:
         return record, runs
-    if is_newer(record.push, than=waiting.push) and record.pull_request:
+    doubtful = is_order_doubtful(waiting.push, known=record.push, older=record.older)
+    if record.pull_request and is_newer(record.push, than=waiting.push) and not doubtful:
         context.log.info("GitHub shows the head of an older push: the push counts as the head", head=record.left_to)
         as_head = replace(record.pull_request, head_sha=record.push.sha)
         record = replace(record, labels=LabelOutcome.PENDING, left_to="", pull_request=as_head)

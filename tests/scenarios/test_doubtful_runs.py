@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -80,6 +81,20 @@ def test_if_the_list_cannot_be_read_the_time_of_the_webhook_counts(scene: Scene,
     scene.github.fault(github_fails(status), path="/activity", times=1e9)
     assert scene.play(scene.workflow()) is Exit.DONE
     assert (scene.runs(), scene.record().labels) == (set(), LabelOutcome.MOVED)
+
+
+@pytest.mark.parametrize(("unreadable", "stopped"), [("wait", False), ("cancel", True)])
+def test_if_github_does_not_answer_about_the_pushes_the_setting_decides(
+    scene: Scene, unreadable: Literal["wait", "cancel"], *, stopped: bool
+) -> None:
+    scene.settings = replace(DEFAULTS, github=replace(DEFAULTS.github, unreadable=unreadable))
+    name = scene.agent()["metadata"]["name"]
+    scene.later(20)
+    scene.github.push(BRANCH, NEW)
+    scene.github.fault(github_fails(502), path="/activity", times=99)
+    # The failed requests open the circuit breaker, so the labels move in a later attempt.
+    assert scene.attempt(scene.workflow()) is Exit.TRY_AGAIN
+    assert scene.runs() == (set() if stopped else {name})
 
 
 @pytest.mark.parametrize("pulls", [0, 2], ids=["no pull request", "two pull requests"])

@@ -189,7 +189,7 @@ def test_an_old_head_that_nobody_recorded_is_not_a_newer_push(scene: Scene, for_
 def test_labels_that_were_left_to_an_old_head_are_moved_by_the_recorded_push(scene: Scene) -> None:
     """The list of pushes could not be read at first."""
     scene.agent()
-    scene.later(30)
+    scene.later(90)
     scene.github.push("task-7-work", NEW)
     scene.later(1)
     lags(scene, NEWER, shown=OLD, for_s=60)
