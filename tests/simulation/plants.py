@@ -105,9 +105,12 @@ def lets_the_watermark_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def thinks_every_push_was_dealt_with(monkeypatch: pytest.MonkeyPatch) -> None:
     real = claim_decision.decide_claim
 
-    def decide(record: Record | None, *, push: Push, watermark: datetime) -> ClaimDecision:
-        done = record is not None and record.finished
-        return Superseded(by=push.sha) if done else real(record, push=push, watermark=watermark)
+    def decide(
+        record: Record | None, *, push: Push, watermark: datetime, listed_newer: bool | None = None
+    ) -> ClaimDecision:
+        if record is not None and record.finished:
+            return Superseded(by=push.sha)
+        return real(record, push=push, watermark=watermark, listed_newer=listed_newer)
 
     monkeypatch.setattr(claim, "decide_claim", decide)
 

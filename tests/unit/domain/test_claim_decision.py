@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steps.domain.claim_decision import Resume, Start, Superseded, decide_claim
-from steps.domain.push import COMMAND_REASON, MANUAL_ALL_REASON, MANUAL_REASON
+from steps.domain.push import COMMAND_REASON, MANUAL_ALL_REASON, MANUAL_REASON, ZERO_SHA, Sha
 from steps.domain.record import LabelOutcome, Phase, Record
 from tests.support.pushes import T0, at, push, record
 
@@ -152,3 +152,42 @@ def test_a_request_that_includes_newer_runs_starts_a_finished_push_again(reaches
 def test_a_request_for_a_commit_that_is_not_the_latest_push_is_superseded() -> None:
     request = replace(push("b" * 40, pushed=-5), reason=MANUAL_ALL_REASON)
     assert decide_claim(record(0), push=request, watermark=at(600)) == Superseded(by="a" * 40)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_githubs_list_decides_against_commits_and_times(*, finished: bool) -> None:
+    phase = Phase.COMPLETED if finished else Phase.IN_PROGRESS
+    stored = record(10, phase=phase)
+    sooner, later = push(pushed=5), push(pushed=15)
+    taken = (Start if finished else Resume)(push=sooner, watermark=at(10))
+    assert decide_claim(stored, push=sooner, watermark=at(5), listed_newer=True) == taken
+    left = Superseded(by=stored.push.sha) if finished else Resume(push=stored.push, watermark=at(10))
+    assert decide_claim(stored, push=later, watermark=at(15), listed_newer=False) == left
+
+
+@pytest.mark.parametrize(
+    ("pushed", "listed_newer", "due"),
+    [
+        pytest.param(10, None, "the push", id="of the same second"),
+        pytest.param(9, None, "the recorded push", id="GitHub showed an old head, by its time"),
+        pytest.param(10, False, "the recorded push", id="GitHub showed an old head, by its list"),
+    ],
+)
+def test_labels_that_were_left_to_a_head_are_moved_by_the_newer_of_the_two_pushes(
+    pushed: float, due: str, *, listed_newer: bool | None
+) -> None:
+    left_to = push(pushed=pushed)
+    stored = replace(record(10, labels=LabelOutcome.HEAD_MOVED), left_to=str(left_to.sha))
+    expected = left_to if due == "the push" else stored.push
+    found = decide_claim(stored, push=left_to, watermark=at(pushed), listed_newer=listed_newer)
+    assert found == Resume(push=expected, watermark=at(10))
+
+
+def test_a_request_for_all_agents_of_a_branch_that_ended_and_lives_again_starts_again() -> None:
+    stored = record(10)
+    ended = replace(stored, push=replace(stored.push, sha=Sha(ZERO_SHA), before=Sha("b" * 40)))
+    request = replace(push(pushed=5), reason=MANUAL_ALL_REASON)
+    assert decide_claim(ended, push=request, watermark=at(20)) == Start(push=request, watermark=at(20))
+    assert decide_claim(ended, push=request, watermark=at(10)) == Superseded(by=ZERO_SHA)
+    other = replace(request, sha=Sha("c" * 40))
+    assert decide_claim(ended, push=other, watermark=at(20)) == Superseded(by=ZERO_SHA)
