@@ -158,7 +158,7 @@ def parse_run(obj: Json, *, kind: RunKind, hosts: Collection[str]) -> AgentRun:
             phase=text(kind.phase),
             sha=text(kind.sha),
             branch=text(kind.branch).removeprefix(HEADS),
-            keep=any(each.get(KEEP) == "true" for each in marks),
+            keep=any(str(each.get(KEEP)).strip() == "true" for each in marks),
         ),
         namespace=metadata.get("namespace", ""),
         finalizers=Finalizers.of(metadata),

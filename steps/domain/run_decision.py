@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _ABBREVIATED = 7
+# How git shortens a branch whose name is also that of a tag.
+_SHORT_HEADS = "heads/"
 
 # The reason for a kept run that has already ended.
 FINISHED_REASON = "finished"
@@ -102,11 +104,12 @@ def _is_commit(text: str, sha: str) -> bool:
 
 
 def _agent_key(name: str) -> str:
-    """Return what identifies an agent. Its name is that of its GitHub App, or the App's login, which ends with [bot].
+    """Return what identifies an agent; empty if the text names none.
 
-    GitHub ignores the case of logins.
+    Its name is that of its GitHub App, or the App's login: some-app[bot], @some-app in a mention, app/some-app in the
+    output of gh. GitHub ignores the case of logins.
     """
-    return name.casefold().removesuffix("[bot]")
+    return name.strip().casefold().removeprefix("@").removeprefix("app/").removesuffix("[bot]")
 
 
 def decide_run(
@@ -145,10 +148,10 @@ def decide_run(
         (run.elsewhere, ELSEWHERE_REASON),
         (not run.repository, "names no repository"),
         (run.repository.casefold() != repository.casefold(), "belongs to another repository"),
-        (not run.agent, "names no agent"),
+        (not agent, "names no agent"),
         (agent in exempt, "exempt agent"),
         ("*" not in cancellable and agent not in cancellable, "agent is not listed as cancellable"),
-        (run.branch not in {"", branch}, "works on another branch"),
+        (run.branch not in {"", branch, f"{_SHORT_HEADS}{branch}"}, "works on another branch"),
         (_is_commit(run.sha, head_sha), "works on the head"),
         (any(_is_commit(run.sha, sha) for sha in other_heads), "works on the head of another branch"),
         (policy.restartable and not is_older, "its commit is not known to be older"),

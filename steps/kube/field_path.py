@@ -20,7 +20,10 @@ _PART = re.compile(r"\[([^=\]]+)=([^\]]*)\]|((?:\\.|[^.\[\\])+)")
 
 
 def read_field(obj: Json, path: str) -> str:
-    """Return the text or number at a path as text; empty for a missing or nested value."""
+    """Return the text or number at a path as text; empty for a missing or nested value.
+
+    White space around it is no part of it: the output of a command and a block of YAML end with a line break.
+    """
     if is_constant(path):
         return path[1:-1]
     value: object = obj if path else None
@@ -62,7 +65,7 @@ def _shown(value: object) -> str | None:
 
 
 def _text(value: object) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def label_key(path: str) -> str:

@@ -127,7 +127,7 @@ class RunKind:
     cancellable: Annotated[
         tuple[str, ...],
         Field(
-            description="agents that may be cancelled, in any case, with or without the [bot] of a login; "
+            description="agents that may be cancelled, in any case, with or without the [bot], @ or app/ of a login; "
             '"*": all except the exempt'
         ),
     ]

@@ -64,6 +64,13 @@ def test_a_run_that_is_marked_before_the_push_is_kept(scene: Scene, where: str) 
     assert_kept(scene, kept, other)
 
 
+def test_a_mark_from_a_file_with_a_line_break_at_its_end_counts(scene: Scene) -> None:
+    kept, other = two_runs(scene)
+    mark(scene, kept, where="annotations", value="true\n")
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert_kept(scene, kept, other)
+
+
 @pytest.mark.parametrize("value", ["false", "", "True", "yes", "1"])
 @MARKS
 def test_any_other_value_is_no_mark(scene: Scene, where: str, value: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from steps.agents.agent_run import parse_run
+from steps.agents.agent_run import parse_run, run_task
 from steps.agents.run_policy import decide_by_kind
 from steps.agents.runs import list_runs, live_runs
 from steps.core.errors import Exit
@@ -198,6 +198,38 @@ def test_a_run_on_the_head_is_kept_even_if_the_push_is_no_longer_the_head(scene:
     assert scene.play(scene.workflow(pushed_at=pushed_at)) is Exit.DONE
     assert scene.record().labels is LabelOutcome.HEAD_MOVED
     assert scene.runs() == {on_head}
+
+
+SPACED = {"commit": f"{NEW}\n", "agent": " 5DLabs-Rex\r\n", "branch": "refs/heads/task-7-work\n", "task": " 7\n"}
+SPACED_KIND = replace(
+    CODE_RUN,
+    agent="metadata.annotations.agent",
+    branch="metadata.annotations.branch",
+    task="metadata.annotations.task",
+    sha="metadata.annotations.commit",
+)
+
+
+def test_white_space_around_a_field_changes_nothing() -> None:
+    obj = BARE | {"metadata": BARE["metadata"] | {"annotations": SPACED}}
+    facts = parse_run(obj, kind=SPACED_KIND, hosts=GIT).facts
+    assert (facts.sha, facts.agent, facts.branch) == (NEW, "5DLabs-Rex", "task-7-work")
+    assert run_task(obj, kind=SPACED_KIND, patterns=TASKS) == "7"
+    assert run_task(obj, kind=replace(SPACED_KIND, task=""), patterns=TASKS) == "7"
+
+
+@pytest.mark.parametrize("annotations", [{"commit": f"{NEW}\n"}, {"agent": "@5DLabs-Rex\n"}])
+def test_a_run_on_the_head_or_of_an_exempt_agent_is_kept_although_its_field_ends_with_a_line_break(
+    scene: Scene, annotations: dict[str, str]
+) -> None:
+    kind = replace(SPACED_KIND, task=CODE_RUN.task, branch="", cancellable=("*",))
+    scene.settings = replace(DEFAULTS, agents=(kind,))
+    kept = scene.agent(annotations={"agent": "5DLabs-Tess"} | annotations)["metadata"]["name"]
+    scene.agent(annotations={"agent": "5DLabs-Tess"})
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert scene.runs() == {kept}
 
 
 def test_long_texts_of_a_run_are_cut() -> None:

@@ -17,6 +17,9 @@ POLICY = AgentPolicy(
     cancellable=("5DLabs-Cleo", "5DLabs-Tess"), exempt=("5DLabs-Rex",), finished=("Succeeded", "Failed")
 )
 
+# The name of one App: as it is, as its login, in a mention, and in the output of gh.
+SPELLINGS = ("my-coder", "My-Coder", "my-coder[bot]", "MY-CODER[BOT]", "@my-coder", "app/my-coder")
+
 
 def run(created: float = -10, **changes: object) -> RunFacts:
     _, found = factories.run(created_at=at(created))
@@ -45,6 +48,7 @@ def run(created: float = -10, **changes: object) -> RunFacts:
         pytest.param(run(agent="5DLabs-Rex[bot]"), RunAction.KEEP, "exempt agent", id="an exempt agent by its login"),
         pytest.param(run(agent="5dlabs-tess[Bot]"), RunAction.CANCEL, "stale", id="a listed agent by its login"),
         pytest.param(run(agent=""), RunAction.KEEP, "names no agent", id="a run that names no agent"),
+        pytest.param(run(agent="@"), RunAction.KEEP, "names no agent", id="a mention of nobody"),
         pytest.param(run(repository=""), RunAction.KEEP, "names no repository", id="a run that names no repository"),
         pytest.param(
             run(repository="o/other"),
@@ -71,6 +75,7 @@ def run(created: float = -10, **changes: object) -> RunFacts:
         pytest.param(
             run(branch="task-7-b"), RunAction.KEEP, "works on another branch", id="a run on another branch of the task"
         ),
+        pytest.param(run(branch="heads/task-7"), RunAction.CANCEL, "stale", id="git: a tag has the name of the branch"),
         pytest.param(run(sha="e" * 40), RunAction.CANCEL, "stale", id="a run that names an older commit"),
         pytest.param(
             run(deleting=True, phase="Succeeded"), RunAction.KEEP, "finished", id="finished and being deleted"
@@ -91,8 +96,12 @@ def test_a_star_makes_all_agents_cancellable_except_the_exempt() -> None:
     assert verdicts == {"5DLabs-Nova": RunAction.CANCEL, "5DLabs-Rex": RunAction.KEEP, "": RunAction.KEEP}
 
 
-@pytest.mark.parametrize("exempt", ["my-coder", "My-Coder", "my-coder[bot]", "MY-CODER[BOT]"])
-@pytest.mark.parametrize("agent", ["my-coder", "My-Coder", "my-coder[bot]", "MY-CODER[BOT]"])
+@pytest.mark.parametrize(
+    "exempt", ["my-coder", "My-Coder", "my-coder[bot]", "MY-CODER[BOT]", "@my-coder", "app/my-coder"]
+)
+@pytest.mark.parametrize(
+    "agent", ["my-coder", "My-Coder", "my-coder[bot]", "MY-CODER[BOT]", "@my-coder", "app/my-coder", " my-coder[bot]\n"]
+)
 def test_the_agent_that_pushed_is_exempt_in_each_spelling_of_its_login(exempt: str, agent: str) -> None:
     policy = replace(POLICY, cancellable=("*",), exempt=(exempt,))
     verdict = decide_run(run(agent=agent), policy=policy, **PUSH, watermark=T0, head_sha="")

@@ -9,6 +9,8 @@ from steps.kube.field_path import label_key, read_field
 OBJECT = {
     "metadata": {"labels": {"app.kubernetes.io/name": "qa", "task-id": "7"}},
     "spec": {
+        "commit": " \tabc1234\r\n",
+        "blank": " \n",
         "replicas": 0,
         "repo_url": "under_score",
         "params": [
@@ -29,6 +31,8 @@ OBJECT = {
         ("metadata.labels.task-id", "7"),
         ("spec.repo_url", "under_score"),
         ("spec.replicas", "0"),
+        ("spec.commit", "abc1234"),
+        ("spec.blank", ""),
         ("spec.params[name=repo-url].value", "https://github.com/5dlabs/cto"),
         ("spec.params[name=git.ref].value", "main"),
         (r"spec.params[name=git\.ref].value", ""),
