@@ -78,7 +78,10 @@ def decide_each(runs: Collection[AgentRun], *, record: Record, around: Surroundi
     everything = within_namespaces([*around.objects, *(run.as_object() for run in runs)])
     owners = {each.uid: set(each.owner_uids) for each in everything}
     stale = {run.uid: run for run in runs if decisions[run.uid].action is RunAction.CANCEL}
-    jobs = {each.key: each.uid for each in around.objects if each.resource == JOBS and not each.owners}
+    # The Job of a kept run is not deleted with a stale one that names it as well.
+    working = {run.job_key for run in runs if run.uid in kept and not run.ended}
+    loose = [each for each in around.objects if each.resource == JOBS and not each.owners and each.key not in working]
+    jobs = {each.key: each.uid for each in loose}
     for run in stale.values():
         # A Job that a run only names is deleted with it (steps.agents.verification).
         if run.job_key in jobs and jobs[run.job_key] != run.uid:

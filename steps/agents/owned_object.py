@@ -121,6 +121,29 @@ class OwnedObject:
         return frozenset(owner.uid for owner in self.owners)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSelector:
+    """The labels of one run's pods.
+
+    Attributes:
+        namespace: The run's namespace, and that of its pods.
+        created_before: The time when another run with the same name was created; None if there is none. A pod that is
+            not older belongs to that run.
+    """
+
+    run_uid: str
+    run_name: str
+    resource: Resource
+    labels: Mapping[str, str]
+    namespace: str = ""
+    created_before: datetime | None = None
+
+    def matches(self, pod: OwnedObject) -> bool:
+        """Whether a pod of the run's namespace has these labels, and is not a pod of the run's namesake."""
+        is_older = self.created_before is None or pod.created_at < self.created_before
+        return is_older and pod.namespace == self.namespace and self.labels.items() <= pod.labels.items()
+
+
 def read_owners(metadata: Mapping[str, Any]) -> tuple[OwnerReference, ...]:
     """Read the owner references of an object's metadata."""
     return tuple(

@@ -12,38 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from steps.domain import find_owned, namespaced_name
-from steps.kube import JOBS, PODS, Resource
+from steps.kube import JOBS, PODS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from datetime import datetime
 
-    from steps.agents.owned_object import OwnedObject, OwnerReference
+    from steps.agents.owned_object import OwnedObject, OwnerReference, PodSelector
 
 JOB_NAME = "batch.kubernetes.io/job-name"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodSelector:
-    """The labels of one run's pods.
-
-    Attributes:
-        namespace: The run's namespace, and that of its pods.
-        created_before: The time when another run with the same name was created; None if there is none. A pod that is
-            not older belongs to that run.
-    """
-
-    run_uid: str
-    run_name: str
-    resource: Resource
-    labels: Mapping[str, str]
-    namespace: str = ""
-    created_before: datetime | None = None
-
-    def matches(self, pod: OwnedObject) -> bool:
-        """Whether a pod of the run's namespace has these labels, and is not a pod of the run's namesake."""
-        is_older = self.created_before is None or pod.created_at < self.created_before
-        return is_older and pod.namespace == self.namespace and self.labels.items() <= pod.labels.items()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +34,7 @@ class OwnedResources:
         selectors: The labels of their pods.
         others: Uids of the task's other runs and of what those own. A name or a label alone never matches them.
         spared: Uids of the runs that are not being stopped, and of what they own. These objects never match.
+        spared_names: Namespaces and names of the Jobs of those runs. A Job without an owner that has one is theirs.
         run_kinds: Group and plural of every kind of run. A Job that such an object owns is not matched by its name.
     """
 
@@ -68,12 +45,13 @@ class OwnedResources:
     selectors: tuple[PodSelector, ...] = ()
     others: frozenset[str] = frozenset()
     spared: frozenset[str] = frozenset()
+    spared_names: frozenset[str] = frozenset()
     run_kinds: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def job_names(self) -> frozenset[str]:
-        """Namespaces and names of their Jobs."""
-        return self.names | {each.key for each in self.objects.values() if each.resource == JOBS}
+        """Namespaces and names of their Jobs, and of no spared run's."""
+        return (self.names | {each.key for each in self.objects.values() if each.resource == JOBS}) - self.spared_names
 
     def has(self, each: OwnedObject) -> bool:
         """Whether an object belongs to the runs."""
@@ -115,9 +93,10 @@ class OwnedResources:
         """Add uids of other runs."""
         return replace(self, others=self.others | (frozenset(uids) - self.run_uids))
 
-    def with_spared(self, uids: Iterable[str]) -> OwnedResources:
-        """Add uids of runs that are not being stopped."""
-        return replace(self.with_others(uids), spared=self.spared | (frozenset(uids) - self.run_uids))
+    def with_spared(self, uids: Iterable[str], *, names: Iterable[str] = ()) -> OwnedResources:
+        """Add uids of runs that are not being stopped, and the names of their Jobs."""
+        spared = self.spared | (frozenset(uids) - self.run_uids)
+        return replace(self.with_others(uids), spared=spared, spared_names=self.spared_names.union(filter(None, names)))
 
     def with_objects(self, listed: Iterable[OwnedObject]) -> OwnedResources:
         """Add objects: each to those of the runs, to those of spared runs, or to those of other runs.
@@ -127,9 +106,11 @@ class OwnedResources:
         """
         seen = {each.uid: each for each in listed}
         owners = {uid: each.owner_uids for uid, each in seen.items()}
+        named = [uid for uid, each in seen.items() if each.resource == JOBS and each.key in self.spared_names]
+        spared = self.spared.union(uid for uid in named if not owners[uid]) - self.run_uids
         found = replace(
             self,
-            spared=self.spared | find_owned(self.spared, owners=owners, barrier=self.run_uids),
+            spared=spared | find_owned(spared, owners=owners, barrier=self.run_uids),
             others=self.others | find_owned(self.others, owners=owners),
         )
         # A known object stays as it was first seen: that says whose it is, whatever the garbage collector takes away.

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from steps.agents.agent_run import kind_resource
 from steps.agents.decisions import ALONE, RunDecisions, Surroundings, decide_all, find_foreign_runs
 from steps.agents.dependents import list_objects, owned_resources
-from steps.agents.owned_object import within_namespaces
-from steps.agents.owned_resources import OwnedResources, PodSelector
+from steps.agents.owned_object import PodSelector, within_namespaces
+from steps.agents.owned_resources import OwnedResources
 from steps.agents.runs import task_runs
 from steps.domain import namespaced_name
 from steps.kube import PODS
@@ -122,7 +122,11 @@ def with_runs(owned: OwnedResources, *, judged: RunDecisions, foreign: Iterable[
 
     uids = {run.uid for run in judged.runs}
     spared = (uids - finished) | {each.uid for each in foreign}
-    return replace(owned.with_others(uids).with_spared(spared), selectors=tuple(map(bounded, owned.selectors)))
+    # A run that has ended does not work in the Job of its name any more. It may be another run's by now.
+    names = {run.job_key for run in judged.runs if run.uid in spared - owned.run_uids and not run.ended}
+    return replace(
+        owned.with_others(uids).with_spared(spared, names=names), selectors=tuple(map(bounded, owned.selectors))
+    )
 
 
 def with_owned(record: Record, owned: OwnedResources) -> Record:

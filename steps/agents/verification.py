@@ -67,7 +67,8 @@ def verify_gone(
     # A run that is kept after all goes on with its work. A run whose DELETE was refused was never asked to stop.
     spared = [agent for agent in record.agents if agent.uid in owned.run_uids and agent not in stopping]
     spared_uids = {agent.uid for agent in spared}
-    owned = owned.without(spared_uids, names={agent.job_key for agent in spared}).with_spared(spared_uids)
+    spared_names = {agent.job_key for agent in spared}
+    owned = owned.without(spared_uids, names=spared_names).with_spared(spared_uids, names=spared_names)
     started, pauses = clock.monotonic(), poll_pauses(settings.poll_s)
     remaining = RemainingObjects(context=context, held=held)
     blocked: dict[str, str] = {}

@@ -13,6 +13,7 @@ from steps.kube.transport import Json
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Call, Fault
 from tests.doubles.platform.kubelet import Ending
+from tests.doubles.platform.runs import REX
 from tests.support import ownership
 from tests.support.harness import DEFAULTS, Scene, Workflow
 from tests.support.ownership import child, give_owners, names
@@ -111,6 +112,41 @@ def test_a_job_that_a_run_of_another_task_owns_is_left_alone(scene: Scene) -> No
     assert scene.clock.monotonic() - began < DEFAULTS.stop.grace_s
     assert (scene.runs(), names(scene, "jobs")) == ({"other"}, {theirs})
     assert len(names(scene, "pods")) == 1
+
+
+@pytest.mark.parametrize("when", ["before the list", "after the DELETE"])
+def test_a_job_that_a_kept_run_names_as_well_belongs_to_that_run(scene: Scene, when: str) -> None:
+    """A platform gives each Job of a task the same name."""
+    job, workflow = begun(scene)
+    scene.later(2)
+    newer = scene.agent(name="newer")
+    scene.later(5)
+
+    def name(_: object = None) -> None:
+        claim = {"status": {"jobName": job["metadata"]["name"]}}
+        scene.api.patch("coderuns", newer["metadata"]["name"], claim, namespace=AGENTS, subresource="status")
+
+    if when == "before the list":
+        name()
+    else:
+        scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=name))
+    began = scene.clock.monotonic()
+    assert scene.attempt(workflow) is Exit.DONE
+    assert scene.clock.monotonic() - began < DEFAULTS.stop.grace_s
+    scene.later(60)
+    assert (scene.runs(), job_deletes(scene)) == ({"newer"}, [])
+    assert job["metadata"]["name"] in names(scene, "jobs")
+    assert len(names(scene, "pods")) == 2
+
+
+def test_a_job_that_a_finished_run_names_as_well_is_that_of_the_stale_run(scene: Scene) -> None:
+    job, workflow = begun(scene)
+    finished = scene.agent(name="finished", agent=REX)
+    scene.later(5)
+    claim = {"status": {"phase": "Succeeded", "jobName": job["metadata"]["name"]}}
+    scene.api.patch("coderuns", finished["metadata"]["name"], claim, namespace=AGENTS, subresource="status")
+    assert scene.attempt(workflow) is Exit.DONE
+    assert [call.path.rpartition("/")[2] for call in job_deletes(scene)] == [job["metadata"]["name"]]
 
 
 def test_a_job_that_something_else_owns_is_not_deleted_and_is_named(scene: Scene) -> None:

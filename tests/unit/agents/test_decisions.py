@@ -64,6 +64,15 @@ def test_a_job_that_a_stale_run_only_names_counts_as_its_own(job: OwnedObject, *
     assert found == ({"s": "name-of-n"} if spared else {})
 
 
+@pytest.mark.parametrize(("phase", "spared"), [("Running", False), ("Succeeded", True)])
+def test_the_job_of_a_kept_run_that_has_not_ended_is_not_that_of_a_stale_run(phase: str, *, spared: bool) -> None:
+    kept = run("k", job="job", created_at=NOW, phase=phase)
+    job = owned_object("j", name="job")
+    assert kept_for(run("s", job="job"), kept, newer("n", "j"), objects=(job,)) == (
+        {"s": "name-of-n"} if spared else {}
+    )
+
+
 def test_a_job_that_is_itself_a_run_is_not_its_own_owner() -> None:
     itself = replace(run("s", job="name-of-s"), kind=JOB)
     assert kept_for(itself, newer("n"), objects=(itself.as_object(),)) == {}

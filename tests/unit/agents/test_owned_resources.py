@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steps.agents.owned_object import OwnedObject
-from steps.agents.owned_resources import OwnedResources, PodSelector
+from steps.agents.owned_object import OwnedObject, PodSelector
+from steps.agents.owned_resources import JOB_NAME, OwnedResources
 from steps.domain.ownership import find_owned
 from steps.kube.resources import JOBS, PODS, Resource
 from tests.support.factories import NOW, ago, owned_object, owner
@@ -126,6 +126,18 @@ def test_a_named_job_of_another_run_does_not_belong_to_the_run_that_names_it(kin
     job = owned_object("j", owner("theirs", kind=kind), name="job", resource=JOBS)
     listed = [job, pod("p", "j", **{"batch.kubernetes.io/job-name": "job"})]
     assert own(owned, *listed) == ({"j", "p"} if belongs else set())
+
+
+def test_a_job_that_a_kept_run_names_belongs_to_that_run_unless_a_stale_one_owns_it() -> None:
+    owned = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"job"}))
+    job, of_job = owned_object("j", name="job"), pod("p", "j", **{JOB_NAME: "job"})
+    orphan = pod("orphan", **{JOB_NAME: "job"})
+    assert own(owned, job, of_job, orphan) == {"j", "p", "orphan"}
+    named = owned.with_objects([job, of_job]).with_spared({KEPT}, names={"job", ""})
+    assert own(named, job, of_job, orphan) == set()
+    assert own(named, owned_object("j", RUN, name="job"), of_job) == {"j", "p"}
+    assert own(named.only({RUN}, names={"job"}), job, of_job, orphan) == set()
+    assert own(named, job, pod("p", "j"), owned_object("j2", name="job", resource=TASK_RUNS)) == set()
 
 
 def test_only_a_job_is_found_by_its_name() -> None:
