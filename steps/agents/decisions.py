@@ -84,7 +84,7 @@ def decide_each(runs: Collection[AgentRun], *, record: Record, around: Surroundi
     jobs = {each.key: each.uid for each in loose}
     for run in stale.values():
         # A Job that a run only names is deleted with it (steps.agents.verification).
-        if run.job_key in jobs and jobs[run.job_key] != run.uid:
+        if run.job_key in jobs and not run.as_stopping().names_itself:
             owners[jobs[run.job_key]].add(run.uid)
     for uid, child in find_spared(stale, kept=kept, owners=owners).items():
         decisions[uid] = RunDecision(action=RunAction.KEEP, reason=f"{OWNER_REASON}{kept[child]}", kept_for=child)

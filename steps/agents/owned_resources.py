@@ -2,7 +2,8 @@
 
 Guarantees that owner references are followed through any number of known objects, and that circles end. An object that
 a spared run owns (one that is kept, or that was not asked to stop) never matches, whoever else owns it. A match by name
-or label alone never reaches an object of another run or in another namespace. An object that lost its owner is still
+or label alone never reaches an object of another run or in another namespace, a Job that a spared run names, or a
+namesake of a Job that is known by its uid. An object that lost its owner is still
 recognised by its uid. Not covered: an owner of a kind that nobody listed.
 """
 
@@ -16,10 +17,12 @@ from steps.kube import JOBS, PODS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from steps.agents.owned_object import OwnedObject, OwnerReference, PodSelector
 
 JOB_NAME = "batch.kubernetes.io/job-name"
+JOB_UID = "batch.kubernetes.io/controller-uid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,8 @@ class OwnedResources:
     Attributes:
         run_uids: Uids of the runs.
         names: Namespaces and names of their Jobs, from the runs' status.
+        settled: Those of `names` whose Job is known by its uid, if there is one. No other Job of this name is theirs.
+        stopped_at: The time when the run of such a name was deleted or asked to stop. A newer Job is not its own.
         objects: What they own, by uid, as last seen with an owner.
         recorded: Uids of the runs that owned an object when an earlier attempt looked, by the object's uid.
         selectors: The labels of their pods.
@@ -40,6 +45,8 @@ class OwnedResources:
 
     run_uids: frozenset[str]
     names: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    stopped_at: Mapping[str, datetime] = field(default_factory=dict)
     objects: Mapping[str, OwnedObject] = field(default_factory=dict)
     recorded: Mapping[str, frozenset[str]] = field(default_factory=dict)
     selectors: tuple[PodSelector, ...] = ()
@@ -51,24 +58,34 @@ class OwnedResources:
     @property
     def job_names(self) -> frozenset[str]:
         """Namespaces and names of their Jobs, and of no spared run's."""
-        return (self.names | {each.key for each in self.objects.values() if each.resource == JOBS}) - self.spared_names
+        return (self.names | self._known_names) - self.spared_names
+
+    @property
+    def _known_names(self) -> frozenset[str]:
+        return frozenset(each.key for each in self.objects.values() if each.resource == JOBS)
+
+    @property
+    def _open_names(self) -> frozenset[str]:
+        """Those of `job_names` under which a Job may still be found."""
+        return self.names - self._known_names - self.settled - self.spared_names
 
     def has(self, each: OwnedObject) -> bool:
         """Whether an object belongs to the runs."""
-        return self._has(each, job_names=self.job_names)
+        return self._has(each, job_names=self.job_names, open_names=self._open_names)
 
     def among(self, objects: Iterable[OwnedObject]) -> dict[str, OwnedObject]:
         """Return those of these objects that belong to the runs, by uid."""
-        names = self.job_names
-        return {each.uid: each for each in objects if self._has(each, job_names=names)}
+        names, open_names = self.job_names, self._open_names
+        return {each.uid: each for each in objects if self._has(each, job_names=names, open_names=open_names)}
 
-    def _has(self, each: OwnedObject, *, job_names: frozenset[str]) -> bool:
+    def _has(self, each: OwnedObject, *, job_names: frozenset[str], open_names: frozenset[str]) -> bool:
         owners = each.owner_uids
         if each.uid in self.spared or not owners.isdisjoint(self.spared):
             return False
         if self.is_owner(owners) or (not owners and self.is_owner({each.uid}) and each.uid not in self.run_uids):
             return True
-        named = self._is_named_pod(each, job_names) if each.resource == PODS else self._is_named_job(each, job_names)
+        is_named = self._is_named_pod if each.resource == PODS else self._is_named_job
+        named = is_named(each, job_names=job_names, open_names=open_names)
         return named and each.uid not in self.run_uids and self.others.isdisjoint({*owners, each.uid})
 
     def is_owner(self, uids: Collection[str]) -> bool:
@@ -79,19 +96,27 @@ class OwnedResources:
             and self.recorded.keys().isdisjoint(uids)
         )
 
-    def _is_named_job(self, each: OwnedObject, job_names: frozenset[str]) -> bool:
-        return each.resource == JOBS and each.key in job_names and not any(map(self._is_of_a_run_kind, each.owners))
+    def _is_named_job(self, each: OwnedObject, *, job_names: frozenset[str], open_names: frozenset[str]) -> bool:
+        is_older = each.created_at <= self.stopped_at.get(each.key, each.created_at)
+        is_theirs = (each.key in open_names and is_older) or (each.key in job_names and self.is_owner({each.uid}))
+        return is_theirs and each.resource == JOBS and not any(map(self._is_of_a_run_kind, each.owners))
 
     def _is_of_a_run_kind(self, reference: OwnerReference) -> bool:
         return any((reference.group, plural) in self.run_kinds for plural in reference.plurals)
 
-    def _is_named_pod(self, pod: OwnedObject, job_names: frozenset[str]) -> bool:
-        job = namespaced_name(pod.namespace, pod.labels.get(JOB_NAME, ""))
-        return job in job_names or any(each.matches(pod) for each in self.selectors)
+    def _is_named_pod(self, pod: OwnedObject, *, job_names: frozenset[str], open_names: frozenset[str]) -> bool:
+        job, uid = namespaced_name(pod.namespace, pod.labels.get(JOB_NAME, "")), pod.labels.get(JOB_UID)
+        # A pod that lost its owner still has the uid of its Job in a label.
+        is_left = job in job_names and not pod.owners and (not uid or self.is_owner({uid}))
+        return is_left or job in open_names or any(each.matches(pod) for each in self.selectors)
 
     def with_others(self, uids: Iterable[str]) -> OwnedResources:
         """Add uids of other runs."""
         return replace(self, others=self.others | (frozenset(uids) - self.run_uids))
+
+    def with_stop(self, stopped_at: Mapping[str, datetime]) -> OwnedResources:
+        """Note when the runs of these Jobs' names were deleted or asked to stop."""
+        return replace(self, stopped_at={**self.stopped_at, **stopped_at})
 
     def with_spared(self, uids: Iterable[str], *, names: Iterable[str] = ()) -> OwnedResources:
         """Add uids of runs that are not being stopped, and the names of their Jobs."""

@@ -90,6 +90,7 @@ def owned_by_stopping_runs(
     owned = OwnedResources(
         run_uids=frozenset(agent.uid for agent in unproven),
         names=frozenset(agent.job_key for agent in unproven if agent.job),
+        settled=_settled(unproven, runs=judged.runs),
         recorded=_recorded(unproven),
         selectors=tuple(selector for agent in unproven for selector in _selectors(agent, kinds=kinds)),
         run_kinds=frozenset((kind.group, kind.plural) for kind in kinds),
@@ -140,6 +141,21 @@ def with_owned(record: Record, owned: OwnedResources) -> Record:
         return replace(agent, owned=tuple(sorted(uids)) or None)
 
     return record.with_agents(tuple(map(noted, record.agents)))
+
+
+def _settled(agents: Iterable[Agent], *, runs: Iterable[AgentRun]) -> frozenset[str]:
+    """Find the Jobs' names under which no Job is looked for: what the runs own is known by its uid.
+
+    Such a run is itself the Job, or was deleted by an earlier attempt, which noted what it owned.
+    """
+    known = {run.uid: run for run in runs}
+
+    def is_settled(agent: Agent) -> bool:
+        run = known.get(agent.uid)
+        return agent.names_itself or (agent.owned is not None and (run is None or run.facts.deleting))
+
+    found = {settled: {each.job_key for each in agents if is_settled(each) is settled} for settled in (True, False)}
+    return frozenset(found[True] - found[False])
 
 
 def _recorded(agents: Iterable[Agent]) -> dict[str, frozenset[str]]:

@@ -27,7 +27,8 @@ from steps.core import (
 from steps.domain import RunOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from steps.agents.agent_run import AgentRun
     from steps.agents.observation import Observation
@@ -70,6 +71,7 @@ def verify_gone(
     spared_names = {agent.job_key for agent in spared}
     owned = owned.without(spared_uids, names=spared_names).with_spared(spared_uids, names=spared_names)
     started, pauses = clock.monotonic(), poll_pauses(settings.poll_s)
+    owned = owned.with_stop(_stopped_at(stopping, accepted=accepted, started=started, context=context))
     remaining = RemainingObjects(context=context, held=held)
     blocked: dict[str, str] = {}
     while True:
@@ -89,6 +91,18 @@ def verify_gone(
         remaining.end(own)
         blocked = own.blocked | remaining.refused
         clock.sleep(next(pauses))
+
+
+def _stopped_at(
+    agents: Iterable[Agent], *, accepted: Mapping[str, float], started: float, context: StepContext
+) -> dict[str, datetime]:
+    """Return when each run was deleted or asked to stop, by the name of its Job, on the API server's clock."""
+    seconds: dict[str, float] = {}
+    for agent in agents:
+        if agent.job:
+            seconds[agent.job_key] = max(seconds.get(agent.job_key, 0.0), accepted.get(agent.uid, started))
+    clock = context.clients.kube.server_clock
+    return {key: moment for key, at in seconds.items() if (moment := clock.at(at))}
 
 
 def _with_conclusions(record: Record, *, left: Mapping[str, str], observation: Observation) -> Record:

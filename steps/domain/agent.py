@@ -56,6 +56,11 @@ class Agent:
         return self.outcome in (RunOutcome.STOPPING, RunOutcome.STUCK)
 
     @property
+    def names_itself(self) -> bool:
+        """Whether it is itself the Job that it names."""
+        return self.kind == "jobs" and self.job == self.name
+
+    @property
     def job_key(self) -> str:
         """Namespace and name of its Job; empty if it has none."""
         return namespaced_name(self.namespace or "", self.job) if self.job else ""

@@ -13,9 +13,10 @@ from steps.kube.transport import Json
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Call, Fault
 from tests.doubles.platform.kubelet import Ending
-from tests.doubles.platform.runs import REX
+from tests.doubles.platform.runs import REX, TESS
 from tests.support import ownership
-from tests.support.harness import DEFAULTS, Scene, Workflow
+from tests.support.documented_kinds import JOB
+from tests.support.harness import DEFAULTS, REPOSITORY, Scene, Workflow
 from tests.support.ownership import child, give_owners, names
 from tests.support.scenarios import AGENTS, MOVED, UNTOUCHED, pushed
 
@@ -147,6 +148,94 @@ def test_a_job_that_a_finished_run_names_as_well_is_that_of_the_stale_run(scene:
     scene.api.patch("coderuns", finished["metadata"]["name"], claim, namespace=AGENTS, subresource="status")
     assert scene.attempt(workflow) is Exit.DONE
     assert [call.path.rpartition("/")[2] for call in job_deletes(scene)] == [job["metadata"]["name"]]
+
+
+def job_run(scene: Scene) -> str:
+    """A stale run that is itself a Job; its name."""
+    scene.settings = replace(DEFAULTS, agents=(JOB,))
+    labels = {"task-id": "7", "agent": TESS, "kind-of-work": "agent"}
+    metadata = {"name": "tests", "namespace": AGENTS, "labels": labels, "annotations": {"repository": REPOSITORY}}
+    manifest = ownership.job_manifest(metadata)
+    return str(scene.api.create(manifest)["metadata"]["name"])
+
+
+def owning_run(scene: Scene) -> str:
+    """A stale run that owns its Job and names it; the Job's name."""
+    scene.agent(name="stale")
+    scene.later(5)
+    return str(scene.api.get("coderuns", "stale", namespace=AGENTS)["status"]["jobName"])
+
+
+def naming_run(scene: Scene) -> str:
+    """A stale run that only names its Job; the Job's name."""
+    owning_run(scene)
+    return str(named(scene)["metadata"]["name"])
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "when another attempt goes on"])
+@pytest.mark.parametrize("owned", [False, True], ids=["without owner", "with an owner"])
+@pytest.mark.parametrize("run", [job_run, owning_run, naming_run])
+def test_another_systems_job_that_gets_the_name_of_a_stopped_runs_job_is_left_alone(
+    scene: Scene, run: Callable[[Scene], str], *, owned: bool, again: bool
+) -> None:
+    """A Helm hook or a CI step makes a Job of that name as soon as it is free."""
+    name = run(scene)
+    scene.later(5)
+    pushed(scene)
+    release = [ownership.reference(ownership.task_run(scene, "release"))] if owned else []
+    made: list[Json] = []
+
+    def make() -> None:
+        if not made and not scene.api.find("jobs", name, namespace=AGENTS):
+            metadata = {"name": name, "namespace": AGENTS, "labels": {"app": "web"}, "ownerReferences": release}
+            made.append(scene.api.create(ownership.job_manifest(metadata)))
+
+    scene.clock.every(make)
+    if again:
+        pause = DEFAULTS.lease.renew_deadline_s + 1
+        path = "/jobs/" if run is job_run else "/coderuns/"
+        scene.api.faults.add(Fault(method="DELETE", path=path, after=lambda _: scene.clock.sleep(pause)))
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert (scene.record().attempts, [agent.outcome for agent in scene.record().agents]) == (
+        2 if again else 1,
+        [RunOutcome.GONE],
+    )
+    assert set(scene.github.labels(1)) == MOVED
+    scene.later(60)
+    (theirs,) = made
+    assert [each["metadata"]["uid"] for each in scene.api.list("jobs", namespace=AGENTS)] == [theirs["metadata"]["uid"]]
+    assert len(names(scene, "pods")) == 1
+    uids = {call.body["preconditions"]["uid"] for call in job_deletes(scene)}
+    assert theirs["metadata"]["uid"] not in uids
+
+
+@pytest.mark.parametrize(("late", "left"), [(False, set()), (True, {"unseen"})], ids=["before", "some time after"])
+def test_a_named_job_that_was_never_seen_belongs_to_the_run_if_it_is_older_than_the_runs_delete(
+    scene: Scene, left: set[str], *, late: bool
+) -> None:
+    scene.agent(name="stale")
+    scene.later(5)
+    claim = {"status": {"jobName": "unseen"}}
+    scene.api.patch("coderuns", "stale", claim, namespace=AGENTS, subresource="status")
+    pushed(scene)
+    asked: list[float] = []
+
+    def make() -> None:
+        there = scene.api.find("jobs", "unseen", namespace=AGENTS)
+        if asked and not there and scene.clock.monotonic() >= asked[0] + (3 if late else 0) and len(asked) == 1:
+            asked.append(0.0)
+            ownership.job(scene, "unseen")
+
+    def delete(_: object) -> None:
+        asked.append(scene.clock.monotonic())
+        make()
+
+    scene.kubelet.ending, scene.kubelet.exit_after_s = Ending.AFTER, 10.0
+    scene.clock.every(make)
+    scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=delete))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    scene.later(60)
+    assert names(scene, "jobs") == left
 
 
 def test_a_job_that_something_else_owns_is_not_deleted_and_is_named(scene: Scene) -> None:

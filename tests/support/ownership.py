@@ -82,9 +82,13 @@ def pod(scene: Scene, name: str, *owners: Json, labels: dict[str, str] | None = 
 
 def job(scene: Scene, name: str, *owners: Json) -> Json:
     """A Job with these owners, and without a limit of failures that would matter."""
+    return scene.api.create(job_manifest(_owned(name, *owners, block=True)))
+
+
+def job_manifest(metadata: Json) -> Json:
+    """A Job with this metadata."""
     spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [_CONTAINER]}}}
-    metadata = _owned(name, *owners, block=True)
-    return scene.api.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec})
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
 def give_owners(scene: Scene, plural: str, name: str, *owners: Json, block: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,31 @@ def test_the_job_of_a_kept_run_that_has_not_ended_is_not_that_of_a_stale_run(pha
 def test_a_job_that_is_itself_a_run_is_not_its_own_owner() -> None:
     itself = replace(run("s", job="name-of-s"), kind=JOB)
     assert kept_for(itself, newer("n"), objects=(itself.as_object(),)) == {}
+    namesake = owned_object("another", name="name-of-s")
+    assert kept_for(itself, newer("n", "another"), objects=(namesake,)) == {}
+
+
+@pytest.mark.parametrize(
+    ("agent", "known", "settled"),
+    [
+        pytest.param({}, run("s", job="job"), False, id="it is to be stopped"),
+        pytest.param({"owned": ("j",)}, run("s", job="job"), False, id="an earlier attempt did not delete it"),
+        pytest.param({}, run("s", job="job", deleting=True), False, id="somebody else deleted it"),
+        pytest.param({"owned": ("j",)}, run("s", job="job", deleting=True), True, id="an earlier attempt deleted it"),
+        pytest.param({"owned": ("j",)}, None, True, id="it is gone"),
+        pytest.param({}, None, False, id="it is gone, and nothing was noted, as in an older version"),
+        pytest.param({"kind": "jobs", "name": "job"}, run("s", job="job"), True, id="it is itself the Job"),
+    ],
+)
+def test_a_job_is_looked_for_by_its_name_only_before_its_run_is_deleted(
+    agent: dict[str, Any], known: AgentRun | None, *, settled: bool
+) -> None:
+    entry = replace(run("s", job="job").as_stopping(), **agent)
+    judged = replace(decide_all([], record=RECORD), runs=(known,) if known else ())
+    record = replace(RECORD, agents=(entry,))
+    owned = owned_by_stopping_runs(record, judged=judged, around=Surroundings(), kinds=[CODE_RUN])
+    assert owned.names == {"job"}
+    assert owned.settled == ({"job"} if settled else set())
 
 
 @pytest.mark.parametrize(

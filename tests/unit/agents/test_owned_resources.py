@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steps.agents.owned_object import OwnedObject, PodSelector
-from steps.agents.owned_resources import JOB_NAME, OwnedResources
+from steps.agents.owned_resources import JOB_NAME, JOB_UID, OwnedResources
 from steps.domain.ownership import find_owned
 from steps.kube.resources import JOBS, PODS, Resource
 from tests.support.factories import NOW, ago, owned_object, owner
@@ -138,6 +138,47 @@ def test_a_job_that_a_kept_run_names_belongs_to_that_run_unless_a_stale_one_owns
     assert own(named, owned_object("j", RUN, name="job"), of_job) == {"j", "p"}
     assert own(named.only({RUN}, names={"job"}), job, of_job, orphan) == set()
     assert own(named, job, pod("p", "j"), owned_object("j2", name="job", resource=TASK_RUNS)) == set()
+
+
+def test_a_job_of_another_uid_than_the_known_one_is_not_the_runs() -> None:
+    owned = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"job"})).with_objects(
+        [owned_object("j", name="job"), owned_object("k", RUN, name="owned")]
+    )
+    listed = [owned_object(uid, name=name) for uid, name in (("j2", "job"), ("k2", "owned"))]
+    pods = [pod(f"of-{job.uid}", job.uid, **{JOB_NAME: job.name, JOB_UID: job.uid}) for job in listed]
+    assert own(owned, *listed, *pods) == set()
+    assert own(owned.only({RUN}, names={"job"}), *listed, *pods) == set()
+    adopted = owned_object("j", owner("x", kind="JobSet"), name="job")
+    assert own(owned, adopted, pod("p", "j")) == {"j", "p"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "belongs"),
+    [
+        pytest.param({}, True, id="no uid"),
+        pytest.param({JOB_UID: "j"}, True, id="the uid of the Job"),
+        pytest.param({JOB_UID: "j2"}, False, id="another uid"),
+    ],
+)
+def test_a_pod_without_an_owner_belongs_to_the_job_whose_uid_it_has(labels: dict[str, str], *, belongs: bool) -> None:
+    owned = OwnedResources(run_uids=frozenset({RUN})).with_objects([owned_object("j", RUN, name="job")])
+    assert owned.has(pod("p", **{JOB_NAME: "job"}, **labels)) is belongs
+    settled = OwnedResources(run_uids=frozenset({"j"}), names=frozenset({"job"}), settled=frozenset({"job"}))
+    assert settled.has(pod("p", **{JOB_NAME: "job"}, **labels)) is belongs
+
+
+def test_no_job_is_found_by_a_name_that_is_settled() -> None:
+    owned = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"job"}), settled=frozenset({"job"}))
+    assert own(owned, owned_object("j", name="job"), pod("p", "j", **{JOB_NAME: "job"})) == set()
+    recorded = replace(owned, recorded={"j": frozenset({RUN})})
+    assert own(recorded, owned_object("j", owner("x", kind="JobSet"), name="job"), pod("p", "j")) == {"j", "p"}
+
+
+@pytest.mark.parametrize(("age_s", "belongs"), [(11, True), (10, True), (9, False)])
+def test_a_job_that_is_newer_than_the_delete_of_its_run_is_not_the_runs(age_s: float, *, belongs: bool) -> None:
+    owned = OwnedResources(run_uids=frozenset({RUN}), names=frozenset({"job"})).with_stop({"job": ago(10)})
+    listed = [owned_object("j", name="job", created_at=ago(age_s)), pod("p", "j", **{JOB_NAME: "job"})]
+    assert own(owned, *listed) == ({"j", "p"} if belongs else set())
 
 
 def test_only_a_job_is_found_by_its_name() -> None:
