@@ -62,7 +62,7 @@ def request_stop(
         for run in to_ask:
             held.renew_if_due()
             refused.pop(run.uid, None)
-            if error := _send_stop_patch(run, context=context, held=held):
+            if error := send_stop_patch(run, context=context, held=held):
                 refused[run.uid] = error
         held.renew_if_due()
         found = task_runs(context)
@@ -77,7 +77,7 @@ def request_stop(
     return {}, {}
 
 
-def _send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> StepError | None:
+def send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> StepError | None:
     """Ask one run to stop. Return why it could not be asked; None if it was, or is gone."""
     held.ensure_held()
     metadata = run.kind.stop_patch.get("metadata", {}) | {"resourceVersion": run.resource_version}

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from steps.agents.decisions import decide_all, find_foreign_runs
-from steps.agents.dependents import has_ended, list_active_pods, list_objects, owned_resources
+from steps.agents.dependents import has_ended, list_active_pods, list_objects, owned_resources, read_run
 from steps.agents.owned_object import within_namespaces
 from steps.agents.ownership import homes_of, with_runs
 from steps.agents.runs import task_runs
-from steps.domain import find_owners
+from steps.domain import find_owned, find_owners
 from steps.kube import JOBS, PODS
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Observation:
         objects: What belongs to the runs, without pods and without loose Jobs that have ended.
         loose: Uids of the Jobs among them that no run owns: a run's status names them, or they have lost their owner.
             The garbage collector does not delete them.
+        at_work: Uids of the objects among them that have not ended although the run above them has: Jobs, and
+            objects whose resource is that of a kind of run. Of any other object it is not known.
+        inner: Those of them that are no Jobs, as runs, by uid.
         pods: Their active pods, and runs that are pods.
         protected: The name of a kept run, by the uid of each object that owns it.
         blocked: Why an object was not deleted, by its uid.
@@ -54,6 +57,8 @@ class Observation:
     namespaces: tuple[str, ...] = ()
     objects: tuple[OwnedObject, ...] = ()
     loose: frozenset[str] = frozenset()
+    at_work: frozenset[str] = frozenset()
+    inner: Mapping[str, AgentRun] = field(default_factory=dict)
     pods: tuple[OwnedObject, ...] = ()
     protected: Mapping[str, str] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
@@ -80,11 +85,12 @@ class Observation:
             return f"its object still exists in phase {phase}{waits or run.finalizer_note}{refused}"[:MAX_REASON]
         if run and run.being_removed and run.uid not in self.due:
             return "its object is being removed"
-        left = [each for each in objects if not run or each.uid in self.loose]
+        left = [each for each in objects if not run or each.uid in self.loose | self.at_work]
         if left:
             shown = next((each for each in left if each.uid in self.blocked), held if held in left else left[0])
             why = f": {self.blocked[shown.uid]}" if shown.uid in self.blocked else shown.finalizer_note
-            return f"its {_named(shown)} still exists{why}"[:MAX_REASON]
+            state = "has not ended" if run and shown.uid in self.at_work else "still exists"
+            return f"its {_named(shown)} {state}{why}"[:MAX_REASON]
         note = held.finalizer_note if held else ""
         return f"pods still run: {names_of(pods)}{refused or note}"[:MAX_REASON] if pods else ""
 
@@ -110,6 +116,7 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
     loose = [each for each in own if each.resource == JOBS and not owned.is_owner(each.owner_uids)]
     ended = {each.uid for each in loose if has_ended(each, kube=kube)}
     owners = {each.uid: each.owner_uids for each in everything}
+    jobs, inner = _at_work(own, runs=runs, stopping=owned.run_uids, owners=owners, context=context)
     kept = {run.uid: run.name for run in runs if run.uid in judged.protected - owned.run_uids}
     kept |= {each.uid: each.name for each in foreign}
     return Observation(
@@ -119,8 +126,45 @@ def observe(record: Record, *, owned: OwnedResources, context: StepContext, comp
         namespaces=namespaces,
         objects=tuple(each for each in own if each.uid not in ended),
         loose=frozenset(each.uid for each in loose) - ended,
+        at_work=frozenset(jobs | inner.keys()),
+        inner=inner,
         pods=tuple(pod for pod in pods if owned.has(pod) or pod.uid in owned.run_uids),
         protected={owner: name for uid, name in kept.items() for owner in find_owners([uid], owners=owners)},
+    )
+
+
+def _at_work(
+    own: Collection[OwnedObject],
+    *,
+    runs: Collection[AgentRun],
+    stopping: Collection[str],
+    owners: Mapping[str, Collection[str]],
+    context: StepContext,
+) -> tuple[set[str], dict[str, AgentRun]]:
+    """Find what goes on although the run that owns it has ended and stays: Jobs, and objects of a kind of run.
+
+    An object that a person has marked to be kept is left out.
+
+    Args:
+        own: What belongs to the runs that are being stopped.
+        runs: All runs of the task. They are judged by themselves.
+        stopping: Uids of the runs that are being stopped.
+        owners: The uids of each object's owners, by its uid.
+        context: The step.
+
+    Returns:
+        The uids of the Jobs, and the other objects by uid.
+    """
+    kube, over = context.clients.kube, [run for run in runs if run.ended and run.uid in stopping]
+    below = find_owned([run.uid for run in over], owners=owners, barrier=[run.uid for run in runs])
+    # A run that can be started again suspends its Jobs to stop them.
+    suspended = find_owned([run.uid for run in over if run.kind.restartable], owners=owners)
+    left = [each for each in own if each.uid in below]
+    jobs = [each for each in left if each.resource == JOBS]
+    read = (read_run(each, settings=context.settings, kube=kube) for each in left if each.resource != JOBS)
+    return (
+        {each.uid for each in jobs if not has_ended(each, kube=kube, suspended=each.uid in suspended)},
+        {run.uid: run for run in read if run and not run.ended and not run.facts.keep},
     )
 
 

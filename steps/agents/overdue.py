@@ -2,7 +2,9 @@
 
 Guarantees that nothing is ended that belongs to another run as well, that owns a kept run, or whose kind has to end by
 itself. A Job is deleted before its pods, because it would start them again. A pod that has no owner gets its own grace
-period as soon as its run is gone or has ended. Not guaranteed: that the objects go.
+period as soon as its run is gone or has ended. An object of a kind of run, such as a Workflow that another one has
+started, is stopped in the way of its kind as soon as the run that owns it has ended. Not guaranteed: that the objects
+go.
 """
 
 from __future__ import annotations
@@ -11,15 +13,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from steps.agents.dependents import delete_jobs, end_pods, force_delete_pods
+from steps.agents.dependents import delete_jobs, delete_owned_runs, end_pods, force_delete_pods
+from steps.agents.graceful_stop import send_stop_patch
 from steps.agents.observation import names_of
-from steps.core import StepError, UnavailableError
+from steps.core import ConflictError, StepError, UnavailableError
 from steps.domain import OWNER_REASON
 from steps.kube import JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from steps.agents.agent_run import AgentRun
     from steps.agents.observation import Observation
     from steps.agents.owned_object import OwnedObject
     from steps.agents.owned_resources import OwnedResources
@@ -49,11 +53,13 @@ class OverdueObjects:
     Attributes:
         pods: Their pods, and runs that are pods themselves.
         jobs: The Jobs that nobody else deletes.
-        blocked: Why a Job is not deleted, by its uid.
+        inner: The objects of a kind of run that go on although the run that owns them has ended.
+        blocked: Why one of these objects is not stopped, by its uid.
     """
 
     pods: tuple[OwnedObject, ...]
     jobs: tuple[OwnedObject, ...]
+    inner: tuple[AgentRun, ...]
     blocked: dict[str, str]
 
     @classmethod
@@ -83,10 +89,20 @@ class OverdueObjects:
             if job.resource == JOBS
             and is_overdue(job)
             # The Job of a run that stays, because it ended, is not deleted with it.
-            and (job.uid in observation.loose or (job.uid in busy and not job.owner_uids.isdisjoint(ended)))
+            and (
+                job.uid in observation.loose | observation.at_work
+                or (job.uid in busy and not job.owner_uids.isdisjoint(ended))
+            )
         ]
-        blocked = {job.uid: reason for job in jobs if (reason := _obstacle(job, observation=observation))}
-        return cls(pods=pods, jobs=tuple(job for job in jobs if job.uid not in blocked), blocked=blocked)
+        inner = [each for each in observation.objects if each.uid in observation.inner and is_overdue(each)]
+        found = [(each.uid, _obstacle(each, observation=observation)) for each in (*jobs, *inner)]
+        blocked = {uid: reason for uid, reason in found if reason}
+        return cls(
+            pods=pods,
+            jobs=tuple(job for job in jobs if job.uid not in blocked),
+            inner=tuple(observation.inner[each.uid] for each in inner if each.uid not in blocked),
+            blocked=blocked,
+        )
 
 
 def _nearest(observation: Observation, agents: Collection[Agent]) -> OwnedResources:
@@ -96,12 +112,12 @@ def _nearest(observation: Observation, agents: Collection[Agent]) -> OwnedResour
     return owned.only(uids, names={agent.job_key for agent in agents}, barrier=owned.run_uids - uids)
 
 
-def _obstacle(job: OwnedObject, *, observation: Observation) -> str:
-    """Say why a Job must not be deleted; an empty text if it may be."""
-    if job.uid in observation.protected:
-        return f"it {OWNER_REASON}{observation.protected[job.uid]}"
-    if job.uid in observation.loose and job.owners:
-        return f"{job.owners[0].kind} {job.owners[0].name} owns it"
+def _obstacle(each: OwnedObject, *, observation: Observation) -> str:
+    """Say why an object must not be stopped; an empty text if it may be."""
+    if each.uid in observation.protected:
+        return f"it {OWNER_REASON}{observation.protected[each.uid]}"
+    if each.uid in observation.loose and each.owners:
+        return f"{each.owners[0].kind} {each.owners[0].name} owns it"
     return ""
 
 
@@ -121,16 +137,19 @@ class RemainingObjects:
         self.refused: dict[str, str] = {}  # why an object could not be deleted, by its uid
 
     def end(self, own: OverdueObjects) -> None:
-        """Delete Jobs, then pods without grace.
+        """Delete Jobs and objects of kinds that may be deleted, then pods without grace.
 
         Raises:
             LockLostError: The Lease was lost. No further delete was sent.
         """
         self._delete(own.jobs, delete_jobs, event="grace period is over, deleting Jobs")
+        self._delete_runs(own.inner)
         self._delete(own.pods, force_delete_pods, event="grace period is over, deleting pods")
 
-    def end_loose_pods(self, observation: Observation, *, stopping: Collection[Agent]) -> None:
-        """Delete the pods without an owner of runs that are gone or have ended. Nobody else would.
+    def end_ownerless(self, observation: Observation, *, stopping: Collection[Agent]) -> None:
+        """Begin to end what goes on after runs that are gone or have ended, and what nobody else would end.
+
+        These are pods without an owner, and objects of a kind of run.
 
         Args:
             observation: A complete observation.
@@ -141,9 +160,24 @@ class RemainingObjects:
         """
         alive = {run.uid for run in observation.runs if not run.ended}
         over = {agent.uid for agent in stopping} - alive
-        pods = OverdueObjects.of(observation, due=over, stopping=stopping).pods
-        loose = [pod for pod in pods if not pod.owners and pod.uid not in over]
+        own = OverdueObjects.of(observation, due=over, stopping=stopping)
+        loose = [pod for pod in own.pods if not pod.owners and pod.uid not in over]
         self._delete(loose, end_pods, event="deleting pods without an owner")
+        to_ask = {run.uid: run for run in own.inner if run.kind.stop_patch}
+
+        def ask(objects: Iterable[OwnedObject], /, *, kube: Kube, held: HeldLease) -> dict[str, StepError | None]:
+            del kube  # that of the step
+            runs = [to_ask[each.uid] for each in objects]
+            answers = {run.uid: send_stop_patch(run, context=self._context, held=held) for run in runs}
+            # One that has changed is read and asked again.
+            return {uid: error for uid, error in answers.items() if not isinstance(error, ConflictError)}
+
+        self._delete([run.as_object() for run in to_ask.values()], ask, event="asking what stopped runs own to stop")
+        self._delete_runs(run for run in own.inner if run.uid not in to_ask)
+
+    def _delete_runs(self, runs: Iterable[AgentRun]) -> None:
+        found = [run.as_object() for run in runs if run.kind.delete]
+        self._delete(found, delete_owned_runs, event="deleting what stopped runs own")
 
     def _delete(self, objects: Iterable[OwnedObject], delete: Delete, *, event: str) -> None:
         context = self._context

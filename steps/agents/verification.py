@@ -86,7 +86,7 @@ def verify_gone(
         if left is not None and all(not text or uid in overdue for uid, text in left.items()):
             return _with_conclusions(record, left=left, observation=observation), observation.runs
         if observation.complete:
-            remaining.end_loose_pods(observation, stopping=stopping)
+            remaining.end_ownerless(observation, stopping=stopping)
         own = OverdueObjects.of(observation, due=due, stopping=stopping)
         remaining.end(own)
         blocked = own.blocked | remaining.refused

@@ -12,11 +12,12 @@ from steps.agents.overdue import OverdueObjects
 from steps.agents.owned_object import OwnedObject
 from steps.agents.owned_resources import OwnedResources
 from steps.domain.agent import Agent, RunOutcome
-from steps.kube.resources import JOBS, PODS
+from steps.kube.resources import JOBS, PODS, Resource
 from tests.support import factories
 from tests.support.factories import owned_object, owner
 
 DUE, LATER = "due", "later"
+CODE_RUNS = Resource(group="agents.platform", version="v1", plural="coderuns")
 
 
 def run(uid: str, **facts: str) -> AgentRun:
@@ -105,6 +106,22 @@ def test_a_job_is_ended_if_nobody_else_does_it(
     known = observed(owned_object("j", DUE), pod("p", "j"), runs=runs, loose=("j",) if loose else ())
     observation = replace(known, objects=(job,), owned=known.owned.with_objects([job]))
     assert overdue(observation) == ({"p"}, {"j"} if ended else set())
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_what_goes_on_under_a_run_that_has_ended_is_ended(*, at_work: bool) -> None:
+    ended, inner = run(DUE, phase="Succeeded"), run("inner")
+    listed = (owned_object("j", DUE), owned_object("k", LATER), owned_object("inner", DUE, resource=CODE_RUNS))
+    known = observed(*listed, runs=(ended,))
+    if at_work:
+        known = replace(known, at_work=frozenset({"j", "k", "inner"}), inner={"inner": inner})
+    found = OverdueObjects.of(known, due={DUE}, stopping=stopping(DUE, LATER))
+    assert [each.uid for each in found.jobs] == (["j"] if at_work else [])
+    assert found.inner == ((inner,) if at_work else ())
+    protected = replace(known, protected={"inner": "kept"})
+    found = OverdueObjects.of(protected, due={DUE}, stopping=stopping(DUE, LATER))
+    assert found.inner == ()
+    assert found.blocked == ({"inner": "it owns a run that is kept: kept"} if at_work else {})
 
 
 def test_what_owns_a_kept_run_is_not_ended_and_is_said() -> None:

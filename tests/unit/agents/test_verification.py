@@ -55,6 +55,17 @@ def test_of_the_objects_that_are_left_one_that_could_not_be_deleted_is_named_wit
     assert len(replace(known, blocked={"two": "x" * 400}).remains_of(AGENT)) == 256
 
 
+def test_a_job_of_a_run_that_has_ended_is_left_only_if_it_has_not_ended() -> None:
+    _, ended = factories.run(phase="Succeeded")
+    job = factories.owned_object("j", RUN.uid, name="one")
+    known = Observation(runs=(ended,), owned=OWNED.with_objects([job]), complete=True, objects=(job,))
+    assert known.remains_of(AGENT) == ""
+    at_work = replace(known, at_work=frozenset({"j"}))
+    assert at_work.remains_of(AGENT) == "its Job one has not ended"
+    assert replace(at_work, blocked={"j": "why"}).remains_of(AGENT) == "its Job one has not ended: why"
+    assert replace(at_work, runs=()).remains_of(AGENT) == "its Job one still exists"
+
+
 def test_all_pods_that_still_run_are_named() -> None:
     owned = replace(OWNED, names=frozenset({AGENT.job, "job"}))
     agent = replace(AGENT, job="job")
