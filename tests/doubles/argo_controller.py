@@ -5,7 +5,8 @@ Guarantees: the phase is in the status and in Argo's own label, as Argo 4.1 keep
 Argo's. A new Workflow is processed at once, a changed one ten seconds later (`DEFAULT_REQUEUE_TIME`). Whether a
 Workflow waits for its mutex is written into its status only if another one holds the mutex then; if it ends without
 that, its place in the queue stays until it is deleted, and whoever is behind it never begins (seen in the real
-cluster, Argo 4.1.4: `MutexStatus.LockWaiting`, `Manager.ReleaseAll`). Not modelled: semaphores and pods
+cluster, Argo 4.1.4: `MutexStatus.LockWaiting`, `Manager.ReleaseAll`). A waiting Workflow with `shutdown: Stop` goes on
+waiting. A deleted Workflow leaves the queue, at once instead of within a minute. Not modelled: semaphores and pods
 (tests.doubles.argo_workflows runs those); who begins when is up to the test.
 """
 
@@ -81,7 +82,9 @@ class ArgoController:
         """One pass: what is new waits, and what waits and is to terminate fails."""
         if self.stopped:
             return
-        for workflow in self.api.list("workflows", namespace=self.namespace):
+        workflows = self.api.list("workflows", namespace=self.namespace)
+        self._forget_all_but({workflow["metadata"]["name"] for workflow in workflows})
+        for workflow in workflows:
             if _phase(workflow) in ("", PENDING) and self._is_due(workflow):
                 self._process(workflow)
 
@@ -119,6 +122,11 @@ class ArgoController:
         queue, own = self._queues[_mutex(workflow)], _place(workflow)
         before = (each for each, place in queue.items() if place < own)
         return not any(_phase(self.api.get("workflows", each, namespace=self.namespace)) in _ENDED for each in before)
+
+    def _forget_all_but(self, names: set[str]) -> None:
+        for queue in self._queues.values():
+            for deleted in queue.keys() - names:
+                del queue[deleted]
 
     def _is_due(self, workflow: dict[str, Any]) -> bool:
         name, version = workflow["metadata"]["name"], workflow["metadata"]["resourceVersion"]

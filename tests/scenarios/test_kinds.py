@@ -14,6 +14,7 @@ from steps.domain.agent import RunOutcome
 from steps.domain.record import Phase
 from steps.kube.field_path import read_field
 from steps.settings.agent_kinds import RunKind
+from tests.doubles.argo_controller import ArgoController
 from tests.doubles.platform.runs import TESS
 from tests.support.documented_kinds import JOB, WORKFLOW
 from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene
@@ -123,3 +124,27 @@ def test_an_item_of_a_list_is_found_by_what_it_says_of_itself() -> None:
     odd: list[dict[str, Any]] = [{}, *({"conditions": each} for each in (None, [], "text", ["text"]))]
     for status in odd:
         assert read_field({"status": status}, path) == ""
+
+
+def test_a_stale_workflow_that_waits_for_a_lock_leaves_no_place_in_its_queue(scene: Scene) -> None:
+    """Argo has not recorded yet what it waits for, because nobody holds the lock at this moment."""
+    scene.settings = replace(DEFAULTS, agents=(WORKFLOW,))
+    argo = ArgoController(api=scene.api, namespace=AGENTS, clock=scene.clock.monotonic)
+    values = {"repository": REPOSITORY, "task-id": "7"}
+    lock = {"arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]}}
+
+    def waiting(name: str) -> None:
+        started(scene, WORKFLOW, name)
+        scene.api.patch("workflows", name, {"spec": lock, "status": None}, namespace=AGENTS)
+
+    waiting("stale")
+    scene.clock.every(argo.step)
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    workflow = scene.workflow()
+    scene.later(2)
+    waiting("newer")
+    assert scene.play(workflow) is Exit.DONE
+    scene.later(15)
+    assert names(scene, "workflows") == {"newer"}
+    assert (argo.abandoned(), argo.may_begin("newer")) == ([], True)
