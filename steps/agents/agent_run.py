@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from steps.agents.owned_object import MAX_TEXT, NO_FINALIZERS, Finalizers, OwnedObject, OwnerReference, read_owners
 from steps.core import KEEP, parse_repository, parse_time
 from steps.domain import HEADS, Agent, RunFacts, RunOutcome, find_task, namespaced_name, task_id
-from steps.kube import ObjectReference, Resource, read_field
+from steps.kube import ObjectReference, Resource, read_field, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -155,7 +155,7 @@ def parse_run(obj: Json, *, kind: RunKind, hosts: Collection[str]) -> AgentRun:
             repository=repository.name if on_github else "",
             elsewhere=not on_github,
             agent=text(kind.agent),
-            phase=text(kind.phase),
+            phase=read_state(obj, kind.phase)[:MAX_TEXT],
             sha=text(kind.sha),
             branch=text(kind.branch).removeprefix(HEADS),
             keep=any(str(each.get(KEEP)).strip() == "true" for each in marks),

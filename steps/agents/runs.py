@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from steps.agents.agent_run import kind_resource, parse_run, run_task
 from steps.domain import find_owners
-from steps.kube import JOBS, PODS, label_key, read_field
+from steps.kube import JOBS, PODS, label_key, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -94,7 +94,7 @@ def live_runs(
         for obj in kube.list(kind_resource(kind), namespace=namespace, labels=labels):
             seen(str((obj.get("metadata") or {}).get("uid", "")))
             task = run_task(obj, kind=kind, patterns=patterns)
-            if task and read_field(obj, kind.phase) not in kind.finished:
+            if task and read_state(obj, kind.phase) not in kind.finished:
                 try:
                     run = parse_run(obj, kind=kind, hosts=hosts)
                 except (KeyError, TypeError, ValueError) as error:

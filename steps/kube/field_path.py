@@ -19,22 +19,29 @@ _LABELS = "metadata.labels."
 _PART = re.compile(r"\[([^=\]]+)=([^\]]*)\]|((?:\\.|[^.\[\\])+)")
 
 
+def read_state(obj: Json, path: str) -> str:
+    """As `read_field`, but a boolean is true or false: it says whether something is so, such as `spec.suspend`."""
+    return path[1:-1] if is_constant(path) else (_shown(_value(obj, path)) or "").strip()
+
+
 def read_field(obj: Json, path: str) -> str:
-    """Return the text or number at a path as text; empty for a missing or nested value.
+    """Return the text or number at a path as text; empty for any other or missing value. A boolean names nobody.
 
     White space around it is no part of it: the output of a command and a block of YAML end with a line break.
     """
-    if is_constant(path):
-        return path[1:-1]
-    value: object = obj if path else None
-    for key, wanted in _parts(path):
-        value = _step(value, key) if wanted is None else _item(value, key=key, wanted=wanted)
-    return _text(value)
+    return path[1:-1] if is_constant(path) else _text(_value(obj, path))
 
 
 def is_constant(path: str) -> bool:
     """Whether a path is a text in quotes, which is the same for every object."""
     return path.startswith('"')
+
+
+def _value(obj: Json, path: str) -> object:
+    value: object = obj if path else None
+    for key, wanted in _parts(path):
+        value = _step(value, key) if wanted is None else _item(value, key=key, wanted=wanted)
+    return value
 
 
 def _parts(path: str) -> Iterator[tuple[str, str | None]]:

@@ -123,7 +123,10 @@ class RunKind:
             'them, such as { "tekton.dev/pipelineRun" = "{name}" }'
         ),
     ]
-    finished: Annotated[tuple[str, ...], Field(description="phases of a run that has finished")]
+    finished: Annotated[
+        tuple[str, ...],
+        Field(description='phases of a run that has finished; "true" or "false" if the phase is a boolean'),
+    ]
     cancellable: Annotated[
         tuple[str, ...],
         Field(

@@ -17,7 +17,7 @@ from steps.settings.agent_kinds import RunKind
 from tests.doubles.argo_controller import ArgoController
 from tests.doubles.platform.runs import TESS
 from tests.support.documented_kinds import JOB, WORKFLOW
-from tests.support.harness import DEFAULTS, NEW, REPOSITORY, Scene
+from tests.support.harness import DEFAULTS, NEW, OLD, REPOSITORY, Scene
 
 AGENTS = DEFAULTS.namespaces.agents[0]
 CODE_RUN = DEFAULTS.agents[0]
@@ -148,3 +148,41 @@ def test_a_stale_workflow_that_waits_for_a_lock_leaves_no_place_in_its_queue(sce
     scene.later(15)
     assert names(scene, "workflows") == {"newer"}
     assert (argo.abandoned(), argo.may_begin("newer")) == ([], True)
+
+
+SUSPENDED = replace(
+    JOB,
+    phase="spec.suspend",
+    finished=("true",),
+    sha="metadata.annotations.commit",
+    stop_patch={"spec": {"suspend": True}},
+    delete=False,
+)
+
+
+def test_a_job_that_is_suspended_has_stopped_and_stays(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(SUSPENDED,))
+    started(scene, JOB, "stale")
+    notes = {"metadata": {"annotations": {"commit": OLD}}}
+    scene.api.patch("jobs", "stale", notes, namespace=AGENTS)
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    scene.later(2)
+    assert scene.api.get("jobs", "stale", namespace=AGENTS)["spec"]["suspend"] is True
+    assert scene.api.list("pods", namespace=AGENTS) == []
+    (agent,) = scene.record().agents
+    assert (agent.outcome, agent.reason) == (RunOutcome.FINISHED, "asked to stop, then ended")
+
+
+def test_a_run_whose_phase_is_that_it_is_done_is_left_alone_once_it_is(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(WORKFLOW, phase="status.done", finished=("true",)),))
+    for name, done in (("done", True), ("at-work", False)):
+        started(scene, WORKFLOW, name)
+        scene.api.patch("workflows", name, {"status": {"done": done}}, namespace=AGENTS)
+    scene.later(5)
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    assert names(scene, "workflows") == {"done"}
+    outcomes = {agent.name: (agent.outcome, agent.reason) for agent in scene.record().agents}
+    assert outcomes["done"] == (RunOutcome.KEPT, "finished")

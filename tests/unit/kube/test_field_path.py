@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steps.kube.field_path import label_key, read_field
+from steps.kube.field_path import label_key, read_field, read_state
 
 OBJECT = {
     "metadata": {"labels": {"app.kubernetes.io/name": "qa", "task-id": "7"}},
@@ -12,6 +12,7 @@ OBJECT = {
         "commit": " \tabc1234\r\n",
         "blank": " \n",
         "replicas": 0,
+        "suspend": True,
         "repo_url": "under_score",
         "params": [
             {"name": "repo-url", "value": "https://github.com/5dlabs/cto"},
@@ -52,6 +53,27 @@ OBJECT = {
 )
 def test_a_path_leads_to_a_text_or_to_nothing(path: str, expected: str) -> None:
     assert read_field(OBJECT, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("spec.suspend", "true"),
+        ("spec.owners[name=not].controller", "false"),
+        ("spec.replicas", "0"),
+        ("spec.commit", "abc1234"),
+        ("spec.params", ""),
+        ("spec.none", ""),
+        ("", ""),
+        ('"done"', "done"),
+    ],
+)
+def test_a_state_may_be_true_or_false(path: str, expected: str) -> None:
+    assert read_state(OBJECT, path) == expected
+
+
+def test_a_boolean_names_nobody() -> None:
+    assert read_field(OBJECT, "spec.suspend") == ""
 
 
 def test_a_constant_is_the_same_for_every_object() -> None:
