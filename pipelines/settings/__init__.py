@@ -8,6 +8,7 @@ from pipelines.settings.kind_presets import PRESET, preset_names, read_preset
 from pipelines.settings.packaged import default_values, example_values
 from pipelines.settings.pods import PodSettings
 from pipelines.settings.reading import example_settings, read_settings, read_values, settings_from
+from pipelines.settings.sensor_syntax import ref_pattern
 from pipelines.settings.settings_tree import Settings
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "read_preset",
     "read_settings",
     "read_values",
+    "ref_pattern",
     "settings_from",
 ]

@@ -1,7 +1,7 @@
 """Settings of the branches that are tasks.
 
-Guarantees that each pattern is a regular expression with one group for the id, that it matches its examples and none of
-its counter-examples, and that two patterns share ids only if one of them says so.
+Guarantees that each pattern is a regular expression of the whole branch with one group for the id, that it matches its
+examples and none of its counter-examples, and that two patterns share ids only if one of them says so.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ID_GROUP = "id"
+# The Sensor reads the pattern inside a longer one, in which an anchor at the beginning never matches.
+_BEGINNING = re.compile(r"\A(\(\?[a-zA-Z]+\))?(?:\^|\\A)")
+_END = re.compile(r"(?<!\\)((?:\\\\)*)(?:\$|\\[Zz])\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,8 @@ class TaskPattern:
         str,
         Field(
             min_length=1,
-            description="pattern of the whole branch, without refs/heads/; its group (?P<id>…) is the task id, which "
-            "has no case; the Sensor reads it as RE2, the steps as Python",
+            description="pattern of the whole branch, without refs/heads/; ^ in front and $ at the end mean nothing; "
+            "its group (?P<id>…) is the task id, which has no case; the Sensor reads it as RE2, the steps as Python",
         ),
     ]
     prefix: Annotated[
@@ -55,6 +58,7 @@ class TaskPattern:
     ] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "branch", _END.sub(r"\1", _BEGINNING.sub(r"\1", self.branch)))
         try:
             compiled = re.compile(self.branch, re.ASCII)
         except re.error as error:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.manifests.sensor.event import SensorEvent
 from pipelines.manifests.sensor.filters import equal_filter, names_filter, number_filters, text_filter
-from pipelines.manifests.sensor.task_id import ref_pattern
 from pipelines.names import COMMAND
+from pipelines.settings import ref_pattern
 from steps.domain import (
     CLOSED_REASON,
     COMMAND_PARAMETERS,

@@ -9,16 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from steps.domain import HASH_LENGTH, HASHED_PATTERN, HEADS, ID_PATTERN, NO_SLUG, SLUG_LENGTH
+from pipelines.settings import ref_pattern
+from steps.domain import HASH_LENGTH, HASHED_PATTERN, ID_PATTERN, NO_SLUG, SLUG_LENGTH
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
-    from steps.settings import TaskPattern
-
-
-def ref_pattern(pattern: TaskPattern) -> str:
-    """Return the pattern of the whole ref, not anchored."""
-    return f"{HEADS}(?:{pattern.branch})"
 
 
 def task_id_template(settings: Settings, *, ref: str = ".Input.body.ref") -> str:

@@ -107,6 +107,42 @@ def test_the_sensor_drops_what_the_steps_refuse(branch: str) -> None:
     assert passes(on_refs, {"body": {"ref": ref}}) is wanted
 
 
+@pytest.mark.parametrize(
+    "branch",
+    [
+        r"^task-(?P<id>[0-9]+)$",
+        r"^task-(?P<id>[0-9]+)",
+        r"task-(?P<id>[0-9]+)$",
+        r"\Atask-(?P<id>[0-9]+)\Z",
+        r"\btask-(?P<id>[0-9]+)\b",
+        r"^(?:task)-(?P<id>[^^$/A]+)(?:$|-.*)$",
+    ],
+)
+def test_anchors_around_a_pattern_mean_nothing_to_the_sensor_and_the_steps(branch: str) -> None:
+    pattern = TaskPattern(branch=branch, examples=("task-7",), counter_examples=("x-task-7", "x/task-7"))
+    settings = replace(DEFAULTS, tasks=(pattern,))
+    for dependency in sensor_manifest(settings)["spec"]["dependencies"]:
+        for each in dependency["filters"]["data"]:
+            if each["path"] in {"body.ref", "body.pull_request.head.ref"}:
+                ref = "task-7" if "pull_request" in each["path"] else "refs/heads/task-7"
+                body: dict[str, object] = {"ref": ref, "pull_request": {"head": {"ref": ref}}}
+                assert passes({"filters": {"data": [each]}}, {"body": body})
+    assert of_sensor("refs/heads/task-7", (pattern,)) == find_task("task-7", patterns=(pattern,)) == "7"
+
+
+@pytest.mark.parametrize(
+    ("branch", "kept", "example"),
+    [
+        (r"^(?P<id>x)\$", r"(?P<id>x)\$", "x$"),
+        (r"(?P<id>x)\\$", r"(?P<id>x)\\", "x\\"),
+        (r"(?i)^(?P<id>x)$", r"(?i)(?P<id>x)", "X"),
+        (r"[^a](?P<id>x)", r"[^a](?P<id>x)", "bx"),
+    ],
+)
+def test_only_an_anchor_is_removed_from_a_pattern(branch: str, kept: str, example: str) -> None:
+    assert TaskPattern(branch=branch, examples=(example,)).branch == kept
+
+
 def test_an_id_that_begins_with_the_prefix_of_another_pattern_is_a_problem() -> None:
     anything = TaskPattern(branch="x/(?P<id>.+)", examples=("x/a",))
     found = match_task("x/codex-42", patterns=(anything, CODEX))

@@ -326,6 +326,8 @@ SETTINGS = whole_text()
             "[[tasks]]\nbranch = 'x/(?P<id>.+)'\nexamples = ['x/1']",
             "tasks: two patterns may have the same ids",
         ),
+        ("(?:feature/)?task", "(?:^|.*/)task", "tasks.0.branch: an anchor (^ or \\A) inside it never matches in the"),
+        ("(?:feature/)?task", "(?:\\Afeature/)?task", "tasks.0.branch: an anchor (^ or \\A) inside it never matches"),
         ("[1-9][0-9]{0,8}", "(?=[1-9])[0-9]{1,9}", "tasks.0.branch: the Sensor cannot read it, because it is not RE2"),
         ("grace_s = 30", "grace_s = 300", "workflow.deadline_s: raise it above 490"),
         ("task = 'metadata.labels.task-id'", "task = ''", "agents.0: task and branch are empty"),
