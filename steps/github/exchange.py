@@ -90,7 +90,7 @@ class Exchange:
                     answer.body = data
                     arrived = self._clock.monotonic()
             found = read(data)
-            self.server_clock.observe(headers.get("date"), sent=sent, arrived=arrived)
+            self.server_clock.observe(headers.get("date"), sent=sent, arrived=arrived, age=headers.get("age"))
         except GithubException as error:
             raise self._refusal(asked, error, path=path if signed_in else "") from error
         except ForeignReplyError as error:

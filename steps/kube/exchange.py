@@ -8,6 +8,7 @@ taken effect: the caller reads the object to find out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.core import (
@@ -127,15 +128,21 @@ class Exchange:
             body=body,
             timeout_s=self._settings.timeout_s,
         )
-        arrived = self._clock.monotonic()
+        observe = partial(
+            self.server_clock.observe,
+            response.headers.get("date"),
+            sent=sent,
+            arrived=self._clock.monotonic(),
+            age=response.headers.get("age"),
+        )
         asked = f"{method} {target.partition('?')[0]}"
         if response.status >= 300:  # noqa: PLR2004 - the success range ends here
             error = error_of(asked, response)
             if isinstance(error, NotFoundError | ConflictError):
                 # The API server's own answer, unlike one of a proxy.
-                self.server_clock.observe(response.headers.get("date"), sent=sent, arrived=arrived)
+                observe()
             raise error
         found = parse_document(asked, response.body)
         check(asked, found)
-        self.server_clock.observe(response.headers.get("date"), sent=sent, arrived=arrived)
+        observe()
         return found

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from steps.core import UnavailableError
 from steps.domain import LabelOutcome, LabelPlan, decide_labels
+from steps.pull_request.clock_comparison import clock_offset, read_in_time
 from steps.pull_request.ended_branch import read_ended_plan
 from steps.pull_request.push_history import with_true_head
 
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from steps.domain import Push, Record
     from steps.github import GitHub
     from steps.runtime import StepContext
-
-# The watermark is earlier by the time that GitHub's fastest answer took. Agents that started within it would go on.
-CLOCK_S, _CLOCK_READS = 2.0, 3
-
-T = TypeVar("T")
 
 
 def read_label_plan(
@@ -52,12 +48,12 @@ def read_label_plan(
     try:
         if push.ends:
             read_ended = partial(read_ended_plan, record, github=github, context=context, while_waiting=while_waiting)
-            ended = _read_in_time(read_ended, github=github)
+            ended = read_in_time(read_ended, github=github, context=context)
             if ended.labels is LabelOutcome.CLOSED:
                 ended = _unless_skipped_elsewhere(ended, record=record, github=github, context=context)
-            return push, replace(ended, clock_offset_s=_clock_offset(github, context=context))
+            return push, replace(ended, clock_offset_s=clock_offset(github, context=context))
         read = partial(github.open_pull_requests, repository=push.repository, branch=push.branch)
-        found = _read_in_time(read, github=github)
+        found = read_in_time(read, github=github, context=context)
         task_label = settings.of_task(push.task)
         decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
         plan = with_true_head(decide(push=push, older=record.older), record=record, github=github, log=context.log)
@@ -70,7 +66,7 @@ def read_label_plan(
             raise
         context.log.warning("GitHub cannot be read: agents are cancelled, labels do not move", problem=str(error))
         return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
-    plan = replace(plan, clock_offset_s=_clock_offset(github, context=context))
+    plan = replace(plan, clock_offset_s=clock_offset(github, context=context))
     if plan.labels is LabelOutcome.AMBIGUOUS:
         numbers = [f"#{pull.number}" for pull in found]
         context.log.warning(
@@ -78,20 +74,6 @@ def read_label_plan(
             pulls=numbers,
         )
     return push, plan
-
-
-def _read_in_time(read: Callable[[], T], *, github: GitHub) -> T:
-    """Read, and again if the answer was so slow that it does not tell GitHub's time. Not more than a few times."""
-    for _ in range(_CLOCK_READS - 1):
-        found = read()
-        if (github.server_clock.uncertainty_s or 0.0) <= CLOCK_S:
-            return found
-    return read()
-
-
-def _clock_offset(github: GitHub, *, context: StepContext) -> float | None:
-    """Seconds by which the API server's clock is ahead of GitHub's."""
-    return context.clients.kube.server_clock.ahead_of_s(github.server_clock)
 
 
 def _unless_skipped_elsewhere(plan: LabelPlan, *, record: Record, github: GitHub, context: StepContext) -> LabelPlan:

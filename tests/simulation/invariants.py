@@ -20,7 +20,7 @@ from steps.cancellation.workflow import SUPERSEDED_BY
 from steps.core.clock import parse_time
 from steps.domain.record import LabelOutcome, Phase
 from steps.domain.watermark import RESOLUTION_S
-from steps.pull_request.label_plan import CLOCK_S
+from steps.pull_request.clock_comparison import CLOCK_S
 from tests.doubles.kubernetes import Call
 from tests.doubles.platform.runs import REX
 from tests.simulation.world import AGENTS, NEIGHBOUR, STATE, TASK, Story, text_of_record

@@ -16,6 +16,8 @@ from tests.doubles.github import webhooks
 from tests.doubles.github.double import GitHub
 from tests.doubles.github.faults import (
     answered,
+    cached,
+    dated,
     delay,
     fail,
     primary_limited,
@@ -34,6 +36,8 @@ __all__ = [
     "Request",
     "Response",
     "answered",
+    "cached",
+    "dated",
     "delay",
     "fail",
     "primary_limited",

@@ -125,7 +125,8 @@ class GitHub(Backstage):
 
     def _seen(self, fault: Fault | None, effect: Response | None, *, principal: str | None) -> Response | None:
         if fault is None or (fault.answer is None and not fault.drops):
-            return effect
+            more = fault.headers(self._clock()) if fault else {}
+            return replace(effect, headers={**effect.headers, **more}) if effect else None
         return None if fault.answer is None else self._stamped(fault.answer(self._clock()), principal=principal)
 
     def _stamped(self, response: Response, *, principal: str | None) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Literal
 
 from tests.doubles.github.limits import Usage, primary_refusal, secondary_refusal
@@ -22,7 +23,7 @@ Moment = Literal["before", "after"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """How a request goes wrong. Without `answer` the connection drops, unless the fault is only a delay."""
+    """How a request goes wrong. Without `answer` the connection drops, unless the fault is only a delay or headers."""
 
     applied: bool
     """Whether the operation takes effect although the answer says that it failed."""
@@ -30,11 +31,26 @@ class Fault:
     drops: bool = False
     answer: Callable[[float], Response] | None = None
     """Builds the false answer from the clock's time."""
+    headers: Callable[[float], Mapping[str, str]] = lambda _: {}
+    """Builds headers of a true answer from the clock's time."""
 
 
 def delay(seconds: float) -> Fault:
     """Answer correctly, but late."""
     return Fault(applied=True, delay_s=seconds)
+
+
+def dated(seconds: float) -> Fault:
+    """Answer correctly, from a server whose clock is behind by these seconds, or ahead by them if they are negative."""
+    return Fault(applied=True, headers=lambda now: {"date": formatdate(now - seconds, usegmt=True)})
+
+
+def cached(seconds: float) -> Fault:
+    """Let a cache answer with the date of what it fetched these seconds ago."""
+    return Fault(
+        applied=True,
+        headers=lambda now: {"date": formatdate(now - seconds, usegmt=True), "age": str(round(seconds))},
+    )
 
 
 def reset() -> Fault:

@@ -35,7 +35,7 @@ class Fault:
 
     `body` is an answer in the server's place. `path` and `user_agent` are searched for as regular expressions; `path`
     sees `path?query`. `before` and `after` are called around the effect, without the server's lock: they may write,
-    wait or raise.
+    wait or raise. `ahead_s` is by how much the clock of the server that answers is ahead, in its `Date`.
     """
 
     method: str = ""
@@ -44,6 +44,7 @@ class Fault:
     nth: int = 1
     times: int = 1
     delay_s: float = 0.0
+    ahead_s: float = 0.0
     lose: Literal["", "request", "reply"] = ""
     status: int = 0
     reason: str = ""

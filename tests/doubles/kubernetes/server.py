@@ -12,7 +12,8 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from tests.doubles.kubernetes import discovery
 from tests.doubles.kubernetes.collector import Collector
@@ -101,6 +102,9 @@ class ApiServer(Convenience):
             raise ConnectionLostError("connection reset by peer")
         refusal = next((found for fault in hits if (found := fault.response())), None)
         response = refusal or self.respond(request)
+        if ahead_s := sum(fault.ahead_s for fault in hits):
+            date = format_datetime(self._clock() + timedelta(seconds=ahead_s), usegmt=True)
+            response = replace(response, headers={**response.headers, "Date": date})
         lost = any(fault.lose == "reply" for fault in hits)
         self._record(sequence, request, status=0 if lost else response.status)
         for fault in hits:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -79,3 +80,38 @@ def test_the_fastest_answers_decide() -> None:
 def test_two_servers_cannot_be_compared_before_both_have_answered() -> None:
     assert ServerClock().ahead_of_s(clock_of((DATE, 1.0, 1.0))) is None
     assert clock_of((DATE, 1.0, 1.0)).ahead_of_s(ServerClock()) is None
+
+
+def date(second: float) -> str:
+    return format_datetime(AT + timedelta(seconds=second), usegmt=True)
+
+
+@pytest.mark.parametrize("odd_s", [6, -20])
+@pytest.mark.parametrize("first", [True, False], ids=["the odd one first", "the odd one last"])
+def test_of_clocks_behind_one_address_the_comparison_uses_the_one_that_keeps_a_run(odd_s: int, *, first: bool) -> None:
+    answers = [(date(odd_s), 1000.0, 1000.0), (DATE, 1000.0, 1000.0), (date(5), 1005.0, 1005.0)]
+    odd, right = clock_of(*(answers if first else reversed(answers))), clock_of((DATE, 1000.0, 1000.0))
+    assert odd.ahead_of_s(right) == min(odd_s, 0)
+    assert right.ahead_of_s(odd) == -max(odd_s, 0)
+    assert odd.at(1000.0) == AT + timedelta(seconds=min(odd_s, 0))
+    assert (odd.spread_s, right.spread_s) == (abs(odd_s) - 1, 0)
+
+
+def test_a_slow_answer_does_not_join_two_clocks() -> None:
+    """It may come from either, and tells less than the fast answers of both."""
+    slow = clock_of((date(0), 1000.0, 1000.0), (date(9), 1000.0, 1010.0), (date(16), 1010.0, 1010.0))
+    assert (slow.at(1000.0), slow.spread_s) == (AT, 5)
+
+
+def test_one_clock_is_not_taken_for_two_because_a_date_has_whole_seconds() -> None:
+    answers = [(date(each // 4), 1000 + each / 4, 1000 + each / 4) for each in range(40)]
+    clock = clock_of(*answers)
+    assert (clock.spread_s, clock.at(1000.0)) == (0, AT)
+
+
+@pytest.mark.parametrize(("age", "known"), [("20", False), ("1", False), ("0", True), (" 0 ", True), ("", True)])
+def test_the_date_of_a_cache_is_not_the_servers(age: str, *, known: bool) -> None:
+    clock = ServerClock()
+    clock.observe(DATE, sent=1000.0, arrived=1000.0, age=age)
+    assert (clock.at(1000.0) is not None) is known
+    assert (clock.uncertainty_s is not None) is known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from email.utils import parsedate_to_datetime
 
 import pytest
 import urllib3
@@ -12,6 +13,8 @@ from tests.doubles.github import (
     ConnectionDropped,
     Request,
     answered,
+    cached,
+    dated,
     delay,
     fail,
     primary_limited,
@@ -20,6 +23,7 @@ from tests.doubles.github import (
     reset,
     secondary_limited,
 )
+from tests.doubles.github.faults import Fault
 from tests.doubles.github.tests.exchanges import LABELS, REPOSITORY, TOKEN, Clock, Recorded, http, populated, pygithub
 
 PULLS = f"/repos/{REPOSITORY}/pulls"
@@ -30,6 +34,16 @@ def github() -> Recorded:
     double = Recorded(clock=Clock())
     populated(double)
     return double
+
+
+@pytest.mark.parametrize(("fault", "age"), [(dated(20), None), (cached(20), "20")])
+def test_one_answer_has_the_date_of_another_clock(github: Recorded, fault: Fault, age: str | None) -> None:
+    github.fault(fault, path="/pulls")
+    with http(github) as send:
+        odd, next_one = send("GET", PULLS), send("GET", PULLS)
+    dates = [parsedate_to_datetime(each.headers["date"]) for each in (odd, next_one)]
+    assert (dates[1] - dates[0]).total_seconds() == 20
+    assert (odd.status, odd.headers.get("age"), next_one.headers.get("age")) == (200, age, None)
 
 
 @pytest.mark.parametrize(("applied", "labelled"), [(False, False), (True, True)])

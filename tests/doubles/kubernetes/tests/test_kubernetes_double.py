@@ -332,3 +332,13 @@ def test_leaving_the_server_ends_waiting_watches(api: ApiServer, pool: urllib3.P
         answer = pool.request("GET", f"{url}{PATH}?watch=true&timeoutSeconds=600", preload_content=False)
     assert answer.read() in {b"", None}
     answer.release_conn()
+
+
+def test_one_of_several_servers_may_have_a_clock_that_is_ahead() -> None:
+    api = ApiServer(clock=lambda: START)
+    api.faults.add(Fault(nth=2, ahead_s=6))
+    assert [send(api, "GET", f"{PATH}/a").headers.get("Date") for _ in range(3)] == [
+        None,
+        "Thu, 01 Jan 2026 00:00:06 GMT",
+        None,
+    ]
