@@ -22,6 +22,7 @@ from steps.core import (
     ForbiddenError,
     StillRunningError,
     TryAgainError,
+    UnauthenticatedError,
     poll_pauses,
 )
 from steps.domain import RunOutcome
@@ -156,6 +157,8 @@ def unstopped_error(stuck: Sequence[Agent], *, refused: Mapping[str, StepError])
     """
     text = "; ".join(f"{agent.name}: {agent.reason}" for agent in stuck)
     errors = [refused.get(agent.uid) for agent in stuck]
-    if any(error is None or isinstance(error, (TryAgainError, ConflictError)) for error in errors):
+    if any(
+        error is None or isinstance(error, (TryAgainError, ConflictError, UnauthenticatedError)) for error in errors
+    ):
         return StillRunningError(text)
     return (ForbiddenError if any(isinstance(error, ForbiddenError) for error in errors) else BadInputError)(text)

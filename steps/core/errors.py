@@ -49,6 +49,12 @@ class ForbiddenError(StepError):
     exit = Exit.FORBIDDEN
 
 
+class UnauthenticatedError(ForbiddenError):
+    """The API server does not know the credentials. A pod's may be good: it could not look them up at that moment."""
+
+    exit = Exit.TRY_AGAIN
+
+
 class ProxyRefusedError(ForbiddenError):
     """A proxy refuses to connect to a server. Nothing was sent."""
 
@@ -88,8 +94,8 @@ class RateLimitedError(UnavailableError):
     """The server limits the rate of requests; `retry_after_s` says for how long."""
 
 
-class QuotaExceededError(UnavailableError):
-    """The API server refuses an object while a quota is used up. Nothing was written."""
+class NotAdmittedYetError(UnavailableError):
+    """The API server refuses an object for now: a quota is used up, or it is not ready. Nothing was written."""
 
 
 class ListExpiredError(UnavailableError):

@@ -13,17 +13,18 @@ from steps.core import (
     ConflictError,
     ForbiddenError,
     ListExpiredError,
+    NotAdmittedYetError,
     NotFoundError,
-    QuotaExceededError,
     StepError,
     TerminatedError,
     TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     describe_body,
     header_seconds,
     read_json,
 )
-from steps.kube.refusals import QUOTA_ADVICE, advice, is_denied, is_quota
+from steps.kube.refusals import advice, is_denied, temporary_advice
 from steps.kube.shapes import foreign
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _BUSY = 429
 
 def is_refused(error: BaseException) -> bool:
     """Whether an error says that nothing was written."""
-    if isinstance(error, QuotaExceededError):
+    if isinstance(error, NotAdmittedYetError):
         return True
     return isinstance(error, StepError) and not isinstance(error, UnavailableError | TerminatedError)
 
@@ -59,8 +60,8 @@ def error_of(asked: str, response: Response) -> StepError:
     # Null and a missing field are the same.
     message, reason = (str(status.get(field) or "") for field in ("message", "reason"))
     text = f"{asked}: {response.status} {reason} {message[:_MAX_MESSAGE]}".strip()
-    if response.status < 500 and is_quota(message):  # noqa: PLR2004 - HTTP
-        return QuotaExceededError(f"{text}: {QUOTA_ADVICE}")
+    if response.status < 500 and (temporary := temporary_advice(message)):  # noqa: PLR2004 - HTTP
+        return NotAdmittedYetError(f"{text}: {temporary}")
     if response.status < 500 and is_denied(message):  # noqa: PLR2004 - HTTP
         return ForbiddenError(f"{text}: {advice(response.status, message)}")
     return _by_status(asked, text, response=response, message=message, reason=reason)
@@ -91,7 +92,9 @@ def _by_status(  # noqa: PLR0911 - a table, one return a row
             return _not_served(asked)
         case 409:
             return ConflictError(text)
-        case 401 | 403:
+        case 401:
+            return UnauthenticatedError(f"{text}: {advice(response.status, message)}")
+        case 403:
             return ForbiddenError(f"{text}: {advice(response.status, message)}")
         case 410:
             return ListExpiredError(text)

@@ -9,9 +9,10 @@ from steps.core.errors import (
     ConflictError,
     Exit,
     ForbiddenError,
-    QuotaExceededError,
+    NotAdmittedYetError,
     StepError,
     TooLargeError,
+    UnauthenticatedError,
 )
 from steps.kube.resources import LEASES
 from steps.telemetry.audit import WriteCause, WriteReason
@@ -28,6 +29,7 @@ ROLE = "give the service account the rendered Role"
 POLICY = "change the admission webhook or policy that this message names"
 QUOTA = "raise the ResourceQuota, or remove finished objects"
 SIGN_IN = "on a laptop, sign in to the cluster again; in a pod, check that its service account exists"
+WAIT = "the API server is not ready for this object yet; the next attempt may succeed"
 NAMESPACE = "wait until the namespace is gone, then create it again"
 ADVICE = (
     (
@@ -41,10 +43,18 @@ ADVICE = (
     (
         403,
         LEASE + "exceeded quota: team, requested: count/leases.coordination.k8s.io=1, used: 50, limited: 50",
-        QuotaExceededError,
+        NotAdmittedYetError,
         QUOTA,
     ),
-    (409, CONFLICT + "the object has been modified; please apply your changes", QuotaExceededError, QUOTA),
+    (403, LEASE + "insufficient quota to consume: count/leases.coordination.k8s.io", NotAdmittedYetError, QUOTA),
+    (
+        403,
+        LEASE + "status unknown for quota: team, resources: count/leases.coordination.k8s.io",
+        NotAdmittedYetError,
+        WAIT,
+    ),
+    (403, LEASE + "not yet ready to handle request", NotAdmittedYetError, WAIT),
+    (409, CONFLICT + "the object has been modified; please apply your changes", NotAdmittedYetError, QUOTA),
     (
         403,
         LEASE + "unable to create new content in namespace agent-cancellation because it is being terminated",
@@ -60,7 +70,7 @@ ADVICE = (
         ForbiddenError,
         POLICY,
     ),
-    (401, "Unauthorized", ForbiddenError, SIGN_IN),
+    (401, "Unauthorized", UnauthenticatedError, SIGN_IN),
     # An exec plugin that failed leaves no credentials.
     (
         403,
@@ -84,7 +94,7 @@ def test_each_cause_has_its_own_advice(
         scene.kube().create(LEASES, namespace=HOME, body={"metadata": {"name": "cancel-x"}}, reason=WHY)
     assert type(caught.value) is error
     assert message[:100] in str(caught.value)
-    given = [each for each in (ROLE, POLICY, QUOTA, SIGN_IN, NAMESPACE) if each in str(caught.value)]
+    given = [each for each in (ROLE, POLICY, QUOTA, WAIT, SIGN_IN, NAMESPACE) if each in str(caught.value)]
     assert given == [advice] * bool(advice)
     (audit,) = [line for line in scene.events() if line["event"] == "audit"]
     assert audit["result"] == "refused", "nothing was written"
@@ -93,11 +103,11 @@ def test_each_cause_has_its_own_advice(
 def test_a_cause_behind_a_long_name_is_found(scene: Scene) -> None:
     message = f'leases.coordination.k8s.io "{"x" * 253}" is forbidden: exceeded quota: team'
     scene.api.faults.add(Fault(method="POST", path="/leases", status=403, message=message))
-    with pytest.raises(QuotaExceededError):
+    with pytest.raises(NotAdmittedYetError):
         scene.kube().create(LEASES, namespace=HOME, body={"metadata": {"name": "x"}}, reason=WHY)
 
 
-@pytest.mark.parametrize(("status", "message"), [(row[0], row[1]) for row in ADVICE if row[2] is QuotaExceededError])
+@pytest.mark.parametrize(("status", "message"), [(row[0], row[1]) for row in ADVICE if row[2] is NotAdmittedYetError])
 def test_a_quota_that_has_room_again_costs_a_push_nothing(scene: Scene, status: int, message: str) -> None:
     workflow = stale_push(scene)
     scene.api.faults.add(Fault(method="POST", path="/leases", status=status, message=message, times=2))
@@ -107,7 +117,7 @@ def test_a_quota_that_has_room_again_costs_a_push_nothing(scene: Scene, status: 
 
 @pytest.mark.parametrize(
     ("status", "message", "code"),
-    [(row[0], row[1], Exit.TRY_AGAIN if row[2] is QuotaExceededError else Exit.FORBIDDEN) for row in ADVICE[:10]],
+    [(status, message, error.exit) for status, message, error, advice in ADVICE if advice],
 )
 def test_the_step_ends_with_the_code_of_the_cause(scene: Scene, status: int, message: str, code: Exit) -> None:
     workflow = stale_push(scene)

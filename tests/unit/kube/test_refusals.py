@@ -54,6 +54,18 @@ def test_what_stays_refused_is_reported_within_three_seconds(scene: Scene, reque
     assert "give the service account the rendered Role" in scene.events()[-1]["error"]
 
 
+@pytest.mark.parametrize("request_", [LIST, DELETE], ids=["a read", "a write"])
+def test_credentials_that_stay_unknown_end_the_attempt_and_the_next_one_finishes(
+    scene: Scene, request_: dict[str, Any]
+) -> None:
+    """The API server answers 401 also if it cannot look up the pod that a token is bound to."""
+    workflow = stale_push(scene)
+    scene.api.faults.add(Fault(**request_, status=401, reason="Unauthorized", message="Unauthorized", times=3))
+    assert scene.attempt(workflow) is Exit.TRY_AGAIN
+    assert scene.attempt(workflow) is Exit.DONE
+    assert scene.runs() == set()
+
+
 def test_a_write_that_was_refused_is_not_sent_again_once_the_hold_is_lost(scene: Scene) -> None:
     workflow = stale_push(scene)
     pause_s = DEFAULTS.lease.renew_deadline_s + 1
