@@ -151,7 +151,10 @@ def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, Start
     judged = decide_all(runs, record=record)
     for agent in judged.kept:
         context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)
-    flag = partial(update_state_document, StateChange(in_progress=True), context=context, held=held)
+
+    def flag() -> None:
+        update_state_document(StateChange(in_progress=True), context=context, held=held)
+
     stop = start_stop(record, judged=judged, context=context, held=held, before=flag)
     return stop.record, stop
 

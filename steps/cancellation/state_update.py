@@ -19,7 +19,6 @@ from steps.core import (
     FencedError,
     NotFoundError,
     StepError,
-    TooLargeError,
     format_time,
     retry_on_conflict,
 )
@@ -71,7 +70,7 @@ class StateChange:
         return changed
 
 
-def update_state_document(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
+def update_state_document(change: StateChange, *, context: StepContext, held: HeldLease) -> StepError | None:
     """Change the task's state document, if there is one.
 
     Args:
@@ -79,12 +78,15 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
         context: The step.
         held: The task's Lease, checked right before the write. Its epoch is the fencing epoch.
 
+    Returns:
+        Why the document was not written; None if it was, or if nothing had to be written.
+
     Raises:
         FencedError: A holder with a later epoch of the same Lease has written the document.
         LockLostError: The Lease was lost.
     """
     if not context.settings.state.config_map:
-        return
+        return None
     try:
         retry_on_conflict(
             lambda: _update_once(change, context=context, held=held),
@@ -96,6 +98,8 @@ def update_state_document(change: StateChange, *, context: StepContext, held: He
         raise
     except StepError as error:
         context.log.warning("state document not written", problem=str(error))
+        return error
+    return None
 
 
 def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) -> None:
@@ -120,8 +124,6 @@ def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) 
         context.clients.kube.replace(
             CONFIG_MAPS, namespace=namespace, body=wanted, reason=reason, guard=held.ensure_held
         )
-    except TooLargeError:
-        context.log.warning("state document not written: the ConfigMap is full", config_map=name)
     except NotFoundError:
         return
 

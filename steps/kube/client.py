@@ -118,6 +118,16 @@ class Kube:
         name = body["metadata"]["name"]
         return self._write("update", resource, namespace=namespace, name=name, body=body, reason=reason, guard=guard)
 
+    def try_replace(self, resource: Resource, *, namespace: str, body: Json) -> None:
+        """Ask whether a replacement would be accepted. Nothing is written, so the audit has no line.
+
+        Raises:
+            StepError: It would be refused, or the API server did not answer.
+        """
+        name = body["metadata"]["name"]
+        target = f"{resource.path(namespace=namespace, name=name)}?dryRun=All"
+        self._exchange.send("PUT", target, body=body, check=partial(check_object, name=name))
+
     def merge(
         self,
         resource: Resource,
@@ -166,14 +176,7 @@ class Kube:
     ) -> Json:
         """Send a write, with its line in the audit.
 
-        Args:
-            verb: create, update, patch or delete.
-            resource: The kind of object.
-            namespace: Namespace of the object.
-            name: Name of the object; empty for a review.
-            body: The content of the request.
-            reason: The reason, for the audit.
-            guard: Called before a refused write is sent again; raises if it must not be. None sends the write once.
+        Before a refused write is sent again, `guard` is called; it raises if it must not be. None sends the write once.
         """
         target, content_type = resource.path(namespace=namespace, name="" if verb == "create" else name), _JSON
         if verb == "patch":

@@ -9,11 +9,12 @@ label of a pull request is changed.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.cancellation import REPAIR_LABEL, StateChange, build_workflow, changed_config_map, update_state_document
-from steps.core import REPOSITORY, ConflictError, NotFoundError, StepError, format_time, repository_label
+from steps.core import REPOSITORY, BadInputError, ConflictError, NotFoundError, StepError, format_time, repository_label
 from steps.domain import RECONCILE_REASON, Phase
 from steps.kube import CONFIG_MAPS, LEASES, WORKFLOWS
 from steps.lease import lease_name
@@ -156,33 +157,42 @@ def _release_lease(task_state: TaskState, *, context: ReconcileContext) -> None:
 
 
 def _clear_flag(finding: StrayFlag, *, context: ReconcileContext) -> None:
+    """Clear a flag under the task's Lease. A document that cannot be written costs no epoch, only a request."""
     change, task_state = StateChange(in_progress=False), finding.task_state
+    has_lease = task_state is not None and task_state.record is not None
+    _change_document(finding, change, context=context, only_try=has_lease)
     if task_state is None or task_state.record is None:
-        _change_document(finding, change, context=context)
         return
     held = _acquire_lease(task_state.record, to=task_state.record, context=context)
     if held is None:
         return
     try:
-        update_state_document(change, context=context.step_context(task_state.record.push), held=held)
+        refused = update_state_document(change, context=context.step_context(task_state.record.push), held=held)
     except StepError:
         held.release(task_state.record)
         raise
     held.release(task_state.record)
+    if refused:
+        raise refused
 
 
-def _change_document(finding: DocumentFinding, change: StateChange | None, *, context: ReconcileContext) -> None:
+def _change_document(
+    finding: DocumentFinding, change: StateChange | None, *, context: ReconcileContext, only_try: bool = False
+) -> None:
     """Change a document without a Lease, or copy a corrupt one to its quarantine key, if it is still wrong."""
-    settings, document = context.settings, finding.document
+    kube, settings, document = context.clients.kube, context.settings, finding.document
     namespace = settings.namespaces.documents
     try:
-        stored = context.clients.kube.get(CONFIG_MAPS, namespace=namespace, name=document.name)
+        stored = kube.get(CONFIG_MAPS, namespace=namespace, name=document.name)
         wanted = changed_config_map(
             stored, key=settings.state.key, change=change, now=format_time(context.now()), warn=context.log.warning
         )
-        if wanted != stored:
-            context.clients.kube.replace(
-                CONFIG_MAPS, namespace=namespace, body=wanted, reason=_write_reason(finding, WriteCause.STATE)
-            )
+        if wanted == stored:
+            return
+        if only_try:
+            with suppress(BadInputError):  # a webhook that cannot judge a dry run
+                kube.try_replace(CONFIG_MAPS, namespace=namespace, body=wanted)
+            return
+        kube.replace(CONFIG_MAPS, namespace=namespace, body=wanted, reason=_write_reason(finding, WriteCause.STATE))
     except (NotFoundError, ConflictError):
         return  # deleted, or another client writes it: the next pass reads it again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,7 @@ from tests.support.scenarios import (
     interrupted,
     put_record,
     put_state,
+    stale_push,
     state,
 )
 
@@ -120,6 +122,39 @@ def test_a_document_that_cannot_be_written_blocks_no_cancellation(scene: Scene) 
     assert not is_escalated(scene.lease()["metadata"])
     assert read_attempts(scene.lease()["metadata"]).count == 0
     assert any(event.get("error") == "TooLargeError" for event in scene.events())
+
+
+@pytest.mark.parametrize("sealed", [True, False], ids=["immutable", "a policy refuses"])
+def test_a_flag_that_cannot_be_cleared_is_reported_and_costs_no_epoch(scene: Scene, *, sealed: bool) -> None:
+    scene.play(stale_push(scene))
+    put_state(scene, json.dumps({"cancellation_in_progress": True}))
+    name = DEFAULTS.state.of_task("7")
+    if sealed:
+        stored = scene.api.get("configmaps", name, namespace=AGENTS)
+        scene.api.update({**stored, "immutable": True})
+    else:
+        says = 'admission webhook "p.example.com" denied the request: read-only'
+        scene.api.faults.add(Fault(method="PUT", path=name, times=0, status=403, message=says))
+    scene.clock.jump(1000)
+    before = scene.lease()["spec"]["leaseTransitions"]
+    for _ in range(3):
+        result = run_pass(scene.reconcile_context())
+        assert [each.action for each in result.repairs] == [RepairAction.CLEAR]
+        assert ("field is immutable" if sealed else "denied the request: read-only") in result.problems[0]
+        assert result.failures == 1
+    assert scene.lease()["spec"]["leaseTransitions"] == before
+    assert not is_escalated(scene.lease()["metadata"])
+
+
+def test_a_flag_whose_write_is_refused_under_the_lease_is_reported_and_the_lease_is_free(scene: Scene) -> None:
+    scene.play(stale_push(scene))
+    put_state(scene, json.dumps({"cancellation_in_progress": True}))
+    for nth in (2, 3, 4):  # the first one is only a try
+        scene.api.faults.add(Fault(method="PUT", path="task-7-state", nth=nth, status=403, message="no"))
+    scene.clock.jump(1000)
+    (problem,) = run_pass(scene.reconcile_context()).problems
+    assert "403" in problem
+    assert scene.lease()["spec"]["holderIdentity"] == ""
 
 
 def terminate_repairs(scene: Scene) -> list[str]:

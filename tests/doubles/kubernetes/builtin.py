@@ -124,6 +124,15 @@ def config_map_problems(item: JsonObject) -> Iterator[Problem]:
             yield Problem(field=f"data[{key}]", message=f'Invalid value: "{key}": a valid config key must be plain')
 
 
+def sealed_problems(item: JsonObject, old: JsonObject) -> Iterator[Problem]:
+    """Yield what a replacement changes of a ConfigMap or Secret that is immutable."""
+    if old.get("immutable"):
+        said = "Forbidden: field is immutable when `immutable` is set"
+        for field in ("immutable", "data", "binaryData"):
+            if (item.get(field) or {}) != (old.get(field) or {}):
+                yield Problem(field=field, message=said, reason="FieldValueForbidden")
+
+
 def event_problems(item: JsonObject) -> Iterator[Problem]:
     """Yield what is wrong with an Event."""
     involved = item.get("involvedObject", {}).get("namespace", "")

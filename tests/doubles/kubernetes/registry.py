@@ -168,6 +168,8 @@ class Registry:
             if resource.plural == "pods" and moved:
                 said = "Forbidden: pod updates may not change fields other than image and a few more"
                 found.append(Problem(field="spec", message=said, reason="FieldValueForbidden"))
+            if resource.plural in {"configmaps", "secrets"}:
+                found += builtin.sealed_problems(item, old)
         if resource.custom:
             found += violations(item, resource.schema or {})
         else:

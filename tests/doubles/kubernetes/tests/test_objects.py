@@ -205,6 +205,17 @@ def test_a_config_map_of_more_than_a_mebibyte_is_refused(cluster: Cluster) -> No
     assert "Too long" in reply.body["message"]
 
 
+def test_the_data_of_an_immutable_config_map_cannot_be_changed(cluster: Cluster) -> None:
+    created = cluster.post("configmaps", {**config_map("a", data={"x": "1"}), "immutable": True}).body
+    for change, field in (({"data": {"x": "2"}}, "data"), ({"immutable": False}, "immutable")):
+        reply = cluster.put("configmaps", "a", {**created, **change})
+        assert said(reply) == (422, "Invalid")
+        assert f"{field}: Forbidden: field is immutable when `immutable` is set" in reply.body["message"]
+    labelled = {**created, "metadata": {**created["metadata"], "labels": {"a": "b"}}}
+    assert cluster.put("configmaps", "a", labelled).status == 200
+    assert cluster.delete("configmaps", "a").status == 200
+
+
 def test_annotations_of_more_than_256_kibibytes_are_refused(cluster: Cluster) -> None:
     assert cluster.post("configmaps", config_map("a", annotations={"x": "y" * (MEBIBYTE // 4 - 1)})).status == 201
     reply = cluster.post("configmaps", config_map("b", annotations={"x": "y" * (MEBIBYTE // 4)}))
