@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
+from steps.settings.field_paths import FieldPath, OptionalFieldPath, PathOrLogin, PathOrRepository
 from steps.settings.pod_selector import PodSelector, Selector
-from steps.settings.types import STRICT, FieldPath, OptionalFieldPath, PathOrLogin, PathOrRepository
+from steps.settings.types import STRICT
 from steps.settings.validation import pattern_validator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OWNED = r"(?!v1/pods$)([a-z0-9.-]+/)?v[0-9][a-z0-9]*/[a-z][a-z0-9]*"
+_OWNED = r"(?!v1/pods$)([a-z0-9.-]+/)?v[0-9][a-z0-9]*/[a-z]([a-z0-9-]*[a-z0-9])?"
 _OWNED_GIVE = (
     "a resource as group/version/plural, such as apps/v1/replicasets (as version/plural in the core group), but not "
     "v1/pods, which are always followed"
@@ -60,7 +61,8 @@ class RunKind:
     plural: Annotated[
         str,
         pattern_validator(
-            r"[a-z][a-z0-9]*", give="the resource's plural name from `kubectl api-resources`, such as coderuns"
+            r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
+            give="the resource's plural name from `kubectl api-resources`, such as coderuns",
         ),
         Field(description="resource name, as in the API path"),
     ]

@@ -64,30 +64,6 @@ def _checked_task_label(text: str) -> str:
 
 
 OptionalTaskLabel = Annotated[str, AfterValidator(_checked_task_label)]
-# Path of a field in kubectl's syntax, such as `metadata.labels.app\.kubernetes\.io/name`. A filter selects the item of
-# a list by one of its fields.
-_NAME = r"(?:[A-Za-z0-9_/-]|\\\.)+"
-_ITEMS = r"(?:\[[A-Za-z0-9_./\\-]+=[A-Za-z0-9_./:@ -]*\])*"
-_PATH = rf"{_NAME}{_ITEMS}(?:\.{_NAME}{_ITEMS})*"
-_A_PATH = "a path such as metadata.labels.task-id, or status.conditions[status=True].type"
-# A label or an annotation has no fields, so a dot is part of its name.
-_NOT_ESCAPED = re.compile(r"metadata\.(?:labels|annotations)\.(?:[^.\\]|\\.)*\.")
-
-
-def _checked_path(path: str) -> str:
-    """Check that the dots of a label's name are escaped.
-
-    Raises:
-        ValueError: One is not, so the path would never lead to a value.
-    """
-    if _NOT_ESCAPED.match(path):
-        raise ValueError("escape each dot in the name of a label or annotation, as in app\\.kubernetes\\.io/name")
-    return path
-
-
-_ESCAPED = AfterValidator(_checked_path)
-FieldPath = Annotated[str, pattern_validator(_PATH, give=_A_PATH), _ESCAPED]
-OptionalFieldPath = Annotated[str, pattern_validator(f"({_PATH})?", give=f"{_A_PATH}, or nothing"), _ESCAPED]
 DataKey = Annotated[str, pattern_validator(r"[-._a-zA-Z0-9]+", give="letters, digits, dashes, dots and underscores")]
 
 # An unknown key is an error.
@@ -147,19 +123,6 @@ ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}"
 REPOSITORY_PATTERN = OWNER_PATTERN + r"/\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}"
 SENDER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?"
-# A text in double quotes is the same for all runs of a kind.
-PathOrRepository = Annotated[
-    str,
-    pattern_validator(
-        f'{_PATH}|"{REPOSITORY_PATTERN}"', give=f'{_A_PATH}, or a repository in quotes such as "owner/name"'
-    ),
-    _ESCAPED,
-]
-PathOrLogin = Annotated[
-    str,
-    pattern_validator(f'{_PATH}|"{SENDER_PATTERN}"', give=f'{_A_PATH}, or a name in quotes such as "my-agent"'),
-    _ESCAPED,
-]
 RepositoryName = Annotated[
     str,
     pattern_validator(

@@ -366,7 +366,19 @@ SETTINGS = whole_text()
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories: empty: give at least one"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories.0: give owner/name"),
         ('sha = ""', 'sha = "a path"', "agents.0.sha: give a path such as"),
-        ("job = 'status.jobName'", "job = '[0]'", "agents.0.job: give a path such as"),
+        ("job = 'status.jobName'", "job = '[a=b]'", "agents.0.job: give a path such as"),
+        ("job = 'status.jobName'", "job = 'spec.jobs[0].name'", "agents.0.job: select an item of a list by one of its"),
+        ("job = 'status.jobName'", "job = 'spec.jobs[*].name'", "agents.0.job: select an item of a list by one of its"),
+        ("repository = 'spec.repositoryUrl'", "repository = '5dlabs/cto'", "agents.0.repository: no object has a text"),
+        ("repository = 'spec.repositoryUrl'", "repository = 'o/web.site'", "agents.0.repository: no object has a text"),
+        ("agent = 'spec.githubApp'", "agent = 'my-agent'", "put it into double quotes inside the quotes, such as"),
+        ("agent = 'spec.githubApp'", "agent = 'metadata.agent'", "agents.0.agent: no object has a text there"),
+        ("agent = 'spec.githubApp'", "agent = 'metadata'", "agents.0.agent: no object has a text there"),
+        ("task = 'metadata.labels.task-id'", "task = 'task-id'", "agents.0.task: no object has a text there"),
+        ("task = 'metadata.labels.task-id'", "task = 'task'", "agents.0.task: no object has a text there"),
+        ("task = 'metadata.labels.task-id'", "task = 'labels.task-id'", "agents.0.task: no object has a text there"),
+        ("task = 'metadata.labels.task-id'", "task = 'metadata.labels'", "agents.0.task: no object has a text there"),
+        ("task = 'metadata.labels.task-id'", "task = 'metadata.label.x'", "agents.0.task: no object has a text there"),
         ("agent = 'spec.githubApp'", "agent = 'metadata.labels.app.io/name'", "agents.0.agent: escape each dot"),
         ("agent = 'spec.githubApp'", """agent = '"a name"'""", "agents.0.agent: give a path such as"),
         ("repository = 'spec.repositoryUrl'", """repository = '"cto"'""", "agents.0.repository: give a path such as"),
@@ -374,6 +386,7 @@ SETTINGS = whole_text()
         ("[[agents]]\n", "[[agents]]\npreset = 'jobs'\n", "agents.0.preset: no preset of this name; did you mean job?"),
         ("[[agents]]\n", "[[agents]]\npreset = 1\n", "agents.0.preset: no preset of this name"),
         ("[[agents]]\n", "[[agents]]\npreset = 'pod'\n\n[[agents]]\n", "agents.0.task, agents.0.repository"),
+        ('plural = "coderuns"', 'plural = "code-runs-"', "agents.0.plural: give the resource's plural name"),
         ('owns = ["batch/v1/jobs"]', 'owns = ["jobs"]', "agents.0.owns.0: give a resource as group/version/plural"),
         ('owns = ["batch/v1/jobs"]', 'owns = ["v1/pods"]', "agents.0.owns.0: give a resource as group/version/plural"),
         ("pod_selector = {}", 'pod_selector = { "a b" = "{name}" }', "agents.0.pod_selector: not labels: give keys"),
@@ -421,6 +434,24 @@ def test_a_malformed_setting_is_named(tmp_path: Path, old: str, new: str, expect
     (tmp_path / "settings.toml").write_text(SETTINGS.replace(old, new))
     with pytest.raises(BadInputError, match=re.escape(expected)):
         read_settings(tmp_path / "settings.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("task = 'metadata.labels.task-id'", "task = 'metadata.name'"),
+        ("task = 'metadata.labels.task-id'", "task = 'metadata.ownerReferences[kind=Task].name'"),
+        ("task = 'metadata.labels.task-id'", "task = 'payload.task'"),
+        ("agent = 'spec.githubApp'", "agent = 'kind'"),
+        ("agent = 'spec.githubApp'", """agent = '"my-agent"'"""),
+        ('plural = "coderuns"', 'plural = "code-runs"'),
+        ('owns = ["batch/v1/jobs"]', 'owns = ["k8s.cni.cncf.io/v1/network-attachment-definitions"]'),
+    ],
+)
+def test_what_kubernetes_allows_in_a_kind_is_accepted(tmp_path: Path, old: str, new: str) -> None:
+    assert old in SETTINGS
+    (tmp_path / "settings.toml").write_text(SETTINGS.replace(old, new))
+    read_settings(tmp_path / "settings.toml")
 
 
 @pytest.mark.parametrize(
