@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
 from yaml import YAMLError
 
 from steps.core import BadInputError, SystemClock
@@ -37,7 +38,7 @@ def kubeconfig_transport(*, context: str = "") -> KubernetesTransport:
     """
     # As for kubectl, an empty variable counts as unset.
     file = os.environ.get("KUBECONFIG") or _default_file()
-    os.environ["KUBECONFIG"] = file
+    os.environ["KUBECONFIG"] = file = _without_empty(file)
     advice = "set KUBECONFIG to a kubeconfig with a current context, as kubectl uses it"
     try:
         return connect_kubernetes(context=context)
@@ -46,6 +47,19 @@ def kubeconfig_transport(*, context: str = "") -> KubernetesTransport:
     except (YAMLError, TypeError, AttributeError, LookupError, ValueError) as error:
         # The client's own message can quote the file, with its credentials.
         raise BadInputError(f"no cluster configured: {file} is not a kubeconfig: {advice}") from error
+
+
+def _without_empty(files: str) -> str:
+    """Leave out files without content, as kubectl does; the library refuses them. All of them if none has content."""
+    paths = [path for path in files.split(os.pathsep) if path]
+    return os.pathsep.join(path for path in paths if not _is_empty(Path(path).expanduser())) or files
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.is_file() and yaml.safe_load(path.read_text(encoding="utf-8")) is None
+    except (OSError, ValueError, YAMLError):
+        return False
 
 
 def _default_file() -> str:

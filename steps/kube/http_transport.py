@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from urllib3 import Timeout
+from urllib3 import HTTPHeaderDict, Timeout
 from urllib3.exceptions import HTTPError
 
 from steps.core import BadInputError, UnavailableError, describe_network_error, is_header_value
@@ -34,12 +34,14 @@ class KubernetesTransport:
         pool: Its connections, with TLS and the proxy.
         authorization: Returns the value of the header `Authorization`; empty to send none.
         advice: The fix if there is no answer.
+        identity: Headers that name another identity; a name may come several times.
     """
 
     host: str
     pool: PoolManager
     authorization: Callable[[], str]
     advice: str = ""
+    identity: tuple[tuple[str, str], ...] = ()
 
     def send(
         self, *, method: str, target: str, headers: Mapping[str, str], body: Json | None, timeout_s: float
@@ -51,11 +53,14 @@ class KubernetesTransport:
             UnavailableError: There was no connection, or no whole answer in time.
         """
         credentials, content = self._credentials(), None if body is None else json.dumps(body).encode()
+        sent = HTTPHeaderDict(dict(headers) | ({"Authorization": credentials} if credentials else {}))
+        for name, value in self.identity:
+            sent.add(name, value)
         try:
             answer = self.pool.request(
                 method,
                 self.host + target,
-                headers=dict(headers) | ({"Authorization": credentials} if credentials else {}),
+                headers=sent,
                 body=content,
                 timeout=Timeout(connect=timeout_s, read=timeout_s),
                 retries=False,

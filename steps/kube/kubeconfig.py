@@ -1,5 +1,7 @@
 """Reads a kubeconfig with the `kubernetes` library: contexts, exec plugins, client certificates, proxies.
 
+The library ignores `as:`, so the headers of another identity are made here, as kubectl makes them.
+
 Guarantees that the library only finds the server and the credentials, and renews them; requests go the same way as
 those of a pod; and that no error quotes a credential or a proxy's password. Not in the image: nothing may import this
 module unless KUBECONFIG is set.
@@ -7,14 +9,83 @@ module unless KUBECONFIG is set.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
-from kubernetes.config import ConfigException, load_kube_config
+from kubernetes.config import ConfigException
+from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
 from steps.core import BadInputError
 from steps.kube.http_transport import KubernetesTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_AS, _AS_UID, _AS_GROUPS, _AS_EXTRA = "as", "as-uid", "as-groups", "as-user-extra"
+_REMOVED_PROVIDERS = ("gcp", "azure")
+
+
+class _Loader(KubeConfigLoader):
+    """The library's reader of one context, with the fields of its user."""
+
+    def user(self) -> dict[str, Any]:
+        """Return the fields of the context's user."""
+        return self._user.value if self._user else {}
+
+
+def _load(file: str, *, context: str, into: Configuration) -> tuple[tuple[str, str], ...]:
+    """Read a context into a configuration, and return the headers of another identity.
+
+    Raises:
+        BadInputError: Its user has an auth provider that Kubernetes removed, or is incomplete.
+        ConfigException: The file names no cluster.
+        ValueError: A value is malformed.
+    """
+    merged = KubeConfigMerger(file)  # type: ignore[no-untyped-call]
+    if merged.config is None:
+        raise ConfigException("Invalid kube-config file. No configuration found.")
+    loader = _Loader(  # type: ignore[no-untyped-call]
+        config_dict=merged.config,
+        config_base_path=None,
+        active_context=context or None,
+        config_persister=merged.save_changes,
+    )
+    user = loader.user()
+    provider = (user.get("auth-provider") or {}).get("name")
+    if provider in _REMOVED_PROVIDERS:
+        raise BadInputError(
+            f"the kubeconfig's user has the auth provider {provider}, which Kubernetes 1.26 removed: let your cloud's "
+            "tool write the user again, with an exec plugin (gke-gcloud-auth-plugin, kubelogin)"
+        )
+    loader.load_and_set(into)  # type: ignore[no-untyped-call]
+    return tuple(_impersonation(user))
+
+
+def _impersonation(user: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the headers by which the API server takes the request for another identity's."""
+    name, uid = (_text(user.get(key) or "") for key in (_AS, _AS_UID))
+    groups, extra = user.get(_AS_GROUPS) or [], user.get(_AS_EXTRA) or {}
+    if not name and (uid or groups or extra):
+        raise BadInputError(f"the kubeconfig's user has {_AS_UID}, {_AS_GROUPS} or {_AS_EXTRA}, but no {_AS}: add it")
+    if name:
+        yield "Impersonate-User", name
+    if uid:
+        yield "Impersonate-Uid", uid
+    for group in groups:
+        yield "Impersonate-Group", _text(group)
+    for key, values in extra.items():
+        for value in values or []:
+            yield f"Impersonate-Extra-{quote(_text(key).lower(), safe='')}", _text(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")  # noqa: TRY004 - as for every malformed value
+    return value
 
 
 def read_kubeconfig(file: str, *, context: str = "") -> KubernetesTransport:
@@ -31,7 +102,12 @@ def read_kubeconfig(file: str, *, context: str = "") -> KubernetesTransport:
     """
     configuration = Configuration()
     try:
-        load_kube_config(config_file=file, context=context or None, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        identity = _load(file, context=context, into=configuration)
+        if (configuration.proxy or "").startswith("socks") and not find_spec("socks"):
+            raise BadInputError(
+                "the kubeconfig's proxy-url is a SOCKS proxy, which needs the package PySocks: install it beside "
+                "agent-cancellation, or give an http:// proxy"
+            )
         pool = RESTClientObject(configuration).pool_manager
     except ConfigException as error:
         raise BadInputError(f"no Kubernetes credentials: run in a pod, or set KUBECONFIG ({error})") from error
@@ -50,5 +126,6 @@ def read_kubeconfig(file: str, *, context: str = "") -> KubernetesTransport:
         host=configuration.host,
         pool=pool,
         authorization=authorization,
+        identity=identity,
         advice=f" ({server}: is that the cluster you mean, by KUBECONFIG and its context, and can it be reached?)",
     )

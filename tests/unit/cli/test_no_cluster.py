@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -173,6 +174,33 @@ def test_a_proxy_that_is_not_an_address_is_named_without_its_password(
     output = capsys.readouterr().err
     assert "correct the server, proxy-url and certificates" in output
     assert SECRET not in output
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "text"),
+    [
+        ({"auth-provider": {"name": "gcp", "config": {}}}, {}, "which Kubernetes 1.26 removed: let your cloud's tool"),
+        ({"auth-provider": {"name": "azure"}}, {}, "which Kubernetes 1.26 removed: let your cloud's tool"),
+        ({}, {"proxy-url": "socks5://127.0.0.1:9"}, "is a SOCKS proxy, which needs the package PySocks"),
+    ],
+)
+def test_what_a_kubeconfig_asks_for_and_cannot_get_is_named(
+    kubeconfig: Path, capsys: pytest.CaptureFixture[str], user: dict[str, object], cluster: dict[str, str], text: str
+) -> None:
+    write_kubeconfig(kubeconfig, server="https://127.0.0.1:1", user=user, **cluster)
+    assert main(("status",)) == Exit.BAD_INPUT
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("empty", ["", "# nothing\n", "---\n"])
+def test_a_file_without_content_is_left_out_as_kubectl_does(
+    kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], empty: str
+) -> None:
+    (kubeconfig.parent / "empty").write_text(empty)
+    monkeypatch.setenv("KUBECONFIG", f"{kubeconfig.parent / 'empty'}{os.pathsep}{kubeconfig}")
+    write_kubeconfig(kubeconfig, server="http://127.0.0.1:1", user={"token": SECRET})
+    assert main(("status",)) == Exit.TRY_AGAIN
+    assert "connection refused" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # Hera's own
