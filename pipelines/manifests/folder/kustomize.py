@@ -1,8 +1,8 @@
 """The kustomization of the rendered folder, and what an overlay needs to know of Argo's kinds.
 
 Guarantees that `images:` of an overlay that names `kustomizeconfig.yaml` as its configuration reaches every image of
-the steps. Kustomize knows no kinds of Argo by itself. Not covered: `namespace:` of an overlay. The settings in the
-templates name the namespaces too, so change them there.
+the steps. Kustomize knows no kinds of Argo by itself. Not covered: `namespace:`, `namePrefix:` and `nameSuffix:` of an
+overlay. The settings in the templates, and the steps, name the namespaces and objects too.
 """
 
 from __future__ import annotations
