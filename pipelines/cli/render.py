@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from pipelines.cli.given_settings import given_settings
     from pipelines.client import counted
     from pipelines.manifests import find_drift, render_files, write_files
+    from pipelines.settings import EXEMPT_FIX, unexempt_senders
     from steps.core import BadInputError, Exit
 
     settings = given_settings(options)
@@ -84,6 +85,8 @@ def run(options: argparse.Namespace) -> int:
         raise BadInputError(
             f"{error.filename}: {error.strerror}: give a folder that can be written by --output"
         ) from error
+    for warning in dict.fromkeys(unexempt_senders(settings)):
+        print(f"warning: {warning}: {EXEMPT_FIX}", file=sys.stderr)
     print(f"{options.output}: {counted(len(files), 'file')}")
     return Exit.DONE
 

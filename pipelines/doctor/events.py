@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines.client import counted
 from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.doctor.payload import carried_bytes
+from pipelines.settings import EXEMPT_FIX, unexempt_senders
 from steps.kube import Resource
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ def event_bus(installation: Installation, check: str) -> Iterator[CheckResult]:
             found=f"EventBus {name} in {namespace} carries {carried} bytes in a message: a larger push is lost",
             fix=f"set its spec.jetstream.maxPayload to {-(-needed // 2**20)}MB, for events.max_payload_bytes",
         )
+
+
+def senders(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Warn of a push that stops the run of the agent that sent it."""
+    for problem in dict.fromkeys(unexempt_senders(installation.settings)):
+        yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=EXEMPT_FIX)
 
 
 def events(installation: Installation, check: str) -> Iterator[CheckResult]:

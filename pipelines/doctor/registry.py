@@ -6,7 +6,7 @@ from pipelines.doctor.argo import argo, instance, pod_layout, restrictions
 from pipelines.doctor.check import CheckResult, Installation, run_checks
 from pipelines.doctor.cluster import api_server_ports, kinds, namespaces
 from pipelines.doctor.credentials import github_access, github_ca, github_secret, webhook_secret
-from pipelines.doctor.events import event_bus, events, webhook
+from pipelines.doctor.events import event_bus, events, senders, webhook
 from pipelines.doctor.objects import drift
 from pipelines.doctor.permissions import access
 from pipelines.doctor.pods import nodes, pull_secrets
@@ -16,6 +16,7 @@ from pipelines.doctor.workflows import escalated_tasks, limits, schedule
 CHECKS = {
     "namespaces": namespaces,
     "kinds": kinds,
+    "senders": senders,
     "api server": api_server_ports,
     "argo": argo,
     "argo's instance": instance,

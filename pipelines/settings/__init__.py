@@ -10,8 +10,11 @@ from pipelines.settings.pods import PodSettings
 from pipelines.settings.reading import example_settings, read_settings, read_values, settings_from
 from pipelines.settings.sensor_syntax import ref_pattern
 from pipelines.settings.settings_tree import Settings
+from pipelines.settings.unexempt_senders import FIX as EXEMPT_FIX
+from pipelines.settings.unexempt_senders import unexempt_senders
 
 __all__ = [
+    "EXEMPT_FIX",
     "PRESET",
     "PodSettings",
     "Settings",
@@ -24,4 +27,5 @@ __all__ = [
     "read_values",
     "ref_pattern",
     "settings_from",
+    "unexempt_senders",
 ]
