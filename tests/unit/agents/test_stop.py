@@ -18,6 +18,7 @@ from steps.domain.record import Record
 from steps.lease.held_lease import HeldLease
 from steps.runtime.context import StepContext
 from steps.telemetry.audit import WriteCause
+from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
 from tests.doubles.kubernetes.messages import Request
 from tests.doubles.platform.controller import Cleanup
@@ -335,6 +336,7 @@ def test_if_stale_agents_keep_appearing_the_step_gives_up_with_an_error(scene: S
     pushed(scene)
     workflow = replace(scene.workflow(), created_at=ago(scene.clock, -20))
     workflow = replace(workflow, push=replace(workflow.push, pushed_at=workflow.created_at))
+    scene.github.fault(github_fails(403), path="/activity", times=99)  # it would tell the push's own time
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=lambda _: scene.agent(), times=0))
     assert scene.attempt(workflow) is Exit.TRY_AGAIN
     assert "new stale runs appeared in each of 3 rounds" in scene.record().errors[-1]
