@@ -83,7 +83,7 @@ def counted(*, stale: int, kind: str, folder: Path) -> Counts:
         _add_state(scene)
         for _ in range(stale):
             scene.agent()
-        scene.later(5)
+        scene.later(90)  # of a younger agent, GitHub's list of pushes is asked for as well
         github.push("task-7-work", NEW)
         workflow = scene.workflow(sha=NEW)
         scene.api.calls.clear()

@@ -45,7 +45,7 @@ def measured(scene: Scene, *, attempts: int = 1, **push: Any) -> dict[str, str]:
 
 def test_a_push_measures_how_long_its_agents_lived_on_and_what_it_took(scene: Scene) -> None:
     scene.agent()
-    scene.later(5)
+    scene.later(90)  # of a younger agent, GitHub's list of pushes is asked for as well
     scene.github.push("task-7-work", NEW)
     workflow = scene.workflow()
     scene.later(3)
