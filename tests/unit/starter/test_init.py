@@ -133,7 +133,7 @@ def test_everything_that_is_missing_is_named_together(folder: Path, capsys: pyte
         (("--branch", "task-([0-9]+)"), "--example: missing: give them"),
         (("--kind", "pod-of-peas"), "--kind: give one of argo-workflow, code-run"),
         (("--field", "task"), "--field 'task': give KEY=PATH"),
-        (("--field", "task=[0]"), "agents.0.task: give a path such as"),
+        (("--field", "task=[0]"), "agents.0.task: select an item of a list by one of its fields"),
         (("--field", "tusk=metadata.name"), "agents.0.tusk: unknown key; did you mean task?"),
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else None,

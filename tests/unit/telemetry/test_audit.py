@@ -45,7 +45,7 @@ def sent(scene: Scene) -> Counter[tuple[str, ...]]:
     for call in scene.api.calls:
         match = _KUBERNETES.fullmatch(call.path)
         assert match, call.path
-        if verb := _METHODS.get(call.method):
+        if (verb := _METHODS.get(call.method)) and "dryRun" not in call.query:  # a question writes nothing
             group, space, plural, name = match.groups()
             resource = f"{plural}.{group}" if group else plural
             name = name or call.body["metadata"]["name"]
