@@ -161,11 +161,16 @@ class Task(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting)
     @rule(which=which)
     def a_person_terminates_a_workflow(self, which: int) -> None:
-        """It runs no exit hook then. One that has not begun takes its push back, unless agents work against it."""
+        """It runs no exit hook then. One that has not held the Lease takes its push back: no record has it."""
         workflow = self._waiter(which)
         self._end(workflow, phase=FAILED)
-        if workflow.name not in self.attempts:
+        if not self._has_held(workflow):
             self.story.workflows.remove(workflow)
+
+    def _has_held(self, workflow: Workflow) -> bool:
+        written = self.story.written_leases(str(workflow.push.task))
+        holders = (str(lease["spec"].get("holderIdentity") or "") for lease in written)
+        return any(holder.startswith(f"{workflow.uid}/") for holder in holders)
 
     @rule()
     def reconcile_makes_a_pass(self) -> None:
