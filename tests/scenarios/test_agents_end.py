@@ -14,6 +14,7 @@ from steps.core.errors import Exit
 from steps.domain.agent import RunOutcome
 from steps.domain.record import Phase
 from steps.kube.resources import PODS
+from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.controller import Cleanup
 from tests.doubles.platform.kubelet import Ending
@@ -112,6 +113,7 @@ def test_a_stale_agent_that_appears_while_others_end_is_stopped_as_well(scene: S
     def start_another(_: object) -> None:
         scene.agent()
 
+    scene.github.fault(github_fails(403), path="/activity", times=99)  # it would tell the push's own time
     scene.api.faults.add(Fault(method="DELETE", path="/coderuns/", after=start_another))
     assert scene.attempt(workflow) is Exit.DONE
     assert scene.runs() == set()
