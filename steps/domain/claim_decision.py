@@ -117,14 +117,14 @@ def _decide_opened(record: Record | None, *, push: Push) -> ClaimDecision:
     if not record.finished:
         return _resume(record)
     again = done.push.ends and done.push.before == push.sha and done.labels is LabelOutcome.CLOSED
-    return _labels_or_nothing(record, done.push if again else _labels_due(done, push=push), done=done)
+    return _labels_or_nothing(record, done.push if again else _labels_due(done, push=push, older=False), done=done)
 
 
 def _resume(record: Record) -> Resume:
     return Resume(push=record.push, watermark=record.watermark)
 
 
-def _labels_due(done: FinishedPush, *, push: Push, older: bool = False) -> Push | None:
+def _labels_due(done: FinishedPush, *, push: Push, older: bool) -> Push | None:
     """Return the push whose labels this push moves although its branch is finished; None if it moves none.
 
     The labels were left to the commit of this push, or they stayed for a reason that may have gone. Then the recorded

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from steps.domain.push import ZERO_SHA, Push, Sha
 from steps.domain.push_order import (
+    find_listed,
     is_head_listed_newer,
     is_known_older,
     is_listed_newer,
@@ -112,6 +113,11 @@ def test_a_record_keeps_the_last_commits_that_were_replaced() -> None:
         pytest.param((ZERO_SHA, A, 60), (A, ZERO_SHA, 0), (), False, id="the end of the recorded commit"),
         pytest.param((ZERO_SHA, A, 60), (ZERO_SHA, A, 0), (), False, id="a second end of one commit: the times decide"),
         pytest.param((C, D, 60), (A, B, 0), (), False, id="no common commit"),
+        pytest.param((A, C, 0), (B, A, 0), (), False, id="of one second: the commits decide"),
+        pytest.param((B, A, 0), (A, D, 0), (), False, id="the next push, in the same second"),
+        pytest.param((D, C, 0), (A, ZERO_SHA, 0), (C,), False, id="of one second as the head of unknown origin"),
+        pytest.param((A, D, 60), (A, C, 0), (), False, id="the commit again, from another one"),
+        pytest.param((C, D, 60), (B, D, 0), (), False, id="another commit that replaced the same one"),
     ],
 )
 def test_the_order_is_doubtful_if_the_commits_and_the_times_contradict_each_other(
@@ -155,6 +161,12 @@ def test_githubs_list_orders_two_pushes(
     assert is_listed_newer(moved(*one), than=moved(*other), listed=HISTORY) is newer
 
 
+def test_a_push_is_found_in_githubs_list_by_its_commits() -> None:
+    assert find_listed(moved(C, B, 90), listed=HISTORY) == Listed(before=B, sha=C, at=at(20))
+    assert find_listed(moved(C, A, 20), listed=HISTORY) is None
+    assert find_listed(moved(C, B, 20), listed=[]) is None
+
+
 def test_of_several_listed_pushes_between_the_same_commits_the_nearest_in_time_counts() -> None:
     history = listed((B, A, 40), (A, B, 20), (B, A, 0))
     first, second = moved(B, A, 1), moved(B, A, 39)
@@ -173,6 +185,8 @@ def test_of_several_listed_pushes_between_the_same_commits_the_nearest_in_time_c
         pytest.param(D, (C, B, 20), None, id="a head that is not listed"),
         pytest.param(A, (D, C, 25), True, id="the push is not listed, and the latest one is later"),
         pytest.param(A, (D, A, 40), None, id="the push is not listed yet"),
+        pytest.param(A, (D, A, 30), None, id="the push is not listed yet, of the same second"),
+        pytest.param(B, (B, A, 10), False, id="the push itself"),
         pytest.param(B, (D, A, 5), None, id="the push is not listed, and the head is not the latest"),
     ],
 )
