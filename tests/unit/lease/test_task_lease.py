@@ -339,6 +339,15 @@ def test_11_what_the_lock_guards_refuses_a_writer_of_an_earlier_epoch(scene: Sce
         update_state_document(StateChange(in_progress=False), context=context, held=paused)
 
 
+def test_a_hold_ends_at_the_renew_deadline_and_not_before(scene: Scene) -> None:
+    held = acquired(scene, scene.workflow(), pod="first")
+    scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - 0.25)
+    held.ensure_held()
+    scene.clock.sleep(0.25)
+    with pytest.raises(LockLostError, match="was not renewed within 20 s$"):
+        held.ensure_held()
+
+
 # A helper takes only free Leases, each in one attempt.
 
 
