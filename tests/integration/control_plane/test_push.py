@@ -97,6 +97,11 @@ class Stage:
             if f"task-{self.task}-" in pod["metadata"]["name"] and pod["status"]["phase"] in ("Pending", "Running")
         ]
 
+    def push(self) -> None:
+        """Push to the task's branch, once its agents are certainly older."""
+        wait_out_doubt(self._started)
+        self.github.push(f"task-{self.task}-work", NEW, repository=self.repository)
+
     def workflow(self, sha: str = NEW) -> dict[str, Any]:
         """Create the Workflow of a push to agents that are certainly older, as the Sensor does."""
         wait_out_doubt(self._started)
@@ -178,7 +183,7 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
     maps = f"/api/v1/namespaces/{stage.agents}/configmaps"
     stage.client.ask("POST", maps, config_map)
     stale, exempt = {stage.agent(TESS), stage.agent(CLEO)}, stage.agent(REX)
-    stage.github.push(f"task-{stage.task}-work", NEW, repository=stage.repository)
+    stage.push()
     workflow = stage.workflow()
 
     process = stage.argo.attempt(workflow)
@@ -199,7 +204,7 @@ def test_one_push_from_workflow_to_labels(stage: Stage) -> None:
     assert TOKEN not in process.output
 
     outputs = stage.argo.outputs
-    assert (outputs["outcome"], float(outputs["stopped"]), float(outputs["github-answered"])) == ("completed", 2, 7)
+    assert (outputs["outcome"], float(outputs["stopped"]), float(outputs["github-answered"])) == ("completed", 2, 8)
     assert 0 <= float(outputs["gone-seconds"]) <= float(outputs["finished-seconds"])
     lease = stage.lease()["metadata"]
     for about, namespace, reasons in (
@@ -254,7 +259,7 @@ def test_a_role_that_is_missing_ends_with_77_and_says_so(stage: Stage, tmp_path:
 def test_a_pod_that_is_killed_while_it_waits_is_finished_by_the_next_attempt(stage: Stage) -> None:
     stage.kubelet.ending, stage.kubelet.exit_after_s = Ending.AFTER, 6.0
     stage.agent()
-    stage.github.push(f"task-{stage.task}-work", NEW, repository=stage.repository)
+    stage.push()
     workflow = stage.workflow()
     with stage.argo.started(workflow) as killed:
         stage.until(stage.deleting)

@@ -160,6 +160,7 @@ def test_a_push_stops_runs_of_one_name_in_both_namespaces(
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"task-{TASK}-state"}}
     maps = f"/api/v1/namespaces/{STATE}/configmaps"
     two.client.ask("POST", maps, body | {"data": {"state.json": '{"cancellation_in_progress": false}'}})
+    wait_out_doubt(time.time())
     github[0].push(f"task-{TASK}-work", NEWER, repository=REPOSITORY)
     ran = argo(two, tmp_path, settings=two.settings).attempt(workflow(two, NEWER))
     assert ran.exit_code == 0, ran.output
