@@ -44,7 +44,7 @@ def recorded_push(scene: Scene) -> None:
     scene.github.push(BRANCH, NEW)
     assert scene.play(scene.workflow(sha=NEW, before=OLD)) is Exit.DONE
     ready_again(scene)
-    scene.later(300)
+    scene.later(20)
 
 
 def forced_back(scene: Scene) -> tuple[str, Workflow]:
@@ -53,7 +53,7 @@ def forced_back(scene: Scene) -> tuple[str, Workflow]:
     scene.github.push(BRANCH, NEWER, actor=PERSON)
     scene.later(60)
     stale = agent_on(scene, NEWER)
-    scene.later(300)
+    scene.later(20)
     scene.github.push(BRANCH, OLD, forced=True)
     return stale, scene.workflow(sha=OLD, before=NEWER)
 
@@ -68,7 +68,7 @@ def test_a_branch_that_is_forced_back_past_an_unseen_push_gets_its_labels(scene:
 def test_reconcile_finds_a_branch_that_was_forced_back_past_an_unseen_push(scene: Scene) -> None:
     stale, workflow = forced_back(scene)
     scene.api.delete("workflows", workflow.name, namespace=DEFAULTS.namespaces.workflows)
-    for _ in range(10):
+    for _ in range(5):
         scene.later(60)
         scene.reconcile()
         scene.run_repairs()
@@ -128,10 +128,10 @@ def test_a_new_push_on_a_commit_that_a_person_restored_is_processed(
 ) -> None:
     recorded_push(scene)
     scene.github.push(BRANCH, NEWER, actor=PERSON)
-    scene.later(600)
+    scene.later(20)
     scene.github.push(BRANCH, NEW, actor=PERSON, forced=True)
     stale = agent_on(scene, NEW)
-    scene.later(600)
+    scene.later(20)
     scene.github.push(BRANCH, FOURTH)
     if found_by == "its Workflow":
         assert scene.play(scene.workflow(sha=FOURTH, before=NEW)) is Exit.DONE
@@ -146,9 +146,9 @@ def test_a_new_push_on_a_commit_that_a_person_restored_is_processed(
 def test_a_push_there_and_back_that_nobody_recorded_does_not_hide_the_push_there_again(scene: Scene) -> None:
     recorded_push(scene)
     scene.github.push(BRANCH, OLD, forced=True)
-    scene.later(300)
+    scene.later(20)
     stale = agent_on(scene, OLD)
-    scene.later(300)
+    scene.later(20)
     scene.github.push(BRANCH, NEW)
     assert scene.play(scene.workflow(sha=NEW, before=OLD)) is Exit.DONE
     assert stale not in scene.runs()
@@ -161,12 +161,12 @@ def test_an_old_deletion_does_not_end_a_branch_that_was_created_again(scene: Sce
     scene.github.repository().branches.pop(BRANCH, None)
     scene.github.push(BRANCH, NEW)
     assert scene.play(scene.workflow(sha=NEW, before=ZERO_SHA)) is Exit.DONE
-    scene.later(300)
+    scene.later(20)
     scene.github.push(BRANCH, ZERO_SHA)
     deleted_at = scene.clock.now()
     if processed:
         assert scene.play(scene.ended("deleted", before=NEW)) is Exit.DONE
-    scene.later(120)
+    scene.later(20)
     scene.github.push(BRANCH, NEW)
     assert scene.play(scene.workflow(sha=NEW, before=ZERO_SHA)) is Exit.DONE
     fresh = agent_on(scene, NEW)
@@ -198,6 +198,6 @@ def test_while_github_cannot_be_read_the_push_waits(scene: Scene) -> None:
 def test_the_list_is_read_once_and_only_in_doubt(scene: Scene) -> None:
     recorded_push(scene)
     assert not any("/activity" in call.path for call in scene.github.calls)
-    again = scene.workflow(sha=NEW, before=OLD, pushed_at=scene.clock.now() - timedelta(seconds=300))
+    again = scene.workflow(sha=NEW, before=OLD, pushed_at=scene.clock.now() - timedelta(seconds=20))
     assert scene.play(again) is Exit.DONE
     assert not any("/activity" in call.path for call in scene.github.calls)

@@ -344,7 +344,7 @@ def test_a_hold_ends_at_the_renew_deadline_and_not_before(scene: Scene) -> None:
     scene.clock.sleep(DEFAULTS.lease.renew_deadline_s - 0.25)
     held.ensure_held()
     scene.clock.sleep(0.25)
-    with pytest.raises(LockLostError, match="was not renewed within 20 s$"):
+    with pytest.raises(LockLostError, match=r"was not renewed within 20 s$"):
         held.ensure_held()
 
 
