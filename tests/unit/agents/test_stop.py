@@ -277,6 +277,57 @@ def test_a_stop_request_that_is_refused_for_a_moment_is_sent_again_only_under_th
     assert len([call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]) == 1
 
 
+def test_a_stop_request_that_is_refused_for_a_moment_is_sent_again(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    scene.agent()
+    pushed(scene)
+    scene.api.faults.add(Fault(method="PATCH", path="/coderuns/", status=403, reason="Forbidden"))
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert len([call for call in scene.api.calls if call.method == "PATCH" and "/coderuns/" in call.path]) == 2
+
+
+def test_an_agent_that_is_gone_before_it_is_asked_to_stop_is_proven_gone(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE, delete=False),))
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    vanish = Fault(
+        method="PATCH", path="/coderuns/", before=lambda _: scene.api.delete("coderuns", name, namespace=AGENTS)
+    )
+    scene.api.faults.add(vanish)
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert [agent.outcome for agent in scene.record().agents] == [RunOutcome.GONE]
+
+
+@pytest.mark.parametrize(
+    ("paused", "sent", "code"),
+    [
+        pytest.param(0.0, 2, Exit.DONE, id="while the Lease is held"),
+        pytest.param(DEFAULTS.lease.renew_deadline_s + 1, 1, Exit.TRY_AGAIN, id="not after it was lost"),
+    ],
+)
+def test_a_delete_that_is_refused_for_a_moment_is_sent_again_only_under_the_lease(
+    scene: Scene, paused: float, sent: int, code: Exit
+) -> None:
+    scene.agent()
+    pushed(scene)
+    refused = Fault(
+        method="DELETE", path="/coderuns/", status=403, reason="Forbidden", before=lambda _: scene.clock.sleep(paused)
+    )
+    scene.api.faults.add(refused)
+    assert scene.attempt(scene.workflow()) is code
+    assert len([call for call in scene.api.calls if call.method == "DELETE" and "/coderuns/" in call.path]) == sent
+
+
+def test_the_lease_is_kept_while_a_delete_waits_for_a_busy_api_server(scene: Scene) -> None:
+    scene.agent()
+    pushed(scene)
+    busy = Fault(method="DELETE", path="/coderuns/", status=429, headers={"Retry-After": "25"})
+    scene.api.faults.add(busy)
+    assert DEFAULTS.lease.renew_deadline_s < 25
+    assert scene.attempt(scene.workflow()) is Exit.DONE
+    assert scene.record().attempts == 1
+
+
 def test_the_audit_names_the_agent_that_was_asked_to_stop_and_the_deleted_one(scene: Scene) -> None:
     scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
     scene.agent()

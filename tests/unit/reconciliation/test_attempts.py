@@ -20,9 +20,12 @@ from steps.observed_state.repair_attempts import (
     is_escalated,
     read_attempts,
 )
-from steps.reconciliation.attempts import count_attempt, mark_escalated, reset_attempts
+from steps.reconciliation.attempts import count_attempt, count_repair, mark_escalated, reset_attempts
+from steps.reconciliation.finding import FindingKind
+from steps.reconciliation.planning import PlannedRepair, RepairAction
 from steps.telemetry.audit import WriteCause
 from tests.doubles.kubernetes import Fault
+from tests.support.factories import finding, task_state
 from tests.support.harness import DEFAULTS, REPOSITORY, Scene, Workflow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -121,6 +124,43 @@ def test_an_attempt_is_counted_once_with_its_time_and_kind(scene: Scene) -> None
     assert (read(scene).count, read(scene).total) == (2, 2)
     written = [line for line in scene.events() if line.get("cause") == WriteCause.TRIES]
     assert [line["detail"] for line in written] == ["stuck", "stuck"], "an unchanged Lease is not written"
+
+
+OF_DOCUMENTS = (FindingKind.STRAY_FLAG, FindingKind.CORRUPT_STATE, FindingKind.NOT_STARTED)
+WITH_A_PUSH = (
+    FindingKind.LOST_PUSH,
+    FindingKind.STUCK,
+    FindingKind.FAILED,
+    FindingKind.HALF_MOVED,
+    FindingKind.LIVE_STALE,
+)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FindingKind if kind not in OF_DOCUMENTS])
+def test_a_repair_of_a_lease_or_a_push_is_counted_on_the_lease(scene: Scene, kind: FindingKind) -> None:
+    dealt_with(scene)
+    known = task_state(name=NAME, attempts=RepairAttempts(count=2, total=5))
+    repair = PlannedRepair(finding=finding(kind, task_state=known), action=RepairAction.SUBMIT)
+    count_repair(repair, context=scene.reconcile_context())
+    assert (read(scene).count, read(scene).total) == (3, 6)
+    annotation = scene.lease()["metadata"]["annotations"][ATTEMPTS_ANNOTATION]
+    assert json.loads(annotation)["what"] == kind
+
+
+@pytest.mark.parametrize("kind", FindingKind)
+def test_only_a_repair_with_a_push_creates_the_lease_that_is_missing(scene: Scene, kind: FindingKind) -> None:
+    known = task_state(name=NAME)
+    repair = PlannedRepair(finding=finding(kind, task_state=known), action=RepairAction.SUBMIT)
+    count_repair(repair, context=scene.reconcile_context())
+    assert (scene.api.find("leases", NAME, namespace=HOME) is not None) is (kind in WITH_A_PUSH)
+
+
+@pytest.mark.parametrize("kind", OF_DOCUMENTS)
+def test_a_repair_of_a_document_is_not_counted(scene: Scene, kind: FindingKind) -> None:
+    dealt_with(scene)
+    repair = PlannedRepair(finding=finding(kind, task_state=task_state(name=NAME)), action=RepairAction.SUBMIT)
+    count_repair(repair, context=scene.reconcile_context())
+    assert read(scene) == NONE
 
 
 def test_counting_restores_the_labels_of_a_lease(scene: Scene) -> None:

@@ -20,7 +20,8 @@ from steps.reconciliation import detection
 from steps.reconciliation.attempts import count_attempt
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
-from steps.reconciliation.reconcile_pass import _guarded, _repair_and_count, run_pass
+from steps.reconciliation.reconcile_pass import _find_each, _guarded, _repair_and_count, run_pass
+from steps.reconciliation.snapshot import take_snapshot
 from steps.reconciliation.task_index import TaskIndex
 from steps.runtime.github_connections import GitHubConnections
 from steps.settings.loading import SETTINGS_ENV, ReconcileStepSettings
@@ -99,6 +100,7 @@ def test_a_pass_waits_for_github_for_at_most_ten_seconds_and_exposes_no_token(
     assert given.settings == replace(settings.github, deadline_s=deadline_s)
     assert (given.clock, given.breaker) == (scene.clock, context.clients.breakers.github)
     assert (given.measured, given.tracer) == (measured, TRACING_OFF)
+    assert given.lag_s == 0, "the next pass reads again what GitHub does not know yet"
 
 
 @pytest.mark.parametrize("missing", ["WORKFLOW_NAME", "POD_UID", SETTINGS_ENV])
@@ -201,6 +203,10 @@ def test_a_dry_run_reports_the_same_and_writes_nothing() -> None:
         done = run_pass(scene.reconcile_context())
         assert would.repairs == done.repairs
         assert would.idle == done.idle
+        assert would.repairs
+        assert would.idle
+        assert {*would.problems, *would.idle_problems} == {""}
+        assert (len(would.problems), len(would.idle_problems)) == (len(would.repairs), len(would.idle))
 
 
 def test_the_result_of_a_pass_has_the_unread_objects(scene: Scene) -> None:
@@ -261,6 +267,42 @@ def test_a_task_that_cannot_be_judged_is_reported_and_blocks_no_other(
     assert found.unread == ("task 8: cannot be judged (KeyError): please report it",)
     assert scene.lease(task=8)["metadata"]["labels"][ATTENTION_LABEL] == "true"
     assert "a payload" not in scene.output.getvalue()
+
+
+def test_a_task_that_cannot_be_judged_is_left_out_of_what_the_pass_knows(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed(scene)
+    scene.github.add_pull_request(head="task-8-work", sha=OLD)
+    assert scene.play(scene.workflow(task=8)) is Exit.DONE
+    judge = detection._lease_findings
+
+    def fails_for_8(task_state: TaskState, *, index: TaskIndex) -> Iterator[Finding]:
+        if task_state.task == "8":
+            raise KeyError("a payload")
+        yield from judge(task_state, index=index)
+
+    monkeypatch.setattr(detection, "_lease_findings", fails_for_8)
+    context = scene.reconcile_context()
+    _, known = _find_each(take_snapshot(context), context=context)
+    assert [each.task for each in known.task_states] == ["7"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_pass_counts_the_repairs_that_were_made_and_those_that_failed(scene: Scene, *, refused: bool) -> None:
+    failed(scene)
+    scene.later(400)
+    if refused:
+        scene.api.faults.add(Fault(method="POST", path="/workflows", status=403, reason="Forbidden", times=0))
+    context = scene.reconcile_context()
+    found = run_pass(context)
+    assert [bool(problem) for problem in found.problems] == [refused]
+    counted = (context.measurements.values.get(each) for each in ("repairs-submitted", "repairs-failed"))
+    assert [float(each or 0) for each in counted] == ([0, 1] if refused else [1, 0])
+
+
+def test_an_error_without_a_text_is_named_by_its_kind(scene: Scene) -> None:
+    assert _guarded(fails(ConflictError("")), task="7", context=scene.reconcile_context()) == "ConflictError"
 
 
 @pytest.mark.parametrize(
