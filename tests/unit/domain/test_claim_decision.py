@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steps.domain.claim_decision import Resume, Start, Superseded, decide_claim
-from steps.domain.push import COMMAND_REASON, MANUAL_ALL_REASON, MANUAL_REASON, ZERO_SHA, Sha
+from steps.domain.push import COMMAND_REASON, MANUAL_ALL_REASON, MANUAL_REASON, OPENED_REASON, ZERO_SHA, Sha
 from steps.domain.record import LabelOutcome, Phase, Record
 from tests.support.pushes import T0, at, push, record
 
@@ -191,3 +191,9 @@ def test_a_request_for_all_agents_of_a_branch_that_ended_and_lives_again_starts_
     assert decide_claim(ended, push=request, watermark=at(10)) == Superseded(by=ZERO_SHA)
     other = replace(request, sha=Sha("c" * 40))
     assert decide_claim(ended, push=other, watermark=at(20)) == Superseded(by=ZERO_SHA)
+
+
+def test_a_pull_request_that_is_opened_at_the_head_that_labels_were_left_to_gets_them() -> None:
+    opened = replace(push(pushed=20), reason=OPENED_REASON)
+    stored = replace(record(10, labels=LabelOutcome.HEAD_MOVED), left_to=str(opened.sha))
+    assert decide_claim(stored, push=opened, watermark=at(20)) == Resume(push=opened, watermark=at(10))
