@@ -9,6 +9,7 @@ import pytest
 
 from steps.core.keys import repository_label
 from steps.domain.agent import RunOutcome
+from steps.domain.push import ZERO_SHA, Sha
 from steps.domain.record import LabelOutcome, PullRequest, Record
 from steps.domain.wording import LABEL_TEXT
 from steps.reconciliation.detection import find_problems
@@ -85,6 +86,30 @@ def test_labels_that_are_due_are_a_finding_of_the_recorded_push(
     assert [each.kind for each in found] == expected
     assert [push_of(each) for each in found] == [DONE.push] * len(expected)
     assert [each.detail for each in found] == [f"{LABEL_TEXT[labels]}; this has changed since"] * len(expected)
+
+
+@pytest.mark.parametrize(("skip_on", "due"), [("task-7", False), ("other", True), ("", True)])
+def test_labels_are_not_due_while_another_branch_of_the_task_has_the_skip_label(skip_on: str, *, due: bool) -> None:
+    stayed = replace(DONE, labels=LabelOutcome.NO_PULL_REQUEST, finished_at=ago(60))
+    of_another = replace(stayed.finished_pushes[0], push=replace(DONE.push, ref="refs/heads/task-7-other"))
+    both = replace(stayed, branches=(replace(of_another, labels=LabelOutcome.MOVED),))
+    skip = DEFAULTS.labels.skip
+    pulls = {
+        (str(OWN), stayed.push.branch): (PullRequest(number=1, head_sha="a" * 40, labels=()),),
+        (str(OWN), "task-7-other" if skip_on == "task-7" else "unrelated"): (
+            PullRequest(number=2, head_sha="b" * 40, labels=(skip,) if skip_on else ()),
+        ),
+    }
+    snapshot = ClusterSnapshot(now=NOW, task_states=(task_state(record=both),), pulls=pulls)
+    found = find_problems(snapshot, settings=DEFAULTS)
+    assert [each.kind for each in found] == ([FindingKind.HALF_MOVED] if due else [])
+
+
+def test_a_head_that_labels_were_left_to_is_submitted_without_the_commit_that_it_replaced() -> None:
+    pushed = replace(DONE.push, before=Sha("d" * 40))
+    left = replace(DONE, push=pushed, labels=LabelOutcome.HEAD_MOVED, left_to="c" * 40)
+    (found,) = find_problems(ClusterSnapshot(now=NOW, task_states=(task_state(record=left),)), settings=DEFAULTS)
+    assert push_of(found) == replace(pushed, sha=Sha("c" * 40), before=Sha(ZERO_SHA))
 
 
 @pytest.mark.parametrize("state", [IN_PROGRESS, FAILED, replace(DONE, labels=LabelOutcome.UNREADABLE)])
