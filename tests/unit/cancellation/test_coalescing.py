@@ -11,7 +11,7 @@ import pytest
 from steps.cancel import cancel
 from steps.cancellation.workflow import SUPERSEDED_BY
 from steps.core.errors import Exit
-from steps.domain.push import COMMAND_REASON, MANUAL_ALL_REASON, MANUAL_REASON
+from steps.domain.push import COMMAND_REASON, MANUAL_ALL_REASON, MANUAL_REASON, ZERO_SHA
 from steps.domain.record import Phase
 from steps.telemetry.audit import WriteCause
 from tests.doubles import argo_controller
@@ -289,6 +289,28 @@ def test_a_persons_request_is_never_ended(scene: Scene, reason: str) -> None:
     assert scene.play(newest) is Exit.DONE
     assert (superseded_by(scene, older), superseded_by(scene, request)) == (newest.name, "")
     assert phase(scene, request) == "Pending"
+
+
+def test_a_push_whose_commits_and_time_contradict_each_other_is_not_ended(scene: Scene) -> None:
+    """It may be a branch that was forced back past a push that nobody recorded: its own steps ask GitHub."""
+    scene.github.push("task-7-work", NEW)
+    first = scene.workflow(sha=NEW, before=OLD)
+    scene.argo.mark(first.name, argo_controller.RUNNING)
+    back = scene.workflow(sha=OLD, before=NEWER, pushed_at=ago(scene.clock, -5))
+    assert scene.play(first) is Exit.DONE
+    assert (superseded_by(scene, back), phase(scene, back)) == ("", "Pending")
+
+
+def test_a_push_on_a_commit_that_is_older_than_a_head_of_unknown_origin_is_not_ended(scene: Scene) -> None:
+    scene.github.push("task-7-work", NEW)
+    assert scene.play(scene.workflow(sha=NEW, before=OLD)) is Exit.DONE
+    scene.later(5)
+    scene.github.push("task-7-work", NEWER)
+    head = scene.workflow(sha=NEWER, before=ZERO_SHA)
+    scene.argo.mark(head.name, argo_controller.RUNNING)
+    restored = scene.workflow(sha="d" * 40, before=NEW, pushed_at=ago(scene.clock, -5))
+    assert scene.play(head) is Exit.DONE
+    assert (superseded_by(scene, restored), phase(scene, restored)) == ("", "Pending")
 
 
 def test_a_malformed_workflow_is_left_to_report_its_own_error(scene: Scene) -> None:
