@@ -96,7 +96,7 @@ def _configuration(module: str) -> str:
         "pytest_add_cli_args_test_selection": [str(file_of_test(name)) for name in TARGETS[module]],
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "--hypothesis-seed=0"],
         # A line that does nothing but log: its words are for people.
-        "do_not_mutate_patterns": [r"^\s*(context|self)\._?log\.(info|warning|error)\(.*\)$"],
+        "do_not_mutate_patterns": [r"^\s*(context|self)\._?log\.(info|warning|error|unexpected)\(.*\)$"],
         "type_check_command": ["mypy", "steps", "--output", "json", *_SCAFFOLDING],
     }
     return "\n[tool.mutmut]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())

@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 ROOT = Path(__file__).parents[3]
 _PUSH = ("scenarios/whole_push", "scenarios/pull_request", "scenarios/agents_end")
+_ORDER = ("scenarios/lagging_head", "scenarios/order_of_pushes")
 _STOP = ("unit/agents/stop", "scenarios/kinds", "scenarios/refused_deletes")
-_OWNED = ("scenarios/owned_runs", "scenarios/owned_objects", "scenarios/named_jobs")
+_OWNED = ("scenarios/owned_runs", "scenarios/owned_objects", "scenarios/named_jobs", "scenarios/ended_owners")
 _FINDINGS = (
     "unit/reconciliation/detection",
     "unit/reconciliation/finding_details",
@@ -31,7 +32,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "domain.claim_decision": ("unit/domain/claim_decision", "unit/domain/ended"),
         "domain.run_decision": ("unit/domain/run_decision",),
         "domain.ownership": ("unit/domain/ownership",),
-        "domain.label_decision": ("unit/domain/label_decision", "unit/domain/ended"),
+        "domain.label_decision": ("unit/domain/label_decision", "unit/domain/ended", "scenarios/ended_branches"),
         "domain.task_id": ("unit/domain/task_id",),
         "settings.tasks": ("unit/domain/task_id", "unit/settings/bad_input"),
         "settings.policies": ("scenarios/policies",),
@@ -39,10 +40,15 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lease.lease_object": (*_LEASE, "unit/kube/refusals"),
         "lease.task_lease": (*_LEASE, "unit/kube/refusals", "scenarios/servers_that_refuse"),
         "lease.held_lease": (*_LEASE, "unit/kube/refusals"),
-        "cancellation.claim": ("unit/cancellation/claim", "scenarios/help", "scenarios/two_branches"),
-        "pull_request.labels": (*_PUSH, "scenarios/lagging_head", "scenarios/order_of_pushes"),
+        "cancellation.claim": (
+            "unit/cancellation/claim",
+            "scenarios/help",
+            "scenarios/two_branches",
+            "scenarios/restored_commits",
+        ),
+        "pull_request.labels": (*_PUSH, *_ORDER, "scenarios/late_labels"),
         "cancellation.coalescing": ("unit/cancellation/coalescing", "unit/cancellation/waiting_head"),
-        "reconciliation.detection": _FINDINGS,
+        "reconciliation.detection": (*_FINDINGS, "scenarios/late_labels", "scenarios/restored_commits"),
         "reconciliation.task_index": _FINDINGS,
         "reconciliation.planning": ("unit/reconciliation/planning",),
         "reconciliation.attempts": (
@@ -58,14 +64,17 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "reconciliation.snapshot": (
             "unit/reconciliation/snapshot",
             "unit/reconciliation/reconcile_pass",
+            "unit/reconciliation/planning",
             "scenarios/odd_objects",
             "scenarios/late_labels",
+            "scenarios/policies",
         ),
         "reconciliation.github_state": ("unit/reconciliation/snapshot", "scenarios/late_labels"),
         "reconciliation.repair": (
             "unit/reconciliation/repair",
             "unit/reconciliation/reconcile_pass",
             "scenarios/reconcile_locks",
+            "scenarios/reconcile_limits",
         ),
         "reconciliation.escalation": ("unit/reconciliation/repair", "unit/reconciliation/reconcile_pass"),
         "reconciliation.reconcile_pass": ("unit/reconciliation/reconcile_pass",),
@@ -74,12 +83,18 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "breaker.circuit": _BREAKER,
         "cancellation.state_update": ("unit/cancellation/state_document", *_FINDINGS),
         "cancellation.state_document": ("unit/cancellation/state_document", *_FINDINGS),
-        "agents.runs": ("unit/agents/runs", "scenarios/kinds", *_PUSH),
+        "agents.runs": (
+            "unit/agents/runs",
+            "unit/agents/run_parts",
+            "scenarios/parts_of_runs",
+            "scenarios/kinds",
+            *_PUSH,
+        ),
         "agents.decisions": ("unit/agents/decisions", "scenarios/owned_runs", *_STOP, *_PUSH),
         "agents.graceful_stop": (*_STOP, "scenarios/owned_runs"),
         "agents.deletion": (*_STOP, "scenarios/owned_runs", *_BREAKER, *_PUSH),
-        "agents.stop": (*_STOP, *_OWNED, "scenarios/events", *_PUSH),
-        "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, *_PUSH),
+        "agents.stop": (*_STOP, *_OWNED, "scenarios/presets", "scenarios/events", *_PUSH),
+        "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, "scenarios/presets", *_PUSH),
         "agents.observation": (
             "unit/agents/verification",
             *_OWNED,
@@ -91,7 +106,12 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "agents.ownership": ("unit/agents/decisions", *_OWNED, *_STOP),
         "agents.owned_object": ("unit/agents/owned_resources", *_OWNED),
         "agents.owned_resources": ("unit/agents/owned_resources", "unit/agents/dependents", "scenarios/owned_objects"),
-        "agents.dependents": ("unit/agents/dependents", "unit/agents/stop", "scenarios/named_jobs"),
+        "agents.dependents": (
+            "unit/agents/dependents",
+            "unit/agents/stop",
+            "scenarios/named_jobs",
+            "scenarios/ended_owners",
+        ),
         "cancel": (
             "scenarios/endings",
             "unit/cancellation/report",
