@@ -46,7 +46,7 @@ def read_in_time(read: Callable[[], T], *, github: GitHub, context: StepContext)
 def clock_offset(github: GitHub, *, context: StepContext) -> float:
     """Return the seconds by which the API server's clock is ahead of GitHub's, after GitHub has been read.
 
-    If no answer told GitHub's time, it is the lowest that the tolerance allows. Clocks that differ behind one address
+    If no answer gives GitHub's time, it is the lowest that the tolerance allows. Clocks that differ behind one address
     are logged.
     """
     kube = context.clients.kube.server_clock

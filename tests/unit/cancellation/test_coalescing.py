@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count, pairwise
 from typing import Any
 
@@ -18,23 +17,10 @@ from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow, ago
-from tests.support.scenarios import without_help
 from tests.support.scene.workflow import parameters
 from tests.support.waiting_workflows import HOME, phase, superseded_by
 
-
-@pytest.fixture(autouse=True)
-def alone(scene: Scene) -> None:
-    """Help would process each push that waits, and hide what the holder does by itself."""
-    without_help(scene)
-
-
-@pytest.fixture(autouse=True)
-def no_place_is_left(scene: Scene) -> Iterator[None]:
-    """No ended Workflow keeps its place in the queue of its mutex: those behind it would never begin."""
-    yield
-    scene.later(11)
-    assert scene.argo.abandoned() == []
+pytestmark = pytest.mark.usefixtures("alone", "no_place_is_left")
 
 
 def play_newest(scene: Scene) -> Workflow:

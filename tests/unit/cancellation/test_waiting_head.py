@@ -5,7 +5,6 @@ Webhooks have the time of a push in whole seconds, so Argo may choose any of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,23 +16,10 @@ from steps.domain.record import LabelOutcome, Record
 from steps.domain.watermark import RESOLUTION_S
 from tests.doubles.kubernetes import Fault
 from tests.support.harness import NEW, NEWER, Scene, Workflow
-from tests.support.scenarios import without_help
 from tests.support.scene.workflow import parameters
 from tests.support.waiting_workflows import HOME, phase
 
-
-@pytest.fixture(autouse=True)
-def alone(scene: Scene) -> None:
-    """Help would process each push that waits, and hide what the holder does by itself."""
-    without_help(scene)
-
-
-@pytest.fixture(autouse=True)
-def no_place_is_left(scene: Scene) -> Iterator[None]:
-    """No ended Workflow keeps its place in the queue of its mutex: those behind it would never begin."""
-    yield
-    scene.later(11)
-    assert scene.argo.abandoned() == []
+pytestmark = pytest.mark.usefixtures("alone", "no_place_is_left")
 
 
 def reach_of(workflow: Workflow) -> datetime:
