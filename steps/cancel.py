@@ -22,7 +22,7 @@ from steps.cancellation import (
 )
 from steps.domain import check_push_time
 from steps.help import Helper
-from steps.runtime import run_step
+from steps.runtime import recording_failure, run_step
 
 if TYPE_CHECKING:
     from steps.runtime import StepContext
@@ -49,7 +49,7 @@ def cancel(context: StepContext) -> None:
     if started is None:
         report_finished(context)
         return
-    with Helper(context).beside():
+    with recording_failure(started.held, context=started.context), Helper(context).beside():
         finish_execution(started)
 
 

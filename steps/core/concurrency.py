@@ -35,9 +35,9 @@ def run_parallel(calls: Sequence[Callable[[], T]], *, parallel: int, while_waiti
             results.append(call())
         return results
     with ThreadPoolExecutor(max_workers=min(parallel, len(calls))) as pool:
-        futures = [pool.submit(call) for call in calls]
-        pending = set(futures)
         try:
+            futures = [pool.submit(call) for call in calls]
+            pending = set(futures)
             while pending:
                 pending = wait(pending, timeout=_MEANWHILE_EVERY_S).not_done
                 while_waiting()

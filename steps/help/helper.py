@@ -63,8 +63,9 @@ class Helper:
             return
         ended = Event()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            helping = pool.submit(self._help_until, ended)
             try:
+                # SIGTERM may interrupt this line after the thread has started.
+                helping = pool.submit(self._help_until, ended)
                 yield
             finally:
                 ended.set()
@@ -73,9 +74,14 @@ class Helper:
                 self._help()
 
     def _help_until(self, ended: Event) -> None:
-        """Help, and look again for pushes that wait until the body has ended."""
+        """Help, and look again for pushes that wait until the body has ended.
+
+        Raises:
+            TerminatedError: The pod is being stopped, and the signal may have interrupted `ended.set`.
+        """
         self._help()
         while not ended.wait(_AGAIN_S):
+            self._context.clock.sleep(0)
             self._help()
 
     def _help(self) -> None:

@@ -62,6 +62,7 @@ class HeldLease:
         self._lost = ""
         self._lock = Lock()
         self._annotations: dict[str, str] = {}
+        self.released = False
         self.epoch = epoch
         # The record before this epoch.
         self.stored = stored
@@ -128,6 +129,7 @@ class HeldLease:
             self._write(record, holder="", cause=WriteCause.RELEASE)
             self.record = record
             self._lost = f"the Lease of epoch {self.epoch} was released"
+            self.released = True
 
     def _write(self, record: Record, *, holder: str, cause: WriteCause) -> None:
         retry_on_conflict(

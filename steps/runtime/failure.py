@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def recording_failure(held: HeldLease, *, context: StepContext) -> Iterator[None]:
-    """Record any error of the body, release the Lease, and raise the error again."""
+    """Record any error of the body, release the Lease, and raise the error again. A released Lease stays as it is."""
     try:
         yield
     except Exception as error:
+        if held.released:
+            raise
         # Only the text of a StepError is known to be safe.
         text = f"{type(error).__name__}: {error}" if isinstance(error, StepError) else type(error).__name__
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -432,6 +433,28 @@ def test_a_helper_that_gets_sigterm_releases_every_lease(burst: Scene) -> None:
     burst.step(cancel, workflows[7], pod="helper")
     for number in TASKS[:2]:
         assert burst.lease(task=number)["spec"]["holderIdentity"] == ""
+
+
+def test_sigterm_while_the_helper_starts_ends_the_step_and_releases_the_lease(
+    burst: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To start a thread is to wait for it, so a signal often arrives there."""
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *args: Any, **options: Any) -> Future[Any]:  # noqa: ANN401 - the library's signature
+            super().submit(*args, **options)
+            raise TerminatedError("SIGTERM")
+
+    burst.in_threads = True
+    monkeypatch.setattr(helper, "ThreadPoolExecutor", Interrupted)
+    monkeypatch.setattr(helper, "_AGAIN_S", 0.01)
+    workflow = pushed_to(burst, 7)
+    assert burst.step(cancel, workflow, pod="helper") is Exit.TRY_AGAIN
+    assert burst.lease()["spec"]["holderIdentity"] == ""
+    assert burst.record().phase is Phase.FAILED
+    monkeypatch.undo()
+    assert burst.play(workflow) is Exit.DONE
+    assert labels(burst, 7) == MOVED
 
 
 def test_a_helper_that_dies_is_succeeded_by_the_own_workflow(burst: Scene) -> None:

@@ -280,10 +280,11 @@ def test_sigterm_leaves_a_failed_record_and_a_free_lease(stage: Stage) -> None:
         stage.until(stage.deleting)
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=15)
+            output = process.communicate(timeout=15)
         except subprocess.TimeoutExpired:
             process.kill()
-    assert process.returncode == 75
+            output = process.communicate()
+    assert process.returncode == 75, output
     assert stage.record()["phase"] == "failed"
     assert stage.lease()["spec"].get("holderIdentity", "") == ""
 
