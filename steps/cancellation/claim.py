@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.core import UnavailableError
 from steps.domain import (
     OPENED_REASON,
     ZERO_SHA,
@@ -26,6 +25,7 @@ from steps.domain import (
     request_watermark,
 )
 from steps.pull_request import is_newer_push
+from steps.runtime import UnreadableGitHub
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -97,14 +97,10 @@ def _listed_newer(stored: Record | None, *, context: StepContext) -> bool | None
     left_to = known.left_to == push.sha and push.before == ZERO_SHA
     if not left_to and not is_order_doubtful(push, known=known.push, older=known.older):
         return None
-    try:
+    with UnreadableGitHub("the commits decide which push is newer", context=context):
         github = context.clients.github(lambda: None)
         return is_newer_push(push, known=known.push, github=github, log=context.log)
-    except UnavailableError as error:
-        if context.settings.github.unreadable == "wait":
-            raise
-        context.log.warning("GitHub cannot be read: the commits decide which push is newer", problem=str(error))
-        return None
+    return None
 
 
 def claim_record(stored: Record | None, *, context: StepContext) -> Record | None:

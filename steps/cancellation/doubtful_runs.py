@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from steps.agents import decide_all
 from steps.cancellation.claim import measured_watermark
-from steps.core import UnavailableError
 from steps.domain import find_listed, is_head_listed_newer
 from steps.pull_request import list_pushes
+from steps.runtime import UnreadableGitHub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,14 +58,10 @@ def settle_doubt(
     no_head = after and record.pull_request is None
     if not young and not no_head:
         return record
-    try:
+    listed: Sequence[ListedPush] = ()
+    with UnreadableGitHub("runs in doubt count as stale", context=context):
         github = context.clients.github(held.renew_if_due)
         listed = list_pushes(record.push, github=github, log=context.log)
-    except UnavailableError as error:
-        if context.settings.github.unreadable == "wait":
-            raise
-        context.log.warning("GitHub cannot be read: runs in doubt count as stale", problem=str(error))
-        return record
     if no_head and listed and is_head_listed_newer(listed[0].sha, push=record.push, listed=listed):
         context.log.info("branch has moved since the push, its head is kept", head=listed[0].sha)
         record = replace(record, left_to=listed[0].sha)

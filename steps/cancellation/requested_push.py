@@ -11,8 +11,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.core import LAG_S, BadInputError, ForbiddenError, UnavailableError, read_through_lag
+from steps.core import LAG_S, BadInputError, ForbiddenError, read_through_lag
 from steps.domain import RECONCILE_REASON, ZERO_SHA, Sha
+from steps.runtime import UnreadableGitHub
 
 if TYPE_CHECKING:
     from steps.domain import Push
@@ -36,30 +37,25 @@ def with_own_push(context: StepContext) -> StepContext:
         return _with_listed_push(context)
     if not context.push.is_request:
         return context
-    try:
-        return replace(context, push=_own_push(context))
-    except ForbiddenError as error:
-        if not context.push.includes_newer:
-            raise ForbiddenError(f"{error}, or submit with --include-newer") from error
-        problem = str(error)
-    except UnavailableError as error:
-        if context.settings.github.unreadable == "wait":
-            raise
-        problem = str(error)
-    context.log.warning("head's own push cannot be read: the time of the request counts", problem=problem)
+    with UnreadableGitHub("the time of the request counts", context=context):
+        try:
+            return replace(context, push=_own_push(context))
+        except ForbiddenError as error:
+            if not context.push.includes_newer:
+                raise ForbiddenError(f"{error}, or submit with --include-newer") from error
+            event = "head's own push cannot be read: the time of the request counts"
+            context.log.warning(event, problem=str(error))
     return context
 
 
 def _with_listed_push(context: StepContext) -> StepContext:
-    try:
-        found = _listed(context.push, github=context.clients.github(lambda: None))
-    except UnavailableError:
-        if context.settings.github.unreadable == "wait":
-            raise
-        return context
-    except (BadInputError, ForbiddenError) as error:
-        context.log.warning("head's own push cannot be read: the time of the earlier push counts", problem=str(error))
-        return context
+    found = None
+    with UnreadableGitHub("the time of the earlier push counts", context=context):
+        try:
+            found = _listed(context.push, github=context.clients.github(lambda: None))
+        except (BadInputError, ForbiddenError) as error:
+            event = "head's own push cannot be read: the time of the earlier push counts"
+            context.log.warning(event, problem=str(error))
     return replace(context, push=found) if found else context
 
 

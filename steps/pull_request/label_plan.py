@@ -10,16 +10,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.core import UnavailableError
 from steps.domain import LabelOutcome, LabelPlan, decide_labels
 from steps.pull_request.clock_comparison import clock_offset, read_in_time
 from steps.pull_request.ended_branch import read_ended_plan
 from steps.pull_request.push_history import with_true_head
+from steps.runtime import UnreadableGitHub
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from steps.domain import Push, Record
+    from steps.domain import PullRequest, Push, Record
     from steps.github import GitHub
     from steps.runtime import StepContext
 
@@ -45,35 +45,25 @@ def read_label_plan(
     """
     settings = context.settings.labels
     github, push = context.clients.github(while_waiting), record.push
-    try:
+    with UnreadableGitHub("agents are cancelled, labels do not move", context=context):
         if push.ends:
             read_ended = partial(read_ended_plan, record, github=github, context=context, while_waiting=while_waiting)
-            ended = read_in_time(read_ended, github=github, context=context)
-            if ended.labels is LabelOutcome.CLOSED:
-                ended = _unless_skipped_elsewhere(ended, record=record, github=github, context=context)
-            return push, replace(ended, clock_offset_s=clock_offset(github, context=context))
+            plan = read_in_time(read_ended, github=github, context=context)
+            if plan.labels is LabelOutcome.CLOSED:
+                plan = _unless_skipped_elsewhere(plan, record=record, github=github, context=context)
+            return push, replace(plan, clock_offset_s=clock_offset(github, context=context))
         read = partial(github.open_pull_requests, repository=push.repository, branch=push.branch)
         found = read_in_time(read, github=github, context=context)
-        task_label = settings.of_task(push.task)
-        decide = partial(decide_labels, found, skip=settings.skip, task_label=task_label)
+        decide = partial(decide_labels, found, skip=settings.skip, task_label=settings.of_task(push.task))
         plan = with_true_head(decide(push=push, older=record.older), record=record, github=github, log=context.log)
         if plan.labels is LabelOutcome.HEAD_MOVED and (plan.left_to, push.ref) == (context.push.sha, context.push.ref):
             push = context.push
             plan = decide(push=push, older=record.older)
         plan = _unless_skipped_elsewhere(plan, record=record, github=github, context=context)
-    except UnavailableError as error:
-        if context.settings.github.unreadable == "wait":
-            raise
-        context.log.warning("GitHub cannot be read: agents are cancelled, labels do not move", problem=str(error))
-        return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
-    plan = replace(plan, clock_offset_s=clock_offset(github, context=context))
-    if plan.labels is LabelOutcome.AMBIGUOUS:
-        numbers = [f"#{pull.number}" for pull in found]
-        context.log.warning(
-            f"several open pull requests have this head: add label {task_label} to the right one",
-            pulls=numbers,
-        )
-    return push, plan
+        if plan.labels is LabelOutcome.AMBIGUOUS:
+            _warn_of_several(found, context=context)
+        return push, replace(plan, clock_offset_s=clock_offset(github, context=context))
+    return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
 
 
 def _unless_skipped_elsewhere(plan: LabelPlan, *, record: Record, github: GitHub, context: StepContext) -> LabelPlan:
@@ -90,3 +80,11 @@ def _unless_skipped_elsewhere(plan: LabelPlan, *, record: Record, github: GitHub
                 context.log.info("skip label is set on the pull request of another branch", pull_request=pull.number)
                 return LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=pull)
     return plan
+
+
+def _warn_of_several(found: Sequence[PullRequest], *, context: StepContext) -> None:
+    task_label = context.settings.labels.of_task(context.push.task)
+    context.log.warning(
+        f"several open pull requests have this head: add label {task_label} to the right one",
+        pulls=[f"#{pull.number}" for pull in found],
+    )

@@ -8,12 +8,14 @@ from steps.runtime.entrypoint import pod_audit, pod_identity, run_process, run_s
 from steps.runtime.events import emit_event, emit_task_event
 from steps.runtime.failure import logged_failure, recording_failure
 from steps.runtime.github_connections import GitHubConnections
+from steps.runtime.unreadable_github import UnreadableGitHub
 from steps.runtime.wiring import build_breakers, build_clients
 
 __all__ = [
     "Clients",
     "GitHubConnections",
     "StepContext",
+    "UnreadableGitHub",
     "build_breakers",
     "build_clients",
     "emit_event",
