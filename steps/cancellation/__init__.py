@@ -14,6 +14,7 @@ from steps.cancellation.state_update import (
     STATE_EPOCH_OF,
     StateChange,
     changed_config_map,
+    is_epoch_of,
     update_state_document,
 )
 from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
@@ -40,6 +41,7 @@ __all__ = [
     "build_workflow",
     "changed_config_map",
     "finish_execution",
+    "is_epoch_of",
     "newest_waiting",
     "nothing_to_do_report",
     "preview",

@@ -1,7 +1,8 @@
 """Changes a task's state document under the fencing epoch of its Lease.
 
 Guarantees that all other fields survive, that a corrupt document is copied to the quarantine key and left as it is, and
-that a later epoch of the same Lease is never overwritten. The document is optional: a refused write does not fail a
+that a later epoch of the same Lease is never overwritten. A deleted Lease begins again at epoch 1. Its holder writes
+the document after it has proven that its own Lease exists. The document is optional: a refused write does not fail a
 cancellation, unless the Lease is lost.
 """
 
@@ -26,14 +27,15 @@ from steps.kube import CONFIG_MAPS
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from steps.kube import Json
+    from steps.kube import Json, ObjectReference
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
 STATE_EPOCH = f"{PREFIX}/epoch"
-# Name of the Lease of the epoch. Two repositories may have a task with the same id, and share one state document.
+# Name and uid of the Lease of the epoch; the name alone if an earlier version wrote it. Two repositories may have a
+# task with the same id, and share one state document.
 STATE_EPOCH_OF = f"{PREFIX}/epoch-of"
 _MAX_MESSAGES = 50
 # An epoch has 32 bits. A longer text is none, and Python refuses to read a very long one.
@@ -116,7 +118,7 @@ def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) 
     wanted = changed_config_map(stored, key=settings.key, change=change, now=now, warn=context.log.warning)
     if wanted == stored:
         return
-    epoch = {STATE_EPOCH: str(held.epoch), STATE_EPOCH_OF: held.reference.name}
+    epoch = {STATE_EPOCH: str(held.epoch), STATE_EPOCH_OF: epoch_issuer(held.reference)}
     wanted["metadata"]["annotations"] = (stored["metadata"].get("annotations") or {}) | epoch
     held.ensure_held()
     reason = held.write_reason(WriteCause.STATE, change.detail)
@@ -129,14 +131,32 @@ def _update_once(change: StateChange, *, context: StepContext, held: HeldLease) 
 
 
 def _fence(stored: Json, *, held: HeldLease) -> None:
-    """Refuse to overwrite a later epoch of the same Lease. Epochs of different Leases cannot be compared."""
+    """Refuse to overwrite a later epoch of the same Lease. Epochs of different Leases cannot be compared.
+
+    If the Lease was deleted and created again, its earlier holder may still be at work. A write of the Lease succeeds
+    for one of the two only.
+    """
     annotations = stored["metadata"].get("annotations") or {}
-    text, issuer = annotations.get(STATE_EPOCH, "0"), annotations.get(STATE_EPOCH_OF, held.reference.name)
-    if issuer == held.reference.name and _EPOCH.fullmatch(text) and int(text) > held.epoch:
+    text, lease = annotations.get(STATE_EPOCH, "0"), held.reference
+    if not is_epoch_of(lease, annotations=annotations):
+        if annotations[STATE_EPOCH_OF].startswith(f"{lease.name}/"):
+            held.write(held.record)
+        return
+    if _EPOCH.fullmatch(text) and int(text) > held.epoch:
         raise FencedError(
             f"the state document was written in epoch {text}, this holder has epoch {held.epoch}: if no other program "
             f"works on the task, remove annotation {STATE_EPOCH} of ConfigMap {stored['metadata']['name']}"
         )
+
+
+def epoch_issuer(lease: ObjectReference) -> str:
+    """Return the text that says which Lease an epoch is of."""
+    return f"{lease.name}/{lease.uid}"
+
+
+def is_epoch_of(lease: ObjectReference, *, annotations: Mapping[str, str]) -> bool:
+    """Whether the epoch in a document's annotations is of this Lease. An epoch without a Lease counts as its own."""
+    return annotations.get(STATE_EPOCH_OF, lease.name) in (lease.name, epoch_issuer(lease))
 
 
 def changed_config_map(

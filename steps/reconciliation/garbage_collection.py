@@ -1,18 +1,18 @@
 """Finds and deletes the Leases of tasks that have been idle for long.
 
 Guarantees that a Lease is deleted only if it is free, finished, unchanged for `keep_idle_days`, not escalated and
-without live runs. Exactly the version that was judged is deleted. A new Lease starts at epoch 1, and the task's state
-document would always refuse it. So the epoch is first removed from the document. Not covered: Workflows, which their
-`ttlStrategy` bounds, and copies of corrupt documents, which a single key bounds.
+without live runs. Exactly the version that was judged is deleted. A new Lease starts at epoch 1, and a document with an
+epoch of an earlier version, which names no uid, would refuse it. So the epoch is first removed from the document. Not
+covered: Workflows, which their `ttlStrategy` bounds, and copies of corrupt documents, which a single key bounds.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.cancellation import STATE_EPOCH, STATE_EPOCH_OF
+from steps.cancellation import STATE_EPOCH, STATE_EPOCH_OF, is_epoch_of
 from steps.core import ConflictError, NotFoundError
-from steps.kube import CONFIG_MAPS, LEASES
+from steps.kube import CONFIG_MAPS, LEASES, lease_reference
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.telemetry import WriteCause, WriteReason
 
@@ -86,7 +86,8 @@ def _remove_epoch(task_state: TaskState, *, context: ReconcileContext) -> None:
     except NotFoundError:
         return
     annotations = stored["metadata"].get("annotations") or {}
-    if STATE_EPOCH not in annotations or annotations.get(STATE_EPOCH_OF, task_state.name) != task_state.name:
+    lease = lease_reference(task_state.name, uid=task_state.uid, namespace=context.settings.namespaces.workflows)
+    if STATE_EPOCH not in annotations or not is_epoch_of(lease, annotations=annotations):
         return
     for key in (STATE_EPOCH, STATE_EPOCH_OF):
         annotations.pop(key, None)

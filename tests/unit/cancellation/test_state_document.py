@@ -244,7 +244,7 @@ def test_a_change_is_written_with_its_epoch_and_keeps_other_annotations(scene: S
     assert stored(scene)["metadata"]["annotations"] == {
         "note": "theirs",
         STATE_EPOCH: "1",
-        STATE_EPOCH_OF: held.reference.name,
+        STATE_EPOCH_OF: f"{held.reference.name}/{held.reference.uid}",
     }
     now = format_time(scene.clock.now())
     assert stored(scene)["data"]["state.json"] == (
@@ -335,7 +335,58 @@ def test_an_epoch_of_another_lease_is_not_compared(scene: Scene) -> None:
     context, held = acquired(scene)
     update_state_document(UP, context=context, held=held)
     assert document(scene)["cancellation_in_progress"] is True
-    assert stored(scene)["metadata"]["annotations"] == {STATE_EPOCH: "1", STATE_EPOCH_OF: held.reference.name}
+    own = f"{held.reference.name}/{held.reference.uid}"
+    assert stored(scene)["metadata"]["annotations"] == {STATE_EPOCH: "1", STATE_EPOCH_OF: own}
+    assert not lease_writes(scene)
+
+
+def lease_writes(scene: Scene) -> list[str]:
+    return [call.method for call in scene.api.calls if call.method != "GET" and "/leases" in call.path]
+
+
+def put_epoch(scene: Scene, epoch: str, *, of: str) -> None:
+    """Another holder has written the document."""
+    put(scene, "{}")
+    notes = {STATE_EPOCH: epoch, STATE_EPOCH_OF: of}
+    scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": notes}}, namespace=AGENTS)
+
+
+def test_an_epoch_of_the_same_lease_from_an_earlier_version_is_compared(scene: Scene) -> None:
+    context, held = acquired(scene)
+    put_epoch(scene, "2", of=held.reference.name)
+    with pytest.raises(FencedError, match="was written in epoch 2"):
+        update_state_document(UP, context=context, held=held)
+    assert document(scene) == {}
+
+
+def test_an_epoch_of_the_same_lease_is_compared(scene: Scene) -> None:
+    context, held = acquired(scene)
+    put_epoch(scene, "2", of=f"{held.reference.name}/{held.reference.uid}")
+    with pytest.raises(FencedError, match="was written in epoch 2"):
+        update_state_document(UP, context=context, held=held)
+    assert document(scene) == {}
+
+
+def test_after_the_lease_was_created_again_its_holder_proves_it_and_writes(scene: Scene) -> None:
+    context, held = acquired(scene)
+    put_epoch(scene, "9", of=f"{held.reference.name}/another-uid")
+    scene.api.calls.clear()
+    update_state_document(UP, context=context, held=held)
+    assert document(scene)["cancellation_in_progress"] is True
+    assert lease_writes(scene) == ["PUT"]
+    update_state_document(StateChange(in_progress=False), context=context, held=held)
+    assert lease_writes(scene) == ["PUT"], "the document has the new Lease's epoch now"
+
+
+def test_the_holder_of_the_lease_that_was_deleted_does_not_overwrite_its_successor(scene: Scene) -> None:
+    context, paused = acquired(scene)
+    put(scene, "{}")
+    scene.api.delete("leases", paused.reference.name, namespace=scene.settings.namespaces.workflows)
+    _, successor = acquired(scene)
+    update_state_document(UP, context=context, held=successor)
+    with pytest.raises(LockLostError):
+        update_state_document(StateChange(in_progress=False), context=context, held=paused)
+    assert document(scene)["cancellation_in_progress"] is True
 
 
 def test_nothing_is_written_after_the_lease_is_lost(scene: Scene) -> None:

@@ -325,6 +325,22 @@ def test_10_a_step_that_is_terminated_leaves_a_failed_record_and_a_free_lease(sc
     assert "SIGTERM" in scene.record().errors[-1]
 
 
+def test_10_a_failure_after_the_release_leaves_the_record_as_it_is(scene: Scene) -> None:
+    workflow = scene.workflow()
+    held = acquired(scene, workflow, pod="first")
+    done = replace(held.record, phase=Phase.COMPLETED)
+
+    def failed_late() -> None:
+        with recording_failure(held, context=scene.context(workflow, pod="first")):
+            held.release(done)
+            raise TerminatedError("SIGTERM: the pod is being stopped")
+
+    with pytest.raises(TerminatedError):
+        failed_late()
+    assert scene.record() == done
+    assert [line for line in scene.events() if line["level"] == "warning"] == []
+
+
 def test_11_what_the_lock_guards_refuses_a_writer_of_an_earlier_epoch(scene: Scene) -> None:
     document = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"state.json": "{}"}}
     where = {"metadata": {"name": "task-7-state", "namespace": DEFAULTS.namespaces.agents[0]}}

@@ -136,10 +136,11 @@ def test_a_document_without_an_epoch_is_not_written(scene: Scene) -> None:
     assert leases(scene) == []
 
 
-def test_the_epoch_of_another_lease_stays_in_the_document(scene: Scene) -> None:
+@pytest.mark.parametrize("of", ["cancel-other", "{name}/another-uid"], ids=["of another task", "created again"])
+def test_the_epoch_of_another_lease_stays_in_the_document(scene: Scene, of: str) -> None:
     """Two repositories may have a task of the same id, and one state document."""
     found = judged(scene)
-    other = {STATE_EPOCH: "1", STATE_EPOCH_OF: "cancel-other"}
+    other = {STATE_EPOCH: "1", STATE_EPOCH_OF: of.format(name=found.name)}
     scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": other}}, namespace=AGENTS)
     delete_idle_lease(found, context=scene.reconcile_context())
     assert notes(scene) == other | {"note": "theirs"}
