@@ -6,7 +6,7 @@ counts as gone only if lists show that the object, what it owns and the pods no 
 
 from steps.agents.agent_run import AgentRun
 from steps.agents.decisions import RunDecisions, decide_all
-from steps.agents.ownership import decide_runs, decide_task
+from steps.agents.ownership import decide_runs
 from steps.agents.run_policy import decide_by_push, decide_by_record
 from steps.agents.runs import live_runs, runs_of_task, task_runs
 from steps.agents.stop import StartedStop, finish_stop, start_stop
@@ -19,7 +19,6 @@ __all__ = [
     "decide_by_push",
     "decide_by_record",
     "decide_runs",
-    "decide_task",
     "finish_stop",
     "live_runs",
     "runs_of_task",

@@ -16,7 +16,6 @@ from steps.agents.decisions import ALONE, RunDecisions, Surroundings, decide_all
 from steps.agents.dependents import list_objects, owned_resources
 from steps.agents.owned_object import PodSelector, within_namespaces
 from steps.agents.owned_resources import OwnedResources
-from steps.agents.runs import task_runs
 from steps.domain import namespaced_name
 from steps.kube import PODS
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from steps.agents.owned_object import OwnedObject
     from steps.domain import Agent, Record
     from steps.kube import Kube
-    from steps.runtime import StepContext
     from steps.settings import RunKind, StepSettings
 
 
@@ -53,11 +51,6 @@ def look_around(
         objects += list_objects([PODS], kube=kube, namespaces=namespaces)
     foreign = find_foreign_runs(objects, kinds=settings.agents, runs=runs)
     return Surroundings(objects=tuple(objects), foreign=foreign)
-
-
-def decide_task(record: Record, *, context: StepContext) -> RunDecisions:
-    """List and judge all runs of the step's task, with what they own."""
-    return decide_runs(task_runs(context), record=record, settings=context.settings, kube=context.clients.kube)
 
 
 def decide_runs(runs: Iterable[AgentRun], *, record: Record, settings: StepSettings, kube: Kube) -> RunDecisions:

@@ -20,11 +20,10 @@ from steps.pull_request import list_pushes
 from steps.runtime import UnreadableGitHub
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from steps.agents import AgentRun
     from steps.domain import ListedPush, Record
-    from steps.lease import HeldLease
     from steps.runtime import StepContext
 
 _LATE_PAYLOAD = timedelta(minutes=1)
@@ -32,15 +31,22 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def settle_doubt(
-    record: Record, *, runs: Sequence[AgentRun], context: StepContext, held: HeldLease, offset_s: float | None
+    record: Record,
+    *,
+    runs: Sequence[AgentRun],
+    stored: Record | None,
+    context: StepContext,
+    while_waiting: Callable[[], None],
+    offset_s: float | None,
 ) -> Record:
     """Return the record with the push's own time and the branch's head, if a run is in doubt.
 
     Args:
         record: The record with the measured watermark.
         runs: The task's runs.
+        stored: The record before it; None if there was none.
         context: The step.
-        held: The task's Lease, renewed while waiting.
+        while_waiting: Renews the Lease.
         offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if this is not known.
 
     Raises:
@@ -60,22 +66,24 @@ def settle_doubt(
         return record
     listed: Sequence[ListedPush] = ()
     with UnreadableGitHub("runs in doubt count as stale", context=context):
-        github = context.clients.github(held.renew_if_due)
+        github = context.clients.github(while_waiting)
         listed = list_pushes(record.push, github=github, log=context.log)
     if no_head and listed and is_head_listed_newer(listed[0].sha, push=record.push, listed=listed):
         context.log.info("branch has moved since the push, its head is kept", head=listed[0].sha)
         record = replace(record, left_to=listed[0].sha)
-    return _with_own_time(record, listed=listed, context=context, held=held, offset_s=offset_s) if young else record
+    if not young:
+        return record
+    earliest = stored.watermark if stored else _NEVER
+    return _with_own_time(record, listed=listed, earliest=earliest, context=context, offset_s=offset_s)
 
 
 def _with_own_time(
-    record: Record, *, listed: Sequence[ListedPush], context: StepContext, held: HeldLease, offset_s: float | None
+    record: Record, *, listed: Sequence[ListedPush], earliest: datetime, context: StepContext, offset_s: float | None
 ) -> Record:
-    """Lower the watermark to the push's own time. It is never lower than that of the record before this epoch."""
+    """Lower the watermark to the push's own time, but not below `earliest`."""
     own = find_listed(record.push, listed=listed)
     if own is None or own.at >= record.push.pushed_at:
         return record
     context.log.info("webhook has a later time than the push", pushed_at=own.at.isoformat())
-    before = held.stored.watermark if held.stored else _NEVER
-    record = replace(record, push=replace(record.push, pushed_at=own.at), watermark=before)
+    record = replace(record, push=replace(record.push, pushed_at=own.at), watermark=earliest)
     return replace(record, watermark=measured_watermark(record, context=context, offset_s=offset_s))

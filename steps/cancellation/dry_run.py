@@ -5,14 +5,12 @@ Guarantees that nothing is written: it takes no Lease, and sends only reads.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.agents import decide_task
-from steps.cancellation.claim import claim_record, decide_push, measured_watermark
+from steps.agents import decide_runs
+from steps.cancellation.claim import claim_record, decide_push
+from steps.cancellation.planned_record import plan_record
 from steps.cancellation.report import SUPERSEDED, completed_report, nothing_to_do_report, preview_report
-from steps.domain import LabelOutcome
-from steps.pull_request import read_label_plan
 from steps.telemetry import CancellationResult, Measure
 
 if TYPE_CHECKING:
@@ -33,15 +31,14 @@ def preview(context: StepContext) -> None:
     if record is None:
         context.measurements.report(nothing_to_do_report(SUPERSEDED))
         return
-    push, plan = read_label_plan(record, context=context, while_waiting=lambda: None)
-    record = replace(record, pull_request=plan.pull_request)
-    record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
-    context.log.info("dry run: labels", plan=str(plan.labels))
-    if plan.labels is LabelOutcome.SKIPPED:
-        context.measurements.report(completed_report(replace(record, labels=plan.labels)))
+    planned = plan_record(record, stored=stored, context=context, while_waiting=lambda: None)
+    record = planned.record
+    context.log.info("dry run: labels", plan=str(record.labels))
+    if not planned.stops_agents:
+        context.measurements.report(completed_report(record))
         return
-    judged = decide_task(record, context=context)
-    context.measurements.report(preview_report(push, labels=plan.labels, judged=judged))
+    judged = decide_runs(planned.runs, record=record, settings=context.settings, kube=context.clients.kube)
+    context.measurements.report(preview_report(record.push, labels=record.labels, judged=judged))
     for run in judged.stale:
         context.log.info("dry run: run would be cancelled", run=run.name, agent=run.facts.agent)
     for agent in judged.kept:

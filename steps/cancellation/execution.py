@@ -12,21 +12,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.agents import StartedStop, decide_all, finish_stop, start_stop, task_runs
-from steps.cancellation.claim import claim_record, measured_watermark
+from steps.agents import StartedStop, decide_all, finish_stop, start_stop
+from steps.cancellation.claim import claim_record
 from steps.cancellation.coalescing import waiting_head_push
-from steps.cancellation.doubtful_runs import settle_doubt
+from steps.cancellation.planned_record import plan_record
 from steps.cancellation.settlement import announce, complete_unstopped, settle
 from steps.cancellation.state_update import StateChange, update_state_document
-from steps.core import run_parallel
-from steps.domain import MAX_OLDER, LabelOutcome, RunOutcome, is_newer, is_order_doubtful, known_older
-from steps.pull_request import read_label_plan
+from steps.domain import LabelOutcome, RunOutcome
 from steps.runtime import StepContext, recording_failure
 from steps.telemetry import Measure
 
 if TYPE_CHECKING:
-    from steps.agents import AgentRun
-    from steps.domain import LabelPlan, Push, Record
+    from steps.domain import Record
     from steps.lease import HeldLease
 
 
@@ -136,19 +133,11 @@ def _checked_claim(stored: Record | None, *, context: StepContext) -> Record | N
 
 def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, StartedStop | None]:
     """Decide, and send the DELETEs. Returns the record, and the started stop unless no agent is to be stopped."""
-    (push, plan), runs = _read_state(context, held=held)
-    record = replace(
-        _with_push(held.record, push), pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to
-    )
-    if plan.older_head:
-        record = _with_older_head(record, plan.older_head)
-    if record.labels is LabelOutcome.HEAD_MOVED:
-        record, runs = _for_head_push(record, runs, context=context, held=held)
-    record = replace(record, watermark=measured_watermark(record, context=context, offset_s=plan.clock_offset_s))
-    if record.labels in (LabelOutcome.SKIPPED, LabelOutcome.OPEN_AGAIN):
+    planned = plan_record(held.record, stored=held.stored, context=context, while_waiting=held.renew_if_due)
+    record = planned.record
+    if not planned.stops_agents:
         return record, None
-    record = settle_doubt(record, runs=runs, context=context, held=held, offset_s=plan.clock_offset_s)
-    judged = decide_all(runs, record=record)
+    judged = decide_all(planned.runs, record=record)
     for agent in judged.kept:
         context.log.info("run kept", run=agent.name, agent=agent.agent, reason=agent.reason)
 
@@ -157,46 +146,3 @@ def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, Start
 
     stop = start_stop(record, judged=judged, context=context, held=held, before=flag)
     return stop.record, stop
-
-
-def _for_head_push(
-    record: Record, runs: tuple[AgentRun, ...], *, context: StepContext, held: HeldLease
-) -> tuple[Record, tuple[AgentRun, ...]]:
-    """Return the record for the head's push if its Workflow waits behind this one, and the runs read after that."""
-    waiting = waiting_head_push(record.left_to, ref=record.push.ref, context=context)
-    if waiting is None:
-        return record, runs
-    doubtful = is_order_doubtful(waiting.push, known=record.push, older=record.older)
-    if record.pull_request and is_newer(record.push, than=waiting.push) and not doubtful:
-        context.log.info("GitHub shows the head of an older push: the push counts as the head", head=record.left_to)
-        as_head = replace(record.pull_request, head_sha=record.push.sha)
-        record = replace(record, labels=LabelOutcome.PENDING, left_to="", pull_request=as_head)
-        return _with_older_head(record, waiting.push.sha), runs
-    held.renew_if_due()
-    return replace(_with_push(record, waiting.push), labels=LabelOutcome.PENDING, left_to=""), task_runs(context)
-
-
-def _with_push(record: Record, push: Push) -> Record:
-    """Return the record for another push of its branch. The commits that this push made old are known to be older."""
-    older = known_older(record, push=push) if push.sha != record.push.sha else record.older
-    return replace(record, push=push, older=older)
-
-
-def _with_older_head(record: Record, head: str) -> Record:
-    """Return the record with one more commit that is known to be older."""
-    return record if head in record.older else replace(record, older=(*record.older, head)[-MAX_OLDER:])
-
-
-def _read_state(context: StepContext, *, held: HeldLease) -> tuple[tuple[Push, LabelPlan], tuple[AgentRun, ...]]:
-    """Read the pull request and the task's runs in parallel, both under the Lease."""
-    plans: list[tuple[Push, LabelPlan]] = []
-    runs: list[AgentRun] = []
-    run_parallel(
-        [
-            lambda: plans.append(read_label_plan(held.record, context=context, while_waiting=held.renew_if_due)),
-            lambda: runs.extend(task_runs(context)),
-        ],
-        parallel=context.settings.stop.parallel,
-        while_waiting=held.renew_if_due,
-    )
-    return plans[0], tuple(runs)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from steps.cancel import cancel
 from steps.cancellation.execution import StartedExecution, finish_execution
 from steps.core.errors import Exit, LockLostError
-from steps.core.keys import RECORD
-from steps.domain.record import LabelOutcome, Phase, dump_record
+from steps.domain.record import LabelOutcome, Phase
 from steps.fail import fail
 from steps.kube.events import EventReason
-from steps.telemetry.measurements import REPORT
 from tests.doubles.github import fail as github_fails
-from tests.doubles.platform.runs import TESS
-from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow, ago
+from tests.support.harness import NEW, NEWER, Scene, Workflow
 from tests.support.scenarios import AGENTS, HOME, stale_push
 
 
@@ -121,73 +116,3 @@ def test_the_exit_hook_records_a_pod_that_died_without_a_log_line(scene: Scene) 
     record = scene.record()
     assert record.errors == ("the pod ended without a reason",)
     assert (record.phase, record.finished_at) == (Phase.FAILED, scene.clock.now())
-
-
-# A dry run judges as the real one would.
-
-
-def previewed(scene: Scene, workflow: Workflow) -> list[str]:
-    """What a dry run reports."""
-    assert scene.step(cancel, workflow, pod="dry") is Exit.DONE
-    return scene.measured["dry"].values[REPORT].splitlines()
-
-
-def test_a_dry_run_of_a_push_that_was_answered_says_so(scene: Scene) -> None:
-    first = stale_push(scene)
-    assert scene.play(first) is Exit.DONE
-    again = scene.workflow(pushed_at=first.push.pushed_at, dry_run=True)
-    assert previewed(scene, again) == ["nothing to do: this push or a newer one is finished"]
-
-
-def test_a_dry_run_that_would_stop_at_the_skip_label_says_so(scene: Scene) -> None:
-    stale_push(scene)
-    scene.github.edit_labels(1, add=["skip-automation"])
-    (said,) = previewed(scene, scene.workflow(dry_run=True))
-    assert said.endswith("labels not moved: skip label")
-
-
-def on_commits(scene: Scene, *shas: str) -> None:
-    """Agents whose runs say what they work on."""
-    scene.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
-    for sha in shas:
-        scene.agent(agent=TESS, name=f"on-{sha[0]}", annotations={"sha": sha})
-    scene.later(5)
-
-
-def test_a_dry_run_leaves_an_agent_alone_that_works_on_the_head(scene: Scene) -> None:
-    on_commits(scene, OLD, NEW)
-    scene.github.push("task-7-work", NEW)
-    head, stale, kept = previewed(scene, scene.workflow(dry_run=True))
-    assert "1 would be stopped, 1 kept; labels would be moved" in head
-    assert "coderuns/on-a " in stale
-    assert "coderuns/on-b " in kept
-
-
-def test_a_dry_run_of_an_older_push_looks_at_the_head_of_the_pull_request(scene: Scene) -> None:
-    on_commits(scene, NEWER)
-    scene.github.push("task-7-work", NEWER)
-    head, kept = previewed(scene, scene.workflow(sha=NEW, before=OLD, pushed_at=ago(scene.clock, 1), dry_run=True))
-    assert "0 would be stopped, 1 kept" in head
-    assert "coderuns/on-c " in kept
-
-
-def test_a_dry_run_of_the_head_finishes_an_earlier_push_in_its_own_name(scene: Scene) -> None:
-    first, _ = begun(scene)
-    scene.end_pod("pod", phase="Failed")
-    scene.github.push("task-7-work", NEWER)
-    dry = scene.workflow(sha=NEWER, pushed_at=first.push.pushed_at, dry_run=True)
-    assert previewed(scene, dry)[0].startswith(f"push {NEWER[:12]} to task-7-work: ")
-
-
-def test_a_dry_run_reads_the_record_as_it_stands(scene: Scene) -> None:
-    """Of an unfinished push, the watermark stays what it was."""
-    first, _ = begun(scene)
-    scene.end_pod("pod", phase="Failed")
-    later = scene.record().watermark.replace(year=2027)
-    text = dump_record(replace(scene.record(), watermark=later))
-    lease = scene.lease()["metadata"]["name"]
-    scene.api.patch("leases", lease, {"metadata": {"annotations": {RECORD: text}}}, namespace=HOME)
-    scene.later(60)
-    scene.agent(name="since")
-    dry = scene.workflow(pushed_at=first.push.pushed_at, dry_run=True)
-    assert any("would be stopped  coderuns/since" in said for said in previewed(scene, dry))
