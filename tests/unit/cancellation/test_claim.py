@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 
 from steps.cancellation.claim import claim_record, decide_push, first_watermark, measured_watermark
+from steps.core.errors import UnavailableError
 from steps.domain.agent import Agent, RunOutcome
 from steps.domain.claim_decision import Resume, Start, Superseded
-from steps.domain.push import Sha
+from steps.domain.push import ZERO_SHA, Sha
 from steps.domain.record import LabelOutcome, Phase, PullRequest, Record
 from steps.domain.watermark import RESOLUTION_S
+from tests.doubles.github import fail as github_fails
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, ago
 
 OLDEST = "d" * 40
@@ -162,3 +164,62 @@ def test_a_finished_push_is_superseded_and_the_log_names_the_commit(scene: Scene
     assert decide_push(stored, context=context) == Superseded(by=stored.push.sha)
     assert claim_record(stored, context=context) is None
     assert [line["by"] for line in scene.events() if "superseded" in line["event"]] == [stored.push.sha]
+
+
+def test_a_record_that_a_helper_resumes_names_the_helper(scene: Scene) -> None:
+    stored = unfinished(scene)
+    scene.later(20)
+    context = replace(scene.context(scene.workflow(sha=NEWER, before=NEW), pod="second"), helper="another")
+    resumed = claim_record(stored, context=context)
+    assert resumed is not None
+    assert (resumed.push.sha, resumed.helper) == (NEWER, "another")
+
+
+def test_a_push_whose_own_workflow_has_begun_is_not_helped(scene: Scene) -> None:
+    stored = unfinished(scene)
+    context = scene.context(scene.workflow(pushed_at=stored.push.pushed_at), pod="second")
+    own = replace(context, holder=replace(context.holder, workflow_uid=stored.workflow_uid))
+    assert claim_record(stored, context=own) is not None
+    assert claim_record(stored, context=replace(own, helper="another")) is None
+    assert claim_record(stored, context=replace(context, helper="another")) is not None
+
+
+# GitHub's list of pushes is read if the order is doubtful.
+
+
+def activity_requests(scene: Scene) -> int:
+    return sum("/activity" in call.path for call in scene.github.calls)
+
+
+@pytest.mark.parametrize(
+    ("left_to", "before", "requests"),
+    [(NEWER, ZERO_SHA, 1), (NEWER, NEW, 0), (OLDEST, ZERO_SHA, 0), ("", ZERO_SHA, 0), (OLDEST, NEW, 0)],
+)
+def test_a_head_that_labels_were_left_to_may_be_an_old_one(
+    scene: Scene, left_to: str, before: str, requests: int
+) -> None:
+    stored = replace(unfinished(scene), phase=Phase.COMPLETED, left_to=left_to)
+    scene.later(20)
+    decide_push(stored, context=scene.context(scene.workflow(sha=NEWER, before=before), pod="second"))
+    assert activity_requests(scene) == requests
+
+
+def test_a_push_on_a_commit_that_is_older_than_a_repaired_head_is_in_doubt(scene: Scene) -> None:
+    stored = unfinished(scene)
+    stored = replace(stored, phase=Phase.COMPLETED, push=replace(stored.push, before=Sha(ZERO_SHA)), older=(OLDEST,))
+    scene.later(20)
+    decide_push(stored, context=scene.context(scene.workflow(sha=NEWER, before=OLDEST), pod="second"))
+    assert activity_requests(scene) == 1
+
+
+def test_if_github_cannot_be_read_the_commits_decide_as_the_settings_say(scene: Scene) -> None:
+    stored = replace(unfinished(scene), phase=Phase.COMPLETED, left_to=NEWER)
+    scene.later(20)
+    scene.github.fault(github_fails(502), path="/activity", times=99)
+    workflow = scene.workflow(sha=NEWER, before=ZERO_SHA)
+    with pytest.raises(UnavailableError):
+        decide_push(stored, context=scene.context(workflow, pod="second"))
+    scene.settings = replace(DEFAULTS, github=replace(DEFAULTS.github, unreadable="cancel"))
+    assert isinstance(decide_push(stored, context=scene.context(workflow, pod="third")), Start)
+    warned = [line["event"] for line in scene.events() if line["event"].startswith("GitHub cannot be read")]
+    assert warned == ["GitHub cannot be read: the commits decide which push is newer"]
