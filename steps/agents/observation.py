@@ -1,8 +1,8 @@
 """One look at what is left of the runs that are being stopped.
 
 Guarantees that a complete look lists the task's runs, everything that the runs may own, and the pods, in all namespaces
-of agents. A run whose namespace the settings no longer name is never called gone. What cannot be
-told apart from the work of a kept run is not attributed to a run that is being stopped. Not covered: a pod on an
+of agents. A run whose namespace the settings no longer name is never called gone. What may
+be the work of a kept run is not attributed to a run that is being stopped. Not covered: a pod on an
 unreachable node whose object is gone.
 """
 

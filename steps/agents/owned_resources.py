@@ -33,7 +33,7 @@ class OwnedResources:
         run_uids: Uids of the runs.
         names: Namespaces and names of their Jobs, from the runs' status.
         settled: Those of `names` whose Job is known by its uid, if there is one. No other Job of this name is theirs.
-        stopped_at: The time when the run of such a name was deleted or asked to stop. A newer Job is not its own.
+        stopped_at: The time when the run of that name was deleted or asked to stop. A newer Job is not its own.
         objects: What they own, by uid, as last seen with an owner.
         recorded: Uids of the runs that owned an object when an earlier attempt looked, by the object's uid.
         selectors: The labels of their pods.

@@ -139,7 +139,7 @@ def with_owned(record: Record, owned: OwnedResources) -> Record:
 def _settled(agents: Iterable[Agent], *, runs: Iterable[AgentRun]) -> frozenset[str]:
     """Find the Jobs' names under which no Job is looked for: what the runs own is known by its uid.
 
-    Such a run is itself the Job, or was deleted by an earlier attempt, which noted what it owned.
+    The run is itself the Job, or was deleted by an earlier attempt, which noted what it owned.
     """
     known = {run.uid: run for run in runs}
 
