@@ -49,13 +49,14 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
     if record.labels not in (LabelOutcome.PENDING, LabelOutcome.HEAD_MOVED) or pull is None:
         return record
     settings, repository = context.settings.labels, record.push.repository
+    record = replace(record, left_to="")
     if not settings.moves:
-        return replace(record, labels=LabelOutcome.SWITCHED_OFF, left_to="")
+        return replace(record, labels=LabelOutcome.SWITCHED_OFF)
     github = context.clients.github(held.renew_if_due)
     shown = _read_again(record, github=github, number=pull.number, context=context, held=held)
     if shown is None or not shown.is_open:
         context.log.info("pull request was closed meanwhile, labels not moved", pull_request=pull.number)
-        return replace(record, labels=LabelOutcome.NO_PULL_REQUEST, left_to="")
+        return replace(record, labels=LabelOutcome.NO_PULL_REQUEST)
     now = shown.pull_request
     if now.has_label(settings.skip):
         context.log.info("skip label was added meanwhile, labels not moved", label=settings.skip)
@@ -79,7 +80,7 @@ def move_labels(record: Record, *, context: StepContext, held: HeldLease) -> Rec
         github.remove_label(repository=repository, number=pull.number, label=settings.remove, reason=reason)
     after = github.pull_request(repository=repository, number=pull.number)
     pull = replace(pull, head_sha=record.push.sha)
-    record = replace(record, labels=LabelOutcome.MOVED, left_to="", pull_request=pull)
+    record = replace(record, labels=LabelOutcome.MOVED, pull_request=pull)
     if after.head_sha != record.push.sha and not _is_older(after.head_sha, record):
         context.log.info("pull request head moved with the labels, waiting for its push", head=after.head_sha)
     if (settings.add and not after.has_label(settings.add)) or after.has_label(settings.remove):
