@@ -58,7 +58,7 @@ def read_label_plan(
         plan = with_true_head(decide(push=push, older=record.older), record=record, github=github, log=context.log)
         if plan.labels is LabelOutcome.HEAD_MOVED and (plan.left_to, push.ref) == (context.push.sha, context.push.ref):
             push = context.push
-            plan = decide(push=push, older=record.older)
+            plan = decide(push=push)
         plan = _unless_skipped_elsewhere(plan, record=record, github=github, context=context)
         if plan.labels is LabelOutcome.AMBIGUOUS:
             _warn_of_several(found, context=context)

@@ -61,6 +61,7 @@ def test_the_list_says_whether_the_head_is_newer_and_otherwise_the_commits_do(
     assert newer_head(context, head, known_older=known_older) is newer
     assert logged(scene) == ([event] if event else [])
     assert all(line["head"] == head for line in scene.events())
+    assert [line["push"] for line in scene.events() if line["event"] == OLDER_HEAD] == [NEW] * (event == OLDER_HEAD)
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -85,9 +86,10 @@ def test_a_list_that_does_not_come_is_not_empty(scene: Scene) -> None:
     [
         ((NEW, NEWER), (NEW, NEWER), False),
         ((NEWER, NEW), (OLD, NEWER), True),
+        ((NEW, NEWER, NEW), (NEW, NEWER), False),
         ((NEW,), (NEWER, "e" * 40), None),
     ],
-    ids=["listed before", "listed after", "the other is not listed"],
+    ids=["listed before", "listed after", "its commit came again", "the other is not listed"],
 )
 def test_the_list_says_which_of_two_pushes_is_newer(
     scene: Scene, commits: tuple[str, ...], known: tuple[str, str], *, newer: bool | None
@@ -148,6 +150,14 @@ def test_an_older_head_counts_as_the_push_and_is_noted(scene: Scene) -> None:
     plan = LabelPlan(labels=LabelOutcome.HEAD_MOVED, pull_request=shown(OLD), left_to=OLD)
     assert planned(scene, plan, NEW)[1] == LabelPlan(
         labels=LabelOutcome.PENDING, pull_request=shown(NEW), older_head=OLD
+    )
+
+
+def test_a_head_that_is_known_to_be_older_and_not_listed_counts_as_the_push(scene: Scene) -> None:
+    unlisted = "e" * 40
+    plan = LabelPlan(labels=LabelOutcome.PENDING, pull_request=shown(NEW), older_head=unlisted)
+    assert planned(scene, plan, NEW)[1] == LabelPlan(
+        labels=LabelOutcome.PENDING, pull_request=shown(NEW), older_head=unlisted
     )
 
 
