@@ -207,6 +207,16 @@ def test_a_push_is_lost_if_the_record_has_an_earlier_one(known: dict[str, Any] |
     assert not lost or found == [FindingKind.LOST_PUSH], "one Workflow is enough"
 
 
+@pytest.mark.parametrize(("at_s", "lost"), [(500, True), (800, False)])
+def test_a_push_on_a_commit_older_than_a_repaired_head_is_lost_if_its_time_is_later(at_s: float, *, lost: bool) -> None:
+    """Nobody knows which commit the head replaced, so the commits do not decide."""
+    older = "d" * 40
+    known = task_state(record=record(push(sha="z", at=ago(700)), older=(older,)))
+    late = replace(push(sha="n", at=ago(at_s)), before=Sha(older))
+    found = kinds(task_states=(known,), pushes=(late,), runs=(run(created_at=ago(900)),))
+    assert (FindingKind.LOST_PUSH in found) is lost
+
+
 @pytest.mark.parametrize("change", [{"created_at": ago(400)}, {"agent": REX}, {"sha": "n" * 40}, {"phase": "Failed"}])
 def test_a_push_without_stale_runs_is_not_lost(change: dict[str, Any]) -> None:
     assert kinds(pushes=(push(sha="n", at=ago(500)),), runs=(run(**change),)) == []
