@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.core import StepError, TerminatedError
-from steps.domain import Repository, is_newer, is_order_doubtful
+from steps.domain import Repository
 from steps.observed_state import await_pull_request, closed_branches, newest_pushes, read_or_report
 
 if TYPE_CHECKING:
@@ -98,11 +98,14 @@ def read_github(
     for repository in ends:
         for end in closed_branches(listed[repository.casefold()], repository=repository, tasks=settings.tasks):
             known = pushes.get((repository, end.ref))
-            # GitHub lists both with their own times, so its times decide where the commits contradict them.
-            doubtful = known is not None and is_order_doubtful(end, known=known)
-            if known is None or (end.pushed_at > known.pushed_at if doubtful else is_newer(end, than=known)):
+            if known is None or _is_later(end, known):
                 pushes[repository, end.ref] = end
     return GitHubState(pushes=tuple(pushes.values()), pulls=_opened(listed | opened))
+
+
+def _is_later(end: Push, known: Push) -> bool:
+    """Whether a branch ended after a push. Both have GitHub's own times; within one second, the commits decide."""
+    return end.pushed_at > known.pushed_at or (end.pushed_at == known.pushed_at and end.before == known.sha)
 
 
 def _opened(listed: Mapping[str, Iterable[BranchPullRequest]]) -> dict[Branch, tuple[PullRequest, ...]]:

@@ -10,6 +10,7 @@ import pytest
 from steps.cancellation.workflow import REPAIR_LABEL
 from steps.core.errors import Exit, ForbiddenError
 from steps.core.keys import REPOSITORY, TASK
+from steps.domain.push import ZERO_SHA
 from steps.github.client import GitHub
 from steps.kube.transport import Json, Response
 from steps.observed_state.task_workflow import read_task_workflow
@@ -18,7 +19,7 @@ from steps.settings.github import GitHubSettings
 from steps.telemetry.audit import Audit
 from tests.doubles import argo_controller
 from tests.doubles.kubernetes import ApiServer, Fault
-from tests.support.harness import DEFAULTS, NEW, Scene
+from tests.support.harness import DEFAULTS, NEW, NEWER, Scene
 from tests.support.scene.in_process import InProcess
 
 HOME, AGENTS = DEFAULTS.namespaces.workflows, DEFAULTS.namespaces.agents[0]
@@ -215,3 +216,39 @@ def test_what_github_shows_is_in_the_snapshot(scene: Scene) -> None:
     ((branch, (pull,)),) = found.pulls.items()
     assert branch == ("5dlabs/cto", "task-7-work")
     assert (pull.number, pull.head_sha, pull.labels) == (opened.number, NEW, ("a",))
+
+
+def test_of_a_push_and_the_end_of_its_branch_the_later_one_counts(scene: Scene) -> None:
+    scene.agent(task=9)
+    scene.later(LOST_AFTER_S)
+
+    def newest() -> str:
+        (found,) = take_snapshot(scene.reconcile_context()).pushes
+        return str(found.sha)
+
+    scene.github.push("task-7-work", NEW)
+    scene.later(5)
+    scene.github.close(1)
+    assert newest() == ZERO_SHA
+    scene.later(5)
+    scene.github.push("task-7-work", NEWER)
+    assert newest() == NEWER
+    scene.github.reopen(1)
+    scene.github.close(1)
+    assert newest() == ZERO_SHA, "within one second, the end names the commit of the push"
+    scene.github.reopen(1)
+    scene.later(5)
+    scene.github.close(1)
+    scene.later(5)
+    scene.github.push("task-7-work", ZERO_SHA)
+    scene.github.push("task-7-work", NEWER)
+    assert newest() == NEWER, "the branch was created again on the same commit"
+
+
+def test_a_push_within_the_second_of_an_end_that_names_another_commit_counts(scene: Scene) -> None:
+    scene.agent(task=9)
+    scene.later(LOST_AFTER_S)
+    scene.github.close(1)
+    scene.github.push("task-7-work", NEW)
+    (found,) = take_snapshot(scene.reconcile_context()).pushes
+    assert found.sha == NEW
