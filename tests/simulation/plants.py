@@ -16,7 +16,7 @@ from steps.agents import decisions, run_policy
 from steps.agents import stop as stopping
 from steps.breaker import circuit
 from steps.breaker.circuit import Circuit
-from steps.cancellation import claim, execution
+from steps.cancellation import claim, planned_record
 from steps.cancellation import coalescing as waiting
 from steps.cancellation import state_update as state
 from steps.domain import claim_decision, run_decision
@@ -99,7 +99,7 @@ def lets_the_watermark_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def back(record: Record, **_: Any) -> datetime:  # noqa: ANN401 - passed on
         return record.watermark - timedelta(minutes=1)
 
-    monkeypatch.setattr(execution, "measured_watermark", back)
+    monkeypatch.setattr(planned_record, "measured_watermark", back)
 
 
 def thinks_every_push_was_dealt_with(monkeypatch: pytest.MonkeyPatch) -> None:
