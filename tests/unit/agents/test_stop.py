@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from steps.agents.agent_run import kind_resource
 from steps.agents.decisions import decide_all
+from steps.agents.graceful_stop import send_stop_patch
 from steps.agents.runs import task_runs
 from steps.agents.stop import finish_stop, start_stop
 from steps.cancellation.claim import claim_record, measured_watermark
-from steps.core.errors import Exit
+from steps.core.errors import ConflictError, Exit
 from steps.domain import record as records
 from steps.domain.agent import RunOutcome
 from steps.domain.record import Record
@@ -536,3 +538,20 @@ def test_a_newer_agent_that_starts_while_others_end_is_not_touched(scene: Scene)
     assert scene.attempt(workflow) is Exit.DONE
     assert [agent.name for agent in scene.record().agents] == [stale]
     assert len(scene.runs()) == 1
+
+
+def test_a_run_that_is_gone_needs_no_request_and_one_that_changed_is_judged_again(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, agents=(replace(CODE_RUN, stop_patch=PLEASE),))
+    name = scene.agent()["metadata"]["name"]
+    pushed(scene)
+    context = scene.context(scene.workflow(), pod="pod")
+    held = context.lease().acquire(partial(claim_record, context=context))
+    assert held is not None
+    (run,) = task_runs(context)
+    scene.api.patch("coderuns", name, {"metadata": {"labels": {"note": "changed"}}}, namespace=AGENTS)
+    assert isinstance(send_stop_patch(run, context=context, held=held), ConflictError)
+    (run,) = task_runs(context)
+    assert send_stop_patch(run, context=context, held=held) is None
+    (run,) = task_runs(context)
+    scene.api.faults.add(Fault(method="PATCH", path=f"/coderuns/{name}", status=404, reason="NotFound"))
+    assert send_stop_patch(run, context=context, held=held) is None
