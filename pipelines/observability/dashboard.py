@@ -160,7 +160,8 @@ def dashboard() -> dict[str, Any]:
 
 def _panel(number: int, panel: Panel) -> dict[str, Any]:
     row, column = divmod(number, _COLUMNS)
-    source = {"type": "prometheus", "uid": "${source}"}
+    # Without braces, because Flux would replace ${source} by a variable of its own, or by nothing.
+    source = {"type": "prometheus", "uid": "$source"}
     return {
         "id": number + 1,
         "title": panel.title,

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.manifests.event_source import event_source_manifest
 from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import dump_yaml
 from pipelines.manifests.sensor import sensor_manifest
 from pipelines.settings import Settings, read_settings
 from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome
 from tests.doubles.argo_events import Dropped, Event, EventSource, Sensor
 from tests.doubles.clock import ManualClock
+from tests.doubles.flux import substituted
 from tests.doubles.github import GitHub, serve, webhooks
 from tests.support.harness import NEW, OLD, TOKEN, Scene
 from tests.support.runs_of_presets import PRESETS, Preset, pods_of
@@ -118,12 +121,13 @@ class Site:
         )
 
     def deliver(self, delivery: webhooks.Delivery) -> Exit | None:
-        """Send a signed webhook; None if the Sensor drops it."""
+        """Send a signed webhook to what Flux applied, with a variable; None if the Sensor drops it."""
         events = self.settings.events
         source = EventSource.of(event_source_manifest(self.settings), event=events.event_name, secret=SECRET)
         event = source.receive(delivery.headers, delivery.body)
         assert isinstance(event, Event)
-        made = Sensor(sensor_manifest(self.settings), create=self.scene.api.create).handle(event)
+        applied = yaml.safe_load(substituted(dump_yaml(sensor_manifest(self.settings)), variables={"id": "prod"}))
+        made = Sensor(applied, create=self.scene.api.create).handle(event)
         if isinstance(made, Dropped):
             return None
         self.scene.argo.step()

@@ -1,7 +1,8 @@
 """The template by which the Sensor builds a task id from a push's ref.
 
 Guarantees that it gives the same id as `steps.domain.task_id` for every ref that passes the Sensor's filters: a test
-compares them. Does not check the ref. The steps check it again, and refuse an id that does not belong to it.
+compares them. It has nothing that Flux reads as a variable. Does not check the ref. The steps check it again, and
+refuse an id that does not belong to it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def task_id_template(settings: Settings, *, ref: str = ".Input.body.ref") -> str
     for index, pattern in enumerate(settings.tasks):
         anchored = json.dumps(f"^{ref_pattern(pattern)}$")
         found += f"{{{{ {'else if' if index else 'if'} regexMatch {anchored} $id }}}}"
-        found += f'{{{{ $id = regexReplaceAll {anchored} $id "{pattern.prefix}${{{pattern.group}}}" | lower }}}}'
+        # Without braces, because Flux would replace ${id} by a variable of its own, or by nothing.
+        found += f'{{{{ $id = regexReplaceAll {anchored} $id "{pattern.prefix}${pattern.group}" | lower }}}}'
     return found + "{{ end }}" + _SAFE
 
 

@@ -56,4 +56,4 @@ def test_no_two_panels_lie_on_one_another(panels: list[dict[str, Any]]) -> None:
 
 
 def test_the_data_source_is_a_variable(panels: list[dict[str, Any]]) -> None:
-    assert {json.dumps(panel["datasource"]["uid"]) for panel in panels} == {'"${source}"'}
+    assert {json.dumps(panel["datasource"]["uid"]) for panel in panels} == {'"$source"'}
