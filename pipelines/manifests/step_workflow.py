@@ -72,7 +72,18 @@ def container_fields(settings: Settings, *, module: str, measured: bool = True) 
         "volume_mounts": ca_mounts(settings),
         "resources": resources(settings),
         "security_context": RESTRICTED,
+        **_log_fields(settings),
     }
+
+
+def _log_fields(settings: Settings) -> dict[str, Any]:
+    """Build what keeps a container's log out of Argo's artifact repository, whatever the controller's settings say.
+
+    Argo mounts the repository's Secrets into a pod whose log it archives, and a pod without them never starts. If the
+    controller says `archiveLogs: true`, only a template with a location of its own is left out.
+    """
+    nowhere = m.ArtifactLocation(archive_logs=False, raw=m.RawArtifact(data="nowhere"))
+    return {} if settings.workflow.archive_logs else {"archive_location": nowhere}
 
 
 def environment(settings: Settings, *, read: str, parameters: Iterable[Parameter] = ()) -> list[m.EnvVar]:

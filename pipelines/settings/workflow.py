@@ -71,6 +71,14 @@ class WorkflowSettings:
         bool, Field(description="each step writes a profile of itself into its log when it ends (docs/operations.md)")
     ]
 
+    archive_logs: Annotated[
+        bool,
+        Field(
+            description="true: Argo may keep the steps' logs in its artifact repository, as its controller says; "
+            "false: it never does, so no pod waits for the repository's Secrets (docs/operations.md)"
+        ),
+    ]
+
     def __post_init__(self) -> None:
         check_resources(requests=self.requests, limits=self.limits)
 

@@ -1,0 +1,63 @@
+"""What the rendered files meet in other companies' clusters: Flux's variables, and Argo's archive of logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.manifests.bundle import all_manifests
+from pipelines.manifests.files import render_files
+from pipelines.settings import Settings, read_settings
+from tests.doubles.flux import substituted
+from tests.doubles.log_archive import needed_secrets
+from tests.schemas.validate import validate
+from tests.support.harness import DEFAULTS
+
+COMPANIES = sorted((Path(__file__).parents[2] / "scenarios" / "companies").glob("*.toml"))
+SETTINGS = [DEFAULTS, *(read_settings(path) for path in COMPANIES)]
+WITH_COMMANDS = replace(DEFAULTS, events=replace(DEFAULTS.events, react_to=("push", "commands")))
+KEY = {"name": "my-minio-cred", "key": "accesskey"}
+ARCHIVE = {"archiveLogs": True, "s3": {"bucket": "logs", "endpoint": "minio:9000", "accessKeySecret": KEY}}
+Json = dict[str, Any]
+
+
+def with_containers(settings: Settings) -> Iterator[tuple[Json, Json]]:
+    """Every template with a container, and the spec that it is part of."""
+    for manifest in all_manifests(settings):
+        if manifest["kind"] == "WorkflowTemplate":
+            spec = manifest["spec"]
+            yield from ((template, spec) for template in spec["templates"] if "container" in template)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_the_variables_of_flux_change_no_rendered_file(settings: Settings) -> None:
+    for path, text in render_files(settings).items():
+        assert substituted(text, variables={"id": "another", "source": "another", "1": "another"}) == text, path
+
+
+@pytest.mark.parametrize(
+    ("repository", "defaults"), [(ARCHIVE, {}), (ARCHIVE | {"archiveLogs": False}, {"archiveLogs": True})]
+)
+def test_no_pod_waits_for_the_secrets_of_an_archive_of_logs(repository: Json, defaults: Json) -> None:
+    """A pod that mounts a Secret which its namespace does not have never starts."""
+    found = [
+        needed_secrets(template, spec=defaults | spec, repository=repository)
+        for template, spec in with_containers(WITH_COMMANDS)
+    ]
+    assert found == [None] * 4
+
+
+def test_the_logs_are_archived_if_the_settings_ask_for_it() -> None:
+    settings = replace(WITH_COMMANDS, workflow=replace(WITH_COMMANDS.workflow, archive_logs=True))
+    found = [needed_secrets(template, spec=spec, repository=ARCHIVE) for template, spec in with_containers(settings)]
+    assert found == [{"my-minio-cred"}] * 4
+
+
+@pytest.mark.parametrize("archive_logs", [True, False])
+def test_argo_knows_what_the_templates_say_of_their_logs(archive_logs: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    settings = replace(WITH_COMMANDS, workflow=replace(WITH_COMMANDS.workflow, archive_logs=archive_logs))
+    assert [problem for each in all_manifests(settings) for problem in validate(each)] == []
