@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,13 @@ from pipelines.doctor import CheckStatus
 from pipelines.doctor import Installation as Examined
 from pipelines.doctor.objects import drift
 from pipelines.doctor.overlay import read_manifests
+from pipelines.manifests.files import render_files
+from pipelines.manifests.folder import write_files
+from pipelines.names import APP
 from steps.core.errors import BadInputError
+from tests.integration.control_plane.binaries import find
 from tests.integration.control_plane.installation import Installation
+from tests.support.harness import DEFAULTS
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(120)]
 
@@ -101,6 +108,39 @@ def test_doctor_compares_with_what_the_overlay_builds(
         assert any("WorkflowTemplate cancel-agents" in each for each in wrong(*read_manifests(file)))
     finally:
         installation.kubectl("apply", "-k", str(installation.folder))
+
+
+def built_from(tmp_path: Path, overlay: str) -> list[dict[str, Any]]:
+    """What kustomize makes of an overlay over the packaged settings; it needs no API server."""
+    settings = replace(DEFAULTS, events=replace(DEFAULTS.events, react_to=("push", "commands")))
+    (tmp_path / "rendered").mkdir()
+    write_files(render_files(settings), output=tmp_path / "rendered")
+    (tmp_path / "kustomization.yaml").write_text(overlay)
+    command = [str(find().kubectl), "kustomize", str(tmp_path)]
+    return list(yaml.safe_load_all(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "commonLabels: {team: platform}",
+        "labels: [{pairs: {team: platform}, includeSelectors: true}]",
+        "labels: [{pairs: {team: platform}, includeTemplates: true}]",
+        "labels: [{pairs: {team: platform}}]",
+    ],
+)
+@pytest.mark.parametrize("configurations", ["", "configurations: [rendered/kustomizeconfig.yaml]\n"])
+def test_the_network_policy_selects_every_pod_whatever_labels_an_overlay_adds(
+    tmp_path: Path, labels: str, configurations: str
+) -> None:
+    """Kustomize adds labels to the selector of a NetworkPolicy, and by itself to no pod of Argo's kinds."""
+    built = built_from(tmp_path, f"resources: [rendered]\n{configurations}{labels}\n")
+    (policy,) = [each for each in built if each["kind"] == "NetworkPolicy"]
+    wanted = policy["spec"]["podSelector"]["matchLabels"].items()
+    pods = [each["spec"]["podMetadata"]["labels"].items() for each in built if each["kind"] == "WorkflowTemplate"]
+    assert len(pods) == 3
+    assert all(wanted <= labels for labels in pods)
+    assert wanted >= APP.items()
 
 
 @pytest.mark.parametrize("text", ["{", "", "[]", "a: 1", None])
