@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.doctor.check import CheckResult, CheckStatus, ClusterResource
-from steps.core import BadInputError, NotFoundError
+from steps.core import BadInputError, ForbiddenError, NotFoundError
 from steps.kube import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pipelines.doctor.check import Installation
+    from steps.kube import Json
 
 _NAMESPACES = ClusterResource(group="", version="v1", plural="namespaces")
 _ARGO_GROUP = ("argoproj.io", "v1alpha1")
@@ -22,6 +23,8 @@ _ARGO_KINDS = (
 _SERVICES = Resource(group="", version="v1", plural="services")
 _SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
 _DEFAULT, _API_SERVER = "default", "kubernetes"
+# Field and label selectors: the name is OpenShift's, the label that of every other distribution.
+_DNS = (("openshift-dns", "metadata.name=dns-default", ""), ("kube-system", "", "k8s-app=kube-dns"))
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
@@ -78,17 +81,51 @@ def api_server_ports(installation: Installation, check: str) -> Iterator[CheckRe
     A network plugin may judge a connection before or after the port of the Service is replaced by that of an endpoint.
     """
     service = installation.find(_SERVICES, namespace=_DEFAULT, name=_API_SERVER)
-    slices = installation.kube.list(_SLICES, namespace=_DEFAULT, labels=f"kubernetes.io/service-name={_API_SERVER}")
     found = {each["port"] for each in (service or {"spec": {}})["spec"].get("ports") or ()}
-    found |= {each["port"] for one in slices for each in one.get("ports") or () if each.get("port")}
-    missing = sorted(found - set(installation.settings.workflow.api_server_ports))
-    if missing:
-        ports = ", ".join(map(str, missing))
-        problem = f"the API server listens on {ports}, and the NetworkPolicy does not let the pods out to it"
-        fix = f"add {ports} to workflow.api_server_ports, then render and apply"
-        yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
-    else:
-        yield CheckResult(check=check, status=CheckStatus.OK, found=f"ports {', '.join(map(str, sorted(found)))}")
+    found |= _endpoint_ports(installation, namespace=_DEFAULT, service=_API_SERVER)
+    allowed = installation.settings.workflow.api_server_ports
+    yield _ports(check, found=found, allowed=allowed, what="the API server", key="workflow.api_server_ports")
+
+
+def dns_ports(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that the NetworkPolicy lets the pods out to the ports of the cluster's DNS; silent if it has another name.
+
+    Without them, no name is resolved, and GitHub is never reached.
+    """
+    found: set[int] = set()
+    try:
+        for namespace, fields, labels in _DNS:
+            for service in installation.kube.list(_SERVICES, namespace=namespace, fields=fields, labels=labels):
+                name, listed = service["metadata"]["name"], service["spec"].get("ports") or ()
+                found |= {each["port"] for each in listed if _is_dns(each)}
+                found |= _endpoint_ports(installation, namespace=namespace, service=name, dns=True)
+    except ForbiddenError:
+        # Who installs in a few namespaces needs no right in that of DNS.
+        problem = "its ports were not compared with workflow.dns_ports: no permission to read its Service"
+        yield CheckResult(check=check, status=CheckStatus.INFO, found=problem)
+        return
+    if found:
+        allowed = installation.settings.workflow.dns_ports
+        yield _ports(check, found=found, allowed=allowed, what="the cluster's DNS", key="workflow.dns_ports")
+
+
+def _endpoint_ports(installation: Installation, *, namespace: str, service: str, dns: bool = False) -> set[int]:
+    slices = installation.kube.list(_SLICES, namespace=namespace, labels=f"kubernetes.io/service-name={service}")
+    listed = (each for one in slices for each in one.get("ports") or () if each.get("port"))
+    return {each["port"] for each in listed if not dns or _is_dns(each)}
+
+
+def _is_dns(port: Json) -> bool:
+    """Whether a port is one of names, and not of metrics."""
+    return str(port.get("name") or "dns").startswith("dns")
+
+
+def _ports(check: str, *, found: set[int], allowed: Iterable[int], what: str, key: str) -> CheckResult:
+    if missing := ", ".join(map(str, sorted(found - set(allowed)))):
+        problem = f"{what} listens on {missing}, and the NetworkPolicy does not let the pods out to it"
+        fix = f"add {missing} to {key}, then render and apply"
+        return CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
+    return CheckResult(check=check, status=CheckStatus.OK, found=f"ports {', '.join(map(str, sorted(found)))}")
 
 
 def _served(installation: Installation, group: str, version: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""The checks of the pods: the Secrets of their image's registry, and the nodes that they may run on.
+"""The checks of the pods: the Secrets of their image's registry, the nodes that they may run on, and their user.
 
 Guarantees that nothing is asked if the settings name no Secret or no node. Not guaranteed: that a node has room.
 """
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SECRETS = Resource(group="", version="v1", plural="secrets")
 _NODES = ClusterResource(group="", version="v1", plural="nodes")
+_NAMESPACES = ClusterResource(group="", version="v1", plural="namespaces")
+_USERS = "openshift.io/sa.scc.uid-range"
 _TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
 
 
@@ -56,6 +58,26 @@ def nodes(installation: Installation, check: str) -> Iterator[CheckResult]:
         found=f"the pods may run on none of {len(listed)} nodes: they wait, unless a node is started for them",
         fix="correct pods.node_selector and pods.tolerations, then render and apply",
     )
+
+
+def users(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that the pods' user is fixed or left to the platform as the cluster needs it; silent if it is.
+
+    OpenShift writes the range of a namespace's users into an annotation.
+    """
+    fixed = installation.settings.pods.fixed_user
+    spaces = installation.settings.namespaces
+    for name in dict.fromkeys((spaces.workflows, spaces.events)):
+        found = installation.find(_NAMESPACES, name=name)
+        if found is None or (_USERS in (found["metadata"].get("annotations") or {})) is not fixed:
+            continue  # a missing namespace is another check's finding
+        if fixed:
+            problem = f"OpenShift gives each pod in {name} a user of its own, and refuses one that names another"
+            fix = "set pods.fixed_user = false, then render and apply; or let the accounts use the SCC nonroot-v2"
+        else:
+            problem = f"nobody gives the pods in {name} a user, and the Sensor's image would run as root"
+            fix = "set pods.fixed_user = true, then render and apply"
+        yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=fix)
 
 
 def may_run(node: dict[str, Any], *, pods: PodSettings) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pipelines.doctor.argo import argo, instance, pod_layout, restrictions
 from pipelines.doctor.check import CheckResult, Installation, run_checks
-from pipelines.doctor.cluster import api_server_ports, kinds, namespaces
+from pipelines.doctor.cluster import api_server_ports, dns_ports, kinds, namespaces
 from pipelines.doctor.credentials import github_access, github_ca, github_secret, webhook_secret
 from pipelines.doctor.events import event_bus, events, senders, webhook
 from pipelines.doctor.objects import drift
 from pipelines.doctor.permissions import access
-from pipelines.doctor.pods import nodes, pull_secrets
+from pipelines.doctor.pods import nodes, pull_secrets, users
 from pipelines.doctor.subscription import subscription
 from pipelines.doctor.workflows import escalated_tasks, limits, schedule
 
@@ -18,6 +18,7 @@ CHECKS = {
     "kinds": kinds,
     "senders": senders,
     "api server": api_server_ports,
+    "dns": dns_ports,
     "argo": argo,
     "argo's instance": instance,
     "argo's mode": restrictions,
@@ -27,6 +28,7 @@ CHECKS = {
     "access": access,
     "pull secrets": pull_secrets,
     "nodes": nodes,
+    "users": users,
     "limits": limits,
     "webhook secret": webhook_secret,
     "events": events,

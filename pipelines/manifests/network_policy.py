@@ -27,7 +27,8 @@ def network_policy_manifest(settings: Settings) -> dict[str, Any]:
     """
     traces = {settings.tracing.port} if settings.tracing.endpoint else set()
     ports = sorted({*settings.workflow.api_server_ports, settings.github.port} | traces)
-    dns = [V1NetworkPolicyPort(protocol=protocol, port=53) for protocol in ("UDP", "TCP")]
+    names = sorted(set(settings.workflow.dns_ports))
+    dns = [V1NetworkPolicyPort(protocol=protocol, port=port) for port in names for protocol in ("UDP", "TCP")]
     servers = [V1NetworkPolicyPort(protocol="TCP", port=port) for port in ports]
     return plain_manifest(
         V1NetworkPolicy(

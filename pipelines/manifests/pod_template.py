@@ -25,16 +25,32 @@ _USER = 8737
 _CA_VOLUME = "github-ca"
 # The EventBus of an object that names none.
 DEFAULT_BUS = "default"
-RESTRICTED = m.SecurityContext(
-    allow_privilege_escalation=False,
-    capabilities=m.Capabilities(drop=["ALL"]),
-    read_only_root_filesystem=True,
-    run_as_non_root=True,
-    run_as_user=_USER,
-)
-SECURITY = m.PodSecurityContext(
-    run_as_non_root=True, run_as_user=_USER, seccomp_profile=m.SeccompProfile(type="RuntimeDefault")
-)
+
+
+def pod_security(settings: Settings) -> m.PodSecurityContext:
+    """Build the security context of a pod of the steps."""
+    return m.PodSecurityContext.model_validate(
+        {"runAsNonRoot": True, **user(settings, _USER), "seccompProfile": {"type": "RuntimeDefault"}}
+    )
+
+
+def container_security(settings: Settings) -> m.SecurityContext:
+    """Build the security context of a container of the steps."""
+    return m.SecurityContext.model_validate({**_restricted(settings), "readOnlyRootFilesystem": True})
+
+
+def _restricted(settings: Settings) -> dict[str, Any]:
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        **user(settings, _USER),
+    }
+
+
+def user(settings: Settings, number: int) -> dict[str, int]:
+    """Build the part of a security context that names the user, if the platform does not choose it."""
+    return {"runAsUser": number} if settings.pods.fixed_user else {}
 
 
 def identity(settings: Settings) -> list[m.EnvVar]:
@@ -106,14 +122,9 @@ def ca_mounts(settings: Settings) -> list[VolumeMount]:
     return [mount] if settings.github.ca_config_map else []
 
 
-def spec_patch() -> str:
+def spec_patch(settings: Settings) -> str:
     """Make Argo's own containers pass the `restricted` Pod Security Standard too."""
-    restricted = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "runAsNonRoot": True,
-        "runAsUser": _USER,
-    }
+    restricted = _restricted(settings)
     patch = {
         "initContainers": [{"name": "init", "securityContext": restricted}],
         "containers": [{"name": "wait", "securityContext": restricted}],

@@ -13,11 +13,11 @@ from hera.workflows import models as m
 from hera.workflows.models.io.k8s.apimachinery.pkg.util.intstr import IntOrString
 
 from pipelines.manifests.pod_template import (
-    RESTRICTED,
-    SECURITY,
     ca_mounts,
+    container_security,
     identity,
     placement,
+    pod_security,
     resources,
     spec_patch,
     volumes,
@@ -39,8 +39,8 @@ def template_fields(settings: Settings) -> dict[str, Any]:
     return {
         "namespace": settings.namespaces.workflows,
         "labels": APP | settings.argo.labels,
-        "security_context": SECURITY,
-        "pod_spec_patch": spec_patch(),
+        "security_context": pod_security(settings),
+        "pod_spec_patch": spec_patch(settings),
         **placement(settings),
     }
 
@@ -71,7 +71,7 @@ def container_fields(settings: Settings, *, module: str, measured: bool = True) 
         "volumes": [*volumes(settings), *([measurements_volume()] if measured else [])],
         "volume_mounts": ca_mounts(settings),
         "resources": resources(settings),
-        "security_context": RESTRICTED,
+        "security_context": container_security(settings),
         **_log_fields(settings),
     }
 

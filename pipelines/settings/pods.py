@@ -147,6 +147,14 @@ class PodSettings:
         Field(description='annotations of the pods, such as { "example.com/scrape" = "false" }'),
     ]
 
+    fixed_user: Annotated[
+        bool,
+        Field(
+            description="the manifests name the user of each pod; false: the platform chooses it, as OpenShift does "
+            "(docs/placement.md)"
+        ),
+    ]
+
     @property
     def placed(self) -> bool:
         """Whether the pods may run on some nodes only, or on tainted ones."""

@@ -59,6 +59,14 @@ class WorkflowSettings:
             "and that of its endpoints; `doctor` compares them",
         ),
     ]
+    dns_ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+        Field(
+            min_length=1,
+            description="ports of the cluster's DNS that the NetworkPolicy lets the pods connect to: that of its "
+            "Service, and that of its endpoints (OpenShift: 5353); `doctor` compares them",
+        ),
+    ]
     requests: Annotated[Resources, Field(description="requests of each container")]
     limits: Annotated[
         Resources,

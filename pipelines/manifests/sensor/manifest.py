@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.manifests.pod_template import event_bus, event_pod
+from pipelines.manifests.pod_template import event_bus, event_pod, user
 from pipelines.manifests.sensor.events import sensor_events
 from pipelines.manifests.sensor.task_id import task_id_template
 from pipelines.names import APP, DELIVERY_LABEL, SENSOR_ACCOUNT, TASK_LABEL
@@ -110,7 +110,7 @@ def sensor_manifest(settings: Settings) -> dict[str, Any]:
                 "serviceAccountName": SENSOR_ACCOUNT,
                 "securityContext": {
                     "runAsNonRoot": True,
-                    "runAsUser": _USER,
+                    **user(settings, _USER),
                     "seccompProfile": {"type": "RuntimeDefault"},
                 },
                 "container": {

@@ -13,15 +13,15 @@ import pytest
 from pipelines.doctor.argo import _TESTED as TESTED
 from pipelines.doctor.argo import instance, pod_layout, restrictions
 from pipelines.doctor.check import CheckResult, CheckStatus, Installation, run_checks
-from pipelines.doctor.cluster import namespaces
+from pipelines.doctor.cluster import dns_ports, namespaces
 from pipelines.doctor.events import event_bus, events
-from pipelines.doctor.pods import may_run, nodes, pull_secrets
+from pipelines.doctor.pods import may_run, nodes, pull_secrets, users
 from pipelines.doctor.workflows import limits, schedule
 from pipelines.manifests.reconcile_workflow import schedule as cron_workflow
 from pipelines.names import LIMITS, LIMITS_KEY
 from pipelines.settings import Settings
 from pipelines.settings.pods import Toleration
-from steps.core.errors import NotFoundError
+from steps.core.errors import ForbiddenError, NotFoundError
 from steps.kube.resources import Resource
 from tests.doubles.clock import ManualClock
 from tests.support.harness import DEFAULTS
@@ -331,3 +331,65 @@ def test_doctor_and_the_page_on_compatibility_call_the_same_releases_of_argo_tes
     (rows,) = re.findall(r"^\| Argo Workflows \|.*\n(?:\| \|.*\n)+", page, re.MULTILINE)
     found = re.findall(r"(\d+)\.(\d+) \([\d.]+\) \| tested", rows)
     assert {(int(major), int(minor)) for major, minor in found} == set(TESTED)
+
+
+# OpenShift: its DNS listens on another port than its Service, and it gives pods their user.
+
+
+def listening(namespace: str, name: str, *, on: int, port_name: str = "dns") -> list[tuple[str, Json]]:
+    """A Service of DNS on port 53, whose pods listen on another port, and on one for metrics."""
+    metrics = {"name": "metrics", "port": 9154}
+    return [
+        ("services", named(name, namespace=namespace, spec={"ports": [{"name": port_name, "port": 53}, metrics]})),
+        ("endpointslices", named(f"{name}-x", namespace=namespace, ports=[{"name": port_name, "port": on}, metrics])),
+    ]
+
+
+def test_the_ports_of_dns_are_compared_and_those_of_its_metrics_are_not() -> None:
+    openshift = listening("openshift-dns", "dns-default", on=5353)
+    ((status, found, fix),) = examined(dns_ports, DEFAULTS, *openshift)
+    assert status is CheckStatus.WRONG
+    assert found == "the cluster's DNS listens on 5353, and the NetworkPolicy does not let the pods out to it"
+    assert fix == "add 5353 to workflow.dns_ports, then render and apply"
+    wider = replace(DEFAULTS, workflow=replace(DEFAULTS.workflow, dns_ports=(53, 5353)))
+    assert only(dns_ports, wider, *openshift) == (CheckStatus.OK, "ports 53, 5353")
+    assert only(dns_ports, DEFAULTS, *listening("kube-system", "kube-dns", on=53)) == (CheckStatus.OK, "ports 53")
+
+
+def test_who_may_not_read_the_service_of_dns_is_told_so_and_needs_no_such_right() -> None:
+    class Closed(Objects):
+        def list(self, resource: Resource, *, namespace: str, labels: str = "", fields: str = "") -> list[Json]:
+            del resource, namespace, labels, fields
+            raise ForbiddenError("services is forbidden")
+
+    kube: Any = Closed()
+    installation = Installation(settings=DEFAULTS, kube=kube, now=NOW, env={})
+    (found,) = dns_ports(installation, "dns")
+    assert (found.status, found.fix) == (CheckStatus.INFO, "")
+    assert found.found == "its ports were not compared with workflow.dns_ports: no permission to read its Service"
+
+
+def test_a_cluster_whose_dns_has_another_name_is_no_finding() -> None:
+    assert examined(dns_ports, DEFAULTS) == []
+
+
+@pytest.mark.parametrize(
+    ("fixed", "ranged", "expected"),
+    [
+        (True, False, []),
+        (False, True, []),
+        (True, True, ["OpenShift gives each pod in"] * 2),
+        (False, False, ["nobody gives the pods in"] * 2),
+    ],
+)
+def test_who_chooses_the_pods_user_is_compared_with_the_cluster(
+    fixed: bool,  # noqa: FBT001 - a parameter of pytest
+    ranged: bool,  # noqa: FBT001 - a parameter of pytest
+    expected: list[str],
+) -> None:
+    settings = replace(DEFAULTS, pods=replace(DEFAULTS.pods, fixed_user=fixed))
+    metadata = {"annotations": {"openshift.io/sa.scc.uid-range": "1000680000/10000"}} if ranged else {}
+    there = [("namespaces", named(name, metadata=metadata)) for name in (SPACES.workflows, SPACES.events)]
+    found = examined(users, settings, *there)
+    assert [text[: len(begin)] for (_, text, _), begin in zip(found, expected, strict=True)] == expected
+    assert all(status is CheckStatus.WARNING for status, _, _ in found)

@@ -1,7 +1,8 @@
-"""What the rendered files meet in other companies' clusters: Flux's variables, and Argo's archive of logs."""
+"""What the rendered files meet in other companies' clusters: Flux's variables, Argo's archive of logs, OpenShift."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipelines.manifests.files import render_files
 from pipelines.settings import Settings, read_settings
 from tests.doubles.flux import substituted
 from tests.doubles.log_archive import needed_secrets
+from tests.doubles.openshift import refusals
 from tests.schemas.validate import validate
 from tests.support.harness import DEFAULTS
 
@@ -61,3 +63,44 @@ def test_the_logs_are_archived_if_the_settings_ask_for_it() -> None:
 def test_argo_knows_what_the_templates_say_of_their_logs(archive_logs: bool) -> None:  # noqa: FBT001 - a parameter of pytest
     settings = replace(WITH_COMMANDS, workflow=replace(WITH_COMMANDS.workflow, archive_logs=archive_logs))
     assert [problem for each in all_manifests(settings) for problem in validate(each)] == []
+
+
+def secured(settings: Settings) -> Iterator[tuple[Json, list[Json]]]:
+    """The security context of each pod, and those of its containers, Argo's own included."""
+    for template, spec in with_containers(settings):
+        patch = json.loads(spec["podSpecPatch"])
+        argos_own = [*patch["initContainers"], *patch["containers"]]
+        yield spec["securityContext"], [each["securityContext"] for each in (template["container"], *argos_own)]
+    for manifest in all_manifests(settings):
+        if manifest["kind"] == "Sensor":
+            template = manifest["spec"]["template"]
+            yield template["securityContext"], [template["container"]["securityContext"]]
+
+
+PLATFORMS = replace(WITH_COMMANDS, pods=replace(WITH_COMMANDS.pods, fixed_user=False))
+
+
+def test_openshift_admits_every_pod_if_the_platform_chooses_its_user() -> None:
+    users = range(1_000_680_000, 1_000_690_000)
+    found = [reason for pod, containers in secured(PLATFORMS) for reason in refusals(pod, containers, users=users)]
+    assert found == []
+    assert len(list(secured(PLATFORMS))) == 5
+
+
+@pytest.mark.parametrize("settings", [WITH_COMMANDS, PLATFORMS])
+def test_no_container_runs_as_root_whoever_chooses_its_user(settings: Settings) -> None:
+    for pod, containers in secured(settings):
+        assert pod["runAsNonRoot"] is True
+        assert all((pod | container)["runAsNonRoot"] is True for container in containers)
+
+
+def test_without_a_platform_that_chooses_every_pod_names_its_user() -> None:
+    assert all(pod["runAsUser"] > 0 for pod, _ in secured(WITH_COMMANDS))
+
+
+def test_the_pods_reach_dns_on_the_ports_that_the_settings_name() -> None:
+    settings = replace(DEFAULTS, workflow=replace(DEFAULTS.workflow, dns_ports=(53, 5353)))
+    (policy,) = (each for each in all_manifests(settings) if each["kind"] == "NetworkPolicy")
+    dns, _ = policy["spec"]["egress"]
+    found = {(each["protocol"], each["port"]) for each in dns["ports"]}
+    assert found == {("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353)}

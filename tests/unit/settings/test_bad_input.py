@@ -394,6 +394,8 @@ SETTINGS = whole_text()
         ("pod_selector = {}", 'pod_selector = { run = "a,b={uid}" }', "agents.0.pod_selector: not labels: give keys"),
         ("pod_selector = {}", 'pod_selector = { kind = "agent" }', "agents.0.pod_selector: it would match the pods of"),
         ('config_map = "task-{task}-state"', 'config_map = "Task_{task}"', "state.config_map: give a name of"),
+        ("dns_ports = [53]", "dns_ports = []", "workflow.dns_ports: "),
+        ("fixed_user = true", 'fixed_user = "8737"', "pods.fixed_user: give a valid boolean"),
         ("archive_logs = false", 'archive_logs = "never"', "workflow.archive_logs: give a valid boolean"),
         ('pull_policy = "IfNotPresent"', 'pull_policy = "always"', "image.pull_policy: give 'Always', 'IfNotPresent'"),
         ("api_server_ports = [443, 6443]", "api_server_ports = []", "workflow.api_server_ports: empty"),
