@@ -1,14 +1,13 @@
-"""The checks of Argo Workflows: the controller's version, its pods, its restrictions, and the layout of pods."""
+"""The checks of Argo Workflows: the controller's namespace, version, pods and restrictions, and the layout of pods."""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pipelines.client import argo_server_from_env
+from pipelines.client import argo_server_from_env, config_map_name, managed_namespace
 from pipelines.doctor.check import CheckResult, CheckStatus, ClusterResource
 from steps.core import ForbiddenError
 from steps.kube import CONFIG_MAPS, Resource
@@ -41,6 +40,11 @@ def _controllers(installation: Installation) -> list[Json]:
     return list(found.values())
 
 
+def _managing(installation: Installation, controllers: list[Json]) -> list[Json]:
+    """Leave out the controllers of other namespaces: they see none of our Workflows."""
+    return [each for each in controllers if managed_namespace(each) in ("", installation.settings.namespaces.workflows)]
+
+
 def argo(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check the controller's pods and version; without permission to read it, ask Argo Server for the version."""
     try:
@@ -58,8 +62,11 @@ def argo(installation: Installation, check: str) -> Iterator[CheckResult]:
             found="Argo's workflow-controller was not found",
             fix="install Argo Workflows 4.1 or 3.7, or give its namespace by --argo-namespace",
         )
-    for each in found:
-        where = f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+    ours = _managing(installation, found)
+    if found and not ours:
+        yield _elsewhere(check, found, wanted=installation.settings.namespaces.workflows)
+    for each in ours:
+        where = _name(each)
         if not (each.get("status") or {}).get("availableReplicas"):
             yield CheckResult(
                 check=check,
@@ -68,6 +75,21 @@ def argo(installation: Installation, check: str) -> Iterator[CheckResult]:
                 fix=f"kubectl -n {each['metadata']['namespace']} describe deployment {each['metadata']['name']}",
             )
         yield _version(check, where=where, image=each["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def _name(controller: Json) -> str:
+    return f"{controller['metadata']['namespace']}/{controller['metadata']['name']}"
+
+
+def _elsewhere(check: str, controllers: list[Json], *, wanted: str) -> CheckResult:
+    managed = ", ".join(f"{_name(each)} manages {managed_namespace(each)} only" for each in controllers)
+    return CheckResult(
+        check=check,
+        status=CheckStatus.WRONG,
+        found=f"no controller manages {wanted} ({managed}): no Workflow begins",
+        fix=f"install a controller without --namespaced, or with --managed-namespace {wanted}; or set "
+        "namespaces.workflows to a namespace that a controller manages",
+    )
 
 
 def _version(check: str, *, where: str, image: str) -> CheckResult:
@@ -93,7 +115,7 @@ def _version(check: str, *, where: str, image: str) -> CheckResult:
 def restrictions(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the right to create Workflows does not include the right to change their templates."""
     for namespace, data in _own_configurations(installation):
-        mode = _referencing(data)
+        mode = str(_setting(data, "workflowRestrictions").get("templateReferencing", ""))
         fix = "set workflowRestrictions.templateReferencing: Strict in the controller's ConfigMap"
         match mode:
             case "Strict":
@@ -141,11 +163,11 @@ def pod_layout(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 
 def _configurations(installation: Installation) -> list[tuple[str, dict[str, str]]]:
-    """Read the settings of each controller, with its namespace. One namespace may have several controllers."""
+    """Read the settings of each controller of our Workflows, with its namespace, which may have several controllers."""
     found = []
-    for each in _controllers(installation):
+    for each in _managing(installation, _controllers(installation)):
         namespace = each["metadata"]["namespace"]
-        config = installation.find(CONFIG_MAPS, namespace=namespace, name=_config_map(each))
+        config = installation.find(CONFIG_MAPS, namespace=namespace, name=config_map_name(each))
         found.append((namespace, (config or {}).get("data") or {}))
     return found
 
@@ -157,22 +179,8 @@ def _own_configurations(installation: Installation) -> list[tuple[str, dict[str,
     return own or found
 
 
-def _config_map(deployment: Json) -> str:
-    """Return the name of a controller's ConfigMap: of `--configmap NAME` or `--configmap=NAME`, the last one."""
-    container = deployment["spec"]["template"]["spec"]["containers"][0]
-    given: list[str] = [*(container.get("command") or []), *(container.get("args") or [])]
-    words = [word for each in given for word in (each.split("=", 1) if each.startswith("--configmap=") else [each])]
-    named = [value for flag, value in pairwise(words) if flag == "--configmap"]
-    return named[-1] if named else "workflow-controller-configmap"
-
-
 def _instance_id(data: dict[str, str]) -> str:
     return str(_read(data, "instanceID") or "")
-
-
-def _referencing(data: dict[str, str]) -> str:
-    """Read the mode of references to templates."""
-    return str(_setting(data, "workflowRestrictions").get("templateReferencing", ""))
 
 
 def _setting(data: dict[str, str], key: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.doctor.argo import _TESTED as TESTED
-from pipelines.doctor.argo import instance, pod_layout, restrictions
+from pipelines.doctor.argo import argo, instance, pod_layout, restrictions
 from pipelines.doctor.check import CheckResult, CheckStatus, Installation, run_checks
 from pipelines.doctor.cluster import dns_ports, namespaces
 from pipelines.doctor.events import event_bus, events
@@ -143,6 +143,87 @@ def test_of_two_controllers_in_one_namespace_ours_is_examined(arguments: tuple[s
     status, found = only(instance, with_instance("red"), *ours, *other)
     assert status is CheckStatus.WRONG
     assert "(argo: blue, argo: green)" in found
+
+
+def scoped(
+    namespace: str,
+    *arguments: str,
+    env: tuple[Json, ...] = (),
+    image: str = "workflow-controller:v4.1.4",
+    data: dict[str, str] | None = None,
+) -> list[tuple[str, Json]]:
+    """A controller with these arguments and variables, as Argo's manifest for one namespace has them."""
+    container = {"name": "c", "image": image, "args": [*arguments], "env": [*env]}
+    spec = {"template": {"spec": {"containers": [container]}}}
+    status = {"availableReplicas": 1}
+    return [
+        ("deployments", named("workflow-controller", namespace=namespace, spec=spec, status=status)),
+        ("configmaps", named("workflow-controller-configmap", namespace=namespace, data=data or {})),
+    ]
+
+
+OWN_NAMESPACE = {"name": "ARGO_MANAGED_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "managed"),
+    [
+        (("--namespaced",), (), "argo"),
+        (("--namespaced=true",), (), "argo"),
+        (("--namespaced", "--managed-namespace", "team-one"), (), "team-one"),
+        (("--managed-namespace=team-one", "--namespaced"), (), "team-one"),
+        ((), ({"name": "ARGO_NAMESPACED", "value": "true"},), "argo"),
+        (("--namespaced",), ({"name": "ARGO_MANAGED_NAMESPACE", "value": "team-one"},), "team-one"),
+        (("--namespaced",), (OWN_NAMESPACE,), "argo"),
+    ],
+)
+def test_a_controller_of_another_namespace_begins_no_workflow_of_ours(
+    arguments: tuple[str, ...], env: tuple[Json, ...], managed: str
+) -> None:
+    ((status, found, fix),) = examined(argo, DEFAULTS, *scoped("argo", *arguments, env=env))
+    assert status is CheckStatus.WRONG
+    only_there = f"argo/workflow-controller manages {managed} only"
+    assert found == f"no controller manages {SPACES.workflows} ({only_there}): no Workflow begins"
+    assert fix == (
+        f"install a controller without --namespaced, or with --managed-namespace {SPACES.workflows}; or set "
+        "namespaces.workflows to a namespace that a controller manages"
+    )
+
+
+@pytest.mark.parametrize(
+    ("namespace", "arguments", "env"),
+    [
+        ("argo", (), ()),
+        ("argo", ("--managed-namespace", "team-one"), ()),
+        ("argo", ("--namespaced=false",), ({"name": "ARGO_NAMESPACED", "value": "true"},)),
+        ("argo", ("--namespaced", "--managed-namespace", SPACES.workflows), ()),
+        ("argo", ("--namespaced",), ({"name": "ARGO_MANAGED_NAMESPACE", "value": SPACES.workflows},)),
+        (SPACES.workflows, ("--namespaced",), ()),
+        # Its value is elsewhere, so nobody can say that the controller does not manage the namespace.
+        ("argo", ("--namespaced",), ({"name": "ARGO_MANAGED_NAMESPACE", "valueFrom": {"configMapKeyRef": {}}},)),
+    ],
+)
+def test_a_controller_that_manages_our_namespace_is_fine(
+    namespace: str, arguments: tuple[str, ...], env: tuple[Json, ...]
+) -> None:
+    status, found = only(argo, DEFAULTS, *scoped(namespace, *arguments, env=env))
+    assert (status, found) == (CheckStatus.OK, f"{namespace}/workflow-controller: Argo Workflows v4.1.4")
+
+
+def test_the_controller_of_another_team_is_not_examined() -> None:
+    """Whatever its version and its settings are, it sees none of our Workflows."""
+    odd = {"instanceID": "green", "initlessPod": "enabled: true"}
+    other = scoped("team-one", "--namespaced", image="workflow-controller:v3.4.0", data=odd)
+    ours = scoped("argo", data={"workflowRestrictions": STRICT})
+    for both in (ours + other, other + ours):
+        assert only(argo, DEFAULTS, *both) == (CheckStatus.OK, "argo/workflow-controller: Argo Workflows v4.1.4")
+        assert only(restrictions, DEFAULTS, *both) == (CheckStatus.OK, "argo: Strict")
+        assert only(pod_layout, DEFAULTS, *both) == (CheckStatus.OK, "argo: init and wait containers")
+    status, found = only(instance, with_instance("green"), *ours, *other)
+    assert (status, found) == (
+        CheckStatus.WRONG,
+        "no controller has the instance id green (argo: none): no Workflow begins",
+    )
 
 
 @pytest.mark.parametrize("data", [{}, {"config": "["}, {"instanceID": ""}])
