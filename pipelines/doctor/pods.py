@@ -75,7 +75,7 @@ def users(installation: Installation, check: str) -> Iterator[CheckResult]:
             problem = f"OpenShift gives each pod in {name} a user of its own, and refuses one that names another"
             fix = "set pods.fixed_user = false, then render and apply; or let the accounts use the SCC nonroot-v2"
         else:
-            problem = f"nobody gives the pods in {name} a user, and the Sensor's image would run as root"
+            problem = f"nobody gives the pods in {name} a user, and the image of Argo Events would run as root"
             fix = "set pods.fixed_user = true, then render and apply"
         yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=fix)
 

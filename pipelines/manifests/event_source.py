@@ -38,7 +38,7 @@ def event_source_manifest(settings: Settings) -> dict[str, Any]:
         },
         "spec": {
             **event_bus(settings),
-            **({"template": pod} if (pod := event_pod(settings)) else {}),
+            "template": event_pod(settings),
             "service": {"ports": [{"port": 12000, "targetPort": 12000}]},
             "github": {
                 settings.events.event_name: {

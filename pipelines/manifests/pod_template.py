@@ -1,6 +1,7 @@
 """The parts that pods share: security contexts, identity, volumes, resources, and the nodes that they may run on.
 
-Guarantees that a pod of the steps meets the `restricted` Pod Security Standard, Argo's own containers included.
+Guarantees that a pod of the steps meets the `restricted` Pod Security Standard, Argo's own containers included, and so
+does the pod of the Sensor and of the rendered EventSource.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # The user of Argo's own containers, so that one pod security context fits all containers.
 _USER = 8737
+# The user in Argo Events' own manifests; its image names none.
+_EVENTS_USER = 9731
 _CA_VOLUME = "github-ca"
 # The EventBus of an object that names none.
 DEFAULT_BUS = "default"
@@ -29,26 +32,24 @@ DEFAULT_BUS = "default"
 
 def pod_security(settings: Settings) -> m.PodSecurityContext:
     """Build the security context of a pod of the steps."""
-    return m.PodSecurityContext.model_validate(
-        {"runAsNonRoot": True, **user(settings, _USER), "seccompProfile": {"type": "RuntimeDefault"}}
-    )
+    return m.PodSecurityContext.model_validate(_pod_security(settings, user=_USER))
 
 
 def container_security(settings: Settings) -> m.SecurityContext:
     """Build the security context of a container of the steps."""
-    return m.SecurityContext.model_validate({**_restricted(settings), "readOnlyRootFilesystem": True})
+    named = {"runAsNonRoot": True, **_user(settings, _USER)}
+    return m.SecurityContext.model_validate({**_restricted(), **named, "readOnlyRootFilesystem": True})
 
 
-def _restricted(settings: Settings) -> dict[str, Any]:
-    return {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "runAsNonRoot": True,
-        **user(settings, _USER),
-    }
+def _pod_security(settings: Settings, *, user: int) -> dict[str, Any]:
+    return {"runAsNonRoot": True, **_user(settings, user), "seccompProfile": {"type": "RuntimeDefault"}}
 
 
-def user(settings: Settings, number: int) -> dict[str, int]:
+def _restricted() -> dict[str, Any]:
+    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def _user(settings: Settings, number: int) -> dict[str, int]:
     """Build the part of a security context that names the user, if the platform does not choose it."""
     return {"runAsUser": number} if settings.pods.fixed_user else {}
 
@@ -124,7 +125,7 @@ def ca_mounts(settings: Settings) -> list[VolumeMount]:
 
 def spec_patch(settings: Settings) -> str:
     """Make Argo's own containers pass the `restricted` Pod Security Standard too."""
-    restricted = _restricted(settings)
+    restricted = {**_restricted(), "runAsNonRoot": True, **_user(settings, _USER)}
     patch = {
         "initContainers": [{"name": "init", "securityContext": restricted}],
         "containers": [{"name": "wait", "securityContext": restricted}],
@@ -138,13 +139,23 @@ def event_bus(settings: Settings) -> dict[str, str]:
     return {} if name == DEFAULT_BUS else {"eventBusName": name}
 
 
-def event_pod(settings: Settings) -> dict[str, Any]:
-    """Build the part of a `spec.template` that places and marks the pod."""
+def event_pod(settings: Settings, *, container: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Build a `spec.template` of Argo Events: where its pod runs, how it is marked, and what it may do.
+
+    Args:
+        settings: The settings.
+        container: Further fields of its container.
+    """
     pods = settings.pods
     metadata = {"labels": pods.labels, "annotations": pods.annotations}
     wanted: dict[str, Any] = {
         "metadata": {key: dict(values) for key, values in metadata.items() if values},
         "nodeSelector": dict(pods.node_selector),
         "tolerations": [each.manifest() for each in pods.tolerations],
+        "securityContext": _pod_security(settings, user=_EVENTS_USER),
+        "container": {
+            **(container or {}),
+            "securityContext": {**_restricted(), "readOnlyRootFilesystem": True},
+        },
     }
     return {key: value for key, value in wanted.items() if value}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.manifests.pod_template import event_bus, event_pod, user
+from pipelines.manifests.pod_template import event_bus, event_pod
 from pipelines.manifests.sensor.events import sensor_events
 from pipelines.manifests.sensor.task_id import task_id_template
 from pipelines.names import APP, DELIVERY_LABEL, SENSOR_ACCOUNT, TASK_LABEL
@@ -20,8 +20,6 @@ from steps.domain import MAX_PRIORITY
 if TYPE_CHECKING:
     from pipelines.manifests.sensor.event import SensorEvent
     from pipelines.settings import Settings
-
-_USER = 9731  # the user in Argo Events' own manifests
 
 
 def _key(event: SensorEvent, dest: str, key: str, *, raw: bool = False) -> dict[str, Any]:
@@ -106,24 +104,10 @@ def sensor_manifest(settings: Settings) -> dict[str, Any]:
         "spec": {
             **event_bus(settings),
             "template": {
-                **event_pod(settings),
                 "serviceAccountName": SENSOR_ACCOUNT,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    **user(settings, _USER),
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-                "container": {
-                    "resources": {
-                        "requests": requests.as_map(),
-                        "limits": limits.as_map(),
-                    },
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                        "readOnlyRootFilesystem": True,
-                    },
-                },
+                **event_pod(
+                    settings, container={"resources": {"requests": requests.as_map(), "limits": limits.as_map()}}
+                ),
             },
             "dependencies": [
                 {

@@ -167,7 +167,8 @@ def test_the_pods_of_argo_events_are_placed_too_but_pull_another_image() -> None
             "annotations": {"example.com/scrape": "false"},
         }
         assert "imagePullSecrets" not in template
-    assert "template" not in kinds(DEFAULTS, "EventSource")[0]["spec"]
+    template = kinds(DEFAULTS, "EventSource")[0]["spec"]["template"]
+    assert set(template) == {"securityContext", "container"}, "a default places no pod"
 
 
 def test_sensor_and_event_source_use_the_bus_of_the_settings() -> None:
