@@ -41,6 +41,8 @@ def template_fields(settings: Settings) -> dict[str, Any]:
         "labels": APP | settings.argo.labels,
         "security_context": pod_security(settings),
         "pod_spec_patch": spec_patch(settings),
+        # The controller's `workflowDefaults` may say no, and the steps need the token of their account.
+        "automount_service_account_token": True,
         **placement(settings),
     }
 

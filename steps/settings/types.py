@@ -41,8 +41,21 @@ OptionalLabelValue = Annotated[
         give="at most 63 letters, digits, inner dashes, dots and underscores, or nothing",
     ),
 ]
-OptionalLabel = Annotated[str, Field(max_length=50)]
 _TASK = "{task}"
+
+
+def _checked_label(text: str) -> str:
+    """Check a label of GitHub.
+
+    Raises:
+        ValueError: It has spaces around it. GitHub removes them, so no pull request would have the label.
+    """
+    if text != text.strip():
+        raise ValueError("has spaces around it, and no label at GitHub does: remove them")
+    return text
+
+
+OptionalLabel = Annotated[str, Field(max_length=50), AfterValidator(_checked_label)]
 
 
 def fill_task(template: str, *, task: str) -> str:
@@ -56,6 +69,7 @@ def _checked_task_label(text: str) -> str:
     Raises:
         ValueError: The label has no {task}, or has other braces.
     """
+    _checked_label(text)
     if text and _TASK not in text:
         raise ValueError("must contain {task}, so that each task has its own")
     if re.search(r"[{}]", text.replace(_TASK, "")):
@@ -123,11 +137,25 @@ ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}"
 REPOSITORY_PATTERN = OWNER_PATTERN + r"/\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}"
 SENDER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?"
+
+
+def _checked_repository(text: str) -> str:
+    """Check the end of a repository's name, which is often copied from an address.
+
+    Raises:
+        ValueError: It ends as no repository at GitHub does, so no push would match.
+    """
+    if text.lower().endswith((".git", ".wiki")):
+        raise ValueError(f"no repository at GitHub ends in {text[text.rindex('.') :]}: remove it")
+    return text
+
+
 RepositoryName = Annotated[
     str,
     pattern_validator(
         rf"{REPOSITORY_PATTERN}|{OWNER_PATTERN}/\*",
         give="owner/name, such as 5dlabs/cto, or owner/* for all repositories of an owner",
     ),
+    AfterValidator(_checked_repository),
 ]
 Event = Literal["push", "closed", "deleted", "opened", "commands"]

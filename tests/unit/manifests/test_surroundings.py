@@ -59,6 +59,13 @@ def test_the_logs_are_archived_if_the_settings_ask_for_it() -> None:
     assert found == [{"my-minio-cred"}] * 4
 
 
+def test_every_pod_has_the_token_of_its_account_whatever_argos_defaults_say() -> None:
+    """A Workflow gets those of the controller's `workflowDefaults` that its template does not set."""
+    defaults = {"automountServiceAccountToken": False}
+    for _, spec in with_containers(WITH_COMMANDS):
+        assert (defaults | spec)["automountServiceAccountToken"] is True
+
+
 @pytest.mark.parametrize("archive_logs", [True, False])
 def test_argo_knows_what_the_templates_say_of_their_logs(archive_logs: bool) -> None:  # noqa: FBT001 - a parameter of pytest
     settings = replace(WITH_COMMANDS, workflow=replace(WITH_COMMANDS.workflow, archive_logs=archive_logs))

@@ -365,6 +365,23 @@ SETTINGS = whole_text()
         ('repositories = ["5dlabs/cto"]', 'repositories = "5dlabs/cto"', "events.repositories: not a list: give one"),
         ('repositories = ["5dlabs/cto"]', "repositories = []", "events.repositories: empty: give at least one"),
         ('repositories = ["5dlabs/cto"]', 'repositories = ["cto"]', "events.repositories.0: give owner/name"),
+        *(
+            (
+                '"5dlabs/cto"',
+                f'"5dlabs/cto{end}"',
+                f"events.repositories.0: no repository at GitHub ends in {end}: remove",
+            )
+            for end in (".git", ".Git", ".wiki")
+        ),
+        *(
+            (
+                f'{key} = "',
+                f'{key} = " ',
+                f"labels.{key}: has spaces around it, and no label at GitHub does: remove them",
+            )
+            for key in ("skip", "add", "task")
+        ),
+        ('skip = "skip-automation"', 'skip = "skip-automation "', "labels.skip: has spaces around it"),
         ('sha = ""', 'sha = "a path"', "agents.0.sha: give a path such as"),
         ("job = 'status.jobName'", "job = '[a=b]'", "agents.0.job: give a path such as"),
         ("job = 'status.jobName'", "job = 'spec.jobs[0].name'", "agents.0.job: select an item of a list by one of its"),
