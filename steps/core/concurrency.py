@@ -5,11 +5,13 @@ Guarantees that all calls have ended when `run_parallel` returns or raises.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -36,12 +38,31 @@ def run_parallel(calls: Sequence[Callable[[], T]], *, parallel: int, while_waiti
         return results
     with ThreadPoolExecutor(max_workers=min(parallel, len(calls))) as pool:
         try:
+            ended = Lock()  # a plain lock: SIGTERM interrupts the wait for it at once, and does no harm
+            ended.acquire()
             futures = [pool.submit(call) for call in calls]
-            pending = set(futures)
-            while pending:
-                pending = wait(pending, timeout=_MEANWHILE_EVERY_S).not_done
+            _when_all_are_done(futures, ended.release)
+            waits = True
+            while waits:
+                waits = not ended.acquire(timeout=_MEANWHILE_EVERY_S)
                 while_waiting()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def _when_all_are_done(futures: Sequence[Future[T]], do: Callable[[], object]) -> None:
+    """Call `do` once, in the thread of the last call."""
+    left, lock = len(futures), Lock()
+
+    def count(_: Future[T]) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = not left
+        if last:
+            do()
+
+    for each in futures:
+        each.add_done_callback(count)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -62,8 +61,12 @@ def run_process(
     measured = measurements_from_env(os.environ)
     termination.listen()
     try:
-        with tracer.step(step.__name__), profiled(os.environ, log=log):
-            step(prepare(os.environ, clock, log, measured, tracer))
+        try:
+            with tracer.step(step.__name__), profiled(os.environ, log=log):
+                step(prepare(os.environ, clock, log, measured, tracer))
+        finally:
+            # What follows decides the exit code and explains it. A signal must not interrupt that.
+            termination.ignore()
     except StepError as error:
         measured.failed(type(error).__name__)
         log.error(str(error), error=type(error).__name__, exit=int(error.exit))
@@ -73,10 +76,7 @@ def run_process(
         log.unexpected(error, exit=int(Exit.BUG))
         return Exit.BUG
     finally:
-        if tracer.is_on:
-            # The exit code is known. A signal must not change it now.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            tracer.flush(log=log)
+        tracer.flush(log=log)
     return Exit.DONE
 
 

@@ -6,22 +6,53 @@ import contextlib
 import io
 import os
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from steps.core.clock import SystemClock
-from steps.core.errors import StepError, TerminatedError
+from steps.core.concurrency import run_parallel
+from steps.core.errors import BadInputError, Exit, StepError, TerminatedError
+from steps.runtime import signals
+from steps.runtime.entrypoint import run_process
 from steps.runtime.signals import Termination
+
+# The steps use the timer that pytest-timeout would use otherwise.
+pytestmark = pytest.mark.timeout(method="thread")
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """The test process takes signals as before when the test has ended."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGALRM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@contextmanager
+def listening() -> Iterator[SystemClock]:
+    """A clock of a process that listens, until the body has ended."""
+    termination = Termination()
+    termination.listen()
+    try:
+        yield SystemClock(before_sleep=termination.check)
+    finally:
+        termination.ignore()
 
 
 @pytest.fixture
 def clock() -> Iterator[SystemClock]:
     """A clock of a process that listens, until the test has ended."""
-    before, termination = signal.getsignal(signal.SIGTERM), Termination()
-    termination.listen()
-    yield SystemClock(before_sleep=termination.check)
-    signal.signal(signal.SIGTERM, before)
+    with listening() as found:
+        yield found
 
 
 def receive_sigterm() -> None:
@@ -80,3 +111,75 @@ def test_a_second_one_does_not_interrupt_what_is_done_about_the_first(clock: Sys
     except TerminatedError:
         receive_sigterm()
         clock.sleep(0)
+
+
+class Terminal(io.StringIO):
+    """A place for the log that receives SIGTERM with each line."""
+
+    def write(self, text: str) -> int:
+        """Write, and receive SIGTERM."""
+        receive_sigterm()
+        return super().write(text)
+
+
+def test_one_that_comes_when_the_step_has_failed_changes_neither_its_exit_code_nor_its_last_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def step(_: object) -> None:
+        raise BadInputError("REF is not a branch")
+
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    assert run_process(step, prepare=lambda *_: None) == Exit.BAD_INPUT
+    assert "REF is not a branch" in terminal.getvalue()
+
+
+def interrupt(call: Callable[[], object], *, line: int) -> bool:
+    """Run a call, and receive SIGTERM at this line of the library's threads, queues and executors.
+
+    Returns:
+        Whether the call came to the line.
+    """
+    left = line
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401 - the library's signature
+        nonlocal left
+        if frame.f_globals["__name__"] not in ("threading", "queue", "concurrent.futures.thread"):
+            return trace
+        if event == "line":
+            left -= 1
+            if not left:
+                receive_sigterm()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return left <= 0
+
+
+def test_wherever_parallel_calls_are_interrupted_none_of_them_goes_on_and_nothing_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Threads and locks that are half made would be left behind."""
+    monkeypatch.setattr(signals, "_AGAIN_S", 0.001)
+
+    def renew_no_lease() -> None:
+        pass
+
+    for line in range(1, 10_000):
+        before, came = set(threading.enumerate()), True
+        with listening() as clock:
+            parallel = partial(run_parallel, [partial(clock.sleep, 0)] * 2, parallel=2, while_waiting=renew_no_lease)
+            try:
+                came = interrupt(parallel, line=line)
+                while came:  # the error is due
+                    time.sleep(0.001)
+            except TerminatedError:
+                time.sleep(0.003)  # it does not come again, neither from the calls nor from the signal
+        assert set(threading.enumerate()) <= before, f"a call of line {line} goes on"
+        if not came:
+            assert line > 100
+            return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -139,6 +141,14 @@ def test_a_malformed_number_starts_over(tmp_path: Path) -> None:
     assert (tmp_path / Measure.GITHUB_S).read_text() == "1.000"
 
 
+@pytest.fixture
+def _signals_as_before() -> Iterator[None]:
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGALRM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(
     ("error", "named", "code"),
     [
@@ -146,6 +156,7 @@ def test_a_malformed_number_starts_over(tmp_path: Path) -> None:
         (KeyError("a payload"), UNEXPECTED_ERROR, Exit.BUG),
     ],
 )
+@pytest.mark.usefixtures("_signals_as_before")
 def test_a_step_that_fails_leaves_the_name_of_its_error(
     error: Exception, named: str, code: Exit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
