@@ -2,8 +2,8 @@
 
 Guarantees that every DELETE of a round is sent before any of its runs is waited for, that a Lease which another pod
 holds is skipped at once, and that no error leaves this module. The Leases that are held are renewed until they are
-released. A further round begins while earlier ones are finished, as `pushes` and `longest_s` allow. Not guaranteed:
-that a push is helped. Its own Workflow processes it then.
+released. A further round begins while earlier ones are finished, as `pushes` and `longest_s` allow. After SIGTERM, no
+further push is begun. Not guaranteed: that a push is helped. Its own Workflow processes it then.
 """
 
 from __future__ import annotations
@@ -74,14 +74,10 @@ class Helper:
                 self._help()
 
     def _help_until(self, ended: Event) -> None:
-        """Help, and look again for pushes that wait until the body has ended.
-
-        Raises:
-            TerminatedError: The pod is being stopped, and the signal may have interrupted `ended.set`.
-        """
+        """Help, and look again for pushes that wait until the body has ended. Fails on SIGTERM."""
         self._help()
         while not ended.wait(_AGAIN_S):
-            self._context.clock.sleep(0)
+            self._end_if_terminated()
             self._help()
 
     def _help(self) -> None:
@@ -109,7 +105,8 @@ class Helper:
             self._finished.wait_for(lambda: len(self._unfinished) <= most)
 
     def _start_round(self) -> list[StartedExecution]:
-        """Send the DELETEs of the pushes that wait; of one push if `parallel` is 1."""
+        """Send the DELETEs of the pushes that wait; of one push if `parallel` is 1. Fails on SIGTERM."""
+        self._end_if_terminated()
         left = self._settings.pushes - len(self._unfinished)
         if left <= 0 or self._context.clock.monotonic() - self._began >= self._settings.longest_s:
             return []  # to list many waiting Workflows is expensive
@@ -133,6 +130,7 @@ class Helper:
     def _start(self, push: HelpablePush) -> StartedExecution | None:
         context, started = self._context_for(push.workflow), None
         with logged_failure("could not help this push", context=context):
+            self._end_if_terminated()
             context = with_own_push(context)
             try:
                 started = start_execution(context, acquire=partial(context.lease().acquire_free, push.lease))
@@ -168,6 +166,10 @@ class Helper:
         with self._finished:
             self._unfinished = [each for each in self._unfinished if id(each) not in ended]
             self._finished.notify()
+
+    def _end_if_terminated(self) -> None:
+        """Fail on SIGTERM, which interrupts no thread but the main one."""
+        self._context.clock.sleep(0)
 
     def _context_for(self, workflow: WaitingWorkflow) -> StepContext:
         """Return the context of a helped push. Its record, lines and Events name its own Workflow, and the helper."""

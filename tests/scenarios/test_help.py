@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +22,7 @@ from steps.fail import fail
 from steps.help import helper
 from steps.telemetry.measurements import REPORT, CancellationResult, Measure
 from tests.doubles.argo_controller import RUNNING
+from tests.doubles.clock import ManualClock
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault
 from tests.doubles.platform.kubelet import Ending
@@ -433,6 +436,48 @@ def test_a_helper_that_gets_sigterm_releases_every_lease(burst: Scene) -> None:
     burst.step(cancel, workflows[7], pod="helper")
     for number in TASKS[:2]:
         assert burst.lease(task=number)["spec"]["holderIdentity"] == ""
+
+
+class SignalledClock:
+    """The scene's clock, in a process that has received SIGTERM from some moment on."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self.now, self.monotonic = clock.now, clock.monotonic
+        self.received = False
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless SIGTERM has come and no code is handling it."""
+        if self.received and not isinstance(sys.exc_info()[1], TerminatedError):
+            raise TerminatedError("SIGTERM")
+        self._clock.sleep(seconds)
+
+
+def test_a_pod_that_gets_sigterm_begins_to_help_no_further_push(burst: Scene) -> None:
+    """The kubelet gives it half a minute, and hundreds of pushes may wait."""
+    burst.in_threads = True
+    settings = burst.settings
+    burst.settings = replace(settings, help=replace(settings.help, pushes=4, parallel=2))
+    numbers = range(11, 31)
+    for number in numbers:
+        burst.github.add_pull_request(head=f"task-{number}-work", sha=OLD, labels=["ready-for-qa"])
+        burst.agent(task=number)
+    burst.later(8)
+    workflows = pushed(burst)
+    for number in numbers:
+        burst.github.push(f"task-{number}-work", NEW)
+        burst.workflow(task=number, sha=NEW)
+    clock = SignalledClock(burst.clock)
+
+    def receive(_: object) -> None:
+        clock.received = True
+
+    burst.api.faults.add(Fault(method="DELETE", path="/coderuns/", before=receive, nth=2))
+    with suppress(TerminatedError):
+        cancel(replace(burst.context(workflows[7], pod="helper"), clock=clock))
+    assert deletes(burst) <= 1 + 2, "its own, and those that were being sent"
+    leases = burst.api.list("leases", namespace=HOME)
+    assert {each["spec"]["holderIdentity"] for each in leases} == {""}
 
 
 def test_sigterm_while_the_helper_starts_ends_the_step_and_releases_the_lease(
