@@ -1,7 +1,8 @@
 """Reads what a pass needs to know from GitHub: the newest pushes, and the open pull requests.
 
 Guarantees that a pass signs in at most once, and sends at most three requests for each repository, whatever the number
-of tasks: two if no labels wait for a pull request. A repository that cannot be read does not affect the others. Not
+of tasks: two if no labels wait for a pull request. A repository that cannot be read does not affect the others. If
+GitHub is slow, a pass asks about some of the repositories, and delays no repair; each is asked about in some pass. Not
 guaranteed: that everything is listed. Each request reads one page, the hundred latest changes.
 """
 
@@ -17,17 +18,19 @@ from steps.domain import Repository
 from steps.observed_state import await_pull_request, closed_branches, newest_pushes, read_or_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from steps.agents import AgentRun
     from steps.domain import PullRequest, Push
-    from steps.github import BranchPullRequest
+    from steps.github import BranchPullRequest, GitHub
     from steps.observed_state import TaskState
     from steps.reconciliation.context import ReconcileContext
 
 # Repository in lower case, and branch.
 Branch = tuple[str, str]
+# A pass has half a minute, and its pod two.
+_ASK_FOR_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,29 +81,55 @@ def read_github(
     except StepError as error:
         unread.append(str(error))
         return GitHubState()
-    pushes: dict[tuple[str, str], Push] = {}
-    for repository in active:
-        activities = read_or_report(partial(github.activity, repository=repository), unread=unread)
-        for push in newest_pushes(activities, repository=repository, settings=settings):
-            pushes[repository, push.ref] = push
-    ends = [each for each in active if settings.reacts_to("closed", repository=each)]
-    listed = {
-        each.casefold(): read_or_report(partial(github.latest_pull_requests, repository=each), unread=unread)
-        for each in ends
-    }
-    # Closed ones would take the place of open ones in the list of the latest hundred.
-    opened = {
-        each.casefold(): read_or_report(
-            partial(github.latest_pull_requests, repository=each, state="open"), unread=unread
-        )
-        for each in awaiting
-    }
-    for repository in ends:
-        for end in closed_branches(listed[repository.casefold()], repository=repository, tasks=settings.tasks):
-            known = pushes.get((repository, end.ref))
-            if known is None or _is_later(end, known):
-                pushes[repository, end.ref] = end
-    return GitHubState(pushes=tuple(pushes.values()), pulls=_opened(listed | opened))
+    found = _Answers()
+    for repository in _in_time(sorted({*active, *awaiting}), context=context, unread=unread):
+        if repository in active:
+            _read_activity(Repository(repository), into=found, github=github, context=context, unread=unread)
+        if repository in awaiting:
+            # Closed ones would take the place of open ones in the list of the latest hundred.
+            latest = partial(github.latest_pull_requests, repository=repository, state="open")
+            found.opened[repository.casefold()] = read_or_report(latest, unread=unread)
+    return GitHubState(pushes=tuple(found.pushes.values()), pulls=_opened(found.listed | found.opened))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The newest push of each branch, and the latest and the open pull requests of each repository in lower case."""
+
+    pushes: dict[tuple[str, str], Push] = field(default_factory=dict)
+    listed: dict[str, tuple[BranchPullRequest, ...]] = field(default_factory=dict)
+    opened: dict[str, tuple[BranchPullRequest, ...]] = field(default_factory=dict)
+
+
+def _read_activity(
+    repository: Repository, *, into: _Answers, github: GitHub, context: ReconcileContext, unread: list[str]
+) -> None:
+    """Read the pushes of a repository, and the ends of its branches."""
+    settings, pushes = context.settings, into.pushes
+    activities = read_or_report(partial(github.activity, repository=repository), unread=unread)
+    for push in newest_pushes(activities, repository=repository, settings=settings):
+        pushes[repository, push.ref] = push
+    if not settings.reacts_to("closed", repository=repository):
+        return
+    latest = read_or_report(partial(github.latest_pull_requests, repository=repository), unread=unread)
+    into.listed[repository.casefold()] = latest
+    for end in closed_branches(latest, repository=repository, tasks=settings.tasks):
+        known = pushes.get((repository, end.ref))
+        if known is None or _is_later(end, known):
+            pushes[repository, end.ref] = end
+
+
+def _in_time(repositories: Sequence[str], *, context: ReconcileContext, unread: list[str]) -> Iterator[str]:
+    """Yield the repositories until the time is over, and report that. Begins anywhere, so that each has its turn."""
+    began, first = context.clock.monotonic(), int(context.random() * len(repositories))
+    for number, repository in enumerate((*repositories[first:], *repositories[:first])):
+        if context.clock.monotonic() - began >= _ASK_FOR_S:
+            unread.append(
+                f"GitHub is slow: in {_ASK_FOR_S:g} s, this pass asked about {number} of {len(repositories)} "
+                "repositories; further passes ask about the others"
+            )
+            return
+        yield repository
 
 
 def _is_later(end: Push, known: Push) -> bool:

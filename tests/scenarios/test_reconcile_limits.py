@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import RepairAction
 from steps.reconciliation.reconcile_pass import run_pass
 from tests.doubles import argo_controller
+from tests.doubles.github import delay
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github.faults import Plan
 from tests.doubles.kubernetes import Fault
@@ -69,6 +71,27 @@ def test_at_most_the_allowed_number_of_repairs_runs_and_all_are_done_in_the_end(
         assert [repair.action for repair in scene.reconcile()] == [RepairAction.WAIT] * max(0, left - 10)
         assert set(scene.run_repairs()) == {Exit.DONE}
     assert scene.reconcile() == ()
+
+
+def test_a_slow_github_delays_no_repair_and_each_repository_is_asked_in_some_pass(scene: Scene) -> None:
+    repositories = [f"5dlabs/r{number}" for number in range(9)]
+    events = replace(DEFAULTS.events, repositories=(REPOSITORY, *repositories))
+    scene.reconcile_settings = replace(DEFAULTS, events=events)
+    failed(scene)
+    for repository in repositories:
+        scene.github.add_repository(repository)
+        scene.agent(task=8, repository=repository)
+    scene.later(300)
+    scene.github.fault(delay(7), times=1e9)
+    scene.github.calls.clear()
+    for part in range(10):
+        began = scene.clock.monotonic()
+        run_pass(replace(scene.reconcile_context(), random=partial(float, part / 10)))
+        assert scene.clock.monotonic() - began < 60, "a pod has two minutes"
+    assert len(scene.repairs()) == 1
+    asked = {call.path for call in scene.github.calls}
+    assert asked >= {f"/repos/{each}/{what}" for each in repositories for what in ("activity", "pulls")}
+    assert "asked about 2 of 10 repositories" in scene.output.getvalue()
 
 
 def test_a_task_that_cannot_be_repaired_is_retried_with_pauses_and_then_escalated(scene: Scene) -> None:
