@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from steps.kube.answers import is_refused
 from steps.kube.exchange import Exchange, Guard
-from steps.kube.paging import read_pages
+from steps.kube.paging import PageSize, read_pages
 from steps.kube.shapes import check_list, check_object
 
 if TYPE_CHECKING:
@@ -81,18 +81,21 @@ class Kube:
             labels: Label selector.
             fields: Field selector.
             metadata_only: Request metadata alone, a fraction of the bytes where objects are large.
-            page: Objects in one page, where the usual number could be too large for memory; 0 for the usual.
+            page: The most objects in one page, where the usual number could be too large for memory; 0 for the usual.
 
         Raises:
             UnavailableError: The list could not be read to its end, or its pages expired twice.
         """
         selectors = {"labelSelector": labels, "fieldSelector": fields}
-        query = {"limit": str(page or self._page)} | {name: text for name, text in selectors.items() if text}
+        query = {name: text for name, text in selectors.items() if text}
         path, accept = resource.path(namespace=namespace), _METADATA_ONLY if metadata_only else _JSON
+        size = PageSize(most=page or self._page, whole=not metadata_only)
 
         def read(token: str) -> Json:
-            asked = query | ({"continue": token} if token else {})
-            return self._exchange.read(f"{path}?{urlencode(asked)}", accept=accept, check=check_list)
+            asked = {"limit": str(size.limit)} | query | ({"continue": token} if token else {})
+            return self._exchange.read(
+                f"{path}?{urlencode(asked)}", accept=accept, check=check_list, measure=size.learn
+            )
 
         return read_pages(read)
 

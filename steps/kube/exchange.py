@@ -36,6 +36,12 @@ _READ_AGAIN_S = 0.2
 
 Guard = Callable[[], object]
 Check = Callable[[str, "Json"], None]
+# Gets a document that was read, and its size in bytes.
+Measure = Callable[["Json", int], None]
+
+
+def _unmeasured(_found: Json, _size: int) -> None:
+    """Measure nothing."""
 
 
 class Exchange:
@@ -50,19 +56,24 @@ class Exchange:
         self._random = random
         self.server_clock = ServerClock()
 
-    def read(self, target: str, *, check: Check, accept: str = "application/json") -> Json:
+    def read(
+        self, target: str, *, check: Check, accept: str = "application/json", measure: Measure = _unmeasured
+    ) -> Json:
         """Read a document, and again while the API server does not answer.
 
         Args:
             target: API path and query.
             check: Raises if the document is not the requested one.
             accept: The form of the answer.
+            measure: Called with the document.
 
         Raises:
             StepError: The API server refused, or did not answer.
         """
         return retry(
-            lambda: self.despite_refusals(lambda: self.send("GET", target, accept=accept, check=check)),
+            lambda: self.despite_refusals(
+                lambda: self.send("GET", target, accept=accept, check=check, measure=measure)
+            ),
             on=UnavailableError,
             pauses=backoff(attempts=self._settings.attempts, first_s=_READ_AGAIN_S, random=self._random),
             clock=self._clock,
@@ -106,6 +117,7 @@ class Exchange:
         accept: str = "application/json",
         content_type: str = "application/json",
         check: Check,
+        measure: Measure = _unmeasured,
     ) -> Json:
         """Send a request once.
 
@@ -116,6 +128,7 @@ class Exchange:
             accept: The form of the answer.
             content_type: The form of the content.
             check: Raises if the document is not the requested one.
+            measure: Called with the document.
 
         Raises:
             StepError: The API server refused, or did not answer.
@@ -144,5 +157,6 @@ class Exchange:
             raise error
         found = parse_document(asked, response.body)
         check(asked, found)
+        measure(found, len(response.body))
         observe()
         return found

@@ -115,7 +115,10 @@ class KubernetesSettings:
 
     timeout_s: Annotated[Seconds, Field(description="longest time for one request")]
     attempts: Annotated[Count, Field(description="attempts of a read; a write is retried only after a new read")]
-    page: Annotated[Count | Annotated[int, Field(ge=1, le=5000)], Field(description="objects in one page of a list")]
+    page: Annotated[
+        Count | Annotated[int, Field(ge=1, le=5000)],
+        Field(description="most objects in one page of a list; fewer if they are large"),
+    ]
     events: Annotated[
         bool, Field(description="create Events on a task's Lease and on each stopped run, for `kubectl describe`")
     ]

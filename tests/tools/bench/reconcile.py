@@ -268,8 +268,8 @@ ENTRY = Entry(
         "The scheduled process with its own service account, against a real API server over TLS: the time from the "
         "start of the process to its end, and the time of the pass alone. Each broken task costs three requests, for "
         "a Workflow and for the count of tries on its Lease. The pass sends no requests to GitHub. It makes five "
-        "lists, whatever the number of tasks. A page has 500 objects; a page of state documents has 25, because they "
-        "may be large."
+        "lists, whatever the number of tasks. A page has 500 objects at most, and fewer if they are large; a page of "
+        "state documents has 25."
     ),
     measure=measure,
 )

@@ -1,11 +1,11 @@
-"""A list whose pages expire starts again once, and yields every object once."""
+"""A page of a list fits into memory. A list whose pages expire starts again once, and yields every object once."""
 
 from __future__ import annotations
 
 import pytest
 
 from steps.core.errors import ListExpiredError, UnavailableError
-from steps.kube.resources import CONFIG_MAPS
+from steps.kube.resources import CONFIG_MAPS, PODS
 from tests.doubles.kubernetes import Call, Fault
 from tests.support.harness import DEFAULTS, Scene
 
@@ -58,3 +58,29 @@ def test_a_list_that_expires_twice_is_not_taken_for_whole(maps: Scene) -> None:
     with pytest.raises(ListExpiredError) as caught:
         listed(maps)
     assert isinstance(caught.value, UnavailableError)
+
+
+def limits(scene: Scene) -> list[str]:
+    """The limit of each page that was requested."""
+    return [call.query["limit"] for call in scene.api.calls if call.path.endswith("/pods")]
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "metadata_only", "expected"),
+    [
+        (1, False, ["50", "500"]),
+        (100, False, ["50", "40", "40"]),
+        (100, True, ["500"]),
+    ],
+)
+def test_a_page_of_large_objects_has_few_of_them(
+    scene: Scene, kilobytes: int, expected: list[str], *, metadata_only: bool
+) -> None:
+    """A run may have a long prompt, or a Workflow's hundred nodes. Five hundred of those do not fit into the pod."""
+    for number in range(120):
+        container = {"name": "main", "image": "agent", "args": [(kilobytes * 1000 - 600) * "x"]}
+        metadata = {"name": f"run-{number}", "namespace": HOME}
+        scene.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}})
+    scene.api.calls.clear()
+    assert len(list(scene.kube().list(PODS, namespace=HOME, metadata_only=metadata_only))) == 120
+    assert limits(scene) == expected
