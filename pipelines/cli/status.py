@@ -80,7 +80,9 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(EMPTY, file=sys.stderr)
     except KeyboardInterrupt:
-        pass
+        # A watch has no other end.
+        if not options.watch:
+            raise
     return Exit.DONE
 
 

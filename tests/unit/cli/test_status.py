@@ -18,6 +18,7 @@ from pipelines.client.task_status import TaskPhase
 from pipelines.client.wording import age
 from steps.core.errors import Exit
 from steps.core.keys import RECORD
+from steps.kube import KubernetesTransport
 from steps.observed_state.repair_attempts import ATTENTION_LABEL
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import serve, write_kubeconfig
@@ -226,6 +227,19 @@ def test_a_watch_without_a_terminal_is_one_plain_table_after_the_other(
     shown = capsys.readouterr().out
     assert shown.count("REPOSITORY") == 2
     assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", [["status"], ["explain", "7"], ["reconcile", "--dry-run"]], ids=" ".join)
+@pytest.mark.usefixtures("laptop")
+def test_ctrl_c_while_a_command_waits_for_an_answer_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(KubernetesTransport, "send", interrupt)
+    assert main(command) == 130
+    assert "interrupted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["status"], ["explain", "7"], ["reconcile", "--dry-run"]], ids=" ".join)
