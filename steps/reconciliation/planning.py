@@ -1,9 +1,9 @@
 """Plans a repair for each finding, within limits. Pure functions.
 
 Guarantees that at most `in_flight` repairs run at once, that a task is repaired again only after its pause, and that it
-is not repaired after `tries` attempts or after it was escalated. If a task fails because GitHub or the API server is
-not available, attempts continue with the longest pause for as long as that lasts. Not covered: repairs without a
-Workflow are not limited in number. They cost a few requests and end at once.
+is not repaired after `tries` attempts or after it was escalated. If a task fails, or its labels stay, because GitHub or
+the API server is not available, attempts continue with the longest pause for as long as that lasts. Not covered:
+repairs without a Workflow are not limited in number. They cost a few requests and end at once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from steps.core import BreakerOpenError, RateLimitedError, UnavailableError
+from steps.domain import LabelOutcome
 from steps.observed_state import RepairAttempts
-from steps.reconciliation.finding import CorruptState, DocumentFinding, FindingKind, UnstartedWorkflow, WrongClock
+from steps.reconciliation.finding import (
+    CorruptState,
+    DocumentFinding,
+    FindingKind,
+    UnfinishedPush,
+    UnstartedWorkflow,
+    WrongClock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -117,9 +125,17 @@ def _plan_repair(finding: Finding, *, snapshot: ClusterSnapshot, settings: Recon
 
 
 def _failed_by_dependency(finding: Finding) -> bool:
-    """Whether a task failed because a dependency was not available. A person does not have to correct it."""
+    """Whether the last attempt failed because a dependency was not available. A person does not have to correct it.
+
+    If the settings do not wait for GitHub, an attempt without it succeeds, and leaves the labels.
+    """
     record = finding.task_state.record if finding.task_state else None
-    last = record.errors[-1] if record and record.errors and finding.kind is FindingKind.FAILED else ""
+    if record is None or not isinstance(finding, UnfinishedPush):
+        return False
+    if finding.kind is FindingKind.HALF_MOVED:
+        done = record.finished_push(finding.push.ref)
+        return done is not None and done.labels is LabelOutcome.UNREADABLE
+    last = record.errors[-1] if record.errors and finding.kind is FindingKind.FAILED else ""
     return last.partition(":")[0] in _DEPENDENCY_ERRORS
 
 

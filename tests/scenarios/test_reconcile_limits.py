@@ -134,6 +134,23 @@ def test_an_outage_of_github_escalates_no_task_and_is_repaired_afterwards(scene:
     check_done(scene)
 
 
+def test_labels_are_moved_after_a_long_outage_in_which_agents_were_stopped(scene: Scene) -> None:
+    scene.settings = replace(DEFAULTS, github=replace(DEFAULTS.github, unreadable="cancel"))
+    scene.github.fault(github_fails(503), times=1e9)
+    assert scene.play(stale_push(scene)) is Exit.DONE
+    for _ in range(7):
+        scene.clock.jump(1000)
+        assert found(scene.reconcile()) == [(FindingKind.HALF_MOVED, RepairAction.SUBMIT)]
+        assert scene.run_repairs() == [Exit.DONE]
+        assert found(scene.reconcile()) == [(FindingKind.HALF_MOVED, RepairAction.WAIT)]
+    assert scene.kubernetes_events(EventReason.NEEDS_ATTENTION) == []
+    scene.github.plan = Plan()
+    scene.clock.jump(1000)
+    assert found(scene.reconcile()) == [(FindingKind.HALF_MOVED, RepairAction.SUBMIT)]
+    assert scene.run_repairs() == [Exit.DONE]
+    check_done(scene)
+
+
 def test_a_document_that_cannot_be_written_blocks_no_cancellation(scene: Scene) -> None:
     failed(scene)
     put_state(scene, "{" + "x" * 700_000)
