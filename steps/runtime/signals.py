@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _MESSAGE = "SIGTERM: the pod is being stopped"
-# Code that takes locks in Python, and would keep them.
-_INDIVISIBLE = ("threading", "queue", "concurrent.futures", "weakref", "importlib")
+# Code that takes locks in Python, and would keep them; and what Python calls when it drops a thread.
+_INDIVISIBLE = ("threading", "queue", "concurrent.futures", "weakref", "_weakrefset", "importlib")
 _AGAIN_S = 0.01
 
 
