@@ -87,12 +87,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_json(read: Callable[[], list[TaskStatus]], *, watch: bool) -> bool:
-    """Print one document, or one line each time; returns whether there was anything."""
+    """Print one document, or one line each time; returns whether there was anything.
+
+    Raises:
+        UnavailableError: The API server does not answer. A watch reads again.
+    """
     from pipelines.client import task_status_json
+    from steps.core import UnavailableError
 
     while True:
-        statuses = [task_status_json(each) for each in read()]
-        print(json.dumps(statuses, indent=None if watch else 1), flush=True)
-        if not watch:
-            return bool(statuses)
+        try:
+            statuses = [task_status_json(each) for each in read()]
+            print(json.dumps(statuses, indent=None if watch else 1), flush=True)
+        except UnavailableError as error:
+            if not watch:
+                raise
+            print(f"not read, trying again: {error}", file=sys.stderr)
+        else:
+            if not watch:
+                return bool(statuses)
         time.sleep(_EVERY_S)

@@ -21,7 +21,7 @@ from steps.core.keys import RECORD
 from steps.kube import KubernetesTransport
 from steps.observed_state.repair_attempts import ATTENTION_LABEL
 from tests.doubles.github import fail as github_fails
-from tests.doubles.kubernetes import serve, write_kubeconfig
+from tests.doubles.kubernetes import Fault, serve, write_kubeconfig
 from tests.doubles.platform.runs import CLEO, REX
 from tests.support.harness import DEFAULTS, NEW, NEWER, Scene, ago
 from tests.support.settings_files import write_settings
@@ -197,11 +197,19 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"agent-cancellation {command}" in capsys.readouterr().out
 
 
+# The time between two reads of a watch.
+EVERY_S = 2.0
+
+
 def interrupted(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
     """Let a person interrupt a watch after this many reads."""
     pauses: list[float] = []
+    between_attempts = time.sleep
 
     def interrupt(seconds: float) -> None:
+        if seconds < EVERY_S:
+            between_attempts(seconds)
+            return
         pauses.append(seconds)
         if len(pauses) == after:
             raise KeyboardInterrupt
@@ -216,6 +224,18 @@ def test_a_watch_in_json_is_a_line_each_time(
     interrupted(monkeypatch, after=3)
     assert main(["status", "--watch", "--json"]) == Exit.DONE
     assert [json.loads(line)[0]["state"] for line in capsys.readouterr().out.splitlines()] == ["pending"] * 3
+
+
+def test_a_watch_in_json_goes_on_after_a_read_that_failed(
+    laptop: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop.workflow()
+    laptop.api.faults.add(Fault(method="GET", path="/leases", status=500, times=DEFAULTS.kubernetes.attempts))
+    interrupted(monkeypatch, after=2)
+    assert main(["status", "--watch", "--json"]) == Exit.DONE
+    printed = capsys.readouterr()
+    assert [json.loads(line)[0]["state"] for line in printed.out.splitlines()] == ["pending"]
+    assert printed.err.count("not read, trying again: ") == 1
 
 
 def test_a_watch_without_a_terminal_is_one_plain_table_after_the_other(
