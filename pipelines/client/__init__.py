@@ -1,7 +1,7 @@
 """Clients for a laptop: kubeconfig, GitHub, Argo Server, submission, reconcile, and the status of tasks."""
 
 from pipelines.client.argo_connection import argo_server_from_env
-from pipelines.client.argo_controller import config_map_name, managed_namespace
+from pipelines.client.argo_controller import config_map_name, managed_namespace, read_setting, read_table
 from pipelines.client.github import connect_app, connect_github
 from pipelines.client.kubeconfig import context_name, kube_client, kubeconfig_transport, server_time
 from pipelines.client.person import UNKNOWN, login_name
@@ -33,6 +33,8 @@ __all__ = [
     "kubeconfig_transport",
     "login_name",
     "managed_namespace",
+    "read_setting",
+    "read_table",
     "read_task_statuses",
     "reconcile_context",
     "server_time",

@@ -1,4 +1,4 @@
-"""What the manifest of Argo's controller says of it: its ConfigMap, and the namespace that it manages.
+"""What the manifest and the ConfigMap of Argo's controller say: the namespace that it manages, and its settings.
 
 Guarantees that arguments and variables count as in the controller: the last of two arguments wins, and an argument wins
 over its variable.
@@ -7,6 +7,8 @@ over its variable.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,21 @@ def managed_namespace(deployment: Json) -> str:
         return ""
     found = _option(deployment, "managed-namespace") or str(deployment["metadata"]["namespace"])
     return "" if _UNKNOWN in found else found
+
+
+def read_setting(data: dict[str, str], key: str) -> Any:  # noqa: ANN401 - YAML is any value
+    """Read a setting of the controller; its ConfigMap has either one key for each field, or one document."""
+    try:
+        document: Any = yaml.safe_load(data.get("config") or "") or {}
+        return yaml.safe_load(data.get(key) or "") or document.get(key)
+    except (yaml.YAMLError, AttributeError):
+        return None
+
+
+def read_table(data: dict[str, str], key: str) -> dict[str, Any]:
+    """Read a table of the controller's settings; an empty one if it is not set."""
+    found = read_setting(data, key)
+    return found if isinstance(found, dict) else {}
 
 
 def _option(deployment: Json, name: str, *, flag: bool = False) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-
-from pipelines.client import argo_server_from_env, config_map_name, managed_namespace
+from pipelines.client import (
+    argo_server_from_env,
+    config_map_name,
+    managed_namespace,
+    read_setting,
+    read_table,
+)
 from pipelines.doctor.check import CheckResult, CheckStatus, ClusterResource
 from steps.core import ForbiddenError
 from steps.kube import CONFIG_MAPS, Resource
@@ -114,8 +118,8 @@ def _version(check: str, *, where: str, image: str) -> CheckResult:
 
 def restrictions(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that the right to create Workflows does not include the right to change their templates."""
-    for namespace, data in _own_configurations(installation):
-        mode = str(_setting(data, "workflowRestrictions").get("templateReferencing", ""))
+    for namespace, data in own_configurations(installation):
+        mode = str(read_table(data, "workflowRestrictions").get("templateReferencing", ""))
         fix = "set workflowRestrictions.templateReferencing: Strict in the controller's ConfigMap"
         match mode:
             case "Strict":
@@ -149,8 +153,8 @@ def instance(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 def pod_layout(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that Argo makes the containers that the pods' patch names."""
-    for namespace, data in _own_configurations(installation):
-        if _setting(data, "initlessPod").get("enabled") is True:
+    for namespace, data in own_configurations(installation):
+        if read_table(data, "initlessPod").get("enabled") is True:
             yield CheckResult(
                 check=check,
                 status=CheckStatus.WRONG,
@@ -172,27 +176,16 @@ def _configurations(installation: Installation) -> list[tuple[str, dict[str, str
     return found
 
 
-def _own_configurations(installation: Installation) -> list[tuple[str, dict[str, str]]]:
-    """Read the settings of the controllers with the instance id of the settings; of all, if none has it."""
+def own_configurations(installation: Installation) -> list[tuple[str, dict[str, str]]]:
+    """Read the settings of the controllers with the instance id of the settings; of all, if none has it.
+
+    Returns:
+        The namespace of each controller, and the data of its ConfigMap.
+    """
     found = _configurations(installation)
     own = [each for each in found if _instance_id(each[1]) == installation.settings.argo.instance_id]
     return own or found
 
 
 def _instance_id(data: dict[str, str]) -> str:
-    return str(_read(data, "instanceID") or "")
-
-
-def _setting(data: dict[str, str], key: str) -> dict[str, Any]:
-    """Read a table of the controller's settings."""
-    found = _read(data, key)
-    return found if isinstance(found, dict) else {}
-
-
-def _read(data: dict[str, str], key: str) -> Any:  # noqa: ANN401 - YAML is any value
-    """Read a setting of the controller; its ConfigMap has either one key for each field, or one document."""
-    try:
-        document: Any = yaml.safe_load(data.get("config") or "") or {}
-        return yaml.safe_load(data.get(key) or "") or document.get(key)
-    except (yaml.YAMLError, AttributeError):
-        return None
+    return str(read_setting(data, "instanceID") or "")

@@ -11,7 +11,7 @@ from pipelines.doctor.objects import drift
 from pipelines.doctor.permissions import access
 from pipelines.doctor.pods import nodes, pull_secrets, users
 from pipelines.doctor.subscription import subscription
-from pipelines.doctor.workflows import escalated_tasks, limits, schedule
+from pipelines.doctor.workflows import escalated_tasks, limits, parallelism, schedule
 
 CHECKS = {
     "namespaces": namespaces,
@@ -23,6 +23,7 @@ CHECKS = {
     "argo's instance": instance,
     "argo's mode": restrictions,
     "argo's pods": pod_layout,
+    "argo's limits": parallelism,
     "event bus": event_bus,
     "objects": drift,
     "access": access,

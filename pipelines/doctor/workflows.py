@@ -1,4 +1,4 @@
-"""The checks of running cancellations: the semaphore's limit, reconcile's schedule, and tasks that need attention."""
+"""The checks of running cancellations: limits of Workflows, reconcile's schedule, and tasks that need attention."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipelines.client import counted
+from pipelines.client import counted, read_setting
+from pipelines.doctor.argo import own_configurations
 from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.names import LIMITS, LIMITS_KEY, RECONCILE
 from steps.core import parse_time
@@ -41,6 +42,26 @@ def limits(installation: Installation, check: str) -> Iterator[CheckResult]:
         yield CheckResult(check=check, status=CheckStatus.WARNING, found=problem, fix=fix)
     else:
         yield CheckResult(check=check, status=CheckStatus.OK, found=f"{counted(int(text), 'cancellation')} at once")
+
+
+def parallelism(installation: Installation, check: str) -> Iterator[CheckResult]:
+    """Check that agents do not use up Argo's own limits, and block cancellations; silent if no agent is a Workflow."""
+    if not any((kind.group, kind.plural) == ("argoproj.io", "workflows") for kind in installation.settings.agents):
+        return
+    spaces = installation.settings.namespaces
+    for namespace, data in own_configurations(installation):
+        most = read_setting(data, "parallelism")
+        if not most and spaces.workflows in spaces.agents:
+            most = read_setting(data, "namespaceParallelism")
+        if most:
+            found = f"{namespace}: at most {most} Workflows run, agents included: a cancellation may wait for an agent"
+            fix = (
+                "in the controller's ConfigMap, set namespaceParallelism instead of parallelism, and run the agents in "
+                "other namespaces than the cancellations; or give the agents a controller of their own"
+            )
+            yield CheckResult(check=check, status=CheckStatus.WARNING, found=found, fix=fix)
+        else:
+            yield CheckResult(check=check, status=CheckStatus.OK, found=f"{namespace}: no limit that agents use up")
 
 
 def schedule(installation: Installation, check: str) -> Iterator[CheckResult]:

@@ -16,7 +16,7 @@ from pipelines.doctor.check import CheckResult, CheckStatus, Installation, run_c
 from pipelines.doctor.cluster import dns_ports, namespaces
 from pipelines.doctor.events import event_bus, events
 from pipelines.doctor.pods import may_run, nodes, pull_secrets, users
-from pipelines.doctor.workflows import limits, schedule
+from pipelines.doctor.workflows import limits, parallelism, schedule
 from pipelines.manifests.reconcile_workflow import schedule as cron_workflow
 from pipelines.names import LIMITS, LIMITS_KEY
 from pipelines.settings import Settings
@@ -208,6 +208,37 @@ def test_a_controller_that_manages_our_namespace_is_fine(
 ) -> None:
     status, found = only(argo, DEFAULTS, *scoped(namespace, *arguments, env=env))
     assert (status, found) == (CheckStatus.OK, f"{namespace}/workflow-controller: Argo Workflows v4.1.4")
+
+
+WORKFLOW_AGENTS = replace(
+    DEFAULTS, agents=(replace(DEFAULTS.agents[0], group="argoproj.io", version="v1alpha1", plural="workflows"),)
+)
+ONE_NAMESPACE = replace(WORKFLOW_AGENTS, namespaces=replace(SPACES, agents=(SPACES.workflows,)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "data", "most"),
+    [
+        (WORKFLOW_AGENTS, {"parallelism": "10"}, "10"),
+        (WORKFLOW_AGENTS, {"config": "parallelism: 10"}, "10"),
+        (ONE_NAMESPACE, {"namespaceParallelism": "4"}, "4"),
+        (WORKFLOW_AGENTS, {"namespaceParallelism": "4"}, ""),
+        (WORKFLOW_AGENTS, {"parallelism": "0"}, ""),
+        (WORKFLOW_AGENTS, {}, ""),
+    ],
+)
+def test_a_limit_of_workflows_that_agents_use_up_is_a_warning(
+    settings: Settings, data: dict[str, str], most: str
+) -> None:
+    status, found = only(parallelism, settings, *controller("argo", data))
+    text = f"argo: at most {most} Workflows run, agents included: a cancellation may wait for an agent"
+    assert (status, found) == (
+        (CheckStatus.WARNING, text) if most else (CheckStatus.OK, "argo: no limit that agents use up")
+    )
+
+
+def test_a_limit_of_workflows_does_not_matter_if_no_agent_is_one() -> None:
+    assert examined(parallelism, DEFAULTS, *controller("argo", {"parallelism": "1"})) == []
 
 
 def test_the_controller_of_another_team_is_not_examined() -> None:
