@@ -101,7 +101,8 @@ def _stopped_at(
     seconds: dict[str, float] = {}
     for agent in agents:
         if agent.job:
-            seconds[agent.job_key] = max(seconds.get(agent.job_key, 0.0), accepted.get(agent.uid, started))
+            at = accepted.get(agent.uid, started)
+            seconds[agent.job_key] = max(seconds.get(agent.job_key, at), at)
     clock = context.clients.kube.server_clock
     return {key: moment for key, at in seconds.items() if (moment := clock.at(at))}
 

@@ -330,6 +330,20 @@ def test_the_job_of_a_run_that_may_not_be_deleted_is_not_deleted_either(scene: S
     assert (job_deletes(scene), names(scene, "jobs")) == ([], {job["metadata"]["name"]})
 
 
+def test_a_job_that_a_run_names_whose_delete_was_refused_is_left_to_that_run(scene: Scene) -> None:
+    """A platform gives each Job of a task the same name."""
+    refused = scene.agent(name="refused")["metadata"]["name"]
+    job, workflow = begun(scene)
+    claim = {"status": {"jobName": job["metadata"]["name"]}}
+    scene.api.patch("coderuns", refused, claim, namespace=AGENTS, subresource="status")
+    fault = Fault(method="DELETE", path="/coderuns/refused", status=403, reason="Forbidden", times=99)
+    scene.api.faults.add(fault)
+    assert scene.attempt(workflow) is not Exit.DONE
+    assert (job_deletes(scene), job["metadata"]["name"] in names(scene, "jobs")) == ([], True)
+    assert len(names(scene, "pods")) == 2
+    assert "refused" in scene.runs()
+
+
 @pytest.mark.parametrize("loose", [True, False], ids=["only named", "owned"])
 def test_the_job_of_a_run_that_has_ended_but_whose_pod_works_on_is_deleted(scene: Scene, *, loose: bool) -> None:
     """The run stays, so the garbage collector does not delete its Job, which would start the pod again."""
