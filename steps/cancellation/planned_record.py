@@ -76,7 +76,7 @@ def _for_head_push(
     waiting = waiting_head_push(record.left_to, ref=record.push.ref, context=context)
     if waiting is None:
         return record, runs
-    doubtful = is_order_doubtful(waiting.push, known=record.push, older=record.older)
+    doubtful = is_order_doubtful(waiting.push, known=record.push)
     if record.pull_request and is_newer(record.push, than=waiting.push) and not doubtful:
         context.log.info("GitHub shows the head of an older push: the push counts as the head", head=record.left_to)
         as_head = replace(record.pull_request, head_sha=record.push.sha)
