@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from steps.domain.record import Phase
+from steps.domain.record import LabelOutcome, Phase
 from steps.observed_state.repair_attempts import RepairAttempts
 from steps.reconciliation.finding import Finding, FindingKind
 from steps.reconciliation.planning import RepairAction, healthy_tasks, plan_repairs
@@ -109,11 +109,24 @@ def test_attempts_during_an_outage_continue_with_the_longest_pause(error: str) -
         (FindingKind.FAILED, ("no colon at all",)),
         (FindingKind.FAILED, ()),
         (FindingKind.STUCK, ("UnavailableError: no answer",)),
+        (FindingKind.LOST_PUSH, ("UnavailableError: no answer",)),
     ],
 )
 def test_other_failures_are_escalated(kind: FindingKind, errors: tuple[str, ...]) -> None:
     tried = task_state(record=replace(FAILED, errors=errors), attempts=RepairAttempts(count=LAST, last_at=ago(1e6)))
     assert planned(finding(kind, task_state=tried))[0][0] is RepairAction.ESCALATE
+
+
+@pytest.mark.parametrize(
+    ("labels", "action"),
+    [(LabelOutcome.UNREADABLE, RepairAction.SUBMIT), (LabelOutcome.HEAD_MOVED, RepairAction.ESCALATE)],
+)
+def test_attempts_continue_while_github_cannot_be_read_for_the_labels(
+    labels: LabelOutcome, action: RepairAction
+) -> None:
+    attempts = RepairAttempts(count=LAST, last_at=ago(1e6))
+    tried = task_state(record=replace(DONE, labels=labels), attempts=attempts)
+    assert planned(finding(FindingKind.HALF_MOVED, task_state=tried))[0][0] is action
 
 
 def test_at_most_the_allowed_number_of_workflows_runs_and_the_others_wait() -> None:
