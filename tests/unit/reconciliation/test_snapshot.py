@@ -14,6 +14,7 @@ from steps.domain.push import ZERO_SHA
 from steps.github.client import GitHub
 from steps.kube.transport import Json, Response
 from steps.observed_state.task_workflow import read_task_workflow
+from steps.reconciliation.github_state import _in_time
 from steps.reconciliation.snapshot import _report_unreadable, take_snapshot
 from steps.settings.github import GitHubSettings
 from steps.telemetry.audit import Audit
@@ -252,3 +253,21 @@ def test_a_push_within_the_second_of_an_end_that_names_another_commit_counts(sce
     scene.github.push("task-7-work", NEW)
     (found,) = take_snapshot(scene.reconcile_context()).pushes
     assert found.sha == NEW
+
+
+@pytest.mark.parametrize(("random", "asked"), [(0.0, "abcd"), (0.5, "cdab"), (0.99, "dabc")])
+def test_a_pass_begins_with_any_of_the_repositories(scene: Scene, random: float, asked: str) -> None:
+    context, unread = replace(scene.reconcile_context(), random=lambda: random), list[str]()
+    assert "".join(_in_time("abcd", context=context, unread=unread)) == asked
+    assert unread == []
+
+
+def test_a_pass_that_has_no_time_left_says_about_how_many_repositories_it_asked(scene: Scene) -> None:
+    context, unread, asked = replace(scene.reconcile_context(), random=lambda: 0.0), list[str](), ""
+    for repository in _in_time("abcd", context=context, unread=unread):
+        asked += repository
+        scene.clock.sleep(10)
+    assert asked == "ab"
+    assert unread == [
+        "GitHub is slow: in 20 s, this pass asked about 2 of 4 repositories; further passes ask about the others"
+    ]
