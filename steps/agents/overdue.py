@@ -196,4 +196,4 @@ class RemainingObjects:
             if error:
                 self.refused[each.uid] = f"not deleted: {error}"
                 asked_s = error.retry_after_s if isinstance(error, UnavailableError) else None
-                self._not_before[event, each.uid] = context.clock.monotonic() + max(_AGAIN_S, asked_s or 0.0)
+                self._not_before[event, each.uid] = context.clock.monotonic() + max(_AGAIN_S, asked_s or _AGAIN_S)
