@@ -15,6 +15,7 @@ from steps.agents.dependents import (
     list_active_pods,
     list_objects,
     owned_resources,
+    read_run,
 )
 from steps.agents.owned_object import OwnedObject
 from steps.agents.owned_resources import JOB_NAME, OwnedResources
@@ -222,6 +223,22 @@ def test_a_job_has_ended_if_one_of_its_conditions_says_so(
     assert has_ended(job, kube=scene.kube()) is ended
     assert scene.api.calls[-1].query["fieldSelector"] == "metadata.name=one"
     assert has_ended(replace(job, uid="of its namesake"), kube=scene.kube())
+
+
+def test_a_suspended_job_may_go_on_unless_whoever_asks_says_otherwise(scene: Scene) -> None:
+    put_job(scene, "one")
+    scene.api.patch("jobs", "one", {"spec": {"suspend": True}}, namespace=AGENTS)
+    (job,) = list_objects([JOBS], kube=scene.kube(), namespaces=[AGENTS])
+    assert not has_ended(job, kube=scene.kube())
+    assert has_ended(job, kube=scene.kube(), suspended=True)
+
+
+def test_an_object_of_no_kind_of_run_is_not_read_again(scene: Scene) -> None:
+    put_job(scene, "one")
+    (job,) = list_objects([JOBS], kube=scene.kube(), namespaces=[AGENTS])
+    scene.api.calls.clear()
+    assert read_run(job, settings=scene.settings, kube=scene.kube()) is None
+    assert scene.api.calls == []
 
 
 def held_lease(scene: Scene) -> tuple[StepContext, HeldLease]:
