@@ -28,9 +28,9 @@ def read(**more: Any) -> OwnedObject:  # noqa: ANN401 - fields of metadata
 
 
 def test_what_a_decision_needs_is_read() -> None:
-    found = read(namespace="team-one", labels={"a": "b"})
+    found = read(namespace="team-one", labels={"a": "b"}, ownerReferences=[OWNER])
     assert (found.resource, found.name, found.uid, found.resource_version) == (JOBS, "job", "u", "7")
-    assert (found.namespace, found.labels, found.owners) == ("team-one", {"a": "b"}, ())
+    assert (found.namespace, found.labels, found.owner_uids) == ("team-one", {"a": "b"}, {"o"})
     assert found.created_at == parse_time("2026-03-01T12:00:00Z")
 
 
@@ -69,3 +69,8 @@ def test_only_references_into_another_namespace_are_left_out() -> None:
     assert found[:2] == [near, alone]
     assert found[1] is alone
     assert [owner.uid for owner in found[2].owners] == ["near"]
+
+
+def test_an_owner_that_nobody_listed_may_be_in_the_namespace_of_the_object() -> None:
+    found = owned_object("u", "unknown")
+    assert within_namespaces([found]) == [found]
