@@ -251,3 +251,11 @@ def test_a_chain_of_a_thousand_owners_is_followed_with_few_looks_at_each_object(
     assert len(found.objects) == 1000
     # A Job that is found may give its name to another, so the rest is looked at again after each one.
     assert looks[0] <= (len(chain) * (len(chain) + 1) / 2 if resource == JOBS else 2 * len(chain))
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["Job first", "pod first"])
+def test_a_pod_that_only_names_a_job_is_found_after_the_job(*, reverse: bool) -> None:
+    job = owned_object("j", RUN, name="job-of-run")
+    pod = owned_object("p", resource=PODS, labels={"batch.kubernetes.io/job-name": "job-of-run"})
+    listed = [pod, job] if reverse else [job, pod]
+    assert set(OwnedResources(run_uids=frozenset({RUN})).with_objects(listed).objects) == {"j", "p"}
