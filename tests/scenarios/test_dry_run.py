@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from steps.cancel import cancel
 from steps.cancellation.execution import StartedExecution
 from steps.core.errors import Exit
-from steps.core.keys import RECORD
-from steps.domain.record import dump_record
 from steps.telemetry.measurements import REPORT
 from tests.doubles.platform.runs import TESS
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, Workflow, ago
-from tests.support.scenarios import HOME, stale_push
+from tests.support.scenarios import put_record, stale_push
 
 BRANCH = "task-7-work"
 
@@ -81,18 +79,11 @@ def test_a_dry_run_of_the_head_finishes_an_earlier_push_in_its_own_name(scene: S
     assert previewed(scene, dry)[0].startswith(f"push {NEWER[:12]} to task-7-work: ")
 
 
-def put_watermark(scene: Scene, watermark: datetime) -> None:
-    """Change the watermark of the stored record."""
-    text = dump_record(replace(scene.record(), watermark=watermark))
-    lease = scene.lease()["metadata"]["name"]
-    scene.api.patch("leases", lease, {"metadata": {"annotations": {RECORD: text}}}, namespace=HOME)
-
-
 def test_a_dry_run_reads_the_record_as_it_stands(scene: Scene) -> None:
     """Of an unfinished push, the watermark stays what it was."""
     first, _ = begun(scene)
     scene.end_pod("pod", phase="Failed")
-    put_watermark(scene, scene.record().watermark.replace(year=2027))
+    put_record(scene, watermark=scene.record().watermark.replace(year=2027))
     scene.later(60)
     scene.agent(name="since")
     dry = scene.workflow(pushed_at=first.push.pushed_at, dry_run=True)
@@ -109,7 +100,7 @@ def test_the_watermark_of_the_record_is_not_lowered_for_a_late_webhook(scene: Sc
     scene.later(15)
     dry = scene.workflow(sha=NEWER, before=NEW, pushed_at=scene.clock.now(), dry_run=True)
     assert any("kept  coderuns/since" in said for said in previewed(scene, dry))
-    put_watermark(scene, scene.clock.now() - timedelta(seconds=5))
+    put_record(scene, watermark=scene.clock.now() - timedelta(seconds=5))
     assert any("would be stopped  coderuns/since" in said for said in previewed(scene, dry))
 
 

@@ -11,14 +11,13 @@ from steps.cancel import cancel
 from steps.cancellation.execution import start_execution
 from steps.cancellation.report import INCLUDE_NEWER_HINT
 from steps.core.errors import Exit
-from steps.core.keys import KEEP, RECORD
+from steps.core.keys import KEEP
 from steps.domain.push import MANUAL_REASON
-from steps.domain.record import dump_record
 from steps.settings.policies import RepositoryPolicy
 from steps.telemetry.measurements import REPORT, CancellationResult, Measure
 from tests.doubles.platform.runs import REX, TESS
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, Workflow
-from tests.support.scenarios import AGENTS, HOME, stale_push
+from tests.support.scenarios import AGENTS, put_record, stale_push
 
 BRANCH = "task-7-work"
 MARK = {"metadata": {"labels": {KEEP: "true"}}}
@@ -125,9 +124,8 @@ def test_a_late_webhook_does_not_lower_the_watermark_of_the_stored_record(scene:
     scene.later(5)
     scene.agent(name="since")
     scene.later(15)
-    stored = replace(scene.record(), watermark=scene.clock.now() - timedelta(seconds=5))
-    annotations = {"metadata": {"annotations": {RECORD: dump_record(stored)}}}
-    scene.api.patch("leases", scene.lease()["metadata"]["name"], annotations, namespace=HOME)
+    put_record(scene, watermark=scene.clock.now() - timedelta(seconds=5))
+    stored = scene.record()
     started = scene.begin(scene.workflow(sha=NEWER, before=NEW), pod="second")
     assert started.record.watermark == stored.watermark
     assert "since" in {agent.name for agent in started.record.agents if agent.unproven}
