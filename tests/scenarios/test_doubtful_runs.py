@@ -12,6 +12,7 @@ from steps.core.errors import Exit
 from steps.domain.record import LabelOutcome
 from tests.doubles.github import fail as github_fails
 from tests.support.harness import DEFAULTS, NEW, OLD, Scene, Workflow
+from tests.support.scenarios import activity_requests
 
 BRANCH = "task-7-work"
 
@@ -24,11 +25,6 @@ def late_payload(scene: Scene, *, seconds: float) -> Workflow:
     pushed_at = scene.clock.now()
     scene.later(1)
     return scene.workflow(sha=NEW, before=OLD, pushed_at=pushed_at)
-
-
-def activity_requests(scene: Scene) -> int:
-    """How often the list of pushes was read."""
-    return sum("/activity" in call.path for call in scene.github.calls)
 
 
 @pytest.mark.parametrize("late_s", [5, 20, 50])

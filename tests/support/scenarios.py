@@ -33,6 +33,11 @@ def pushed(scene: Scene, sha: str = NEW) -> None:
     scene.github.push("task-7-work", sha, repository=REPOSITORY)
 
 
+def activity_requests(scene: Scene) -> int:
+    """How often GitHub's list of pushes was read."""
+    return sum("/activity" in call.path for call in scene.github.calls)
+
+
 def without_help(scene: Scene) -> None:
     """Each push waits for its own pod."""
     scene.settings = replace(scene.settings, help=replace(scene.settings.help, pushes=0))

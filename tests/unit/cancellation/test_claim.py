@@ -16,6 +16,7 @@ from steps.domain.record import LabelOutcome, Phase, PullRequest, Record
 from steps.domain.watermark import RESOLUTION_S
 from tests.doubles.github import fail as github_fails
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene, ago
+from tests.support.scenarios import activity_requests
 
 OLDEST = "d" * 40
 TOLERANCE_S = DEFAULTS.push.tolerance_s
@@ -185,10 +186,6 @@ def test_a_push_whose_own_workflow_has_begun_is_not_helped(scene: Scene) -> None
 
 
 # GitHub's list of pushes is read if the order is doubtful.
-
-
-def activity_requests(scene: Scene) -> int:
-    return sum("/activity" in call.path for call in scene.github.calls)
 
 
 @pytest.mark.parametrize(

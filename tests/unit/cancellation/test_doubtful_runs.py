@@ -17,6 +17,7 @@ from steps.domain.watermark import RESOLUTION_S
 from tests.doubles.github import fail as github_fails
 from tests.support import factories
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene
+from tests.support.scenarios import activity_requests
 
 BRANCH = "task-7-work"
 SHOWN = PullRequest(number=1, head_sha=NEW, labels=())
@@ -55,10 +56,6 @@ def settled(
     )
 
 
-def requests(scene: Scene) -> int:
-    return sum("/activity" in call.path for call in scene.github.calls)
-
-
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
@@ -74,13 +71,13 @@ def test_a_run_that_began_less_than_a_minute_before_the_watermark_is_in_doubt(
 ) -> None:
     record = pushed(scene)
     settled(scene, record, run(record.watermark - before))
-    assert requests(scene) == expected
+    assert activity_requests(scene) == expected
 
 
 def test_a_run_that_names_its_commit_is_not_in_doubt_by_its_age(scene: Scene) -> None:
     record = pushed(scene)
     assert settled(scene, record, run(record.watermark, sha=OLD)) == record
-    assert requests(scene) == 0
+    assert activity_requests(scene) == 0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +88,7 @@ def test_a_run_on_a_replaced_commit_that_began_after_the_push_is_in_doubt_if_no_
 ) -> None:
     record = replace(pushed(scene), pull_request=shown)
     settled(scene, record, run(record.watermark + after, sha=OLD))
-    assert requests(scene) == expected
+    assert activity_requests(scene) == expected
 
 
 @pytest.mark.parametrize("change", [{"sha": Sha(ZERO_SHA), "before": Sha(NEW)}, {"reason": "manual"}])
@@ -99,7 +96,7 @@ def test_an_end_and_a_request_are_not_in_doubt(scene: Scene, change: dict[str, A
     record = pushed(scene)
     record = replace(record, push=replace(record.push, **change))
     assert settled(scene, record, run(record.watermark)) == record
-    assert requests(scene) == 0
+    assert activity_requests(scene) == 0
 
 
 @pytest.mark.parametrize("offset_s", [None, 7.0])

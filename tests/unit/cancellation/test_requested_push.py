@@ -14,6 +14,7 @@ from steps.domain.push import MANUAL_ALL_REASON, MANUAL_REASON, RECONCILE_REASON
 from steps.runtime.context import StepContext
 from tests.doubles.github import fail
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene
+from tests.support.scenarios import activity_requests
 
 BRANCH = "task-7-work"
 BOTH = pytest.mark.parametrize("reason", [MANUAL_REASON, RECONCILE_REASON])
@@ -28,10 +29,6 @@ def given(scene: Scene, *, reason: str, sha: str = NEW, before: str = ZERO_SHA) 
     return scene.context(workflow, pod="pod")
 
 
-def requests(scene: Scene) -> int:
-    return sum("/activity" in call.path for call in scene.github.calls)
-
-
 def warnings(scene: Scene) -> list[str]:
     return [line["event"] for line in scene.events() if line["level"] == "warning"]
 
@@ -41,7 +38,7 @@ def test_the_push_has_githubs_time_and_the_commit_that_it_replaced(scene: Scene,
     context = given(scene, reason=reason)
     expected = replace(context.push, pushed_at=context.push.pushed_at - timedelta(seconds=60), before=Sha(OLD))
     assert with_own_push(context) == replace(context, push=expected)
-    assert (requests(scene), warnings(scene)) == (1, [])
+    assert (activity_requests(scene), warnings(scene)) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -51,7 +48,7 @@ def test_the_push_has_githubs_time_and_the_commit_that_it_replaced(scene: Scene,
 def test_a_push_that_github_sent_stays_as_it_is(scene: Scene, reason: str, before: str) -> None:
     context = given(scene, reason=reason, before=before)
     assert with_own_push(context) is context
-    assert requests(scene) == 0
+    assert activity_requests(scene) == 0
 
 
 def test_a_request_for_a_commit_that_was_not_pushed_is_refused(scene: Scene) -> None:
@@ -63,13 +60,13 @@ def test_a_request_for_a_commit_that_was_not_pushed_is_refused(scene: Scene) -> 
     with pytest.raises(BadInputError) as refused:
         with_own_push(context)
     assert str(refused.value) == said
-    assert requests(scene) > 1
+    assert activity_requests(scene) > 1
 
 
 def test_a_head_that_github_does_not_list_keeps_the_time_of_the_earlier_push(scene: Scene) -> None:
     context = given(scene, reason=RECONCILE_REASON, sha=NEWER)
     assert with_own_push(context) == context
-    assert (requests(scene), warnings(scene)) == (1, [])
+    assert (activity_requests(scene), warnings(scene)) == (1, [])
 
 
 def test_without_access_to_contents_a_request_that_includes_newer_runs_keeps_its_time(scene: Scene) -> None:
