@@ -351,17 +351,10 @@ def put_epoch(scene: Scene, epoch: str, *, of: str) -> None:
     scene.api.patch("configmaps", "task-7-state", {"metadata": {"annotations": notes}}, namespace=AGENTS)
 
 
-def test_an_epoch_of_the_same_lease_from_an_earlier_version_is_compared(scene: Scene) -> None:
+@pytest.mark.parametrize("of", ["{name}", "{name}/{uid}"], ids=["of an earlier version", "of this version"])
+def test_an_epoch_of_the_same_lease_is_compared(scene: Scene, of: str) -> None:
     context, held = acquired(scene)
-    put_epoch(scene, "2", of=held.reference.name)
-    with pytest.raises(FencedError, match="was written in epoch 2"):
-        update_state_document(UP, context=context, held=held)
-    assert document(scene) == {}
-
-
-def test_an_epoch_of_the_same_lease_is_compared(scene: Scene) -> None:
-    context, held = acquired(scene)
-    put_epoch(scene, "2", of=f"{held.reference.name}/{held.reference.uid}")
+    put_epoch(scene, "2", of=of.format(name=held.reference.name, uid=held.reference.uid))
     with pytest.raises(FencedError, match="was written in epoch 2"):
         update_state_document(UP, context=context, held=held)
     assert document(scene) == {}
