@@ -25,7 +25,7 @@ from tests.support.runs_of_presets import PRESETS, Preset, pods_of
 from tests.support.scene.workflow import submitted
 
 SECRET = "of the webhook"
-FOLDER = Path(__file__).parent / "companies"
+FOLDER = Path(__file__).parent
 BY_NAME = {preset.name: preset for preset in PRESETS}
 
 

@@ -1,0 +1,1 @@
+"""Other companies' settings, webhooks and branch names."""

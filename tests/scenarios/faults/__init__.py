@@ -1,0 +1,1 @@
+"""Crashes at any call, and servers that refuse, stall or answer in another's place."""

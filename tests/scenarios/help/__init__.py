@@ -1,0 +1,1 @@
+"""One pod that processes the pushes of other tasks."""

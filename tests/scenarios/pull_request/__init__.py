@@ -1,0 +1,1 @@
+"""Labels, head and forks of the pull request, also later than the push."""

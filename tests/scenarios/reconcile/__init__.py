@@ -1,0 +1,1 @@
+"""Whole passes of reconcile: what they find, plan, limit and repair."""

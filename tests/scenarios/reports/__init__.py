@@ -1,0 +1,1 @@
+"""What people read afterwards: record, log, preview, Events."""
