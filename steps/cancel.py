@@ -49,6 +49,7 @@ def cancel(context: StepContext) -> None:
     if started is None:
         report_finished(context)
         return
+    # SIGTERM may come before the second part begins: the helper starts a thread in between.
     with recording_failure(started.held, context=started.context), Helper(context).beside():
         finish_execution(started)
 

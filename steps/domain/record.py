@@ -23,8 +23,7 @@ MAX_AGENTS = 100
 MAX_BRANCHES = 10
 MAX_ERRORS = 20
 MAX_TEXT = 300
-# Uids of owned objects, in all agents of a record together.
-MAX_OWNED = 1000
+MAX_OWNED = 1000  # uids of owned objects, in all agents together
 
 
 class Phase(StrEnum):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from threading import Condition, Event
@@ -18,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from steps.cancellation import finish_execution, start_execution, with_own_push
 from steps.core import LockBusyError, StepError, run_parallel
+from steps.help.helped_context import helped_context
 from steps.help.queue import helpable_pushes
 from steps.runtime import logged_failure
-from steps.telemetry import Measurements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from steps.cancellation import StartedExecution, WaitingWorkflow
+    from steps.cancellation import StartedExecution
     from steps.help.queue import HelpablePush
     from steps.runtime import StepContext
 
@@ -128,7 +127,7 @@ class Helper:
         return started
 
     def _start(self, push: HelpablePush) -> StartedExecution | None:
-        context, started = self._context_for(push.workflow), None
+        context, started = helped_context(push.workflow, helper=self._context), None
         with logged_failure("could not help this push", context=context):
             self._end_if_terminated()
             context = with_own_push(context)
@@ -170,33 +169,6 @@ class Helper:
     def _end_if_terminated(self) -> None:
         """Fail on SIGTERM, which interrupts no thread but the main one."""
         self._context.clock.sleep(0)
-
-    def _context_for(self, workflow: WaitingWorkflow) -> StepContext:
-        """Return the context of a helped push. Its record, lines and Events name its own Workflow, and the helper."""
-        own, push = self._context, workflow.push
-        fields = {
-            "workflow": workflow.name,
-            "helper": own.workflow,
-            "correlation_id": push.correlation_id,
-            "repository": str(push.repository),
-            "task": str(push.task),
-        }
-        audit = own.clients.kube.audit.bind(**fields, requested_by=push.requested_by, reason=push.reason)
-        clients = replace(
-            own.clients, kube=own.clients.kube.with_audit(audit), github=partial(own.clients.github, audit=audit)
-        )
-        return replace(
-            own,
-            push=push,
-            settings=own.general.for_repository(push.repository),
-            workflow=workflow.name,
-            helper=own.workflow,
-            created_at=workflow.created_at,
-            holder=replace(own.holder, workflow_uid=workflow.uid),
-            clients=clients,
-            log=own.log.bind(**fields),
-            measurements=Measurements(),
-        )
 
 
 def _renew(executions: Sequence[StartedExecution]) -> None:

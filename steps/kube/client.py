@@ -1,8 +1,7 @@
 """A client of the API server that uses raw paths and plain dictionaries.
 
 Guarantees that an answer is the requested object, a whole page of a list, or an error by meaning; and that each write
-names its reason for the audit. The client does not check the fields of an object. The typed API classes of the library
-would, but CoreV1Api alone costs one second at start-up.
+names its reason for the audit. Not checked: the fields of an object (docs/decisions/0004-dependencies.md).
 """
 
 from __future__ import annotations
@@ -86,16 +85,14 @@ class Kube:
         Raises:
             UnavailableError: The list could not be read to its end, or its pages expired twice.
         """
-        selectors = {"labelSelector": labels, "fieldSelector": fields}
-        query = {name: text for name, text in selectors.items() if text}
+        query = {name: text for name, text in (("labelSelector", labels), ("fieldSelector", fields)) if text}
         path, accept = resource.path(namespace=namespace), _METADATA_ONLY if metadata_only else _JSON
         size = PageSize(most=page or self._page, whole=not metadata_only)
+        read_page = partial(self._exchange.read, accept=accept, check=check_list, measure=size.learn)
 
         def read(token: str) -> Json:
             asked = {"limit": str(size.limit)} | query | ({"continue": token} if token else {})
-            return self._exchange.read(
-                f"{path}?{urlencode(asked)}", accept=accept, check=check_list, measure=size.learn
-            )
+            return read_page(f"{path}?{urlencode(asked)}")
 
         return read_pages(read)
 
@@ -181,11 +178,10 @@ class Kube:
 
         Before a refused write is sent again, `guard` is called; it raises if it must not be. None sends the write once.
         """
-        target, content_type = resource.path(namespace=namespace, name="" if verb == "create" else name), _JSON
+        target, media = resource.path(namespace=namespace, name="" if verb == "create" else name), _JSON
         if verb == "patch":
-            target, content_type = f"{target}?fieldValidation=Strict", "application/merge-patch+json"
-        # The answer to a DELETE is the object, or a Status with its name elsewhere.
-        check = partial(check_object, name="" if verb == "delete" else name)
+            target, media = f"{target}?fieldValidation=Strict", "application/merge-patch+json"
+        check = partial(check_object, name="" if verb == "delete" else name)  # a DELETE may answer with a Status
 
         def send() -> Json:
             with self.audit.write(
@@ -198,9 +194,7 @@ class Kube:
                 sent=body,
                 refused=is_refused,
             ) as answer:
-                answer.body = self._exchange.send(
-                    _METHODS[verb], target, body=body, content_type=content_type, check=check
-                )
+                answer.body = self._exchange.send(_METHODS[verb], target, body=body, content_type=media, check=check)
             return cast("Json", answer.body)
 
         return self._exchange.despite_refusals(send, guard=guard) if guard else send()

@@ -56,11 +56,7 @@ class LostPush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LeaseFinding:
-    """A problem of a task that has a Lease.
-
-    Attributes:
-        detail: Description of the problem.
-    """
+    """A problem of a task that has a Lease. `detail` describes it."""
 
     task_state: TaskState
     detail: str

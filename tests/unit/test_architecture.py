@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 TREES = ("steps", "pipelines")
 # More, and a folder no longer shows one concern.
 MOST_MODULES = 14
+# More, and a module is about more than one thing.
+MOST_LINES = 200
 
 
 def modules() -> list[Path]:
@@ -97,6 +99,11 @@ def test_no_folder_holds_more_modules_than_one_concern_has() -> None:
     for module in modules():
         counted[module.parent] = counted.get(module.parent, 0) + (module.name != "__init__.py")
     assert {str(folder): count for folder, count in counted.items() if count > MOST_MODULES} == {}
+
+
+def test_no_module_is_longer_than_one_thing_takes() -> None:
+    lines = {str(module): len((ROOT / module).read_text().splitlines()) for module in modules()}
+    assert {module: count for module, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_each_package_says_what_it_is_for() -> None:
