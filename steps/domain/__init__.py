@@ -40,9 +40,9 @@ from steps.domain.push_order import (
     is_known_older,
     is_listed_newer,
     is_newer,
-    is_newer_than_known,
     is_order_doubtful,
     known_older,
+    may_be_newer,
 )
 from steps.domain.push_parameters import PARAMETERS, check_push_time, push_from_env
 from steps.domain.record import FinishedPush, LabelOutcome, Phase, PullRequest, Record, dump_record, parse_record
@@ -140,10 +140,10 @@ __all__ = [
     "is_known_older",
     "is_listed_newer",
     "is_newer",
-    "is_newer_than_known",
     "is_order_doubtful",
     "known_older",
     "match_task",
+    "may_be_newer",
     "namespaced_name",
     "parse_record",
     "push_from_env",

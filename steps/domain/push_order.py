@@ -84,6 +84,20 @@ def is_newer_than_known(push: Push, *, known: Record | FinishedPush) -> bool:
     return is_newer(push, than=known.push)
 
 
+def may_be_newer(push: Push, *, known: Record | FinishedPush) -> bool:
+    """Whether a push is newer than the recorded push of its branch, or may be.
+
+    If the commits and the times contradict each other, it may be newer by its time, and only GitHub's list can decide.
+
+    Args:
+        push: The push in question.
+        known: The record, or the latest finished push of the branch.
+    """
+    if is_newer_than_known(push, known=known):
+        return True
+    return is_order_doubtful(push, known=known.push, older=known.older) and push.pushed_at > known.push.pushed_at
+
+
 def is_order_doubtful(push: Push, *, known: Push, older: Collection[str] = ()) -> bool:
     """Whether the commits of two pushes of one branch say one thing, and GitHub's times the other.
 

@@ -15,16 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_by_push, decide_by_record
-from steps.domain import (
-    LABEL_TEXT,
-    ZERO_SHA,
-    LabelOutcome,
-    Phase,
-    RunAction,
-    Sha,
-    is_newer_than_known,
-    is_order_doubtful,
-)
+from steps.domain import LABEL_TEXT, ZERO_SHA, LabelOutcome, Phase, RunAction, Sha, may_be_newer
 from steps.lease import lease_name
 from steps.observed_state import is_due, may_be_due
 from steps.reconciliation.finding import (
@@ -96,7 +87,7 @@ def _lost_pushes(push: Push, *, index: TaskIndex) -> Iterator[LostPush]:
         return
     name = lease_name(repository=push.repository, task=push.task)
     own = next((each for each in index.task_states.get(push.task, ()) if each.name == name), None)
-    if own is None or (not own.problem and _is_newer_than_record(own.record, push) and not index.is_held(own)):
+    if own is None or (not own.problem and not index.is_held(own) and not _is_answered(push, record=own.record)):
         detail = f"no Workflow for {push.title}, at {push.pushed_at.isoformat()}; stale runs are active: "
         yield LostPush(task_state=own, push=push, detail=detail + _names(stale))
 
@@ -195,15 +186,10 @@ def _document_findings(document: StateDocument, *, index: TaskIndex, repaired: s
         yield StrayFlag(document=document, task_state=newest, detail=detail)
 
 
-def _is_newer_than_record(record: Record | None, push: Push) -> bool:
-    """Whether a push is newer than the latest push of its branch that the record knows, or may be.
-
-    If the commits and the times contradict each other, the push's own Workflow asks GitHub.
-    """
+def _is_answered(push: Push, *, record: Record | None) -> bool:
+    """Whether the record knows this push of its branch, or a newer one."""
     known = record.latest_push(push.ref) if record else None
-    if known is None or is_newer_than_known(push, known=known):
-        return True
-    return is_order_doubtful(push, known=known.push, older=known.older) and push.pushed_at > known.push.pushed_at
+    return known is not None and not may_be_newer(push, known=known)
 
 
 def _names(runs: list[AgentRun]) -> str:

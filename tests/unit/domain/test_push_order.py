@@ -19,7 +19,9 @@ from steps.domain.push_order import (
     is_newer_than_known,
     is_order_doubtful,
     known_older,
+    may_be_newer,
 )
+from steps.domain.record import FinishedPush
 from tests.support.pushes import at, push, record
 
 A, B, C, D = (letter * 40 for letter in "abcd")
@@ -124,6 +126,28 @@ def test_the_order_is_doubtful_if_the_commits_and_the_times_contradict_each_othe
     one: tuple[str, str, float], known: tuple[str, str, float], older: tuple[str, ...], *, doubtful: bool
 ) -> None:
     assert is_order_doubtful(moved(*one), known=moved(*known), older=older) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("one", "known", "older", "newer"),
+    [
+        pytest.param((B, A, -60), (A, D, 0), (), True, id="it replaced the recorded commit, at any time"),
+        pytest.param((C, D, 60), (A, B, 0), (), True, id="no common commit: it came later"),
+        pytest.param((C, D, -60), (A, B, 0), (), False, id="no common commit: it came earlier"),
+        pytest.param((A, C, 60), (B, A, 0), (), True, id="back to the replaced commit: only GitHub's list decides"),
+        pytest.param((A, C, -60), (B, A, 0), (), False, id="an older webhook of the replaced commit"),
+        pytest.param((A, D, 60), (A, D, 0), (), True, id="there again, or one push that came twice"),
+        pytest.param((A, D, 0), (A, D, 0), (), False, id="the same push"),
+        pytest.param((D, C, 60), (A, ZERO_SHA, 0), (C,), True, id="on a commit that was restored"),
+        pytest.param((D, C, -60), (A, ZERO_SHA, 0), (C,), False, id="a push before the head of unknown origin"),
+        pytest.param((C, A, 60), (A, B, 0), (C,), True, id="forced back to a commit that was replaced"),
+        pytest.param((C, A, -60), (A, B, 0), (C,), False, id="an old webhook of a commit that was replaced"),
+    ],
+)
+def test_a_push_may_be_newer_if_the_commits_or_a_doubtful_order_say_so(
+    one: tuple[str, str, float], known: tuple[str, str, float], older: tuple[str, ...], *, newer: bool
+) -> None:
+    assert may_be_newer(moved(*one), known=FinishedPush(push=moved(*known), older=older)) is newer
 
 
 @dataclass(frozen=True, slots=True)
