@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps.cancellation import SUPERSEDED_BY, workflow_parameters
+from steps.cancellation import SUPERSEDED_BY, WORKFLOW_PHASE_LABEL, workflow_parameters
 from steps.core import TASK, parse_time
 from steps.domain import Repository, TaskId
 from steps.lease import lease_name
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from steps.kube import Json
-
-PHASE = "workflows.argoproj.io/phase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +43,7 @@ def find_waiting(workflows: Collection[Json]) -> dict[str, WaitingPushes]:
     found: dict[str, WaitingPushes] = {}
     for workflow in workflows:
         labels = _labels(workflow)
-        if not labels.get(TASK) or SUPERSEDED_BY in labels or labels.get(PHASE, "Pending") != "Pending":
+        if not labels.get(TASK) or SUPERSEDED_BY in labels or labels.get(WORKFLOW_PHASE_LABEL, "Pending") != "Pending":
             continue
         lease, since = _lease(workflow), parse_time(workflow["metadata"]["creationTimestamp"])
         before = found.get(lease)

@@ -23,6 +23,7 @@ from steps.cancellation.workflow import (
     SUPERSEDED_BY,
     TEMPLATE,
     WORKFLOW_COMPLETED_LABEL,
+    WORKFLOW_PHASE_LABEL,
     build_workflow,
     workflow_parameters,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "SUPERSEDED_BY",
     "TEMPLATE",
     "WORKFLOW_COMPLETED_LABEL",
+    "WORKFLOW_PHASE_LABEL",
     "StartedExecution",
     "StateChange",
     "StateDocument",

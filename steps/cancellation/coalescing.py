@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from steps.cancellation.waiting_workflow import WaitingWorkflow, newest_waiting, read_waiting_workflow
-from steps.cancellation.workflow import SUPERSEDED_BY
+from steps.cancellation.workflow import SUPERSEDED_BY, WORKFLOW_PHASE_LABEL
 from steps.core import TASK, ConflictError, NotFoundError, StepError, poll_pauses
 from steps.domain import Superseded, decide_claim, is_newer, is_order_doubtful
 from steps.kube import WORKFLOWS
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from steps.kube import Json
     from steps.runtime import StepContext
 
-# Argo's own label. A Workflow in one of these phases has started and may hold a lock, so it is never touched. A waiting
-# Workflow is Pending, or has no such label yet: under load, Argo needs seconds to process a new one.
-_NOT_STARTED = "workflows.argoproj.io/phase notin (Running,Succeeded,Failed,Error)"
+# A Workflow in one of these phases has started and may hold a lock, so it is never touched. A waiting Workflow is
+# Pending, or has no such label yet: under load, Argo needs seconds to process a new one.
+_NOT_STARTED = f"{WORKFLOW_PHASE_LABEL} notin (Running,Succeeded,Failed,Error)"
 # Argo processes a changed Workflow ten seconds later (DEFAULT_REQUEUE_TIME), and then records what it waits for.
 _RECORDED_WITHIN_S = 12.0
 _LONGEST_PAUSE_S = 2.0

@@ -23,8 +23,9 @@ TEMPLATE = "cancel-agents"
 REPAIR_LABEL = f"{PREFIX}/repair"
 # Names the Workflow whose push supersedes that of the labelled one.
 SUPERSEDED_BY = f"{PREFIX}/superseded-by"
-# Argo sets this label on every Workflow it has processed.
+# Argo sets these labels on every Workflow it has processed.
 WORKFLOW_COMPLETED_LABEL = "workflows.argoproj.io/completed"
+WORKFLOW_PHASE_LABEL = "workflows.argoproj.io/phase"
 
 
 def build_workflow(

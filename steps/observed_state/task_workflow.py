@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING
 
+from steps.cancellation import WORKFLOW_PHASE_LABEL
 from steps.core import REPOSITORY, TASK, parse_optional_time
 
 if TYPE_CHECKING:
     from steps.kube import Json
 
-# Argo's own label. A Workflow that Argo has not seen yet does not have it.
-_PHASE = "workflows.argoproj.io/phase"
+# A Workflow that Argo has not seen yet has no phase.
 _UNSEEN, _PENDING = "", "Pending"
 
 
@@ -66,5 +66,5 @@ def read_task_workflow(metadata: Json) -> TaskWorkflow:
         task=str(labels.get(TASK, "")),
         repository_label=str(labels.get(REPOSITORY, "")),
         created_at=parse_optional_time(metadata.get("creationTimestamp")),
-        phase=str(labels.get(_PHASE, "")),
+        phase=str(labels.get(WORKFLOW_PHASE_LABEL, "")),
     )
