@@ -30,27 +30,45 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassResult:
-    """The result of one pass.
+class RepairResult:
+    """A finding with its action, and what came of it.
 
     Attributes:
-        repairs: Each finding with its action. A dry run does not apply the actions.
-        problems: For each of the repairs, in their order, why it failed; empty if it was applied. None in a dry run.
-        idle: The idle Leases. A dry run does not delete them.
-        idle_problems: The same for each of the idle Leases.
+        problem: Why the repair failed; empty if it was applied, and in a dry run.
+    """
+
+    planned: PlannedRepair
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleResult:
+    """An idle Lease, and what came of its deletion.
+
+    Attributes:
+        problem: Why it could not be deleted; empty if it was, and in a dry run.
+    """
+
+    task_state: TaskState
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassResult:
+    """The result of one pass. A dry run applies no action and deletes no Lease.
+
+    Attributes:
         unread: The objects that could not be read, with the error and the fix.
     """
 
-    repairs: tuple[PlannedRepair, ...]
-    problems: tuple[str, ...]
-    idle: tuple[TaskState, ...]
-    idle_problems: tuple[str, ...]
+    repairs: tuple[RepairResult, ...]
+    idle: tuple[IdleResult, ...]
     unread: tuple[str, ...]
 
     @property
     def failures(self) -> int:
         """Number of repairs and deletions that failed."""
-        return sum(map(bool, self.problems + self.idle_problems))
+        return sum(bool(each.problem) for each in self.repairs) + sum(bool(each.problem) for each in self.idle)
 
 
 def run_pass(context: ReconcileContext) -> PassResult:
@@ -67,38 +85,28 @@ def run_pass(context: ReconcileContext) -> PassResult:
     for problem in snapshot.unread:
         context.log.warning("could not be read, pass continues without it", problem=problem)
     findings, snapshot = _find_each(snapshot, context=context)
-    repairs = plan_repairs(findings, snapshot=snapshot, settings=context.settings.reconcile)
-    for repair in repairs:
+    planned = plan_repairs(findings, snapshot=snapshot, settings=context.settings.reconcile)
+    for repair in planned:
         _log_finding(repair, context=context)
-    idle = tuple(idle_leases(TaskIndex.from_snapshot(snapshot, settings=context.settings), findings))
-    repaired: list[PlannedRepair] = []
-    problems, idle_problems = ("",) * len(repairs), ("",) * len(idle)
+    unused = tuple(idle_leases(TaskIndex.from_snapshot(snapshot, settings=context.settings), findings))
+    repairs = tuple(RepairResult(planned=repair, problem=_repair(repair, context=context)) for repair in planned)
     if not context.dry_run:
-        problems = tuple(
-            _guarded(partial(_repair_and_count, repair, context=context), task=repair.finding.task, context=context)
-            for repair in repairs
-        )
-        repaired = [repair for repair, problem in zip(repairs, problems, strict=True) if not problem]
         for task_state in healthy_tasks(snapshot, findings):
             _guarded(partial(reset_attempts, task_state.name, context=context), task=task_state.task, context=context)
-        idle_problems = tuple(
-            _guarded(partial(delete_idle_lease, task_state, context=context), task=task_state.task, context=context)
-            for task_state in idle
-        )
+    idle = tuple(IdleResult(task_state=each, problem=_delete_idle(each, context=context)) for each in unused)
+    repaired = [] if context.dry_run else [each.planned for each in repairs if not each.problem]
     seconds = context.clock.monotonic() - began
-    measure_pass(snapshot, repairs=repairs, repaired=repaired, seconds=seconds, context=context)
+    measure_pass(snapshot, repairs=planned, repaired=repaired, seconds=seconds, context=context)
     context.log.info(
         "pass done",
         tasks=len(snapshot.task_states),
         findings=len(findings),
-        repairs=sum(repair.action in (RepairAction.SUBMIT, RepairAction.REOPEN) for repair in repairs),
+        repairs=sum(repair.action in (RepairAction.SUBMIT, RepairAction.REOPEN) for repair in planned),
         idle=len(idle),
         seconds=round(seconds, 3),
         dry_run=context.dry_run,
     )
-    return PassResult(
-        repairs=repairs, problems=problems, idle=idle, idle_problems=idle_problems, unread=snapshot.unread
-    )
+    return PassResult(repairs=repairs, idle=idle, unread=snapshot.unread)
 
 
 def _find_each(snapshot: ClusterSnapshot, *, context: ReconcileContext) -> tuple[tuple[Finding, ...], ClusterSnapshot]:
@@ -136,6 +144,20 @@ def _log_finding(repair: PlannedRepair, *, context: ReconcileContext) -> None:
         action=repair.action,
         reason=repair.reason,
     )
+
+
+def _repair(repair: PlannedRepair, *, context: ReconcileContext) -> str:
+    """Apply a repair unless this is a dry run. Return why it failed; empty if it succeeded."""
+    if context.dry_run:
+        return ""
+    return _guarded(partial(_repair_and_count, repair, context=context), task=repair.finding.task, context=context)
+
+
+def _delete_idle(task_state: TaskState, *, context: ReconcileContext) -> str:
+    """Delete an idle Lease unless this is a dry run. Return why it failed; empty if it succeeded."""
+    if context.dry_run:
+        return ""
+    return _guarded(partial(delete_idle_lease, task_state, context=context), task=task_state.task, context=context)
 
 
 def _repair_and_count(repair: PlannedRepair, *, context: ReconcileContext) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,10 @@ from steps.core.errors import Exit
 from steps.core.keys import RECORD
 from steps.domain.record import LabelOutcome, Phase, dump_record
 from steps.observed_state.repair_attempts import read_attempts
+from steps.reconciliation.context import ReconcileContext
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.planning import PlannedRepair, RepairAction
+from steps.reconciliation.reconcile_pass import run_pass
 from tests.doubles import argo_controller
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github.faults import Plan
@@ -23,9 +26,14 @@ UNTOUCHED = {"ready-for-qa", "task-7", "team-a"}
 MOVED = {"remediation-in-progress", "task-7", "team-a"}
 
 
-def found(intents: tuple[PlannedRepair, ...]) -> list[tuple[FindingKind, RepairAction]]:
+def found(planned: Iterable[PlannedRepair]) -> list[tuple[FindingKind, RepairAction]]:
     """What a pass found, and what it did about it."""
-    return [(intent.finding.kind, intent.action) for intent in intents]
+    return [(each.finding.kind, each.action) for each in planned]
+
+
+def found_by(context: ReconcileContext) -> list[tuple[FindingKind, RepairAction]]:
+    """What a pass in this context finds, and what it does about it."""
+    return found(each.planned for each in run_pass(context).repairs)
 
 
 def pushed(scene: Scene, sha: str = NEW) -> None:

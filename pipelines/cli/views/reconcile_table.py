@@ -49,33 +49,34 @@ def _rows(result: PassResult, *, now: datetime | None) -> list[dict[str, str]]:
     """List the findings, one row each, with times relative to `now`; without it, as they are."""
     repairs = [
         {
-            "finding": str(repair.finding.kind),
-            "repository": repair.finding.repository,
-            "task": repair.finding.task,
-            "action": str(repair.action) + (f" ({repair.reason})" if repair.reason else ""),
-            "detail": repair.finding.detail,
-            "advice": repair.finding.advice,
-            "problem": problem,
+            "finding": str(finding.kind),
+            "repository": finding.repository,
+            "task": finding.task,
+            "action": str(each.planned.action) + (f" ({each.planned.reason})" if each.planned.reason else ""),
+            "detail": finding.detail,
+            "advice": finding.advice,
+            "problem": each.problem,
         }
-        for repair, problem in zip(result.repairs, result.problems, strict=True)
+        for each in result.repairs
+        for finding in (each.planned.finding,)
     ]
     idle = [
         {
             "finding": "idle",
-            "repository": task_state.repository,
-            "task": task_state.task,
+            "repository": each.task_state.repository,
+            "task": each.task_state.task,
             "action": "delete the Lease",
-            "detail": (
-                f"last used {age(task_state.renewed_at, now=now)} ago"
-                if now
-                else f"last used at {task_state.renewed_at}"
-            ),
+            "detail": _last_used(each.task_state.renewed_at, now=now),
             "advice": "",
-            "problem": problem,
+            "problem": each.problem,
         }
-        for task_state, problem in zip(result.idle, result.idle_problems, strict=True)
+        for each in result.idle
     ]
     return repairs + idle
+
+
+def _last_used(at: datetime | None, *, now: datetime | None) -> str:
+    return f"last used {age(at, now=now)} ago" if now else f"last used at {at}"
 
 
 def _cells(row: dict[str, str]) -> list[Text]:

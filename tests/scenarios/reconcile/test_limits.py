@@ -36,6 +36,7 @@ from tests.support.scenarios import (
     done,
     failed,
     found,
+    found_by,
     interrupted,
     put_record,
     put_state,
@@ -179,8 +180,9 @@ def test_a_flag_that_cannot_be_cleared_is_reported_and_costs_no_epoch(scene: Sce
     before = scene.lease()["spec"]["leaseTransitions"]
     for _ in range(3):
         result = run_pass(scene.reconcile_context())
-        assert [each.action for each in result.repairs] == [RepairAction.CLEAR]
-        assert ("field is immutable" if sealed else "denied the request: read-only") in result.problems[0]
+        assert [each.planned.action for each in result.repairs] == [RepairAction.CLEAR]
+        says = "field is immutable" if sealed else "denied the request: read-only"
+        assert says in result.repairs[0].problem
         assert result.failures == 1
     assert scene.lease()["spec"]["leaseTransitions"] == before
     assert not is_escalated(scene.lease()["metadata"])
@@ -192,8 +194,8 @@ def test_a_flag_whose_write_is_refused_under_the_lease_is_reported_and_the_lease
     for nth in (2, 3, 4):  # the first one is only a try
         scene.api.faults.add(Fault(method="PUT", path="task-7-state", nth=nth, status=403, message="no"))
     scene.clock.jump(1000)
-    (problem,) = run_pass(scene.reconcile_context()).problems
-    assert "403" in problem
+    (result,) = run_pass(scene.reconcile_context()).repairs
+    assert "403" in result.problem
     assert scene.lease()["spec"]["holderIdentity"] == ""
 
 
@@ -336,14 +338,12 @@ def test_a_pass_that_takes_too_long_is_the_only_one_of_its_minute(scene: Scene) 
 @pytest.mark.parametrize("waited_s", [0, 31, 3600])
 def test_ages_are_right_if_the_pod_of_reconcile_waited_for_a_node(scene: Scene, waited_s: float) -> None:
     done(scene)
-    assert found(run_pass(scene.reconcile_context(waited_s=waited_s)).repairs) == [], "no clock is wrong"
+    assert found_by(scene.reconcile_context(waited_s=waited_s)) == [], "no clock is wrong"
     scene.workflow()
     scene.later(DEFAULTS.reconcile.unstarted_after_s - 1)
-    assert found(run_pass(scene.reconcile_context(waited_s=waited_s)).repairs) == []
+    assert found_by(scene.reconcile_context(waited_s=waited_s)) == []
     scene.later(1)
-    assert found(run_pass(scene.reconcile_context(waited_s=waited_s)).repairs) == [
-        (FindingKind.NOT_STARTED, RepairAction.REPORT)
-    ]
+    assert found_by(scene.reconcile_context(waited_s=waited_s)) == [(FindingKind.NOT_STARTED, RepairAction.REPORT)]
 
 
 # Retention.

@@ -17,7 +17,6 @@ from steps.observed_state.repair_attempts import ATTENTION_LABEL, read_attempts
 from steps.reconciliation.finding import FindingKind
 from steps.reconciliation.metrics import ReconcileMetric
 from steps.reconciliation.planning import RepairAction
-from steps.reconciliation.reconcile_pass import run_pass
 from tests.doubles import argo_controller
 from tests.doubles.clock import ManualClock
 from tests.doubles.kubernetes import Fault
@@ -29,6 +28,7 @@ from tests.support.scenarios import (
     done,
     failed,
     found,
+    found_by,
     interrupted,
     pushed,
     put_record,
@@ -156,7 +156,7 @@ def test_the_clock_of_reconciles_pod_is_not_used(scene: Scene) -> None:
             return scene.clock.monotonic()
 
     context = replace(scene.reconcile_context(), clock=Ahead())
-    assert found(run_pass(context).repairs) == []
+    assert found_by(context) == []
     passed_at = float(scene.measured["reconcile"].values[ReconcileMetric.PASSED_AT])
     assert passed_at == pytest.approx(scene.clock.timestamp(), abs=1)
 

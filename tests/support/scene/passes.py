@@ -44,7 +44,7 @@ class Passes(Steps):
 
     def reconcile(self, *, dry_run: bool = False) -> tuple[PlannedRepair, ...]:
         """One pass."""
-        return run_pass(self.reconcile_context(dry_run=dry_run)).repairs
+        return tuple(each.planned for each in run_pass(self.reconcile_context(dry_run=dry_run)).repairs)
 
     def repairs(self) -> list[Json]:
         """The repairs under way."""
