@@ -1,4 +1,4 @@
-"""The handles that tests and the demo pull: what they set up, and what people and agents do meanwhile.
+"""The set-up of a world, and the actions of people and agents in it, for tests and the demo.
 
 Guarantees: each handle is atomic with respect to requests. Does not: check permissions.
 """
@@ -247,6 +247,12 @@ class Backstage:
             source = self.world.repository(closed.head_repository or "")
             head = source.branches.get(closed.head_ref, closed.head_sha) if source else closed.head_sha
             target.pulls[number] = replace(closed, state="open", closed_at=None, head_sha=head, updated_at=now)
+
+    def show_head(self, number: int, sha: str, *, repository: str | None = None) -> None:
+        """Show a commit as a pull request's head until the next push: answers lag behind the branch."""
+        with self._lock:
+            target = self._repository(repository)
+            target.pulls[number] = replace(target.pulls[number], head_sha=sha)
 
     def delete_repository(self, full_name: str) -> None:
         """Delete a repository; pull requests from it keep their head but lose its repository."""

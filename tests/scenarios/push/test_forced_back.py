@@ -51,12 +51,6 @@ def agent_on(scene: Scene, sha: str) -> str:
     return str(scene.agent(annotations={"sha": sha})["metadata"]["name"])
 
 
-def shows(scene: Scene, sha: str) -> None:
-    """Let the pull request show this head for ever."""
-    pulls = scene.github.repository().pulls
-    pulls[1] = replace(pulls[1], head_sha=sha)
-
-
 def test_a_push_that_comes_again_after_the_branch_was_forced_back_stops_no_agent_on_the_head(
     names_commit: Scene,
 ) -> None:
@@ -146,7 +140,7 @@ def test_if_the_pushes_of_the_branch_cannot_be_listed_the_push_counts_as_the_hea
     scene = names_commit
     stale = agent_on(scene, OLD)
     there = force_push(scene, OLD, NEW)
-    shows(scene, OLD)
+    scene.github.show_head(1, OLD)
     scene.github.fault(github_fails(status), path="/activity", times=99)
     scene.later(3)
     assert scene.play(workflow(scene, there)) is Exit.DONE
@@ -165,7 +159,7 @@ def test_if_github_does_not_answer_about_the_pushes_the_setting_decides(
     stale = agent_on(scene, OLD)
     scene.later(5)
     there = force_push(scene, OLD, NEW)
-    shows(scene, OLD)
+    scene.github.show_head(1, OLD)
     scene.github.fault(github_fails(502), path="/activity", times=99)
     assert scene.attempt(workflow(scene, there)) is (Exit.DONE if labels else Exit.TRY_AGAIN)
     assert (stale in scene.runs()) is (labels is None)

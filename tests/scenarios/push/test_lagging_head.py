@@ -19,13 +19,12 @@ THIRD = "d" * 40
 def lags(scene: Scene, sha: str, *, shown: str, for_s: float) -> None:
     """A push. For some seconds the pull request still shows another commit as its head."""
     scene.github.push("task-7-work", sha)
-    pulls = scene.github.repository().pulls
-    pulls[1] = replace(pulls[1], head_sha=shown)
+    scene.github.show_head(1, shown)
     due = scene.clock.monotonic() + for_s
 
     def follow() -> None:
         if scene.clock.monotonic() >= due:
-            pulls[1] = replace(pulls[1], head_sha=sha)
+            scene.github.show_head(1, sha)
 
     scene.clock.every(follow)
 

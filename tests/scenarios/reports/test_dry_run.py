@@ -158,8 +158,7 @@ def older_head(scene: Scene) -> Workflow:
     named(scene, OLD)
     scene.later(30)
     scene.github.push(BRANCH, NEW)
-    pulls = scene.github.repository().pulls
-    pulls[1] = replace(pulls[1], head_sha=OLD)
+    scene.github.show_head(1, OLD)
     scene.later(2)
     named(scene, NEW)
     scene.later(2)

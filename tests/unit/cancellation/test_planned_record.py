@@ -32,12 +32,6 @@ def planned(record: Record, context: StepContext, *, stored: Record | None = Non
     return plan_record(record, stored=stored, context=context, while_waiting=lambda: None)
 
 
-def show(scene: Scene, sha: str) -> None:
-    """Let GitHub show this commit as the head of the pull request."""
-    pulls = scene.github.repository().pulls
-    pulls[1] = replace(pulls[1], head_sha=sha)
-
-
 def head_of(record: Record) -> str:
     assert record.pull_request is not None
     return record.pull_request.head_sha
@@ -67,7 +61,7 @@ def test_an_older_head_that_github_shows_is_noted_once(scene: Scene, known: tupl
     scene.later(5)
     scene.github.push(BRANCH, NEW)
     record, context = claimed(scene, scene.workflow(sha=NEW, before=OLDEST))
-    show(scene, OLDEST)
+    scene.github.show_head(1, OLDEST)
     found = planned(replace(record, older=known), context).record
     assert (found.older, found.labels, head_of(found)) == ((OLDEST,), LabelOutcome.PENDING, NEW)
 
@@ -100,7 +94,7 @@ def test_a_head_whose_waiting_push_is_older_counts_as_the_push_if_the_list_canno
     scene.later(5)
     scene.github.push(BRANCH, NEWER)
     record, context = claimed(scene, scene.workflow(sha=NEWER, before=MISSED))
-    show(scene, NEW)
+    scene.github.show_head(1, NEW)
     scene.github.fault(github_fails(403), path="/activity", times=1e9)
     found = planned(record, context).record
     assert (found.push, found.labels, found.left_to) == (record.push, LabelOutcome.PENDING, "")

@@ -66,8 +66,7 @@ def test_a_skip_label_on_another_branch_of_the_task_names_its_pull_request(scene
 
 def test_a_head_that_the_record_knows_to_be_older_is_a_delay_if_the_list_cannot_be_read(scene: Scene) -> None:
     record, context = pushed(scene)
-    pulls = scene.github.repository().pulls
-    pulls[1] = replace(pulls[1], head_sha=OLDEST)
+    scene.github.show_head(1, OLDEST)
     scene.github.fault(fail(403), path="/activity", times=1e9)
     _, plan = planned(replace(record, older=(Sha(OLDEST),)), context)
     assert (plan.labels, plan.older_head, plan.left_to) == (LabelOutcome.PENDING, OLDEST, "")

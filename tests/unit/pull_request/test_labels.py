@@ -90,8 +90,7 @@ def test_a_pull_request_that_was_closed_is_read_once(scene: Scene) -> None:
 
 def test_the_lease_is_renewed_while_github_shows_an_older_head(scene: Scene) -> None:
     record, context, held = left(scene, OLD)
-    pulls = scene.github.repository().pulls
-    pulls[1] = replace(pulls[1], head_sha=OLD)
+    scene.github.show_head(1, OLD)
     scene.clock.sleep(DEFAULTS.lease.renew_every_s - LAG_S / 2)
     before = renewals(scene)
     move_labels(record, context=context, held=held)
