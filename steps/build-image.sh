@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build the steps' image with whatever builds images here. IMAGE names it, BASE_IMAGE is any image with Python 3.11 or later
+# Build the steps' image with docker, podman or buildah. IMAGE names it, BASE_IMAGE is any image with Python 3.11 or later
 # (by digest, name@sha256:..., it is the same in every build), EXTRAS=tracing includes what sends traces.
 # SOURCE_DATE_EPOCH dates the files of the image (the last commit). SBOM names the file for the list of the image's packages;
 # if it is empty, none is written. PYTHON has the package cyclonedx-bom, which writes it (.venv/sbom's).

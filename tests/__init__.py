@@ -1,1 +1,1 @@
-"""How we know: doubles that behave as the real servers do, and tests of each tier (README.md)."""
+"""Doubles that behave as the real servers do, and the tests of each tier (README.md)."""

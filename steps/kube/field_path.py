@@ -27,7 +27,7 @@ def read_state(obj: Json, path: str) -> str:
 def read_field(obj: Json, path: str) -> str:
     """Return the text or number at a path as text; empty for any other or missing value. A boolean names nobody.
 
-    White space around it is no part of it: the output of a command and a block of YAML end with a line break.
+    White space around it is left out: the output of a command and a block of YAML end with a line break.
     """
     return path[1:-1] if is_constant(path) else _text(_value(obj, path))
 

@@ -1,1 +1,1 @@
-"""Stand-ins for what is outside, each with rules as hard as the original's. What shows that: README.md beside this."""
+"""Doubles of the servers outside, each as strict as the original. README.md beside this says how that is tested."""

@@ -1,4 +1,4 @@
-"""What a push depends on fails while it is dealt with: the network, GitHub, and GitHub's patience.
+"""Outages while a push is processed: the network, GitHub, and GitHub's rate limits.
 
 With the other modules of this tier these are the ten scenarios of the platform's own acceptance list:
 

@@ -1,4 +1,4 @@
-"""One actor that always has the turn: what would be interleaved happens inside one of its calls, where a test says.
+"""One actor that always has the turn: a test says in which of its calls another event happens.
 
 Guarantees: what befalls it, befalls it at the call that was named, and only while it is a process that can be befallen.
 """

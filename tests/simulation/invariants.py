@@ -1,4 +1,4 @@
-"""What has to hold of every story, whatever the order (design, "What works means"), judged from the doubles' records.
+"""The invariants of every story, in any order of events, judged from the doubles' records.
 
 Guarantees: judged by what reached the API server and GitHub and by the world at the end, not by what the steps say of
 themselves.

@@ -1,4 +1,4 @@
-"""What the steps meet outside in a simulation: clock, API server and GitHub, each call of which is a turn.
+"""The clock, API server and GitHub of a simulation: each call of them is a turn.
 
 Guarantees: the doubles behind them are those of all other tests. GitHub is reached through PyGithub, whose connection
 alone is replaced, so that ten thousand runs need no socket.

@@ -1,4 +1,4 @@
-"""What the documents promise exists."""
+"""The things that the documents promise exist."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def write_files(files: dict[str, str], *, output: Path) -> None:
     changed |= {path: files[path] for path in kustomizations}
     staged: dict[str, Path] = {}
     try:
-        # Whatever fails for want of rights or room fails here, before the folder changes.
+        # Missing rights or a full disk show here, before the folder changes.
         for path, text in changed.items():
             staged[path] = _stage(output / path, text, suffix=_STAGED)
     except BaseException:

@@ -1,4 +1,4 @@
-"""What the model says when it cannot vouch for an answer."""
+"""The error for a manifest or an event that the model does not cover."""
 
 from __future__ import annotations
 

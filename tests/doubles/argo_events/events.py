@@ -1,4 +1,4 @@
-"""What travels from an EventSource to a Sensor, and what an EventSource or a Sensor says instead."""
+"""The event that an EventSource sends to a Sensor, and the refusals of both."""
 
 from __future__ import annotations
 

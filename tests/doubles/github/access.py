@@ -1,4 +1,4 @@
-"""Who is asking: personal tokens, GitHub Apps, installations and their tokens.
+"""Authentication: personal tokens, GitHub Apps, installations and their tokens.
 
 Guarantees: an expired, unknown or malformed credential is refused in GitHub's words; App JWTs are verified
 (RS256, issuer, times); a new installation token may be unknown for a while, if a test wants that.

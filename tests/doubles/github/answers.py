@@ -1,4 +1,4 @@
-"""How GitHub describes what exists: JSON for accounts, repositories, labels, pull requests and activity.
+"""GitHub's JSON for accounts, repositories, labels, pull requests and activity.
 
 Guarantees: every required key of GitHub's published description is there (a contract test checks it), and every URL
 points at the server that was asked. Does not: invent contents; counts and texts that nothing here needs are empty.

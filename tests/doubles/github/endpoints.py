@@ -1,4 +1,4 @@
-"""The operations: what each request reads or changes, and what it needs permission for.
+"""The operations: the reads and changes of each request, and the permissions that it needs.
 
 Guarantees: an operation runs to its end or raises before it changed anything. `GitHub` calls it under the lock.
 Does not: know about faults, limits or call records.

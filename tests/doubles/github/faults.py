@@ -1,4 +1,4 @@
-"""What goes wrong, and when: the Nth matching request meets a fault, or a test's own action.
+"""Planned faults: the Nth matching request meets a fault, or a test's own action.
 
 Guarantees: each rule counts its own matches, so rules do not disturb one another; the first rule that is due wins.
 Does not: decide by chance. A random plan is a test's business, with a seed of its own.

@@ -1,4 +1,4 @@
-"""What goes over the wire: requests, responses, GitHub's error answers, and the record of each call.
+"""The messages: requests, responses, GitHub's error answers, and the record of each call.
 
 Guarantees: a recorded call never contains a credential. Does not: parse HTTP; that is the server's business.
 """

@@ -1,4 +1,4 @@
-"""What a principal may do: permissions by level, and the repositories that its token reaches.
+"""Permissions of a principal by level, and the repositories that its token reaches.
 
 Guarantees: what a principal may not see answers like what does not exist. Does not: model OAuth scopes or roles.
 """

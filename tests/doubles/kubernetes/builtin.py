@@ -1,4 +1,4 @@
-"""What the built-in kinds add to the general rules: decoding, defaults and validation, as far as clients notice.
+"""The rules of the built-in kinds beyond the general ones: decoding, defaults and validation, as far as clients notice.
 
 Guarantees: Lease times need microseconds, ConfigMap data is text and at most 1 MiB, Events stay with what they involve,
 Jobs and Pods need containers, a Pod's node is set by binding only.

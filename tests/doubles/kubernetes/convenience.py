@@ -1,4 +1,4 @@
-"""The test's own hand on the double: plain calls that return dicts.
+"""Direct access to the double for tests: plain calls that return dicts.
 
 Guarantees: these calls follow every rule of the API, but are neither recorded, nor authorised, nor subject to faults.
 """

@@ -1,4 +1,4 @@
-"""Recording of calls, and a plan of what shall go wrong with which of them.
+"""The record of calls, and the planned faults for some of them.
 
 Guarantees: a fault applies to exactly the requests that it names, counted from when it was added; "request" is lost
 before it has any effect, "reply" after it took effect.

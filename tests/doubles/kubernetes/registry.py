@@ -1,4 +1,4 @@
-"""Creating and updating objects: what happens between a decoded body and the store.
+"""Creates and updates objects: from the decoded body to the store.
 
 Guarantees: identity, time and version are the server's, never the client's; an update is a compare-and-swap where the
 kind demands it; an update that changes nothing keeps its version; `status` and the rest never overwrite each other.

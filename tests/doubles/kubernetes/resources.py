@@ -1,4 +1,4 @@
-"""The table of resources: what the server serves, and the few per-kind rules that clients can observe.
+"""The table of the resources that the server serves, and the rules of each kind that clients can observe.
 
 Guarantees: `unconditional`, `create_on_update`, `default_propagation` and `returns_deleted` are the registry strategies
 of Kubernetes 1.34 (Jobs orphan their pods by default in batch/v1; a PUT creates a missing Lease but never updates one

@@ -1,4 +1,4 @@
-"""What etcd is to the real server: objects, one rising version, the log that watches read, snapshots for paging.
+"""The store, in etcd's place: objects, one rising version, the log that watches read, snapshots for paging.
 
 Guarantees: stored objects are never mutated, only replaced, so references to them are snapshots; every change has its
 own version; history older than `floor` is refused, not guessed.

@@ -1,4 +1,4 @@
-"""One real cluster on this machine: up, down, and what it is like now.
+"""One real cluster on this machine: up, down, and its status.
 
 Guarantees: `up` on a running cluster only brings the installation up to date, `up` after a crash starts afresh, and
 `down` leaves nothing but the caches. Not guaranteed: that it outlives a day (its certificates do not) or a reboot.

@@ -1,4 +1,4 @@
-"""Process 1 of the cluster's own namespaces: starts the servers it is asked for, and reaps whatever ends.
+"""Process 1 of the cluster's own namespaces: starts the requested servers, and reaps every process that ends.
 
 Guarantees: when it ends, the kernel ends every process of the cluster, pods' included, and takes back their mounts,
 network devices and packet filter rules; so nothing can be left of them, not even after a crash.

@@ -1,4 +1,4 @@
-"""Waiting until what was started works, with a deadline and the logs of whatever has ended meanwhile.
+"""Waits until the started servers work, with a deadline, and shows the logs of those that have ended.
 
 Guarantees: a Deployment counts only when the pods of its newest version are available and no older one is left; Argo's
 controller only when a pod of that version leads. Not guaranteed: that it stays so.

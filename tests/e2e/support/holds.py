@@ -1,4 +1,4 @@
-"""Who held a task's Lease from when to when, and what was done to the task meanwhile, all by etcd's revisions.
+"""The holders of a task's Lease and the writes to the task meanwhile, in the order of etcd's revisions.
 
 Guarantees: judged from outside, by what reached the API server; a hold that another holder took over differs from one
 that was released. Not guaranteed: anything about what never reached the API server.

@@ -1,4 +1,4 @@
-"""The end state that every task must have once its pushes were processed, whatever failed meanwhile.
+"""The end state that every task must have once its pushes were processed, also after failures.
 
 Guarantees: all that the design promises of the end is checked: agents, labels, lock, state and record.
 """

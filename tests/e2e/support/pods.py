@@ -1,4 +1,4 @@
-"""The pods of a Workflow's steps, and what befalls them: killed without grace, or evicted as a drain would.
+"""The pods of a Workflow's steps: killed without grace, or evicted as a drain would.
 
 Guarantees: only pods of the Workflow that is named.
 """

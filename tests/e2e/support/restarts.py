@@ -1,4 +1,4 @@
-"""What everything runs on, restarted: Argo's pods, and the servers of the cluster, which are killed as by a crash.
+"""Restarts of Argo's pods, and of the cluster's servers, which are killed as by a crash.
 
 Guarantees: back means that it works again, not that it was started.
 """

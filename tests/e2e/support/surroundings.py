@@ -1,4 +1,4 @@
-"""What is around the project in the real cluster: GitHub, the platform's controller, and the agents' reports.
+"""The surroundings of the project in the real cluster: GitHub, the platform's controller, and the agents' reports.
 
 Guarantees: all of it is at work until the context is left. Not guaranteed: room for two at once, since the steps ask
 GitHub at one address.

@@ -1,4 +1,4 @@
-"""What became of a scene: Lease, record, runs, Events, and what the steps logged."""
+"""The results of a scene: Lease, record, runs, Events, and what the steps logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user would write instead: the standard library, one list, one DELETE each. No lock, guard, proof or record.
+"""A script without this project: the standard library, one list, one DELETE each. No lock, guard, proof or record.
 
 Needs HOST, PORT, NAMESPACE, TASK in its environment, and the paths TOKEN_FILE and CA_FILE of what a pod has mounted.
 """

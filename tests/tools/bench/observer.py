@@ -1,4 +1,4 @@
-"""When a task's runs begin to terminate and when they and their pods are gone, seen by two watches.
+"""The times at which a task's runs begin to terminate and are gone with their pods, by two watches.
 
 A `deletionTimestamp` has whole seconds, so the moments are those at which this process got the watch's events, on its
 own monotonic clock. They include the request's way, admission, the write to etcd and the watch's way back (a few

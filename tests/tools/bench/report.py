@@ -1,4 +1,4 @@
-"""What a run came to, for people on a terminal, for machines, and for docs/measurements.md.
+"""The results of a run, for people on a terminal, for machines, and for docs/measurements.md.
 
 Guarantees: equal results give equal bytes; no path, host name or time of this machine gets into any of the three.
 """

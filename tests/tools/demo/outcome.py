@@ -1,4 +1,4 @@
-"""What a play comes to: moments, agents before and after, labels, record, and whether it ended as it has to."""
+"""The outcome of a play: moments, agents before and after, labels, record, and whether it ended as it has to."""
 
 from __future__ import annotations
 

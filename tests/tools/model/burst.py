@@ -1,4 +1,4 @@
-"""Plays a burst of pushes, and says what became of it.
+"""Plays a burst of pushes, and returns its outcome.
 
 Guarantees that equal parameters give an equal outcome.
 """

@@ -1,4 +1,4 @@
-"""What the model came to, for people on a terminal and for machines.
+"""The results of the model, for people on a terminal and for machines.
 
 Guarantees that equal results give equal bytes.
 """

@@ -1,4 +1,4 @@
-"""A laptop without a way to the cluster: what is said, and that it says what to do."""
+"""A laptop that cannot reach the cluster: each error names the fix."""
 
 from __future__ import annotations
 

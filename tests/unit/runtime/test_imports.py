@@ -1,4 +1,4 @@
-"""What a step has loaded when it sends its first DELETE: nothing that it does not need for it.
+"""The modules that a step has loaded when it sends its first DELETE: only those that it needs.
 
 Whole processes, which connect as in a pod.
 """

@@ -1,1 +1,1 @@
-"""The way to GitHub: an own CA and a proxy, for nothing but GitHub, and what is said when the way is barred."""
+"""The connection to GitHub: an own CA and a proxy, for GitHub alone, and the errors if it fails."""

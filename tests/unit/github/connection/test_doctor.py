@@ -1,4 +1,4 @@
-"""What the doctor says about the way to GitHub."""
+"""The doctor's checks of the connection to GitHub."""
 
 from __future__ import annotations
 
