@@ -196,7 +196,10 @@ def test_a_task_that_is_healthy_again_has_no_attempts(scene: Scene) -> None:
 def test_a_dry_run_reports_the_same_and_writes_nothing() -> None:
     with a_world() as (scene, _):
         scene.api.calls.clear()
-        would = run_pass(scene.reconcile_context(dry_run=True))
+        context = scene.reconcile_context(dry_run=True)
+        would = run_pass(context)
+        measured = [float(context.measurements.values[metric]) for metric in ("repairs-submitted", "needs-attention")]
+        assert measured == [0, 0], "nothing was repaired, and nothing escalated"
         assert {call.method for call in scene.api.calls} == {"GET"}
         assert lines(scene, "pass done")[-1]["dry_run"] is True
         done = run_pass(scene.reconcile_context())
@@ -297,6 +300,13 @@ def test_a_pass_counts_the_repairs_that_were_made_and_those_that_failed(scene: S
     assert [bool(each.problem) for each in found.repairs] == [refused]
     counted = (context.measurements.values.get(each) for each in ("repairs-submitted", "repairs-failed"))
     assert [float(each or 0) for each in counted] == ([0, 1] if refused else [1, 0])
+
+
+def test_a_pass_says_why_an_idle_lease_could_not_be_deleted() -> None:
+    with a_world() as (scene, _):
+        scene.api.faults.add(Fault(method="DELETE", path="/leases/", status=403, reason="Forbidden", times=0))
+        (idle,) = run_pass(scene.reconcile_context()).idle
+        assert "403" in idle.problem
 
 
 def test_an_error_without_a_text_is_named_by_its_kind(scene: Scene) -> None:
