@@ -43,7 +43,9 @@ def kubeconfig_transport(*, context: str = "") -> KubernetesTransport:
     try:
         return connect_kubernetes(context=context)
     except BadInputError as error:
-        raise BadInputError(f"no cluster configured: {error.__cause__ or error}: {advice} (now {file})") from error
+        if error.__cause__ is None:  # it names its own fix
+            raise BadInputError(f"{file}: {error}") from error
+        raise BadInputError(f"no cluster configured: {error.__cause__}: {advice} (now {file})") from error
     except (YAMLError, TypeError, AttributeError, LookupError, ValueError) as error:
         # The client's own message can quote the file, with its credentials.
         raise BadInputError(f"no cluster configured: {file} is not a kubeconfig: {advice}") from error

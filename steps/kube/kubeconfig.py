@@ -2,13 +2,15 @@
 
 The library ignores `as:`, so the headers of another identity are made here, as kubectl makes them.
 
-Guarantees that the library only finds the server and the credentials, and renews them; requests go the same way as
-those of a pod; and that no error quotes a credential or a proxy's password. Not in the image: nothing may import this
-module unless KUBECONFIG is set.
+Guarantees that the library only finds the server and the credentials, and renews them; that requests go the same way as
+those of a pod, and none goes without the credentials of an exec plugin; and that no error quotes a credential or a
+proxy's password. Not in the image: nothing may import this module unless KUBECONFIG is set.
 """
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -27,14 +29,64 @@ if TYPE_CHECKING:
 
 _AS, _AS_UID, _AS_GROUPS, _AS_EXTRA = "as", "as-uid", "as-groups", "as-user-extra"
 _REMOVED_PROVIDERS = ("gcp", "azure")
+_MOST_TEXT = 1000
+
+
+class _Messages(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.texts.append(record.getMessage())
+
+
+@contextmanager
+def _kept_messages() -> Iterator[list[str]]:
+    """Keep what the library logs, which without a handler would print it."""
+    root, kept = logging.getLogger(), _Messages()
+    root.addHandler(kept)
+    try:
+        yield kept.texts
+    finally:
+        root.removeHandler(kept)
 
 
 class _Loader(KubeConfigLoader):
     """The library's reader of one context, with the fields of its user."""
 
+    def _load_from_exec_plugin(self) -> bool | None:
+        """Run the user's exec plugin. If it fails, the library logs why, and would go on without credentials.
+
+        Raises:
+            BadInputError: The plugin gave no credentials.
+        """
+        plugin = self.user().get("exec")
+        if not plugin:
+            return None
+        with _kept_messages() as messages:
+            loaded: bool | None = super()._load_from_exec_plugin()  # type: ignore[no-untyped-call]
+        if not loaded:
+            raise BadInputError(_plugin_failure(plugin, messages=messages))
+        return True
+
     def user(self) -> dict[str, Any]:
         """Return the fields of the context's user."""
         return self._user.value if self._user else {}
+
+
+def _plugin_failure(plugin: dict[str, Any], *, messages: list[str]) -> str:
+    """Say why a plugin gave no credentials. Its stderr is shown, as by kubectl. Its arguments may hold a credential."""
+    name = f"the exec plugin {plugin.get('command')} of the kubeconfig's user"
+    text = " ".join(" ".join(messages).split())
+    if text.startswith("[Errno"):
+        hint = " ".join(str(plugin.get("installHint") or "install it, or correct its command").split())
+        return f"{name} is not installed, or is not on PATH: {hint[:_MOST_TEXT]}"
+    reason = f": {text.removeprefix('exec: ')[:_MOST_TEXT]}" if text.startswith("exec: ") else ""
+    return f"{name} gave no credentials{reason} (log in again, or run it by hand to see why)"
 
 
 def _load(file: str, *, context: str, into: Configuration) -> tuple[tuple[str, str], ...]:

@@ -1,8 +1,9 @@
-"""Another identity in a kubeconfig (`as:`): the requests are sent as kubectl sends them."""
+"""A kubeconfig's user: another identity (`as:`) is sent as kubectl sends it, and a failing exec plugin is named."""
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -110,3 +111,62 @@ def test_an_identity_that_no_header_can_carry_is_refused_without_showing_it(tmp_
     with pytest.raises(BadInputError, match="the request cannot be sent") as caught:
         transport.send(method="GET", target="/version", headers={}, body=None, timeout_s=5)
     assert "a\nb" not in str(caught.value)
+
+
+def plugin(script: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a kubeconfig
+    """A user whose plugin is a shell script."""
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "sh",
+            "args": ["-c", script],
+            "interactiveMode": "Never",
+        }
+        | changes
+    }
+
+
+@pytest.mark.parametrize(
+    ("user", "text"),
+    [
+        (plugin("", command="no-such-plugin"), "no-such-plugin .* is not installed, or is not on PATH"),
+        (
+            plugin("", command="no-such-plugin", installHint="Install it\n  with your package manager"),
+            "not on PATH: Install it with your package manager",
+        ),
+        (plugin("echo 'SSO session expired' >&2; exit 255"), "gave no credentials: process returned 255. SSO session"),
+        (plugin("echo a-token"), "gave no credentials: failed to decode process output"),
+        (plugin('echo "{}"'), "gave no credentials: malformed response"),
+        (
+            plugin("""echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "x", "status": {}}'"""),
+            "gave no credentials: missing token",
+        ),
+        (plugin("", apiVersion=None), "gave no credentials"),
+    ],
+)
+def test_an_exec_plugin_that_gives_no_credentials_is_named_with_its_reason(
+    tmp_path: Path, user: dict[str, Any], text: str
+) -> None:
+    handlers = list(logging.getLogger().handlers)
+    with pytest.raises(BadInputError, match=text) as caught:
+        read_kubeconfig(kubeconfig(tmp_path, user=user))
+    assert "a-token" not in str(caught.value), "what a plugin prints may be a credential"
+    assert "\n" not in str(caught.value)
+    assert logging.getLogger().handlers == handlers
+
+
+def test_an_exec_plugin_that_fails_when_its_token_has_expired_fails_the_next_request(
+    server: _Server, tmp_path: Path
+) -> None:
+    printed = json.dumps(
+        {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": {"token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z"},
+        }
+    )
+    once = f"test ! -e {tmp_path}/ran || exit 1; touch {tmp_path}/ran; echo '{printed}'"
+    transport = read_kubeconfig(kubeconfig(tmp_path, port=server.server_address[1], user=plugin(once)))
+    with pytest.raises(BadInputError, match="gave no credentials: process returned 1"):
+        transport.send(method="GET", target="/version", headers={}, body=None, timeout_s=5)
+    assert server.seen == [], "no request is sent without credentials"
