@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     from pipelines.starter import Answers, ClusterFacts, complete, starter_files, write_starter
     from steps.core import BadInputError, Exit
 
-    facts = ClusterFacts() if options.no_cluster else _read_cluster(options.context)
+    facts = ClusterFacts() if options.no_cluster else _read_cluster(options.context, kind=options.kind)
     for note in facts.notes:
         print(f"note: {note}", file=sys.stderr)
     given = Answers(
@@ -129,7 +129,7 @@ def _ask(question: str, suggestion: str) -> str:
     return input(f"{question}{f' [{suggestion}]' if suggestion else ''}: ").strip() or suggestion
 
 
-def _read_cluster(context: str) -> ClusterFacts:
+def _read_cluster(context: str, *, kind: str) -> ClusterFacts:
     """Read the cluster; without one, return a note. A context that was asked for has to be there.
 
     Raises:
@@ -143,7 +143,7 @@ def _read_cluster(context: str) -> ClusterFacts:
     try:
         transport = kubeconfig_transport(context=context)
         print(f"reading the cluster of context {context or context_name()}", file=sys.stderr)
-        return read_cluster(kube_client(example_settings(), transport=transport))
+        return read_cluster(kube_client(example_settings(), transport=transport), kind=kind)
     except StepError as error:
         if context:
             raise

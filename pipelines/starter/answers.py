@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Ask = Callable[[str, str], str]
 
 _PACKAGE = "agent-cancellation"
+_TASK, _BRANCH = "task", "branch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +85,23 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         "--image": answers.image,
     }
     needed |= {"--example": answers.examples} if answers.branch else {}
-    needed |= {f"--field {key}=PATH": key in dict(answers.paths) for key in open_keys(kind)}
+    paths = {_TASK: ""} | dict(answers.paths) if _BRANCH in dict(answers.paths) else dict(answers.paths)
+    needed |= {_field_option(key): key in paths for key in open_keys(kind)}
     if missing := [option for option, answer in needed.items() if not answer]:
         raise BadInputError(f"{', '.join(missing)}: missing: give them, or run init in a terminal, where it asks")
     return replace(
         answers,
+        paths=tuple(paths.items()),
         cancellable=answers.cancellable or ("*",),
         # A bot's login is the agent's name and `[bot]`.
         exempt=answers.exempt or tuple(login.removesuffix("[bot]") for login in answers.senders),
         event_source=source if source and answers.events == source.namespace else None,
     )
+
+
+def _field_option(key: str) -> str:
+    """Name the option for a path. A run without an id of a task belongs to the task of its branch."""
+    return f"--field {key}=PATH" + (f" or {_BRANCH}=PATH" if key == _TASK else "")
 
 
 def _asked(suggested: Answers, *, given: Answers, ask: Ask) -> Answers:
@@ -107,6 +115,8 @@ def _asked(suggested: Answers, *, given: Answers, ask: Ask) -> Answers:
 
     known = dict(given.paths)
     for key in open_keys(suggested.kind):
+        if key == _TASK and _BRANCH in known:
+            continue
         known[key] = known[key] if key in known else ask(f"Path of the {key} in a run", SUGGESTED.get(key, ""))
     version = metadata.version(_PACKAGE)
     return replace(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.doctor import ClusterResource
 from pipelines.names import APP
 from pipelines.starter.kinds import telling_kinds
-from steps.core import ForbiddenError, NotFoundError, StepError
+from steps.core import ForbiddenError, NotFoundError, NotServedError, StepError
 from steps.settings import REPOSITORY_PATTERN
 
 if TYPE_CHECKING:
@@ -60,15 +60,20 @@ class ClusterFacts:
     notes: tuple[str, ...] = ()
 
 
-def read_cluster(kube: Kube) -> ClusterFacts:
-    """Look at the cluster."""
+def read_cluster(kube: Kube, *, kind: str = "") -> ClusterFacts:
+    """Look at the cluster.
+
+    Args:
+        kube: The API server.
+        kind: The kind of agents that the user has chosen; empty if the cluster may suggest one.
+    """
     notes: list[str] = []
 
     def found(resource: ClusterResource, what: str, *, absent: bool = True) -> list[Json] | None:
         """List some objects; None if the API server does not serve the kind, or it cannot be read."""
         try:
             return list(islice(kube.list(resource, namespace="", page=_LOOKED_AT), _LOOKED_AT))
-        except NotFoundError:
+        except (NotFoundError, NotServedError):
             if absent:
                 notes.append(f"the cluster has no {what}")
         except ForbiddenError:
@@ -79,14 +84,14 @@ def read_cluster(kube: Kube) -> ClusterFacts:
 
     namespaces = found(_NAMESPACES, "namespaces")
     runs = {}
-    for name, kind in telling_kinds().items():
-        resource = ClusterResource(group=kind["group"], version=kind["version"], plural=kind["plural"])
-        objects = found(resource, f"{kind['plural']}.{kind['group']}", absent=False)
+    for name, keys in telling_kinds().items():
+        resource = ClusterResource(group=keys["group"], version=keys["version"], plural=keys["plural"])
+        objects = found(resource, f"{keys['plural']}.{keys['group']}", absent=False)
         if objects is not None:
             runs[name] = _namespaces(objects)
-            notes += _notes_on_runs(kind["plural"], objects)
+            notes += _notes_on_runs(keys["plural"], objects)
     with_runs = [name for name, spaces in runs.items() if spaces]
-    if len(with_runs) > 1 or (not with_runs and len(runs) > 1):
+    if not kind and (len(with_runs) > 1 or (not with_runs and len(runs) > 1)):
         notes.append(f"the cluster has several kinds of agents, {', '.join(with_runs or runs)}: choose by --kind")
     buses, sources = found(_BUSES, "EventBus"), found(_SOURCES, "EventSources")
     if buses == []:

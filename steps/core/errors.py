@@ -39,6 +39,10 @@ class CertificateError(BadInputError):
     """A server's certificate cannot be verified. Nothing was sent; a person has to correct the certificate."""
 
 
+class NotServedError(BadInputError):
+    """The API server does not serve a kind of objects: its CRD is not installed, or not in this version."""
+
+
 class RepositoryMovedError(BadInputError):
     """GitHub knows the repository by another name: it was renamed or transferred. Nothing was written."""
 

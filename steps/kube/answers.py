@@ -15,6 +15,7 @@ from steps.core import (
     ListExpiredError,
     NotAdmittedYetError,
     NotFoundError,
+    NotServedError,
     StepError,
     TerminatedError,
     TooLargeError,
@@ -78,8 +79,8 @@ def _without_status(asked: str, response: Response) -> StepError:
     return foreign(asked, f"{what} with status {response.status}", retry_after_s=retry_after_s)
 
 
-def _not_served(asked: str) -> BadInputError:
-    return BadInputError(f"{asked}: the API server does not serve this: install the CRD or correct the settings")
+def _not_served(asked: str) -> NotServedError:
+    return NotServedError(f"{asked}: the API server does not serve this: install the CRD or correct the settings")
 
 
 def _by_status(  # noqa: PLR0911 - a table, one return a row

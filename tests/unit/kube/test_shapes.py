@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from steps.core.errors import BadInputError, ConflictError, NotFoundError, StepError, UnavailableError
+from steps.core.errors import ConflictError, NotFoundError, NotServedError, StepError, UnavailableError
 from steps.kube.client import Kube
 from steps.kube.resources import CONFIG_MAPS, LEASES, PODS
 from steps.telemetry.audit import WriteCause, WriteReason
@@ -122,10 +122,10 @@ def test_a_redirect_is_not_followed(scene: Scene, status: int) -> None:
         (PAGE, UnavailableError),
         (b"", UnavailableError),
         (b"default backend - 404", UnavailableError),
-        (b"404 page not found\n", BadInputError),
+        (b"404 page not found\n", NotServedError),
         (
             json.dumps({"kind": "Status", "message": "the server could not find it", "code": 404}).encode(),
-            BadInputError,
+            NotServedError,
         ),
         (json.dumps({"kind": "Status", "reason": "NotFound", "message": "x", "code": 404}).encode(), NotFoundError),
     ],

@@ -17,9 +17,10 @@ from pipelines.settings import read_settings
 from pipelines.starter.kinds import known_kinds
 from steps.core.errors import Exit
 from steps.core.keys import APP
-from tests.doubles.kubernetes import ApiServer, serve, write_kubeconfig
+from tests.doubles.kubernetes import ApiServer, Fault, serve, write_kubeconfig
 from tests.doubles.platform.crd import CRD
 from tests.doubles.platform.runs import TESS, agent_run
+from tests.support.definitions import POD_GROUP, SANDBOX
 
 GIVEN = (
     *("--repository", "acme/shop", "--sender", "acme-coder[bot]"),
@@ -347,6 +348,39 @@ def test_a_cluster_without_an_event_bus_is_reported(cluster: ApiServer, capsys: 
     del cluster
     assert main(("init", *GIVEN)) == Exit.DONE
     assert "note: there is no EventBus" in capsys.readouterr().err
+
+
+def test_kinds_that_the_cluster_does_not_serve_are_passed_over_and_a_missing_argo_events_is_reported(
+    cluster: ApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    not_served = Fault(method="GET", path="/event(bus|sources)", times=0, status=404, body=b"404 page not found\n")
+    cluster.faults.add(not_served)
+    assert main(("init", *GIVEN)) == Exit.DONE
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert notes == ["note: the cluster has no EventBus", "note: the cluster has no EventSources"]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_several_kinds_are_a_question_only_if_none_is_given(
+    cluster: ApiServer, capsys: pytest.CaptureFixture[str], *, given: bool
+) -> None:
+    cluster.create(POD_GROUP)
+    cluster.create(SANDBOX)
+    assert main(("init", *GIVEN, *(("--kind", "code-run") if given else ()))) == Exit.DONE
+    assert ("several kinds of agents" in capsys.readouterr().err) is not given
+
+
+def test_runs_that_belong_to_a_task_by_their_branch_need_no_path_of_a_task(folder: Path) -> None:
+    fields = ("branch=metadata.annotations.branch", "repository=metadata.annotations.repo", 'agent="coder"')
+    given = [word for each in fields for word in ("--field", each)]
+    assert main(("init", "--no-cluster", "--kind", "job", *GIVEN, *given)) == Exit.DONE
+    (kind,) = read_settings(folder / "settings.toml").agents
+    assert (kind.task, kind.branch) == ("", "metadata.annotations.branch")
+
+
+def test_a_missing_path_of_a_task_names_the_branch_as_another_way(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("init", "--no-cluster", "--kind", "job", *GIVEN)) == Exit.BAD_INPUT
+    assert "--field task=PATH or branch=PATH, --field repository=PATH" in capsys.readouterr().err
 
 
 def test_without_rights_what_was_not_searched_is_reported(
