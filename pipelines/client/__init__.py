@@ -2,7 +2,7 @@
 
 from pipelines.client.argo_connection import argo_server_from_env
 from pipelines.client.argo_controller import config_map_name, managed_namespace, read_setting, read_table
-from pipelines.client.github import connect_app, connect_github
+from pipelines.client.github import PersonalGitHub, connect_app, connect_github
 from pipelines.client.kubeconfig import context_name, kube_client, kubeconfig_transport, server_time
 from pipelines.client.person import UNKNOWN, login_name
 from pipelines.client.push_lookup import find_push
@@ -16,6 +16,7 @@ __all__ = [
     "UNKNOWN",
     "Cluster",
     "KubernetesApi",
+    "PersonalGitHub",
     "SubmissionResult",
     "TaskPhase",
     "TaskStatus",

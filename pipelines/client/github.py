@@ -9,6 +9,7 @@ import os
 import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from github import Auth
 
@@ -107,6 +108,14 @@ class PersonalGitHub(GitHub):
             yield from (_head(pull) for pull in found if _home(pull) == repository.casefold())
             if len(found) < _PAGE:
                 return
+
+    def has_label(self, *, repository: str, label: str) -> bool:
+        """Whether a repository has a label. One that the token may not see has none."""
+        try:
+            self._ask("GET", f"/repos/{repository}/labels/{quote(label, safe='')}")
+        except NotFoundError:
+            return False
+        return True
 
     def hooks(self, *, repository: str) -> list[Hook]:
         """List the webhooks of a repository, a hundred at most.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from pipelines.client import connect_github
@@ -18,6 +19,7 @@ from steps.kube import CONFIG_MAPS, Resource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.client import PersonalGitHub
     from pipelines.doctor.check import Installation
 
 SECRETS = Resource(group="", version="v1", plural="secrets")
@@ -101,7 +103,7 @@ def github_ca(installation: Installation, check: str) -> Iterator[CheckResult]:
 
 
 def github_access(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """Check that GitHub grants read access to every repository, and an App write access to pull requests."""
+    """Check GitHub's access: to read every repository, and for an App to write pull requests; and the labels."""
     token = installation.env.get("GITHUB_TOKEN", "")
     found = {"token": token} if token else github_values(installation)
     try:
@@ -122,6 +124,7 @@ def github_access(installation: Installation, check: str) -> Iterator[CheckResul
             github.open_pull_requests(repository=repository, branch=_BRANCH)
             if installation.settings.reconcile.ask_github:
                 github.activity(repository=repository)
+            lacking = [*_lacking_labels(installation, check, repository=repository, github=github)]
         except (UnavailableError, CertificateError, ProxyRefusedError) as error:
             fix = "check that GitHub can be reached from here, and run this again"
             yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix=fix)
@@ -131,3 +134,22 @@ def github_access(installation: Installation, check: str) -> Iterator[CheckResul
         else:
             also = "" if "token" in found else ", and its pull requests can be written"
             yield CheckResult(check=check, status=CheckStatus.OK, found=f"{repository} can be read{also}")
+            yield from lacking
+
+
+def _lacking_labels(
+    installation: Installation, check: str, *, repository: str, github: PersonalGitHub
+) -> Iterator[CheckResult]:
+    """Warn of each label that the steps add to pull requests and that the repository does not have."""
+    settings = installation.settings
+    labels = settings.for_repository(repository).labels
+    added = {labels.add, labels.skip if "commands" in settings.events.react_to else ""} - {""}
+    for label in sorted(added):
+        if not github.has_label(repository=repository, label=label):
+            yield CheckResult(
+                check=check,
+                status=CheckStatus.WARNING,
+                found=f"{repository} has no label {label}: GitHub refuses to add it, unless the credentials may write "
+                "issues",
+                fix=f"gh label create {quote(label)} --repo {repository}",
+            )

@@ -1,7 +1,8 @@
 """The manifest of the GitHub App: the permissions that the steps use, and the events that the Sensor reacts to.
 
 Guarantees that no permission is asked for which nothing here uses. GitHub takes a permission on pull requests for their
-labels and comments too, so write access to issues is never needed. Pure.
+labels and comments too, so write access to issues is never needed. Not guaranteed: that a repository has the label that
+is added. Only with write access to issues does GitHub create it. Pure.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("archived", "unarchive the repository, or remove it from events.repositories"),
     ("suspended", "ask an owner of the organization to unsuspend the GitHub App's installation, or the account"),
     ("issue is locked", _LOCKED),
+    ("create labels", "create the label in the repository, or give the App or token write access to issues"),
     ("more than 100 labels", "remove a label of the pull request: GitHub allows a hundred"),
     ("locked for migration", "wait for the end of the repository's migration, then start the cancellation again"),
     ("repository access blocked", "ask GitHub Support: GitHub blocked this repository"),

@@ -42,6 +42,7 @@ OPERATIONS = (
     ("/repos/{owner}/{repo}/issues/{issue_number}/labels", "put"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/labels", "delete"),
     ("/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", "delete"),
+    ("/repos/{owner}/{repo}/labels/{name}", "get"),
     ("/repos/{owner}/{repo}/pulls", "get"),
     ("/repos/{owner}/{repo}/pulls/{pull_number}", "get"),
     ("/user", "get"),
@@ -66,7 +67,8 @@ def events_folder() -> Path:
 
 def github_folder() -> Path:
     """Give the folder of the operations that the double answers."""
-    return entry(f"github-openapi-{npm.OPENAPI.version}-{_FORMAT}", build=_build_github)
+    # With another operation in the list, it is another entry.
+    return entry(f"github-openapi-{npm.OPENAPI.version}-{_FORMAT}-{len(OPERATIONS)}", build=_build_github)
 
 
 def webhooks_folder() -> Path:

@@ -195,6 +195,7 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[[Operation, Parts], Response
     ("GET", re.compile(_REPO), _get_repository),
     ("GET", re.compile(_REPO + r"/pulls"), _list_pulls),
     ("GET", re.compile(_REPO + r"/pulls/(?P<number>\d+)"), _get_pull),
+    ("GET", re.compile(_REPO + r"/labels/(?P<name>.+)"), labels.get_label),
     ("GET", re.compile(_LABELS), labels.list_labels),
     ("POST", re.compile(_LABELS), labels.add_labels),
     ("PUT", re.compile(_LABELS), labels.replace_labels),

@@ -17,6 +17,14 @@ _READ_LABELS = (("issues", "read"), ("pull_requests", "read"))
 _WRITE_LABELS = (("issues", "write"), ("pull_requests", "write"))
 
 
+def get_label(operation: Operation, parts: Parts) -> Response:
+    repository = operation.repository(parts, needs=_READ_LABELS)
+    label = repository.labels.get(parts["name"].lower())
+    if label is None:
+        raise not_found(documentation=f"{_DOCUMENTATION}#get-a-label")
+    return json_response(status=200, content=operation.answers.label(repository, label))
+
+
 def list_labels(operation: Operation, parts: Parts) -> Response:
     repository = operation.repository(parts, needs=_READ_LABELS)
     page, headers = page_of(
@@ -93,5 +101,19 @@ def _write_labels(operation: Operation, repository: Repository, pull: PullReques
                 }
             ],
         )
+    _check_creation(operation, repository, names)
     changed = operation.world.set_labels(repository, pull.number, names, at=operation.now)
     return json_response(status=200, content=operation.answers.labels(repository, changed))
+
+
+def _check_creation(operation: Operation, repository: Repository, names: tuple[str, ...]) -> None:
+    """Refuse a label that the repository lacks: access to pull requests alone does not create one."""
+    lacking = any(name.lower() not in repository.labels for name in names)
+    may = operation.principal is not None and operation.principal.may(permission="issues", level="write")
+    if lacking and not may:
+        raise ApiError(
+            status=403,
+            message="You do not have permission to create labels on this repository.",
+            documentation=f"{_DOCUMENTATION}#add-labels-to-an-issue",
+            errors=[{"resource": "Repository", "field": "label", "code": "unauthorized"}],
+        )

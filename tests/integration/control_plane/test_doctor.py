@@ -150,6 +150,7 @@ def ward(installation: Installation, github: tuple[github_double.GitHub, str]) -
         if github[0].world.repository(repository) is None:
             github[0].add_repository(repository)
         github[0].add_hook(repository, events=["push", "pull_request"])
+        github[0].world.label(github[0].repository(repository), installation.settings.labels.add)
     github[0].add_token(TOKEN, permissions={"contents": "read", "pull_requests": "write", "repository_hooks": "read"})
     return Ward(client=client, settings=installation.folder.parent / "settings.toml", paths=paths)
 

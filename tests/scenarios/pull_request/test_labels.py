@@ -13,7 +13,7 @@ from steps.domain.record import LabelOutcome, Phase
 from tests.doubles.argo_controller import FAILED
 from tests.doubles.github import fail as github_fails
 from tests.doubles.github import primary_limited, reply_lost, secondary_limited
-from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, Scene, Workflow, ago
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY, TOKEN, Scene, Workflow, ago
 from tests.support.scenarios import MOVED, UNTOUCHED, pushed
 
 
@@ -86,6 +86,24 @@ def test_once_the_skip_label_is_gone_the_same_push_can_be_played_again(scene: Sc
     assert scene.play(workflow) is Exit.DONE
     assert scene.runs() == set()
     assert set(scene.github.labels(1)) == MOVED | set()
+
+
+def test_a_label_that_the_repository_lacks_is_named_and_once_it_exists_the_push_is_finished(scene: Scene) -> None:
+    """Access to pull requests alone, as the registered App has it, creates no label."""
+    del scene.github.repository(REPOSITORY).labels["remediation-in-progress"]
+    scene.github.add_token(TOKEN, permissions={"metadata": "read", "contents": "read", "pull_requests": "write"})
+    scene.agent()
+    scene.later(5)
+    pushed(scene)
+    workflow = scene.workflow()
+    assert scene.play(workflow) is Exit.FORBIDDEN
+    assert (scene.runs(), scene.github.labels(1)) == (set(), ("ready-for-qa", "task-7", "team-a"))
+    error = scene.record().errors[-1]
+    assert error.startswith("ForbiddenError: label 'remediation-in-progress': ")
+    assert error.endswith("create the label in the repository, or give the App or token write access to issues")
+    scene.github.world.label(scene.github.repository(REPOSITORY), "remediation-in-progress")
+    assert scene.play(workflow) is Exit.DONE
+    assert set(scene.github.labels(1)) == MOVED
 
 
 @pytest.mark.parametrize("how", ["closed", "merged"])

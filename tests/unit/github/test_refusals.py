@@ -41,6 +41,7 @@ CLASSIC_LIFETIME = (
     "forbids access via a personal access tokens (classic) if the token's lifetime is greater than 365 days. Please "
     "adjust your token's lifetime at the following URL: https://github.com/settings/tokens/1"
 )
+NO_LABEL = "You do not have permission to create labels on this repository."
 ISSUED = "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
 EXPIRES = "'Expiration time' claim ('exp') must be a numeric value representing the future time"
 ADVICE = (
@@ -57,6 +58,7 @@ ADVICE = (
     (403, "Resource not accessible by integration", APP_RIGHTS),
     (403, "Resource not accessible by personal access token", TOKEN_RIGHTS),
     (403, "Must have admin rights to Repository.", EITHER),
+    (403, NO_LABEL, "create the label in the repository, or give the App or token write access to issues"),
     (403, OAUTH_APPS, "ask an owner of the organization to approve the OAuth App, or use a GitHub App"),
     (403, CLASSIC, "use a GitHub App, or a fine-grained token"),
     (403, FINE_GRAINED, "use a GitHub App, or ask an owner of the organization to allow fine-grained tokens"),

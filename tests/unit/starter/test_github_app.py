@@ -122,10 +122,10 @@ NEEDS = {
 }
 
 
-def refused(permissions: dict[str, str]) -> set[str]:
-    """The calls that an App with these permissions may not make in a private repository."""
+def refused(permissions: dict[str, str], *, labels: tuple[str, ...] = ("a",)) -> set[str]:
+    """The calls that an App with these permissions may not make in a private repository with these labels."""
     github = double.GitHub()
-    github.add_repository(REPOSITORY, private=True)
+    github.add_repository(REPOSITORY, private=True, labels=labels)
     github.give_role("rex", "write")
     github.add_pull_request(head="task-7-work", sha="a" * 40)
     github.add_app(app_id=42, installation_id=7, public_key=PUBLIC, permissions=permissions)
@@ -145,6 +145,13 @@ def test_an_app_with_these_permissions_may_make_every_call() -> None:
     granted = manifest()["default_permissions"]
     assert isinstance(granted, dict)
     assert refused(granted) == set()
+
+
+def test_only_write_access_to_issues_creates_a_label_that_the_repository_lacks() -> None:
+    granted = manifest()["default_permissions"]
+    assert isinstance(granted, dict)
+    assert refused(granted, labels=()) == {"add label"}
+    assert refused(granted | {"issues": "write"}, labels=()) == set()
 
 
 @pytest.mark.parametrize("lacking", ["pull_requests", "contents"])

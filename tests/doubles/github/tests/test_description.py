@@ -77,6 +77,7 @@ def _plain_successes(github: Recorded) -> None:
         assert send("POST", LABELS, body=["y"]).status == 200
         assert send("PUT", LABELS, body={"labels": ["z"]}).status == 200
         assert send("DELETE", LABELS).status == 204
+        assert send("GET", f"/repos/{REPOSITORY}/labels/Ready-for-QA").json["name"] == "ready-for-qa"
         assert send("POST", COMMENTS, body={"body": "hello"}).status == 201
         assert send("GET", f"{COMMENTS}?per_page=100&page=1").json[0]["user"]["login"] == "automation"
         assert send("GET", "/user").json["login"] == "automation"
@@ -103,6 +104,7 @@ def _plain_errors(github: Recorded) -> None:
         assert send("GET", PULLS, token="wrong").status == 401
         assert send("POST", LABELS, token=None, body=["x"]).status == 401
         assert send("POST", LABELS, token="blind", body=["x"]).status == 403
+        assert send("GET", f"/repos/{REPOSITORY}/labels/absent").status == 404
         assert send("GET", "/repos/5dlabs/secret", token="blind").status == 404
         assert send("GET", f"{PULLS}/9").status == 404
         assert send("DELETE", f"{LABELS}/absent").status == 404

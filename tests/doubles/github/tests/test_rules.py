@@ -130,7 +130,19 @@ def test_reading_a_public_repository_needs_no_permission_but_writing_does(github
         refused = send("POST", LABELS, token="reader", body=["x"])
         assert (refused.status, refused.json["message"]) == (403, "Resource not accessible by personal access token")
         assert refused.headers["x-accepted-github-permissions"] == "issues=write; pull_requests=write"
-        assert send("POST", LABELS, token="writer", body=["x"]).status == 200
+        assert send("POST", LABELS, token="writer", body=["iteration-1"]).status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_access_to_pull_requests_alone_creates_no_label(github: Recorded, method: str) -> None:
+    github.add_token("writer", login="w", permissions={"pull_requests": "write"})
+    before = github.labels(1)
+    with http(github) as send:
+        refused = send(method, LABELS, token="writer", body=["iteration-1", "brand-new"])
+    assert refused.status == 403
+    assert refused.json["message"] == "You do not have permission to create labels on this repository."
+    assert refused.json["errors"] == [{"resource": "Repository", "field": "label", "code": "unauthorized"}]
+    assert github.labels(1) == before
 
 
 def test_a_token_ends_when_it_expires_or_is_revoked(github: Recorded, clock: Clock) -> None:
