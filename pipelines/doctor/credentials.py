@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -107,8 +108,14 @@ def github_access(installation: Installation, check: str) -> Iterator[CheckResul
     token = installation.env.get("GITHUB_TOKEN", "")
     found = {"token": token} if token else github_values(installation)
     try:
-        where = "GITHUB_TOKEN" if token else "the Secret"
-        github = connect_github(installation.settings.github, found=found, where=where, permissions=_WRITES)
+        connect = partial(
+            connect_github,
+            installation.settings.github,
+            found=found,
+            where="GITHUB_TOKEN" if token else "the Secret",
+        )
+        # A token with the right to write alone shows that the App has it, and may not read contents.
+        writer, github = connect(permissions=_WRITES), connect()
     except ForbiddenError as error:
         if token:
             yield CheckResult(check=check, status=CheckStatus.UNKNOWN, found=str(error), fix="correct GITHUB_TOKEN")
@@ -121,7 +128,7 @@ def github_access(installation: Installation, check: str) -> Iterator[CheckResul
         yield CheckResult(check=check, status=CheckStatus.OK, found="events.repositories names no single repository")
     for repository in installation.settings.events.named:
         try:
-            github.open_pull_requests(repository=repository, branch=_BRANCH)
+            writer.open_pull_requests(repository=repository, branch=_BRANCH)
             if installation.settings.reconcile.ask_github:
                 github.activity(repository=repository)
             lacking = [*_lacking_labels(installation, check, repository=repository, github=github)]

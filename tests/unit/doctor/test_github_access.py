@@ -24,11 +24,18 @@ APP = {"app-id": "42", "installation-id": "7", "private-key.pem": PRIVATE}
 CAN_BE_READ = ("ok", f"{REPOSITORY} can be read, and its pull requests can be written", "")
 
 
+REGISTERED = {"metadata": "read", "contents": "read", "pull_requests": "write"}
+
+
+def install(github: double.GitHub, permissions: dict[str, str]) -> None:
+    """Install the App with these permissions."""
+    github.add_app(app_id=42, installation_id=7, public_key=PUBLIC, permissions=permissions)
+
+
 @pytest.fixture
 def github() -> double.GitHub:
     found = double.GitHub()
-    permissions = {"metadata": "read", "contents": "read", "pull_requests": "write"}
-    found.add_app(app_id=42, installation_id=7, public_key=PUBLIC, permissions=permissions)
+    install(found, REGISTERED)
     return found
 
 
@@ -36,12 +43,7 @@ def github() -> double.GitHub:
 def settings(github: double.GitHub) -> Iterator[Settings]:
     events = replace(DEFAULTS.events, repositories=(REPOSITORY,))
     with double.serve(github) as url:
-        yield replace(
-            DEFAULTS,
-            events=events,
-            github=replace(DEFAULTS.github, api_url=url),
-            reconcile=replace(DEFAULTS.reconcile, ask_github=False),
-        )
+        yield replace(DEFAULTS, events=events, github=replace(DEFAULTS.github, api_url=url))
 
 
 class Cluster:
@@ -81,6 +83,24 @@ def test_the_skip_label_is_added_only_by_a_command(
     github.add_repository(REPOSITORY, private=True, labels=["remediation-in-progress"])
     found = examined(replace(settings, events=replace(settings.events, react_to=events)))
     assert len(found) == 1 + lacking
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        ({"contents": "none"}, "give the App or token read access to contents"),
+        ({"pull_requests": "read"}, "give the App read and write access to pull requests"),
+    ],
+)
+@pytest.mark.parametrize("private", [True, False], ids=["private", "public"])
+def test_a_permission_that_the_app_lacks_is_named(
+    github: double.GitHub, settings: Settings, lacking: dict[str, str], said: str, *, private: bool
+) -> None:
+    github.add_repository(REPOSITORY, private=private, labels=["remediation-in-progress"])
+    install(github, REGISTERED | lacking)
+    needed = private or "contents" not in lacking
+    ((status, text, _),) = examined(settings)
+    assert (status, said in text) == (("wrong", True) if needed else ("ok", False))
 
 
 def test_the_labels_of_a_repository_that_cannot_be_read_are_not_judged(settings: Settings) -> None:
