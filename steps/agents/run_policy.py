@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steps.domain import ZERO_SHA, AgentPolicy, RunDecision, decide_run, push_watermark
+from steps.domain import ZERO_SHA, AgentPolicy, RunDecision, decide_run, names_commit, push_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +26,7 @@ def decide_by_kind(
     head_sha: str,
     older: Collection[str] = (),
     other_heads: Collection[str] = (),
+    shared: bool = False,
 ) -> RunDecision:
     """Judge a run by the policy of its kind. `decide_run` has the rules."""
     kind = run.kind
@@ -41,6 +42,7 @@ def decide_by_kind(
         head_sha=head_sha,
         older=older,
         other_heads=other_heads,
+        shared=shared,
     )
 
 
@@ -58,8 +60,16 @@ def decide_by_record(record: Record, run: AgentRun) -> RunDecision:
         watermark=record.watermark,
         head_sha=head,
         older=older,
-        other_heads={str(each.push.sha) for each in record.branches},
+        other_heads={str(each.push.sha) for each in record.branches} | set(record.open_heads or ()),
+        shared=_is_shared(record, run),
     )
+
+
+def _is_shared(record: Record, run: AgentRun) -> bool:
+    """Whether a run may work for another branch than the one that has ended: it names neither it nor its commits."""
+    if not record.open_heads or run.facts.branch:
+        return False
+    return not names_commit(run.facts.sha, {*record.older, str(record.push.before)})
 
 
 def decide_by_push(push: Push, run: AgentRun) -> RunDecision:

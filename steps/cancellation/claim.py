@@ -145,6 +145,7 @@ def claim_record(stored: Record | None, *, context: StepContext) -> Record | Non
                 pull_request=None,
                 labels=LabelOutcome.PENDING,
                 left_to="",
+                open_heads=None,
                 older=known_older(stored, push=push) if push.sha != stored.push.sha else stored.older,
             )
 

@@ -54,7 +54,13 @@ def plan_record(
         StepError: GitHub or the API server could not be read.
     """
     (push, plan), runs = _read_state(record, context=context, while_waiting=while_waiting)
-    record = replace(_with_push(record, push), pull_request=plan.pull_request, labels=plan.labels, left_to=plan.left_to)
+    record = replace(
+        _with_push(record, push),
+        pull_request=plan.pull_request,
+        labels=plan.labels,
+        left_to=plan.left_to,
+        open_heads=plan.open_heads or None,
+    )
     if plan.older_head:
         record = _with_older_head(record, plan.older_head)
     if record.labels is LabelOutcome.HEAD_MOVED:

@@ -55,6 +55,7 @@ from steps.domain.run_decision import (
     RunDecision,
     RunFacts,
     decide_run,
+    names_commit,
 )
 from steps.domain.task_id import (
     HASH_LENGTH,
@@ -144,6 +145,7 @@ __all__ = [
     "known_older",
     "match_task",
     "may_be_newer",
+    "names_commit",
     "namespaced_name",
     "parse_record",
     "push_from_env",

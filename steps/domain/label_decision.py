@@ -27,6 +27,7 @@ class LabelPlan:
         left_to: SHA of the head if it is newer than the push; empty if the push is the head.
         older_head: The head that GitHub shows if it is older than the push; else empty.
         clock_offset_s: Seconds by which the API server's clock is ahead of GitHub's; None if this is not known.
+        open_heads: Heads of the open pull requests of the task's other branches, if the branch has ended.
     """
 
     labels: LabelOutcome
@@ -34,6 +35,7 @@ class LabelPlan:
     left_to: str = ""
     older_head: str = ""
     clock_offset_s: float | None = None
+    open_heads: tuple[str, ...] = ()
 
 
 def decide_labels(

@@ -84,6 +84,8 @@ class Record:
             known.
         older: Commits that are known to be older than the push, the newest last.
         branches: The latest finished push of each of the task's other branches, the newest last.
+        open_heads: If the branch has ended, the heads of the open pull requests of the task's other branches, for which
+            agents may work; None if there are none.
         attempts: Number of times that a holder started or resumed the cancellation.
         helper: Workflow whose pod did the work for the push's own Workflow; None if it was the push's own pod.
     """
@@ -106,6 +108,7 @@ class Record:
     left_to: str = ""
     older: tuple[str, ...] = ()
     branches: tuple[FinishedPush, ...] = ()
+    open_heads: tuple[str, ...] | None = None
     agents: tuple[Agent, ...] = ()
     errors: tuple[str, ...] = ()
 

@@ -1,7 +1,8 @@
 """Decides about one agent run: cancel it, await its end, or keep it.
 
 Guarantees that a run in doubt is kept. A run is never cancelled if it is exempt, is marked to be kept, works on the
-head or on another branch, is newer than the push, or does not name its repository or agent.
+head or on another branch, is newer than the push, or does not name its repository or agent. If a branch ends while
+another one of the task has an open pull request, only a run that names the ended branch or one of its commits is stale.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from steps.core import KEEP
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 _ABBREVIATED = 7
 # How git shortens a branch whose name is also that of a tag.
@@ -28,6 +29,8 @@ STOPPED_REASON = "asked to stop already"
 KEEP_REASON = f"marked with {KEEP}"
 # The reason for a run of a repository that is not on GitHub's server.
 ELSEWHERE_REASON = "its repository is on another server; if the host stands for GitHub, add it to github.hosts"
+# The reason for a run that does not name the branch that has ended, while another one of the task has not.
+SHARED_REASON = "may work for another open pull request of the task"
 # The reason for a stale run that is kept, up to the name of the run that it owns.
 OWNER_REASON = "owns a run that is kept: "
 
@@ -98,6 +101,11 @@ class AgentPolicy:
     restartable: bool = False
 
 
+def names_commit(text: str, shas: Iterable[str]) -> bool:
+    """Whether a run's text names one of these commits, in full or abbreviated."""
+    return any(_is_commit(text, sha) for sha in shas)
+
+
 def _is_commit(text: str, sha: str) -> bool:
     """Whether a run's text names this commit, in full or abbreviated (at least seven digits, as in git)."""
     return len(text) >= _ABBREVIATED and sha.startswith(text.lower())
@@ -122,6 +130,7 @@ def decide_run(
     head_sha: str,
     older: Collection[str] = (),
     other_heads: Collection[str] = (),
+    shared: bool = False,
 ) -> RunDecision:
     """Decide to cancel a run, to await its end, or to keep it.
 
@@ -139,8 +148,9 @@ def decide_run(
         head_sha: Commit of the head. Runs that work on it are kept.
         older: Commits that are known to be older than the head.
         other_heads: Commits of the task's other branches. Runs that work on them are kept.
+        shared: Whether the branch has ended, another one of the task has not, and the run may work for either.
     """
-    is_older = any(_is_commit(run.sha, sha) for sha in older)
+    is_older = names_commit(run.sha, older)
     agent = _agent_key(run.agent)
     exempt, cancellable = ({_agent_key(name) for name in names} for names in (policy.exempt, policy.cancellable))
     for kept, reason in (
@@ -153,10 +163,11 @@ def decide_run(
         ("*" not in cancellable and agent not in cancellable, "agent is not listed as cancellable"),
         (run.branch not in {"", branch, f"{_SHORT_HEADS}{branch}"}, "works on another branch"),
         (_is_commit(run.sha, head_sha), "works on the head"),
-        (any(_is_commit(run.sha, sha) for sha in other_heads), "works on the head of another branch"),
+        (names_commit(run.sha, other_heads), "works on the head of another branch"),
         (policy.restartable and not is_older, "its commit is not known to be older"),
         (run.created_at > watermark and not is_older, "newer than the push"),
         (run.phase in policy.finished and not policy.restartable, FINISHED_REASON),
+        (shared, SHARED_REASON),
     ):
         if kept:
             return RunDecision(action=RunAction.KEEP, reason=reason)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from steps.domain import LabelOutcome, LabelPlan, decide_labels
 from steps.pull_request.clock_comparison import clock_offset, read_in_time
 from steps.pull_request.ended_branch import read_ended_plan
+from steps.pull_request.other_branches import with_open_branches, with_other_branches
 from steps.pull_request.push_history import with_true_head
 from steps.runtime import UnreadableGitHub
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from steps.domain import PullRequest, Push, Record
-    from steps.github import GitHub
     from steps.runtime import StepContext
 
 
@@ -49,8 +49,7 @@ def read_label_plan(
         if push.ends:
             read_ended = partial(read_ended_plan, record, github=github, context=context, while_waiting=while_waiting)
             plan = read_in_time(read_ended, github=github, context=context)
-            if plan.labels is LabelOutcome.CLOSED:
-                plan = _unless_skipped_elsewhere(plan, record=record, github=github, context=context)
+            plan = with_open_branches(plan, record=record, github=github, context=context)
             return push, replace(plan, clock_offset_s=clock_offset(github, context=context))
         read = partial(github.open_pull_requests, repository=push.repository, branch=push.branch)
         found = read_in_time(read, github=github, context=context)
@@ -59,27 +58,11 @@ def read_label_plan(
         if plan.labels is LabelOutcome.HEAD_MOVED and (plan.left_to, push.ref) == (context.push.sha, context.push.ref):
             push = context.push
             plan = decide(push=push)
-        plan = _unless_skipped_elsewhere(plan, record=record, github=github, context=context)
+        plan = with_other_branches(plan, record=record, github=github, context=context)
         if plan.labels is LabelOutcome.AMBIGUOUS:
             _warn_of_several(found, context=context)
         return push, replace(plan, clock_offset_s=clock_offset(github, context=context))
     return push, LabelPlan(labels=LabelOutcome.UNREADABLE)
-
-
-def _unless_skipped_elsewhere(plan: LabelPlan, *, record: Record, github: GitHub, context: StepContext) -> LabelPlan:
-    """Return the plan, unless a pull request of another branch of the task has the skip label.
-
-    The agents work for the task, so a skip label on any of its pull requests keeps them. Each branch is read by itself:
-    in a busy repository, a list of the latest pull requests need not have them.
-    """
-    if plan.labels is LabelOutcome.SKIPPED:
-        return plan
-    for branch in sorted({each.push.branch for each in record.branches if each.push.ref != record.push.ref}):
-        for pull in github.open_pull_requests(repository=record.push.repository, branch=branch):
-            if pull.has_label(context.settings.labels.skip):
-                context.log.info("skip label is set on the pull request of another branch", pull_request=pull.number)
-                return LabelPlan(labels=LabelOutcome.SKIPPED, pull_request=pull)
-    return plan
 
 
 def _warn_of_several(found: Sequence[PullRequest], *, context: StepContext) -> None:

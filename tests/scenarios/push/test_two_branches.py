@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -175,3 +176,136 @@ def test_a_skip_label_of_the_other_branch_keeps_the_agents_at_the_end_of_one(bot
         both.github.push(FIRST, "0" * 40, actor="octocat")
     assert both.play(both.ended(reason, before=OLD)) is Exit.DONE
     assert (both.runs(), both.record().labels) == ({name}, LabelOutcome.SKIPPED)
+
+
+def end(scene: Scene, reason: str, *, number: int, branch: str) -> Workflow:
+    """A person closes a pull request, or deletes its branch, which closes it too; and its Workflow."""
+    head = scene.github.pull_request(number).head_sha
+    scene.github.close(number)
+    if reason == "deleted":
+        scene.github.push(branch, "0" * 40, actor="octocat")
+    return scene.ended(reason, before=head, branch=branch)
+
+
+def by_agent(scene: Scene) -> None:
+    """An agent pushed to the second branch."""
+    assert scene.play(push(scene, SECOND, B1)) is Exit.DONE
+
+
+def by_person(scene: Scene) -> None:
+    """A person pushed to the second branch, so that the record does not have it."""
+    scene.github.push(SECOND, B1, actor="octocat")
+
+
+ENDS = pytest.mark.parametrize("reason", ["closed", "deleted"])
+PUSHED = pytest.mark.parametrize("pushed", [by_agent, by_person])
+
+
+@ENDS
+@PUSHED
+def test_the_end_of_one_branch_keeps_an_agent_that_may_work_for_the_other(
+    both: Scene, reason: str, pushed: Callable[[Scene], None]
+) -> None:
+    """A second attempt replaces the first one, whose pull request is closed. Runs of this kind do not name a branch."""
+    pushed(both)
+    both.later(60)
+    name = both.agent()["metadata"]["name"]
+    both.later(60)
+    runs = both.runs()
+    assert both.play(end(both, reason, number=1, branch=FIRST)) is Exit.DONE
+    assert both.runs() == runs
+    record = both.record()
+    assert (record.labels, record.phase) == (LabelOutcome.CLOSED, Phase.COMPLETED)
+    assert {each.reason for each in record.agents} == {"may work for another open pull request of the task"}
+    assert name in {each.name for each in record.agents}
+    both.later(DEFAULTS.reconcile.lost_after_s + 1)
+    assert found(both.reconcile()) == []
+
+
+@ENDS
+@PUSHED
+def test_the_end_of_the_last_branch_stops_the_agents(both: Scene, reason: str, pushed: Callable[[Scene], None]) -> None:
+    pushed(both)
+    both.later(60)
+    both.agent()
+    both.later(60)
+    for number, branch in ((1, FIRST), (2, SECOND)):
+        assert both.play(end(both, reason, number=number, branch=branch)) is Exit.DONE
+    assert both.runs() == set()
+
+
+def test_both_branches_end_at_once_and_github_shows_either_as_open_for_some_seconds(both: Scene) -> None:
+    without_help(both)
+    by_agent(both)
+    both.later(60)
+    both.agent()
+    both.later(60)
+    ends = [both.ended(before=sha, branch=branch) for sha, branch in ((OLD, FIRST), (B1, SECOND))]
+    both.github.close(1)
+    assert both.play(ends[0]) is Exit.DONE
+    assert len(both.runs()) == 1, "the second one is still open"
+    both.github.reopen(1)
+    shown = both.github.pull_request(1)
+    both.github.repository().pulls[1] = replace(shown, updated_at=ends[0].push.pushed_at.timestamp())
+    both.github.close(2)
+    assert both.play(ends[1]) is Exit.DONE
+    assert both.runs() == set()
+
+
+def test_the_end_of_a_branch_stops_the_runs_that_name_it_or_one_of_its_commits(both: Scene) -> None:
+    kind = replace(DEFAULTS.agents[0], sha="metadata.annotations.sha", branch="metadata.annotations.branch")
+    both.settings = replace(DEFAULTS, agents=(kind,))
+    for branch, sha in ((FIRST, NEW), (SECOND, B1), (FIRST, NEWER)):
+        assert both.play(push(both, branch, sha)) is Exit.DONE
+    both.later(60)
+    for names in ({"branch": FIRST}, {"sha": NEW}, {"sha": NEWER[:10]}):
+        both.agent(annotations=names)
+    kept = {
+        both.agent(annotations=names)["metadata"]["name"] for names in ({"branch": SECOND}, {"sha": B1}, {"sha": B2})
+    }
+    both.later(60)
+    assert both.play(end(both, "closed", number=1, branch=FIRST)) is Exit.DONE
+    assert both.runs() == kept
+
+
+def test_a_run_on_the_head_of_another_open_pull_request_is_kept_although_the_ended_branch_had_it_too(
+    both: Scene,
+) -> None:
+    """The second branch began at the last commit of the first one, and a person pushed it."""
+    both.settings = replace(DEFAULTS, agents=(replace(DEFAULTS.agents[0], sha="metadata.annotations.sha"),))
+    assert both.play(push(both, FIRST, NEW)) is Exit.DONE
+    both.github.push(SECOND, NEW, actor="octocat")
+    on_head = both.agent(annotations={"sha": NEW})["metadata"]["name"]
+    both.later(60)
+    assert both.play(end(both, "closed", number=1, branch=FIRST)) is Exit.DONE
+    assert both.runs() == {on_head}
+
+
+def test_an_open_pull_request_of_another_task_keeps_nothing(both: Scene) -> None:
+    both.github.add_pull_request(head="task-8-work", sha=B2)
+    both.github.close(2)
+    both.later(60)
+    assert both.play(end(both, "closed", number=1, branch=FIRST)) is Exit.DONE
+    assert both.runs() == set()
+
+
+def test_reconcile_stops_the_agents_once_the_other_branch_has_ended_without_a_webhook(both: Scene) -> None:
+    by_agent(both)
+    both.later(60)
+    both.agent()
+    both.later(60)
+    assert both.play(end(both, "closed", number=1, branch=FIRST)) is Exit.DONE
+    assert len(both.runs()) == 1
+    both.github.close(2)
+    both.later(DEFAULTS.reconcile.lost_after_s + 1)
+    assert len(found(both.reconcile())) == 1
+    assert both.run_repairs() == [Exit.DONE]
+    assert both.runs() == set()
+
+
+def test_a_skip_label_on_a_pull_request_that_no_push_of_an_agent_made_keeps_the_agents_too(both: Scene) -> None:
+    by_person(both)
+    both.github.edit_labels(2, add=["skip-automation"])
+    both.later(60)
+    assert both.play(end(both, "closed", number=1, branch=FIRST)) is Exit.DONE
+    assert (len(both.runs()), both.record().labels) == (1, LabelOutcome.SKIPPED)

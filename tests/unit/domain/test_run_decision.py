@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from steps.domain.run_decision import AgentPolicy, RunAction, RunFacts, decide_r
 from tests.support import factories
 from tests.support.pushes import T0, at
 
-PUSH = {"repository": "o/r", "branch": "task-7"}
+PUSH: dict[str, Any] = {"repository": "o/r", "branch": "task-7"}
 POLICY = AgentPolicy(
     cancellable=("5DLabs-Cleo", "5DLabs-Tess"), exempt=("5DLabs-Rex",), finished=("Succeeded", "Failed")
 )
@@ -84,6 +85,23 @@ def run(created: float = -10, **changes: object) -> RunFacts:
 )
 def test_a_run_is_judged_by_its_fields(facts: RunFacts, action: RunAction, reason: str) -> None:
     verdict = decide_run(facts, policy=POLICY, **PUSH, watermark=T0, head_sha="b" * 40)
+    assert (verdict.action, verdict.reason) == (action, reason)
+
+
+@pytest.mark.parametrize(
+    ("facts", "action", "reason"),
+    [
+        (run(), RunAction.KEEP, "may work for another open pull request of the task"),
+        (run(deleting=True), RunAction.KEEP, "may work for another open pull request of the task"),
+        (run(phase="Succeeded"), RunAction.KEEP, "finished"),
+        (run(1), RunAction.KEEP, "newer than the push"),
+        (run(agent="5DLabs-Rex"), RunAction.KEEP, "exempt agent"),
+    ],
+)
+def test_a_run_that_may_work_for_another_branch_is_kept_at_the_end_of_one(
+    facts: RunFacts, action: RunAction, reason: str
+) -> None:
+    verdict = decide_run(facts, policy=POLICY, **PUSH, watermark=T0, head_sha="0" * 40, shared=True)
     assert (verdict.action, verdict.reason) == (action, reason)
 
 
