@@ -5,7 +5,7 @@ lists the guarantees of the product.
 """
 
 from steps.domain.agent import Agent, RunOutcome, namespaced_name
-from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
+from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim, decide_living
 from steps.domain.command import (
     COMMAND_PARAMETERS,
     Command,
@@ -129,6 +129,7 @@ __all__ = [
     "decide_claim",
     "decide_ended",
     "decide_labels",
+    "decide_living",
     "decide_permission",
     "decide_run",
     "dump_record",

@@ -120,6 +120,22 @@ def _decide_opened(record: Record | None, *, push: Push) -> ClaimDecision:
     return _labels_or_nothing(record, done.push if again else _labels_due(done, push=push, older=False), done=done)
 
 
+def decide_living(record: Record | None, *, push: Push) -> Resume | Superseded:
+    """Decide about the end of a branch that lives on, because it has an open pull request.
+
+    It changes nothing, so that the branch's own push keeps its place in the record: it is finished if it is not, its
+    labels may be due, and it may still come. An unfinished record is finished first, as always.
+
+    Args:
+        record: The task's record; None if the task has none.
+        push: The end.
+    """
+    if record is not None and not record.finished:
+        return _resume(record)
+    known = record.latest_push(push.ref) if record else None
+    return Superseded(by=known.push.sha if known else "")
+
+
 def _resume(record: Record) -> Resume:
     return Resume(push=record.push, watermark=record.watermark)
 

@@ -12,12 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from steps.core import LAG_S, read_through_lag
-from steps.domain import decide_ended
+from steps.domain import LabelOutcome, decide_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from steps.domain import LabelPlan, PullRequest, Push, Record
+    from steps.domain import LabelPlan, PullRequest, Push
     from steps.github import BranchPullRequest, GitHub
     from steps.runtime import StepContext
 
@@ -25,13 +25,28 @@ if TYPE_CHECKING:
 _CLOCK = timedelta(seconds=2)
 
 
-def read_ended_plan(
-    record: Record, *, github: GitHub, context: StepContext, while_waiting: Callable[[], None]
-) -> LabelPlan:
-    """Read the pull requests of the record's branch, and decide whether its agents are stopped.
+def lives_on(push: Push, *, context: StepContext) -> bool:
+    """Whether GitHub shows an open pull request of a branch after its end, and goes on to do so for some seconds.
 
     Args:
-        record: The record. Its push is the end of a branch.
+        push: The end of the branch.
+        context: The step. It does not hold the task's Lease yet.
+
+    Raises:
+        StepError: GitHub cannot be read.
+    """
+    github = context.clients.github(lambda: None)
+    plan = read_ended_plan(push, github=github, context=context, while_waiting=lambda: None)
+    return plan.labels is LabelOutcome.OPEN_AGAIN
+
+
+def read_ended_plan(
+    push: Push, *, github: GitHub, context: StepContext, while_waiting: Callable[[], None]
+) -> LabelPlan:
+    """Read the pull requests of a branch that has ended, and decide whether its agents are stopped.
+
+    Args:
+        push: The end of the branch.
         github: The connection.
         context: The step.
         while_waiting: Called while waiting.
@@ -39,7 +54,6 @@ def read_ended_plan(
     Raises:
         StepError: GitHub cannot be read.
     """
-    push = record.push
 
     def lag_s(found: Sequence[BranchPullRequest]) -> float:
         if not any(each.is_open and each.updated_at <= push.pushed_at for each in found):

@@ -47,7 +47,7 @@ def read_label_plan(
     github, push = context.clients.github(while_waiting), record.push
     with UnreadableGitHub("agents are cancelled, labels do not move", context=context):
         if push.ends:
-            read_ended = partial(read_ended_plan, record, github=github, context=context, while_waiting=while_waiting)
+            read_ended = partial(read_ended_plan, push, github=github, context=context, while_waiting=while_waiting)
             plan = read_in_time(read_ended, github=github, context=context)
             plan = with_open_branches(plan, record=record, github=github, context=context)
             return push, replace(plan, clock_offset_s=clock_offset(github, context=context))

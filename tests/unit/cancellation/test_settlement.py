@@ -57,6 +57,10 @@ def test_why_no_agent_is_stopped_is_in_the_log(scene: Scene, *, skipped: bool) -
         scene.github.push(BRANCH, NEW)
         workflow = scene.workflow()
     else:
+        scene.github.close(1)
+        assert scene.play(scene.ended("closed", before=OLD)) is Exit.DONE
+        scene.later(60)
+        scene.github.reopen(1)
         workflow = scene.ended("closed", before=OLD)
     found = measured(scene, workflow)
     assert found[Measure.OUTCOME] == CancellationResult.SKIPPED

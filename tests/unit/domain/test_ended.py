@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim
+from steps.domain.claim_decision import ClaimDecision, Resume, Start, Superseded, decide_claim, decide_living
 from steps.domain.label_decision import LabelPlan, decide_ended
 from steps.domain.push import OPENED_REASON, ZERO_SHA, Push, Sha
 from steps.domain.push_order import is_known_older, is_newer, is_newer_than_known, known_older
@@ -99,6 +99,32 @@ def test_an_open_pull_request_wins_over_the_end(
     open_ones: list[PullRequest], closed: list[PullRequest], expected: LabelPlan
 ) -> None:
     assert decide_ended(opened=open_ones, closed=closed, skip="skip") == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param(None, Superseded(by=""), id="nothing is recorded"),
+        pytest.param(stored(moved(A), LabelOutcome.AMBIGUOUS), Superseded(by=A), id="its push is finished"),
+        pytest.param(
+            stored(replace(moved(B), ref=OTHER), LabelOutcome.MOVED),
+            Superseded(by=""),
+            id="none of the branch is known",
+        ),
+        pytest.param(
+            stored(moved(A), LabelOutcome.PENDING, phase=Phase.FAILED),
+            Resume(push=moved(A), watermark=T0),
+            id="its push is not finished",
+        ),
+        pytest.param(
+            stored(replace(moved(B), ref=OTHER), LabelOutcome.PENDING, phase=Phase.IN_PROGRESS),
+            Resume(push=replace(moved(B), ref=OTHER), watermark=T0),
+            id="a push of another branch is not finished",
+        ),
+    ],
+)
+def test_the_end_of_a_branch_that_lives_on_changes_nothing(known: Record | None, expected: ClaimDecision) -> None:
+    assert decide_living(known, push=moved(ZERO_SHA, before=A, seconds=60)) == expected
 
 
 LATE = T0.replace(year=2030)
