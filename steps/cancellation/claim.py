@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from steps.core import BadInputError, ForbiddenError, UnavailableError
 from steps.domain import (
     OPENED_REASON,
     ZERO_SHA,
@@ -83,34 +82,12 @@ def decide_push(stored: Record | None, *, context: StepContext) -> ClaimDecision
         UnavailableError: The order of the two pushes is doubtful, or the push is the end of a branch, and GitHub cannot
             be read.
     """
-    if _lives_on(stored, context=context):
+    if lives_on(stored, context=context):
         context.log.info("branch has an open pull request, its end changes nothing", branch=context.push.branch)
         return decide_living(stored, push=context.push)
     watermark = first_watermark(context.push, created_at=context.created_at, settings=context.settings.push)
     listed_newer = _listed_newer(stored, context=context)
     return decide_claim(stored, push=context.push, watermark=watermark, listed_newer=listed_newer)
-
-
-def _lives_on(stored: Record | None, *, context: StepContext) -> bool:
-    """Whether the push is the end of a branch that lives on.
-
-    The record would forget the branch's own push, which may be unfinished, wait for labels, or be late. After an end
-    that is recorded there is no such push: the comment then says that the pull request is open again. If GitHub cannot
-    be read, the end is claimed, and read again under the Lease, unless that forgets an unfinished push.
-
-    Raises:
-        StepError: GitHub cannot be read, and the settings say to wait.
-    """
-    known = stored.latest_push(context.push.ref) if stored else None
-    if not context.push.ends or (known and known.push.ends):
-        return False
-    try:
-        with UnreadableGitHub("the branch has ended", context=context):
-            return lives_on(context.push, context=context)
-    except (BadInputError, ForbiddenError, UnavailableError):
-        if stored and not stored.finished:
-            raise
-    return False
 
 
 def _listed_newer(stored: Record | None, *, context: StepContext) -> bool | None:

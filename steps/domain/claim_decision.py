@@ -124,7 +124,7 @@ def decide_living(record: Record | None, *, push: Push) -> Resume | Superseded:
     """Decide about the end of a branch that lives on, because it has an open pull request.
 
     It changes nothing, so that the branch's own push keeps its place in the record: it is finished if it is not, its
-    labels may be due, and it may still come. An unfinished record is finished first, as always.
+    labels may be due, or it may still come. An unfinished record is finished first, as always.
 
     Args:
         record: The task's record; None if the task has none.

@@ -1,4 +1,4 @@
-"""Reads the pull requests of a branch that has ended, under the Lease.
+"""Reads the pull requests of a branch that has ended: under the Lease, and before it if a push could be forgotten.
 
 Guarantees that nothing is stopped if a pull request of the branch is open again, or if the closed one has a person's
 skip label. GitHub shows the end seconds after its webhook, so a pull request that has not changed since is read again
@@ -11,33 +11,51 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from steps.core import LAG_S, read_through_lag
+from steps.core import LAG_S, BadInputError, ForbiddenError, UnavailableError, read_through_lag
 from steps.domain import LabelOutcome, decide_ended
+from steps.runtime import UnreadableGitHub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from steps.domain import LabelPlan, PullRequest, Push
+    from steps.domain import LabelPlan, PullRequest, Push, Record
     from steps.github import BranchPullRequest, GitHub
     from steps.runtime import StepContext
 
 # GitHub's times are whole seconds, and those of a webhook and of an answer may differ by one.
 _CLOCK = timedelta(seconds=2)
+# Labels of a finished push for which nothing is left to do.
+_LABELS_DONE = (LabelOutcome.MOVED, LabelOutcome.SWITCHED_OFF)
 
 
-def lives_on(push: Push, *, context: StepContext) -> bool:
-    """Whether GitHub shows an open pull request of a branch after its end, and goes on to do so for some seconds.
+def lives_on(stored: Record | None, *, context: StepContext) -> bool:
+    """Whether the step's push is the end of a branch that lives on, because GitHub shows an open pull request of it.
+
+    Only asked if the record would forget the branch's own push, which is unfinished, waits for labels, or may be late.
+    If GitHub cannot be read, the end is claimed, and read again under the Lease, unless an unfinished push would be
+    forgotten.
 
     Args:
-        push: The end of the branch.
-        context: The step. It does not hold the task's Lease yet.
+        stored: The task's record; None if the task has none.
+        context: The step. It does not hold the task's Lease.
 
     Raises:
-        StepError: GitHub cannot be read.
+        StepError: GitHub cannot be read, and the settings say to wait.
     """
-    github = context.clients.github(lambda: None)
-    plan = read_ended_plan(push, github=github, context=context, while_waiting=lambda: None)
-    return plan.labels is LabelOutcome.OPEN_AGAIN
+    push = context.push
+    known = stored.latest_push(push.ref) if stored else None
+    unfinished = stored is not None and not stored.finished and stored.push.ref == push.ref
+    if not push.ends or (known and (known.push.ends or (known.labels in _LABELS_DONE and not unfinished))):
+        return False
+    try:
+        with UnreadableGitHub("the branch has ended", context=context):
+            github = context.clients.github(lambda: None)
+            plan = read_ended_plan(push, github=github, context=context, while_waiting=lambda: None)
+            return plan.labels is LabelOutcome.OPEN_AGAIN
+    except (BadInputError, ForbiddenError, UnavailableError):
+        if unfinished:
+            raise
+    return False
 
 
 def read_ended_plan(
