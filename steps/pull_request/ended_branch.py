@@ -45,7 +45,9 @@ def lives_on(stored: Record | None, *, context: StepContext) -> bool:
     push = context.push
     known = stored.latest_push(push.ref) if stored else None
     unfinished = stored is not None and not stored.finished and stored.push.ref == push.ref
-    if not push.ends or (known and (known.push.ends or (known.labels in _LABELS_DONE and not unfinished))):
+    # A push of another commit may still come.
+    done = known and not unfinished and known.push.sha == push.before and known.labels in _LABELS_DONE
+    if not push.ends or done or (known and known.push.ends):
         return False
     try:
         with UnreadableGitHub("the branch has ended", context=context):

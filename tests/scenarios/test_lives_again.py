@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
+import pytest
+
 from steps.core.errors import Exit
+from steps.domain.push import OPENED_REASON, ZERO_SHA
 from steps.domain.record import LabelOutcome, Phase
 from tests.doubles.github import fail as github_fails
-from tests.support.harness import DEFAULTS, NEW, OLD, Scene
+from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, Scene
 from tests.support.scenarios import MOVED, pushed, without_help
 
 
@@ -79,4 +84,33 @@ def test_a_push_that_comes_after_the_end_of_a_branch_that_lives_again_is_process
     closed_and_opened_again(scene)
     kept = scene.agent()["metadata"]["name"]
     assert scene.play(push) is Exit.DONE
+    assert (scene.runs(), set(scene.github.labels(1))) == ({kept}, MOVED)
+
+
+@pytest.mark.parametrize("order", list(permutations(("push", "closed", "opened"))), ids="-".join)
+def test_in_any_order_of_webhooks_a_push_before_the_end_is_processed(scene: Scene, order: tuple[str, ...]) -> None:
+    """A bot pushes, and closes and opens the pull request so that its checks start. An earlier push is recorded."""
+    without_help(scene)
+    pushed(scene)
+    assert scene.play(scene.workflow()) is Exit.DONE
+    scene.github.edit_labels(1, add=["ready-for-qa"], remove=["remediation-in-progress"])
+    scene.agent()
+    scene.later(60)
+    scene.github.push("task-7-work", NEWER)
+    pushed_at = scene.clock.now()
+    scene.later(5)
+    kept = scene.agent()["metadata"]["name"]
+    scene.later(5)
+    scene.github.close(1)
+    closed_at = scene.clock.now()
+    scene.later(3)
+    scene.github.reopen(1)
+    scene.later(3)
+    for event in order:
+        workflow = {
+            "push": lambda: scene.workflow(sha=NEWER, before=NEW, pushed_at=pushed_at),
+            "closed": lambda: scene.ended(before=NEWER, pushed_at=closed_at),
+            "opened": lambda: scene.workflow(sha=NEWER, before=ZERO_SHA, reason=OPENED_REASON),
+        }[event]()
+        assert scene.play(workflow) is Exit.DONE
     assert (scene.runs(), set(scene.github.labels(1))) == ({kept}, MOVED)
