@@ -2,8 +2,9 @@
 
 Guarantees that exactly the object that was judged stale is deleted: its uid and resourceVersion are preconditions. A
 run that changed since is read and judged again, together with the task's other runs: it may own one of them by now. No
-request is sent after the Lease is lost. A run that is gone, or is
-being deleted already, counts as stopping. Not guaranteed: that a run has ended. steps.agents.verification shows that.
+DELETE waits for a run that was asked to stop, unless it would delete that run as well. No request is sent after the
+Lease is lost. A run that is gone, or is being deleted already, counts as stopping. Not guaranteed: that a run has
+ended. steps.agents.verification shows that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from steps.agents.agent_run import kind_resource, parse_run
 from steps.agents.decisions import decide_each
-from steps.agents.graceful_stop import request_stop
+from steps.agents.graceful_stop import deleted_at_once, entry_after_request, request_stop
 from steps.agents.run_policy import decide_by_record
 from steps.agents.runs import task_runs
 from steps.core import (
@@ -31,17 +32,13 @@ from steps.domain import Agent, RunAction, RunOutcome
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from steps.agents.agent_run import AgentRun
     from steps.agents.decisions import Surroundings
     from steps.domain import Record
     from steps.lease import HeldLease
     from steps.runtime import StepContext
-
-
-# The reason in the record for a run that ended after it was asked to stop.
-STOPPED_ON_REQUEST = "asked to stop, then ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +59,10 @@ class SentDeletes:
 def delete_runs(
     runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record, around: Surroundings
 ) -> SentDeletes:
-    """Stop runs: ask those with a `stop_patch` to stop, then delete each run that has not ended and may be deleted.
+    """Stop runs: ask those with a `stop_patch` to stop, and delete each run that has not ended and may be deleted.
 
-    A run whose request is refused keeps none of the others from being stopped.
+    A run that is asked to stop comes first: it could start again what is deleted. Its grace period delays no DELETE of
+    the others. A run whose request is refused keeps none of the others from being stopped.
 
     Args:
         runs: The runs judged stale.
@@ -77,23 +75,10 @@ def delete_runs(
         LockLostError: The Lease was lost. No further delete was sent.
     """
     asked = [run for run in runs if run.kind.stop_patch]
-    decisions, not_asked = request_stop(asked, context=context, held=held, record=record, around=around)
+    at_once = deleted_at_once(runs, around=around)
+    to_delete = [run for run in runs if not run.kind.stop_patch and run not in at_once]
     sent = SentDeletes()
     agents = sent.agents
-    to_delete = [run for run in runs if not run.kind.stop_patch]
-    for run in asked:
-        last, decision = decisions.get(run.uid, (run, None))
-        if decision is None or last.ended or decision.action is RunAction.AWAIT:
-            agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason=STOPPED_ON_REQUEST))
-        elif decision.action is RunAction.KEEP:
-            agents.append(last.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason, kept_for=decision.kept_for))
-        elif run.kind.delete:
-            to_delete.append(last)
-        elif run.uid in not_asked:
-            sent.refused[run.uid] = not_asked[run.uid]
-            agents.append(run.as_agent(outcome=RunOutcome.STUCK, reason=f"not asked to stop: {not_asked[run.uid]}"))
-        else:
-            agents.append(run.as_agent(outcome=RunOutcome.STOPPING, reason="asked to stop"))
 
     def delete(run: AgentRun) -> Agent:
         try:
@@ -107,11 +92,25 @@ def delete_runs(
             sent.accepted[run.uid] = context.clock.monotonic()
         return agent
 
-    agents += run_parallel(
-        [partial(delete, run) for run in to_delete],
-        parallel=context.settings.stop.parallel,
-        while_waiting=held.renew_if_due,
-    )
+    def delete_all(chosen: Iterable[AgentRun]) -> None:
+        calls = [partial(delete, run) for run in chosen]
+        agents.extend(run_parallel(calls, parallel=context.settings.stop.parallel, while_waiting=held.renew_if_due))
+
+    then = partial(delete_all, at_once)
+    decisions, not_asked = request_stop(asked, context=context, held=held, record=record, around=around, then=then)
+    # Pods that only name their run are asked to end when the verification begins.
+    now = context.clock.monotonic()
+    sent.accepted.update((run.uid, now) for run in at_once if run.kind.pod_selector and run.uid in sent.accepted)
+    for run in asked:
+        last, decision = decisions.get(run.uid, (run, None))
+        agent = entry_after_request(run, last=last, decision=decision, refusal=not_asked.get(run.uid))
+        if agent is None:
+            to_delete.append(last)
+            continue
+        agents.append(agent)
+        if agent.outcome is RunOutcome.STUCK:
+            sent.refused[run.uid] = not_asked[run.uid]
+    delete_all(to_delete)
     return sent
 
 

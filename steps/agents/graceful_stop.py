@@ -21,21 +21,42 @@ from steps.core import (
     UnavailableError,
     poll_pauses,
 )
-from steps.domain import RunAction
+from steps.domain import RunAction, RunOutcome, find_owners
 from steps.telemetry import WriteCause
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from steps.agents.agent_run import AgentRun
     from steps.agents.decisions import Surroundings
-    from steps.domain import Record, RunDecision
+    from steps.domain import Agent, Record, RunDecision
     from steps.lease import HeldLease
     from steps.runtime import StepContext
 
+# The reason in the record for a run that ended after it was asked to stop.
+STOPPED_ON_REQUEST = "asked to stop, then ended"
+
+
+def deleted_at_once(runs: Collection[AgentRun], *, around: Surroundings) -> list[AgentRun]:
+    """Return the runs whose DELETE waits for no run that is asked to stop: it would delete none of those with it.
+
+    Args:
+        runs: The runs judged stale.
+        around: The objects through which a run may own another.
+    """
+    owners = {each.uid: each.owner_uids for each in (*around.objects, *(run.as_object() for run in runs))}
+    above = find_owners([run.uid for run in runs if run.kind.stop_patch], owners=owners)
+    return [run for run in runs if not run.kind.stop_patch and run.uid not in above]
+
 
 def request_stop(
-    runs: Sequence[AgentRun], *, context: StepContext, held: HeldLease, record: Record, around: Surroundings
+    runs: Sequence[AgentRun],
+    *,
+    context: StepContext,
+    held: HeldLease,
+    record: Record,
+    around: Surroundings,
+    then: Callable[[], None],
 ) -> tuple[dict[str, tuple[AgentRun, RunDecision]], dict[str, StepError]]:
     """Send each run the `stop_patch` of its kind, and wait for at most the grace period.
 
@@ -45,6 +66,7 @@ def request_stop(
         held: The task's Lease.
         record: The record that the runs were judged by.
         around: The objects through which a run may own another.
+        then: Called once, after every run was asked and before the wait.
 
     Returns:
         The runs that still exist when none of them is stale or the grace period is over, as last read, with the
@@ -56,14 +78,19 @@ def request_stop(
     uids = {run.uid for run in runs}
     settings = context.settings.stop
     deadline = context.clock.monotonic() + settings.grace_s
-    to_ask, pauses = list(runs), poll_pauses(settings.poll_s)
+    pauses = poll_pauses(settings.poll_s)
     refused: dict[str, StepError] = {}
-    while uids:
+
+    def ask(to_ask: Iterable[AgentRun]) -> None:
         for run in to_ask:
             held.renew_if_due()
             refused.pop(run.uid, None)
             if error := send_stop_patch(run, context=context, held=held):
                 refused[run.uid] = error
+
+    ask(runs)
+    then()
+    while uids:
         held.renew_if_due()
         found = task_runs(context)
         decisions = decide_each(found, record=record, around=around)
@@ -74,7 +101,30 @@ def request_stop(
         if not may_end or context.clock.monotonic() >= deadline:
             return left, refused
         context.clock.sleep(next(pauses))
+        ask(to_ask)
     return {}, {}
+
+
+def entry_after_request(
+    run: AgentRun, *, last: AgentRun, decision: RunDecision | None, refusal: StepError | None
+) -> Agent | None:
+    """Return the entry for the record of a run that was asked to stop; None if it has to be deleted.
+
+    Args:
+        run: The run, as it was judged stale.
+        last: The run as last read.
+        decision: The decision about it; None if it does not exist any more.
+        refusal: Why it could not be asked to stop; None if it was.
+    """
+    if decision is None or last.ended or decision.action is RunAction.AWAIT:
+        return run.as_agent(outcome=RunOutcome.STOPPING, reason=STOPPED_ON_REQUEST)
+    if decision.action is RunAction.KEEP:
+        return last.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason, kept_for=decision.kept_for)
+    if run.kind.delete:
+        return None
+    if refusal:
+        return run.as_agent(outcome=RunOutcome.STUCK, reason=f"not asked to stop: {refusal}")
+    return run.as_agent(outcome=RunOutcome.STOPPING, reason="asked to stop")
 
 
 def send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> StepError | None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents.decisions import decide_each
-from steps.agents.deletion import STOPPED_ON_REQUEST
+from steps.agents.graceful_stop import STOPPED_ON_REQUEST
 from steps.agents.observation import MAX_REASON, observe
 from steps.agents.overdue import OverdueObjects, RemainingObjects
 from steps.core import (
