@@ -15,7 +15,7 @@ from pipelines.manifests.kubernetes_objects import object_metadata, plain_manife
 from pipelines.names import COMMAND, RECONCILE, SENSOR_ACCOUNT, STEPS_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pipelines.settings import Settings
     from steps.settings import RunKind
@@ -61,6 +61,13 @@ def _owned_rules(kinds: Iterable[RunKind]) -> Iterator[V1PolicyRule]:
         for resource in kind.owned_resources:
             is_job = (resource.group, resource.plural) == ("batch", "jobs")
             yield _rule(resource.group, resource.plural, "list", *(["delete"] if is_job and kind.delete else []))
+
+
+def _between_rules(kinds: Collection[RunKind]) -> Iterator[V1PolicyRule]:
+    """Allow listing what lies between a run and a Job or pod that looks like a run itself."""
+    if any((kind.group, kind.plural) in (("batch", "jobs"), ("", "pods")) for kind in kinds):
+        for resource in (owned for kind in kinds for owned in kind.owned_resources):
+            yield _rule(resource.group, resource.plural, "list")
 
 
 def _events(settings: Settings) -> list[V1PolicyRule]:
@@ -144,6 +151,7 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
     )
     for space in dict.fromkeys((*spaces.agents, spaces.documents)):
         runs = [_rule(kind.group, kind.plural, "list") for kind in settings.agents]
+        runs += _between_rules(settings.agents)
         documents = [_rule("", "configmaps", "get", "list", "update")]
         yield from _role_and_binding(
             f"{RECONCILE}-agents" if space == home else RECONCILE,
@@ -151,7 +159,7 @@ def reconcile_access(settings: Settings) -> Iterator[dict[str, Any]]:
             account=RECONCILE,
             home=home,
             rules=[
-                *(runs if space in spaces.agents else []),
+                *_merged(*(runs if space in spaces.agents else [])),
                 *(documents if space == spaces.documents else []),
             ],
         )

@@ -2,8 +2,8 @@
 
 Guarantees that it writes nothing. The settings define the kinds of runs (`agents`) and the branches that are tasks
 (`tasks`). If the task of a kind is a label, the API server selects the runs that have it. Otherwise, all objects of the
-kind are listed and filtered here. A Job or pod that another unfinished run of the task manages is a part of that run,
-and not a run itself, even if it has the labels of one.
+kind are listed and filtered here. A Job or pod that another unfinished run of the task manages, directly or through
+objects of `agents.owns`, is a part of that run, and not a run itself, even if it has the labels of one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steps.agents.agent_run import kind_resource, parse_run, run_task
+from steps.agents.dependents import list_objects, owned_resources
 from steps.domain import find_owners
 from steps.kube import JOBS, PODS, label_key, read_state
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from steps.agents.agent_run import AgentRun
+    from steps.agents.owned_object import OwnedObject
     from steps.domain import TaskId
     from steps.kube import Json, Kube
     from steps.runtime import StepContext
@@ -35,18 +37,15 @@ def list_runs(
     patterns: Sequence[TaskPattern],
     hosts: Collection[str],
 ) -> list[AgentRun]:
-    """List all runs of a task in one namespace, of all kinds and repositories.
-
-    Raises:
-        BadInputError: The API server does not serve a kind: its CRD is not installed.
-    """
-    found = (
+    """List all runs of a task in one namespace, of all kinds and repositories. Raises BadInputError as `live_runs`."""
+    known = tuple(kinds)
+    found = [
         parse_run(obj, kind=kind, hosts=hosts)
-        for kind in kinds
+        for kind in known
         for obj in kube.list(kind_resource(kind), namespace=namespace, labels=_task_selector(kind, task=task))
         if run_task(obj, kind=kind, patterns=patterns) == task
-    )
-    return without_parts(list(found))
+    ]
+    return without_parts(found, between=_list_between(found, kinds=known, kube=kube, namespace=namespace))
 
 
 def _task_selector(kind: RunKind, *, task: TaskId) -> str:
@@ -87,8 +86,9 @@ def live_runs(
     Raises:
         BadInputError: The API server does not serve a kind: its CRD is not installed.
     """
+    known = tuple(kinds)
     found: dict[str, list[AgentRun]] = defaultdict(list)
-    for kind in kinds:
+    for kind in known:
         key = label_key(kind.task)
         labels = ",".join(filter(None, (_selector(kind.selector), "" if kind.branch else key)))
         for obj in kube.list(kind_resource(kind), namespace=namespace, labels=labels):
@@ -101,8 +101,10 @@ def live_runs(
                     unreadable(obj, error)
                 else:
                     found[task].append(run)
+    listed = [run for runs in found.values() for run in runs]
+    between = _list_between(listed, kinds=known, kube=kube, namespace=namespace)
     for name, runs in found.items():
-        yield from ((name, run) for run in without_parts(runs))
+        yield from ((name, run) for run in without_parts(runs, between=between))
 
 
 def _selector(wanted: Mapping[str, str]) -> str:
@@ -136,42 +138,60 @@ def runs_of_task(task: TaskId, *, settings: StepSettings, kube: Kube) -> tuple[A
     )
 
 
-def without_parts(runs: Sequence[AgentRun]) -> list[AgentRun]:
+def _list_between(
+    runs: Collection[AgentRun], *, kinds: Iterable[RunKind], kube: Kube, namespace: str
+) -> list[OwnedObject]:
+    """List what may lie between a run and a Job or pod that looks like a run; nothing if there is no such one."""
+    resources, uids = owned_resources(kinds, plurals=()), {run.uid for run in runs}
+    controllers = {
+        (owner.group, plural)
+        for run in runs
+        for owner in run.owners
+        if kind_resource(run.kind) in (JOBS, PODS) and owner.controller and owner.uid not in uids
+        for plural in owner.plurals
+    }
+    if controllers.isdisjoint((each.group, each.plural) for each in resources):
+        return []
+    listed = list_objects(resources, kube=kube, namespaces=[namespace])
+    return [each for each in listed if each.uid not in uids]
+
+
+def without_parts(runs: Sequence[AgentRun], *, between: Collection[OwnedObject] = ()) -> list[AgentRun]:
     """Return the runs that are not part of another one, each with its parts.
 
-    Templates copy the labels of a run to its Job and pods, so that these match a kind of run as well. Judged by
-    themselves, a Job of a kept run would be stopped, and a pod that replaces a lost one would protect a stale run. A
-    run whose owner is not its controller is not a part: agents start and own further runs.
+    Templates and controllers copy the labels of a run to its Job and pods, so that these match a kind of run as well.
+    Judged by themselves, a Job of a kept run would be stopped, and a pod that replaces a lost one would protect a stale
+    run. A run whose owner is not its controller is not a part: agents start and own further runs.
 
     Args:
         runs: Runs of one task in one namespace.
+        between: Objects that are not runs, and through which a run may manage a Job or pod, as Tekton does by TaskRuns.
     """
-    managers = _managers(runs)
+    uids = {run.uid for run in runs}
+    managers = _managers(runs, between=between)
     parts: dict[str, set[str]] = defaultdict(set)
-    for uid in managers:
+    for uid in managers.keys() & uids:
         # The run at the end of the chain. There is none if objects manage each other.
-        for whole in find_owners([uid], owners=managers) - managers.keys():
+        for whole in uids & find_owners([uid], owners=managers) - managers.keys():
             parts[whole].add(uid)
     left = set().union(*parts.values())
     return [replace(run, parts=frozenset(parts[run.uid])) for run in runs if run.uid not in left]
 
 
-def _managers(runs: Sequence[AgentRun]) -> dict[str, tuple[str]]:
-    """Return the uid of the run that manages each Job and pod: as its controller, or by naming the Job.
+def _managers(runs: Sequence[AgentRun], *, between: Collection[OwnedObject]) -> dict[str, tuple[str]]:
+    """Return the uid of what manages each object: as its controller, or by naming the Job.
 
     A Job or pod that a person has marked is left out. It is judged by itself, so that it keeps its run as well.
     """
     live = [run for run in runs if not run.ended]
-    uids = {run.uid for run in live}
+    uids = {run.uid for run in live} | {each.uid for each in between}
     names = {run.job: run.uid for run in live if run.job and kind_resource(run.kind) != JOBS}
+    labelled = [run for run in runs if kind_resource(run.kind) in (JOBS, PODS) and not run.facts.keep]
     found: dict[str, tuple[str]] = {}
-    for run in runs:
-        resource = kind_resource(run.kind)
-        if resource not in (JOBS, PODS) or run.facts.keep:
-            continue
-        managers = [owner.uid for owner in run.owners if owner.controller and owner.uid in uids]
-        if resource == JOBS and run.name in names:
-            managers.append(names[run.name])
+    for each in (*between, *(run.as_object() for run in labelled)):
+        managers = [owner.uid for owner in each.owners if owner.controller and owner.uid in uids]
+        if each.resource == JOBS and each.name in names:
+            managers.append(names[each.name])
         if managers:
-            found[run.uid] = (managers[0],)
+            found[each.uid] = (managers[0],)
     return found

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from steps.agents.agent_run import AgentRun
+from steps.agents.owned_object import OwnedObject
 from steps.agents.runs import without_parts
+from steps.kube import JOBS
+from steps.kube.resources import Resource
 from steps.settings import RunKind
 from tests.support import factories
 from tests.support.documented_kinds import KINDS
 from tests.support.harness import DEFAULTS
 
 CODE_RUN, JOB, POD = DEFAULTS.agents[0], KINDS["job"], KINDS["pod"]
+TASK_RUNS = Resource(group="tekton.dev", version="v1", plural="taskruns")
 
 
 def run(
@@ -33,9 +38,9 @@ def run(
     return replace(any_run, uid=uid, name=f"name-of-{uid}", kind=kind, job=job, owners=tuple(references), facts=facts)
 
 
-def parts(*runs: AgentRun) -> dict[str, set[str]]:
+def parts(*runs: AgentRun, between: Sequence[OwnedObject] = ()) -> dict[str, set[str]]:
     """The parts of each run that is left."""
-    return {each.uid: set(each.parts) for each in without_parts(runs)}
+    return {each.uid: set(each.parts) for each in without_parts(runs, between=between)}
 
 
 @pytest.mark.parametrize("kind", [JOB, POD])
@@ -101,3 +106,37 @@ def test_the_controller_comes_before_the_run_that_names_the_job() -> None:
 
 def test_objects_that_control_each_other_are_runs() -> None:
     assert parts(run("one", "two", kind=JOB), run("two", "one", kind=JOB)) == {"one": set(), "two": set()}
+
+
+def between(uid: str, *controllers: str, resource: Resource = TASK_RUNS, name: str = "") -> OwnedObject:
+    """An object that is no run, with its controllers."""
+    references = [replace(factories.owner(owner), controller=True) for owner in controllers]
+    return factories.owned_object(uid, *references, resource=resource, name=name or f"name-of-{uid}")
+
+
+@pytest.mark.parametrize("kind", [JOB, POD])
+def test_a_job_or_pod_is_a_part_of_the_run_that_controls_it_through_other_objects(kind: RunKind) -> None:
+    runs = [run("part", "lower", kind=kind), run("whole"), run("other")]
+    chain = [between("lower", "upper"), between("upper", "whole"), between("beside", "other")]
+    assert parts(*runs, between=chain) == {"whole": {"part"}, "other": set()}
+
+
+def test_a_pod_is_a_part_of_the_run_that_names_its_job() -> None:
+    job = between("of-run", resource=JOBS, name="its-job")
+    runs = [run("part", "of-run", kind=POD), run("whole", job="its-job")]
+    assert parts(*runs, between=[job]) == {"whole": {"part"}}
+
+
+@pytest.mark.parametrize("chain", [[between("lower")], [between("lower", "upper"), between("upper", "lower")]])
+def test_a_pod_whose_controllers_lead_to_no_run_is_judged_by_itself(chain: list[OwnedObject]) -> None:
+    assert parts(run("part", "lower", kind=POD), run("run"), between=chain) == {"part": set(), "run": set()}
+
+
+def test_a_pod_whose_run_has_ended_is_judged_by_itself() -> None:
+    runs = [run("pod", "lower", kind=POD), run("ended", phase="Failed")]
+    assert parts(*runs, between=[between("lower", "ended")]) == {"pod": set(), "ended": set()}
+
+
+def test_a_pod_that_a_person_has_marked_is_no_part_of_a_run_that_controls_it_through_other_objects() -> None:
+    runs = [run("pod", "lower", kind=POD, keep=True), run("whole")]
+    assert parts(*runs, between=[between("lower", "whole")]) == {"pod": set(), "whole": set()}
