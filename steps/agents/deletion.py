@@ -101,15 +101,14 @@ def delete_runs(
     # Pods that only name their run are asked to end when the verification begins.
     now = context.clock.monotonic()
     sent.accepted.update((run.uid, now) for run in at_once if run.kind.pod_selector and run.uid in sent.accepted)
-    for run in asked:
-        last, decision = decisions.get(run.uid, (run, None))
-        agent = entry_after_request(run, last=last, decision=decision, refusal=not_asked.get(run.uid))
+    for last, decision in decisions.values():
+        agent = entry_after_request(last, decision=decision, refusal=not_asked.get(last.uid))
         if agent is None:
             to_delete.append(last)
             continue
         agents.append(agent)
         if agent.outcome is RunOutcome.STUCK:
-            sent.refused[run.uid] = not_asked[run.uid]
+            sent.refused[last.uid] = not_asked[last.uid]
     delete_all(to_delete)
     return sent
 
@@ -180,7 +179,7 @@ def _judge_again(run: AgentRun, *, context: StepContext, record: Record, around:
         case RunAction.CANCEL:
             return fresh
         case RunAction.AWAIT:
-            return run.as_stopping()
+            return fresh.as_stopping()
         case RunAction.KEEP:
             return fresh.as_agent(
                 outcome=RunOutcome.FINISHED if fresh.ended else RunOutcome.KEPT,

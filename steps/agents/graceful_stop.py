@@ -57,7 +57,7 @@ def request_stop(
     record: Record,
     around: Surroundings,
     then: Callable[[], None],
-) -> tuple[dict[str, tuple[AgentRun, RunDecision]], dict[str, StepError]]:
+) -> tuple[dict[str, tuple[AgentRun, RunDecision | None]], dict[str, StepError]]:
     """Send each run the `stop_patch` of its kind, and wait for at most the grace period.
 
     Args:
@@ -69,13 +69,13 @@ def request_stop(
         then: Called once, after every run was asked and before the wait.
 
     Returns:
-        The runs that still exist when none of them is stale or the grace period is over, as last read, with the
-        decision about each, by uid; and why a run could not be asked to stop, by uid.
+        The runs as last read, by uid, when none of them is stale or the grace period is over, with the decision about
+        each; None about one that does not exist any more. And why a run could not be asked to stop, by uid.
 
     Raises:
         LockLostError: The Lease was lost. No further request was sent.
     """
-    uids = {run.uid for run in runs}
+    seen = {run.uid: run for run in runs}
     settings = context.settings.stop
     deadline = context.clock.monotonic() + settings.grace_s
     pauses = poll_pauses(settings.poll_s)
@@ -90,41 +90,39 @@ def request_stop(
 
     ask(runs)
     then()
-    while uids:
+    while seen:
         held.renew_if_due()
         found = task_runs(context)
         decisions = decide_each(found, record=record, around=around)
-        left = {run.uid: (run, decisions[run.uid]) for run in found if run.uid in uids}
-        stale = [run for run, decision in left.values() if decision.action is RunAction.CANCEL]
+        # One that is gone by the next look may have named its Job.
+        seen |= {run.uid: run for run in found if run.uid in seen}
+        stale = [run for run in found if run.uid in seen and decisions[run.uid].action is RunAction.CANCEL]
         to_ask = [run for run in stale if isinstance(refused.get(run.uid), (ConflictError, UnavailableError))]
         may_end = to_ask or any(run.uid not in refused for run in stale)
         if not may_end or context.clock.monotonic() >= deadline:
-            return left, refused
+            return {uid: (run, decisions.get(uid)) for uid, run in seen.items()}, refused
         context.clock.sleep(next(pauses))
         ask(to_ask)
     return {}, {}
 
 
-def entry_after_request(
-    run: AgentRun, *, last: AgentRun, decision: RunDecision | None, refusal: StepError | None
-) -> Agent | None:
+def entry_after_request(last: AgentRun, *, decision: RunDecision | None, refusal: StepError | None) -> Agent | None:
     """Return the entry for the record of a run that was asked to stop; None if it has to be deleted.
 
     Args:
-        run: The run, as it was judged stale.
         last: The run as last read.
         decision: The decision about it; None if it does not exist any more.
         refusal: Why it could not be asked to stop; None if it was.
     """
     if decision is None or last.ended or decision.action is RunAction.AWAIT:
-        return run.as_agent(outcome=RunOutcome.STOPPING, reason=STOPPED_ON_REQUEST)
+        return last.as_agent(outcome=RunOutcome.STOPPING, reason=STOPPED_ON_REQUEST)
     if decision.action is RunAction.KEEP:
         return last.as_agent(outcome=RunOutcome.KEPT, reason=decision.reason, kept_for=decision.kept_for)
-    if run.kind.delete:
+    if last.kind.delete:
         return None
     if refusal:
-        return run.as_agent(outcome=RunOutcome.STUCK, reason=f"not asked to stop: {refusal}")
-    return run.as_agent(outcome=RunOutcome.STOPPING, reason="asked to stop")
+        return last.as_agent(outcome=RunOutcome.STUCK, reason=f"not asked to stop: {refusal}")
+    return last.as_agent(outcome=RunOutcome.STOPPING, reason="asked to stop")
 
 
 def send_stop_patch(run: AgentRun, *, context: StepContext, held: HeldLease) -> StepError | None:

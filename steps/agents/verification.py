@@ -1,10 +1,10 @@
 """Verifies that agents are gone, each one separately.
 
 Guarantees that a run is called gone only after its object, everything that it owns, and the pods were listed and none
-was left. A run that has ended and is being removed is awaited until its grace period is over. The grace period of a run
-begins when its DELETE or stop request is accepted; after it, steps.agents.overdue ends what is left. A run that does
-not end in time is reported as stuck, with the remaining objects. Not covered: what belongs to a run by none of the ways
-that steps.agents.owned_resources knows.
+was left. A Job that a run names while it ends counts as well. A run that has ended and is being removed is awaited
+until its grace period is over. The grace period of a run begins when its DELETE or stop request is accepted; after it,
+steps.agents.overdue ends what is left. A run that does not end in time is reported as stuck, with the remaining
+objects. Not covered: what belongs to a run by none of the ways that steps.agents.owned_resources knows.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def verify_gone(
         LockLostError: The Lease was lost.
     """
     settings, clock = context.settings.stop, context.clock
-    stopping = [agent for agent in record.agents if agent.outcome is RunOutcome.STOPPING]
+    stopping = _stopping(record)
     # A run that is kept after all goes on with its work. A run whose DELETE was refused was never asked to stop.
     spared = [agent for agent in record.agents if agent.uid in owned.run_uids and agent not in stopping]
     spared_uids = {agent.uid for agent in spared}
@@ -73,6 +73,7 @@ def verify_gone(
     owned = owned.without(spared_uids, names=spared_names).with_spared(spared_uids, names=spared_names)
     started, pauses = clock.monotonic(), poll_pauses(settings.poll_s)
     owned = owned.with_stop(_stopped_at(stopping, accepted=accepted, started=started, context=context))
+    owned = _with_named_jobs(record, owned=owned, held=held)
     remaining = RemainingObjects(context=context, held=held)
     blocked: dict[str, str] = {}
     while True:
@@ -80,6 +81,10 @@ def verify_gone(
         waited = {agent.uid: clock.monotonic() - accepted.get(agent.uid, started) for agent in stopping}
         due = {uid for uid, seconds in waited.items() if seconds >= settings.grace_s}
         observed = observe(record, owned=owned, context=context, complete=bool(due))
+        if (named := _with_jobs(record, runs=observed.runs)) is not record:
+            record, stopping = named, _stopping(named)
+            owned = _with_named_jobs(record, owned=owned, held=held)
+            continue
         observation = replace(observed, blocked=blocked, due=frozenset(due))
         owned = observation.owned
         left = {agent.uid: observation.remains_of(agent) for agent in stopping} if observation.complete else None
@@ -92,6 +97,29 @@ def verify_gone(
         remaining.end(own)
         blocked = own.blocked | remaining.refused
         clock.sleep(next(pauses))
+
+
+def _stopping(record: Record) -> list[Agent]:
+    return [agent for agent in record.agents if agent.outcome is RunOutcome.STOPPING]
+
+
+def _with_jobs(record: Record, *, runs: Iterable[AgentRun]) -> Record:
+    """Note the Jobs of runs that had named none when they were judged; the same record if there are none."""
+    jobs = {run.uid: run.job for run in runs if run.job}
+    new = {
+        agent.uid: replace(agent, job=jobs[agent.uid])
+        for agent in _stopping(record)
+        if not agent.job and agent.uid in jobs
+    }
+    return record.with_agents(tuple(new.get(agent.uid, agent) for agent in record.agents)) if new else record
+
+
+def _with_named_jobs(record: Record, *, owned: OwnedResources, held: HeldLease) -> OwnedResources:
+    """Add the Jobs that runs have named since, and write them into the record, for an attempt that finds no run."""
+    names = owned.names.union(agent.job_key for agent in _stopping(record) if agent.job)
+    if names != owned.names:
+        held.write(record)
+    return replace(owned, names=names)
 
 
 def _stopped_at(
