@@ -104,7 +104,7 @@ def _finish(started: StartedExecution) -> Record:
     context, held = started.context, started.held
     if started.stop is None:
         return complete_unstopped(started.record, context=context, held=held)
-    record = finish_stop(started.stop, context=context, held=held)
+    record = finish_stop(started.stop, context=context.while_held(held), held=held)
     record = replace(record, proven_gone_at=context.now())
     held.write(record)
     stopped = [agent.name for agent in record.agents if agent.outcome is not RunOutcome.KEPT]
@@ -133,6 +133,7 @@ def _checked_claim(stored: Record | None, *, context: StepContext) -> Record | N
 
 def _start_stop(context: StepContext, *, held: HeldLease) -> tuple[Record, StartedStop | None]:
     """Decide, and send the DELETEs. Returns the record, and the started stop unless no agent is to be stopped."""
+    context = context.while_held(held)
     planned = plan_record(held.record, stored=held.stored, context=context, while_waiting=held.renew_if_due)
     record = planned.record
     if not planned.stops_agents:

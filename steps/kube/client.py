@@ -44,6 +44,7 @@ class Kube:
     ) -> None:
         self._exchange = Exchange(transport=transport, clock=clock, settings=settings, random=random)
         self._page = settings.page
+        self.before_page: Callable[[], object] = lambda: None
         self.audit = audit
         self.server_clock = self._exchange.server_clock
 
@@ -51,6 +52,12 @@ class Kube:
         """Return a client of the same API server that writes its lines to another audit."""
         other = copy.copy(self)
         other.audit = audit
+        return other
+
+    def with_pages_after(self, before: Callable[[], object]) -> Kube:
+        """Return a client of the same API server that calls `before` before each page of a list. Its errors end it."""
+        other = copy.copy(self)
+        other.before_page = before
         return other
 
     def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
@@ -91,6 +98,7 @@ class Kube:
         read_page = partial(self._exchange.read, accept=accept, check=check_list, measure=size.learn)
 
         def read(token: str) -> Json:
+            self.before_page()
             asked = {"limit": str(size.limit)} | query | ({"continue": token} if token else {})
             return read_page(f"{path}?{urlencode(asked)}")
 

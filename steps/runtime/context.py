@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003 - part of a public dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from steps.domain import Push
     from steps.github import GitHub
     from steps.kube import Kube
-    from steps.lease import Holder
+    from steps.lease import HeldLease, Holder
     from steps.settings import GitHubSettings, StepSettings
     from steps.telemetry import Audit, Log, Measurements
 
@@ -85,6 +85,14 @@ class StepContext:
     def now(self) -> datetime:
         """Return the current time by the API server's clock, and by the node's until the API server has answered."""
         return self.clients.kube.server_clock.at(self.clock.monotonic()) or self.clock.now()
+
+    def while_held(self, held: HeldLease) -> StepContext:
+        """Return the step for as long as it holds the Lease, which is renewed before each page of a list.
+
+        There may be many lists, with many pages: one for each kind and namespace of agents.
+        """
+        kube = self.clients.kube.with_pages_after(held.renew_if_due)
+        return replace(self, clients=replace(self.clients, kube=kube))
 
     def lease(self) -> TaskLease:
         """Create the client of the task's Lease."""
