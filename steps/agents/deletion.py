@@ -162,7 +162,8 @@ def _delete(run: AgentRun, *, context: StepContext, held: HeldLease, record: Rec
 def _judge_again(run: AgentRun, *, context: StepContext, record: Record, around: Surroundings) -> AgentRun | Agent:
     """Read and judge a run that changed: return the run to delete, or its final entry for the record.
 
-    A run often changes because it has started another run, so the task's runs are listed again.
+    A run often changes because it has started another run, so the task's runs are listed again: those of its namespace,
+    as no reference leads to another one, and a run that changes each second would have changed again.
     """
     try:
         obj = context.clients.kube.get(kind_resource(run.kind), namespace=run.namespace, name=run.name)
@@ -173,7 +174,7 @@ def _judge_again(run: AgentRun, *, context: StepContext, record: Record, around:
         return run.as_stopping()
     decision = decide_by_record(record, fresh)
     if decision.action is RunAction.CANCEL:
-        others = [each for each in task_runs(context) if each.uid != fresh.uid]
+        others = [each for each in task_runs(context, namespaces=[fresh.namespace]) if each.uid != fresh.uid]
         decision = decide_each([fresh, *others], record=record, around=around)[fresh.uid]
     match decision.action:
         case RunAction.CANCEL:

@@ -2,8 +2,8 @@
 
 Guarantees that exactly the object that was judged is asked: its resourceVersion is a precondition. A run that changed
 is judged again, and asked again if it is still stale, because Argo writes to a Workflow whenever one of its pods
-changes. Each look lists the task's runs of all kinds, because a run may have started another one that is to be kept. No
-request is sent after the Lease is lost. Not guaranteed: that a run stops.
+changes. Each look lists the task's runs of all kinds in the namespaces of those that were asked, because a run may have
+started another one that is to be kept. No request is sent after the Lease is lost. Not guaranteed: that a run stops.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ def request_stop(
         LockLostError: The Lease was lost. No further request was sent.
     """
     seen = {run.uid: run for run in runs}
+    # A run that changes each second would change again while the other namespaces are listed, or during the pause.
+    namespaces = tuple(dict.fromkeys(run.namespace for run in runs))
     settings = context.settings.stop
     deadline = context.clock.monotonic() + settings.grace_s
     pauses = poll_pauses(settings.poll_s)
@@ -92,7 +94,7 @@ def request_stop(
     then()
     while seen:
         held.renew_if_due()
-        found = task_runs(context)
+        found = task_runs(context, namespaces=namespaces)
         decisions = decide_each(found, record=record, around=around)
         # One that is gone by the next look may have named its Job.
         seen |= {run.uid: run for run in found if run.uid in seen}
@@ -101,8 +103,8 @@ def request_stop(
         may_end = to_ask or any(run.uid not in refused for run in stale)
         if not may_end or context.clock.monotonic() >= deadline:
             return {uid: (run, decisions.get(uid)) for uid, run in seen.items()}, refused
-        context.clock.sleep(next(pauses))
         ask(to_ask)
+        context.clock.sleep(next(pauses))
     return {}, {}
 
 

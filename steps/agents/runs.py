@@ -79,8 +79,7 @@ def live_runs(
         namespace: A namespace of agents.
         patterns: The branches that are tasks.
         hosts: The hosts of GitHub.
-        unreadable: Called with each object that cannot be read as a run, and the error. The other objects are still
-            read.
+        unreadable: Called with each object that cannot be read as a run, and the error. The others are still read.
         seen: Called with the uid of each object, whether or not it has finished.
 
     Raises:
@@ -111,22 +110,26 @@ def _selector(wanted: Mapping[str, str]) -> str:
     return ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
 
 
-def task_runs(context: StepContext) -> tuple[AgentRun, ...]:
-    """List all runs of the step's task, in all namespaces of agents."""
-    return runs_of_task(context.push.task, settings=context.settings, kube=context.clients.kube)
+def task_runs(context: StepContext, *, namespaces: Collection[str] = ()) -> tuple[AgentRun, ...]:
+    """List all runs of the step's task, in these namespaces or in all namespaces of agents."""
+    kube = context.clients.kube
+    return runs_of_task(context.push.task, settings=context.settings, kube=kube, namespaces=namespaces)
 
 
-def runs_of_task(task: TaskId, *, settings: StepSettings, kube: Kube) -> tuple[AgentRun, ...]:
-    """List all runs of a task, in all namespaces of agents.
+def runs_of_task(
+    task: TaskId, *, settings: StepSettings, kube: Kube, namespaces: Collection[str] = ()
+) -> tuple[AgentRun, ...]:
+    """List all runs of a task, in these namespaces or in all namespaces of agents.
 
     Args:
         task: The task.
         settings: The settings for its repository.
         kube: The API server.
+        namespaces: Empty for all.
     """
     return tuple(
         run
-        for namespace in settings.namespaces.agents
+        for namespace in namespaces or settings.namespaces.agents
         for run in list_runs(
             settings.agents,
             kube=kube,
