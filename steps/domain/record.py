@@ -2,8 +2,7 @@
 
 There is one record for each repository and task. It is a JSON annotation of the task's Lease, so the right to write the
 Lease and the right to write the record are the same. Guarantees that a record has a bounded size, because a Lease with
-a larger annotation could not be written, and that it contains neither a payload nor a credential. Not covered: a
-history.
+a larger annotation could not be written, and that it contains neither a payload nor a credential. Not a history.
 """
 
 from __future__ import annotations
@@ -84,8 +83,7 @@ class Record:
             known.
         older: Commits that are known to be older than the push, the newest last.
         branches: The latest finished push of each of the task's other branches, the newest last.
-        open_heads: If the branch has ended, the heads of the open pull requests of the task's other branches, for which
-            agents may work; None if there are none.
+        open_heads: After an end, the heads of the open pull requests of the task's other branches; None without any.
         attempts: Number of times that a holder started or resumed the cancellation.
         helper: Workflow whose pod did the work for the push's own Workflow; None if it was the push's own pod.
     """
@@ -162,8 +160,7 @@ class Record:
     def with_agents(self, agents: tuple[Agent, ...]) -> Record:
         """Replace the agents. If there are too many, the kept ones are dropped first and the unproven ones last.
 
-        Reconcile has to know the stale runs that are kept for a run that they own, so these are dropped later than
-        the other kept ones.
+        Those that are kept for a run that they own are dropped after the other kept ones: reconcile has to know them.
         """
         ranked = sorted(
             agents, key=lambda agent: (not agent.unproven, agent.outcome is RunOutcome.KEPT, agent.kept_for is None)

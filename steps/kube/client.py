@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from steps.kube.answers import is_refused
-from steps.kube.exchange import Exchange, Guard
+from steps.kube.exchange import Exchange
 from steps.kube.paging import PageSize, read_pages
 from steps.kube.shapes import check_list, check_object
+from steps.kube.write import send_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from steps.core import Clock
+    from steps.kube.exchange import Guard
     from steps.kube.resources import Resource
     from steps.kube.transport import Json, Transport
     from steps.settings import KubernetesSettings
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 
 class Kube:
@@ -44,9 +44,13 @@ class Kube:
     ) -> None:
         self._exchange = Exchange(transport=transport, clock=clock, settings=settings, random=random)
         self._page = settings.page
-        self.before_page: Callable[[], object] = lambda: None
+        self._before_page: Callable[[], object] = lambda: None
         self.audit = audit
         self.server_clock = self._exchange.server_clock
+
+    @property
+    def _write(self) -> Callable[..., Json]:
+        return partial(send_write, exchange=self._exchange, audit=self.audit)
 
     def with_audit(self, audit: Audit) -> Kube:
         """Return a client of the same API server that writes its lines to another audit."""
@@ -57,7 +61,7 @@ class Kube:
     def with_pages_after(self, before: Callable[[], object]) -> Kube:
         """Return a client of the same API server that calls `before` before each page of a list. Its errors end it."""
         other = copy.copy(self)
-        other.before_page = before
+        other._before_page = before  # noqa: SLF001 - its own class
         return other
 
     def get(self, resource: Resource, *, namespace: str, name: str) -> Json:
@@ -98,7 +102,7 @@ class Kube:
         read_page = partial(self._exchange.read, accept=accept, check=check_list, measure=size.learn)
 
         def read(token: str) -> Json:
-            self.before_page()
+            self._before_page()
             asked = {"limit": str(size.limit)} | query | ({"continue": token} if token else {})
             return read_page(f"{path}?{urlencode(asked)}")
 
@@ -170,39 +174,3 @@ class Kube:
             ConflictError: A precondition failed.
         """
         self._write("delete", resource, namespace=namespace, name=name, body=options, reason=reason, guard=guard)
-
-    def _write(
-        self,
-        verb: str,
-        resource: Resource,
-        *,
-        namespace: str,
-        name: str,
-        body: Json,
-        reason: WriteReason,
-        guard: Guard | None,
-    ) -> Json:
-        """Send a write, with its line in the audit.
-
-        Before a refused write is sent again, `guard` is called; it raises if it must not be. None sends the write once.
-        """
-        target, media = resource.path(namespace=namespace, name="" if verb == "create" else name), _JSON
-        if verb == "patch":
-            target, media = f"{target}?fieldValidation=Strict", "application/merge-patch+json"
-        check = partial(check_object, name="" if verb == "delete" else name)  # a DELETE may answer with a Status
-
-        def send() -> Json:
-            with self.audit.write(
-                api="kubernetes",
-                verb=verb,
-                resource=str(resource),
-                namespace=namespace,
-                name=name,
-                reason=reason,
-                sent=body,
-                refused=is_refused,
-            ) as answer:
-                answer.body = self._exchange.send(_METHODS[verb], target, body=body, content_type=media, check=check)
-            return cast("Json", answer.body)
-
-        return self._exchange.despite_refusals(send, guard=guard) if guard else send()
