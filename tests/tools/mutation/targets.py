@@ -48,6 +48,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cancellation.claim": (
             "unit/cancellation/claim",
             "scenarios/help/rounds",
+            "scenarios/help/failures",
             "scenarios/push/two_branches",
             "scenarios/push/restored_commits",
         ),
@@ -162,6 +163,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/cancellation/execution",
             "unit/telemetry/measurements",
             "scenarios/help/rounds",
+            "scenarios/help/failures",
             "scenarios/reports/endings",
             "unit/cancellation/report",
             "scenarios/reports/events",
