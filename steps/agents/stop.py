@@ -38,8 +38,9 @@ _NOTHING = OwnedResources(run_uids=frozenset(), names=frozenset())
 def record_intent(record: Record, judged: RunDecisions) -> Record:
     """Add the intent for each run to the record. Write the record before the first delete."""
     again = {agent.uid: replace(agent, outcome=RunOutcome.STOPPING) for agent in record.agents if agent.unproven}
-    # The pod of a run may still work after the run was asked to stop and has ended.
-    kept = [agent for agent in judged.kept if agent.reason != FINISHED_REASON or agent.uid not in again]
+    # A run that was asked to stop and has ended did not finish by itself, and its pod may still work.
+    stopped = {agent.uid for agent in record.agents if agent.outcome is not RunOutcome.KEPT}
+    kept = [agent for agent in judged.kept if agent.reason != FINISHED_REASON or agent.uid not in stopped]
     # A run that can be started again stays in a finished phase. What an earlier attempt noted of it stays as well.
     stale = [run.as_stopping() for run in judged.stale if not (run.ended and run.uid in again)]
     return _merged(record, (*again.values(), *kept, *stale))

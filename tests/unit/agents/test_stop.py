@@ -517,6 +517,23 @@ def test_the_step_waits_for_the_pod_of_an_agent_that_stopped_on_request(scene: S
     assert at_label[0] >= ends_at
 
 
+def test_an_agent_that_stopped_on_request_is_recorded_so_although_another_stale_one_appears(
+    scene: Scene, obedient: str
+) -> None:
+    workflow = replace(scene.workflow(), created_at=ago(scene.clock, -20))
+    workflow = replace(workflow, push=replace(workflow.push, pushed_at=workflow.created_at))
+    scene.github.fault(github_fails(403), path="/activity", times=99)  # it would tell the push's own time
+    late: list[str] = []
+    appear = Fault(
+        method="PATCH", path=f"/coderuns/{obedient}", after=lambda _: late.append(scene.agent()["metadata"]["name"])
+    )
+    scene.api.faults.add(appear)
+    assert scene.attempt(workflow) is Exit.DONE
+    outcomes = {agent.name: agent.outcome for agent in scene.record().agents}
+    assert len(late) == 1
+    assert outcomes[obedient] is RunOutcome.FINISHED
+
+
 def test_a_further_attempt_does_not_forget_the_pod_of_an_agent_that_has_ended(scene: Scene, obedient: str) -> None:
     scene.kubelet.ending = Ending.DEAD_NODE
     (pod,) = working(scene)
