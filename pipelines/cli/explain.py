@@ -19,7 +19,10 @@ from pipelines.cli.help_text import CLUSTER_VARIABLES, REMOTE_EXITS
 from pipelines.cli.options import add_command, add_context, add_json, add_settings, task_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.cli.options import Subparsers
+    from steps.domain import TaskId
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -66,13 +69,13 @@ def run(options: argparse.Namespace) -> int:
     if len(options.subject) > 1:
         raise BadInputError("explain: give one task, or --dry-run with a repository and a branch")
     try:
-        task = task_argument(options.subject[0])
+        tasks = task_argument(options.subject[0])
     except argparse.ArgumentTypeError as error:
         raise BadInputError(f"explain: {error}") from error
-    return _explain(task, options)
+    return _explain(tasks, options)
 
 
-def _explain(task: str, options: argparse.Namespace) -> int:
+def _explain(tasks: Sequence[TaskId], options: argparse.Namespace) -> int:
     from pipelines.cli.given_settings import given_settings
     from pipelines.cli.views.explanation import explain_task
     from pipelines.cli.views.output import open_console
@@ -84,20 +87,20 @@ def _explain(task: str, options: argparse.Namespace) -> int:
         task_status_json,
     )
     from steps.core import Exit
-    from steps.domain import Repository, TaskId, dump_record
+    from steps.domain import Repository, dump_record
     from steps.lease import lease_name
 
     settings, transport = given_settings(options), kubeconfig_transport(context=options.context)
     now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
-    wanted = lease_name(repository=Repository(options.repository), task=TaskId(task))
+    wanted = [lease_name(repository=Repository(options.repository), task=task) for task in tasks]
     found = [
         each
-        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), now=now, task=task)
-        if not options.repository or each.lease == wanted
+        for each in read_task_statuses(settings, kube=kube_client(settings, transport=transport), now=now, tasks=tasks)
+        if not options.repository or each.lease in wanted
     ]
     if not found:
         where = f" of {options.repository}" if options.repository else ""
-        print(f"no cancellation recorded for task {task}{where}", file=sys.stderr)
+        print(f"no cancellation recorded for task {tasks[0]}{where}", file=sys.stderr)
         return Exit.BUG
     if options.json:
         records = [{"record": json.loads(dump_record(each.record)) if each.record else None} for each in found]

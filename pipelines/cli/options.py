@@ -16,6 +16,8 @@ from pipelines.cli.help_text import CONTEXT_VARIABLE, NAMESPACE_VARIABLE, SETTIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from steps.domain import TaskId
+
     # argparse names this class only with an underscore.
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
@@ -95,8 +97,10 @@ def add_json(parser: argparse.ArgumentParser, about: str) -> None:
     parser.add_argument("--json", action="store_true", help=about)
 
 
-def task_argument(text: str) -> str:
-    """Return the id of a task as labels and names have it; an empty text stays empty.
+def task_argument(text: str) -> tuple[TaskId, ...]:
+    """Return the ids that a person may mean, as labels and names have them; none for an empty text.
+
+    A text that ends as an id with a hash does is that id, as `status` shows it, or the text of a branch.
 
     Raises:
         argparse.ArgumentTypeError: The text cannot be an id.
@@ -104,10 +108,11 @@ def task_argument(text: str) -> str:
     if not re.fullmatch(r"([A-Za-z0-9._/@#+=,%][A-Za-z0-9._/@#+=,%-]{0,243})?", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"invalid task id {text[:40]!a}: give it as the branch or `status` shows it")
     if not text:
-        return text
-    from steps.domain import task_id
+        return ()
+    from steps.domain import ID_PATTERN, TaskId, task_id
 
-    return task_id(text)
+    shown = (TaskId(text.lower()),) if re.fullmatch(ID_PATTERN, text.lower()) else ()
+    return tuple(dict.fromkeys((*shown, task_id(text))))
 
 
 def pull_request_number(text: str) -> int:

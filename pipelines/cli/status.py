@@ -43,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_settings(parser)
     add_context(parser)
-    parser.add_argument("task", type=task_argument, nargs="?", default="", metavar="TASK", help="task id (all tasks)")
+    parser.add_argument("task", type=task_argument, nargs="?", default=(), metavar="TASK", help="task id (all tasks)")
     parser.add_argument("--watch", action="store_true", help="show it again every two seconds, until interrupted")
     add_json(parser, "print it as JSON; with --watch one line each time")
 
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     now = partial(server_time, transport, timeout_s=settings.kubernetes.timeout_s)
 
     def read() -> list[TaskStatus]:
-        return read_task_statuses(settings, kube=kube, now=now(), task=options.task)
+        return read_task_statuses(settings, kube=kube, now=now(), tasks=options.task)
 
     try:
         if options.json:
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         elif statuses := read():
             print_table(statuses, now=now())
         elif options.task:
-            print(f"no cancellation recorded for task {options.task}", file=sys.stderr)
+            print(f"no cancellation recorded for task {options.task[0]}", file=sys.stderr)
             return Exit.BUG
         else:
             print(EMPTY, file=sys.stderr)

@@ -17,6 +17,7 @@ from steps.domain import find_task
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from pipelines.client.github import Head, PersonalGitHub
     from pipelines.settings import Settings
@@ -63,7 +64,7 @@ def find_push(options: argparse.Namespace, *, settings: Settings) -> PushTarget:
     if options.pr:
         head = _github("--pr", repository=repository, settings=settings).head(repository=repository, number=options.pr)
         ref, sha = ref or f"{_BRANCHES}{head.branch}", sha or head.sha
-    elif not ref and own and options.task in (None, "", own):
+    elif not ref and own and (not options.task or own in options.task):
         ref, sha = here, sha or git_output("rev-parse", "HEAD")
     elif not ref and options.task:
         head = _task_head(options.task, repository=repository, settings=settings)
@@ -81,7 +82,8 @@ def find_push(options: argparse.Namespace, *, settings: Settings) -> PushTarget:
         )
     if not repository:
         raise BadInputError(f"repository unknown: give --repository, one of {', '.join(settings.events.repositories)}")
-    task = options.task or _task_id(ref, settings=settings)
+    found = _task_id(ref, settings=settings)
+    task = found if not options.task or found in options.task else options.task[0]
     if not task:
         raise BadInputError(f"{ref!a} is not the branch of a task: give a ref that matches settings tasks")
     return PushTarget(repository=repository, task=task, ref=ref, sha=sha)
@@ -114,11 +116,13 @@ def _github(option: str, *, repository: str, settings: Settings) -> PersonalGitH
     return connect_github(settings.github, found={"token": token}, where="GITHUB_TOKEN")
 
 
-def _task_head(task: str, *, repository: str, settings: Settings) -> Head:
-    """Find the head of the task's open pull request."""
+def _task_head(tasks: Sequence[str], *, repository: str, settings: Settings) -> Head:
+    """Find the head of the open pull request of a task with one of these ids."""
     github = _github("--task", repository=repository, settings=settings)
     heads = github.heads(repository=repository)
-    found = [head for head in heads if _task_id(f"{_BRANCHES}{head.branch}", settings=settings) == task]
+    ids = {head: _task_id(f"{_BRANCHES}{head.branch}", settings=settings) for head in heads}
+    found = [head for head, own in ids.items() if own in tasks]
+    task = ids[found[0]] if found else tasks[0]
     label = settings.for_repository(repository).labels.of_task(task)
     labelled = [head for head in found if label.casefold() in map(str.casefold, head.labels)]
     chosen = labelled if len(labelled) == 1 else found

@@ -14,26 +14,31 @@ from steps.kube import LEASES, WORKFLOWS
 from steps.observed_state import read_task_state
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pipelines.client.task_status import TaskStatus
     from pipelines.settings import Settings
+    from steps.domain import TaskId
     from steps.kube import Kube
 
 
-def read_task_statuses(settings: Settings, *, kube: Kube, now: datetime, task: str = "") -> list[TaskStatus]:
-    """Read the status of every task, or of one.
+def read_task_statuses(
+    settings: Settings, *, kube: Kube, now: datetime, tasks: Sequence[TaskId] = ()
+) -> list[TaskStatus]:
+    """Read the status of every task, or of those with one of these ids.
 
     Raises:
         StepError: The API server refuses or does not answer.
     """
-    home, only = settings.namespaces.workflows, f",{TASK}={task}" if task else ""
-    task_states = kube.list(LEASES, namespace=home, labels=f"app.kubernetes.io/managed-by={PREFIX}{only}")
+    home, of_tasks = settings.namespaces.workflows, f"{TASK} in ({','.join(tasks)})" if tasks else TASK
+    ours = f"app.kubernetes.io/managed-by={PREFIX}"
+    task_states = kube.list(LEASES, namespace=home, labels=f"{ours},{of_tasks}" if tasks else ours)
     # Whole Workflows, because only their parameters name the repository; so those that have ended are left out.
     workflows = {
         each["metadata"]["uid"]: each
         for which in (f"{WORKFLOW_COMPLETED_LABEL}!=true", SUPERSEDED_BY)
-        for each in kube.list(WORKFLOWS, namespace=home, labels=f"{TASK}{f'={task}' if task else ''},{which}")
+        for each in kube.list(WORKFLOWS, namespace=home, labels=f"{of_tasks},{which}")
     }
     states = [read_task_state(body) for body in task_states]
     return list(task_statuses(states, workflows.values(), now=now, duration_s=settings.lease.duration_s))

@@ -103,7 +103,7 @@ def task_statuses(
                 lease=lease,
                 task=pushes.task,
                 state=TaskPhase.PENDING,
-                since=pushes.created[0],
+                since=min(pushes.created),
             )
             found.append(_with_waiting(first, pushes, superseded[lease]))
     yield from sorted(found, key=lambda each: -(each.since.timestamp() if each.since else 0))

@@ -22,7 +22,7 @@ class Sensor(World):
         self,
         *,
         sha: str = NEW,
-        task: int = 7,
+        task: int | str = 7,
         pushed_at: datetime | None = None,
         repository: str = REPOSITORY,
         before: str = "",

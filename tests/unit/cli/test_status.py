@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +18,13 @@ from pipelines.cli.views.output import open_console
 from pipelines.cli.views.status_table import COLUMNS
 from pipelines.client.task_status import TaskPhase
 from pipelines.client.wording import age
+from steps.core import parse_time
 from steps.core.errors import Exit
-from steps.core.keys import RECORD
+from steps.core.keys import PREFIX, RECORD, TASK
+from steps.domain.task_id import find_task, task_id
 from steps.kube import KubernetesTransport
 from steps.observed_state.repair_attempts import ATTENTION_LABEL
+from steps.settings.tasks import TaskPattern
 from tests.doubles.github import fail as github_fails
 from tests.doubles.kubernetes import Fault, serve, write_kubeconfig
 from tests.doubles.platform.runs import CLEO, REX
@@ -96,6 +101,25 @@ def test_a_push_that_waits_is_pending_though_it_has_no_lease(laptop: Scene, caps
     (status,) = json.loads(capsys.readouterr().out)
     assert (created_at - datetime.fromisoformat(status["waiting_since"])).total_seconds() == 360
     assert "waits for the task's lock" in explained(capsys)
+
+
+def test_a_task_is_pending_since_its_oldest_push_whatever_the_order_of_the_list(
+    laptop: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    created = [laptop.workflow().created_at]
+    laptop.later(60)
+    newer = laptop.api.get("workflows", laptop.workflow().name, namespace=DEFAULTS.namespaces.workflows)
+    laptop.later(60)
+    # The API server lists by name.
+    created.append(parse_time(laptop.api.create(renamed(newer, "a-first-name"))["metadata"]["creationTimestamp"]))
+    (status,) = statuses(capsys)
+    assert (status["waiting"], status["since"], status["waiting_since"]) == (3, *(created[0].isoformat(),) * 2)
+    assert created[0] < created[1]
+
+
+def renamed(workflow: dict[str, Any], name: str) -> dict[str, Any]:
+    kept = {key: workflow["metadata"][key] for key in ("namespace", "labels")}
+    return {key: workflow[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": kept | {"name": name}}
 
 
 def test_in_progress_and_interrupted_are_two_states(laptop: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -407,3 +431,31 @@ def test_a_reconcile_that_is_off_is_not_promised(
     said = last_sentences(laptop, capsys, tmp_path, every_s=0)
     assert "Reconcile tries again" not in said
     assert "Reconcile is off (reconcile.every_s = 0)." in said
+
+
+@pytest.mark.parametrize("given", ["fix-login-42-4f0a1c2b3d", "FIX-login-42-4f0a1c2b3d", "fix/login"])
+def test_a_task_is_found_by_the_id_that_status_shows_and_by_the_text_of_its_branch(
+    given: str, laptop: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = given.lower() if "4f0a1c2b3d" in given else task_id(given)
+    for task in (shown, "fix-login"):
+        labels = {TASK: task, "app.kubernetes.io/managed-by": PREFIX}
+        metadata = {"name": f"lease-{task}", "namespace": DEFAULTS.namespaces.workflows, "labels": labels}
+        laptop.api.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}})
+    (status,) = statuses(capsys, given)
+    assert status["task"] == shown
+    assert main(["explain", given]) == Exit.DONE
+
+
+def test_a_text_that_looks_like_an_id_may_also_be_that_of_a_branch(
+    laptop: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown, branch = "fix-login-4f0a1c2b3d", "claude/fix-login-4f0a1c2b3d"
+    pattern = TaskPattern(branch="claude/(?P<id>.+)", examples=(branch,))
+    laptop.settings = replace(DEFAULTS, tasks=(pattern,))
+    id_of_branch = find_task(branch, patterns=(pattern,))
+    assert id_of_branch
+    assert id_of_branch != shown
+    laptop.workflow(task=id_of_branch, branch=branch)
+    assert [each["task"] for each in statuses(capsys, shown)] == [id_of_branch]
+    assert [each["task"] for each in statuses(capsys, id_of_branch)] == [id_of_branch]

@@ -15,6 +15,7 @@ from pipelines.client.push_lookup import PushTarget, find_push
 from pipelines.settings import Settings
 from steps.core.errors import BadInputError, ForbiddenError
 from steps.settings.policies import LabelChanges, RepositoryPolicy
+from steps.settings.tasks import TaskPattern
 from tests.doubles.github import GitHub, serve
 from tests.support.harness import DEFAULTS, NEW, NEWER, OLD, REPOSITORY
 
@@ -105,6 +106,17 @@ def test_a_task_is_found_behind_more_than_one_page_of_pull_requests(laptop: Lapt
         laptop.github.add_pull_request(repository=REPOSITORY, head=f"task-{number}", sha=OLD)
     assert laptop.means("--task", "7") == SEVEN
     assert len(laptop.github.calls) == 2
+
+
+def test_a_task_whose_id_has_a_hash_is_found_by_that_id_and_by_the_text_of_its_branch(laptop: Laptop) -> None:
+    anything = replace(laptop.settings, tasks=(TaskPattern(branch="claude/(?P<id>.+)", examples=("claude/x",)),))
+    laptop.github.add_pull_request(repository=REPOSITORY, head="claude/Fix_login", sha=OLD)
+    found = replace(laptop, settings=anything).means("--task", "Fix_login")
+    assert (found.ref, found.sha) == ("refs/heads/claude/Fix_login", OLD)
+    assert found.task != "fix_login"
+    assert replace(laptop, settings=anything).means("--task", found.task) == found
+    checkout("claude/Fix_login")
+    assert replace(laptop, settings=anything).means("--task", found.task).ref == found.ref
 
 
 def test_of_several_pull_requests_the_labelled_one_is_meant(laptop: Laptop) -> None:
