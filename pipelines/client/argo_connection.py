@@ -15,7 +15,7 @@ def argo_server_from_env(env: Mapping[str, str], *, namespace: str) -> ArgoServe
 
     Args:
         env: The variables of the `argo` command: ARGO_SERVER, ARGO_TOKEN and others.
-        namespace: Namespace of the Workflows, unless ARGO_NAMESPACE names another.
+        namespace: Namespace of the Workflows. ARGO_NAMESPACE does not count: the template is in this one.
 
     Raises:
         BadInputError: ARGO_SERVER is not set, or REQUESTS_CA_BUNDLE names a missing file.

@@ -74,7 +74,7 @@ def connect_argo_server(env: Mapping[str, str], *, namespace: str) -> ArgoServer
 
     Args:
         env: ARGO_SERVER (host:port), ARGO_TOKEN, ARGO_SECURE, ARGO_INSECURE_SKIP_VERIFY, ARGO_BASE_HREF.
-        namespace: Namespace of the Workflows, unless ARGO_NAMESPACE names another.
+        namespace: Namespace of the Workflows. ARGO_NAMESPACE does not count: the template is in this one.
 
     Raises:
         BadInputError: ARGO_SERVER is not set or not an address, no header can carry ARGO_TOKEN, or REQUESTS_CA_BUNDLE
@@ -99,7 +99,7 @@ def connect_argo_server(env: Mapping[str, str], *, namespace: str) -> ArgoServer
         token=token or None,
         session=_Session(),
     )
-    return ArgoServer(service=service, namespace=env.get("ARGO_NAMESPACE") or namespace)
+    return ArgoServer(service=service, namespace=namespace)
 
 
 def _check_address(server: str) -> None:

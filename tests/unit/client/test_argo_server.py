@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,10 +26,12 @@ from steps.core.errors import (
 )
 from tests.doubles.clock import ManualClock
 from tests.support.harness import NEW
+from tests.support.settings_files import write_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # Hera's own
 
 NAME = "cancel-x"
+MISMATCH = "the namespace of the provided object does not match the namespace sent on the request"
 PAGE = b"<html>Sign in, secret</html>"
 WORKFLOW: dict[str, Any] = {"metadata": {"name": NAME}, "spec": {}}
 SUCCEEDED = WORKFLOW | {"status": {"phase": "Succeeded"}}
@@ -54,6 +57,14 @@ class Ingress:
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     asked: int = 0
     address: str = ""
+    paths: list[str] = field(default_factory=list)
+
+    def refusal(self, sent: bytes) -> tuple[int, bytes] | None:
+        """What Argo Server passes on of the API server, if a Workflow names another namespace than the path."""
+        namespace = json.loads(sent or b"{}").get("workflow", {}).get("metadata", {}).get("namespace")
+        if namespace in (None, self.paths[-1].rpartition("/")[2]):
+            return None
+        return 400, json.dumps({"code": 3, "message": MISMATCH}).encode()
 
     def next(self) -> tuple[int, bytes]:
         self.asked += 1
@@ -66,8 +77,9 @@ def ingress() -> Iterator[Ingress]:
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = found.next()
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            found.paths.append(self.path)
+            status, body = found.refusal(sent) or found.next()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -181,3 +193,18 @@ def test_an_address_that_is_none_is_named_by_its_variable(
 @pytest.mark.parametrize("address", ["127.0.0.1:2746", "argo.example.com", "[::1]:2746", " argo.example.com:443 "])
 def test_an_address_with_or_without_a_port_is_one(address: str) -> None:
     assert connect_argo_server({"ARGO_SERVER": address}, namespace="argo").namespace == "argo"
+
+
+@pytest.mark.parametrize(
+    ("given", "namespace"), [((), "agent-cancellation"), (("--namespace=stop-agents",), "stop-agents")]
+)
+def test_the_workflow_is_created_where_its_template_is_and_not_where_the_argo_command_works(
+    ingress: Ingress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: tuple[str, ...], namespace: str
+) -> None:
+    ingress.answers = [(200, json.dumps(WORKFLOW).encode())]
+    settings = write_settings(tmp_path)
+    for name, value in {"SERVER": ingress.address, "SECURE": "false", "NAMESPACE": "my-own-workflows"}.items():
+        monkeypatch.setenv(f"ARGO_{name}", value)
+    command = ("submit", f"--settings={settings}", "--ref=task-7", f"--sha={NEW}", "--no-wait", *given)
+    assert main(command) == Exit.DONE
+    assert ingress.paths == [f"/api/v1/workflows/{namespace}"]
