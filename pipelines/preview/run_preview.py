@@ -1,13 +1,15 @@
 """The runs that a push to a branch would stop now, and those that it would keep.
 
 Guarantees that it only reads. The decisions are those of the steps, by the policy of the repository and by what the
-runs own, for a push of this moment to a commit that no run names. If the person may not list what runs own, the
-decisions are without it, and the result says so. Not covered: what the pull request says, such as a skip label.
+runs own, for a push of this moment to a commit that no run names. Of a run that can be started again, such as a
+Deployment, the push is taken to replace the commit, and the reason says so. If the person may not list what runs own,
+the decisions are without it, and the result says so. Not covered: what the pull request says, such as a skip label.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from steps.agents import decide_all, decide_runs, runs_of_task
@@ -15,13 +17,17 @@ from steps.core import ForbiddenError
 from steps.domain import ZERO_SHA, Phase, Push, Record, Repository, RunOutcome, Sha, shown_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from pipelines.settings import Settings
-    from steps.domain import TaskId
+    from steps.agents import AgentRun
+    from steps.domain import Agent, TaskId
     from steps.kube import Kube
 
 _UNKNOWN = "preview"
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +93,14 @@ def preview_runs(
         started_at=now,
     )
     runs = runs_of_task(task, settings=own, kube=kube)
+    commits = dict(_replaced_commits(runs))
+    record = replace(record, older=tuple(commits.values()))
     unread = ""
     try:
         judged = decide_runs(runs, record=record, settings=own, kube=kube)
     except ForbiddenError as error:
         judged, unread = decide_all(runs, record=record), str(error)
-    stale = [run.as_agent(outcome=RunOutcome.STOPPING, reason="stale") for run in judged.stale]
+    stale = [_as_stale(run, commit=commits.get(run.uid, "")) for run in judged.stale]
     names = shown_names([*stale, *judged.kept])
     found = tuple(
         RunPreview(
@@ -105,3 +113,16 @@ def preview_runs(
         for agent in sorted((*stale, *judged.kept), key=lambda each: each.created_at)
     )
     return TaskPreview(runs=found, unread=unread)
+
+
+def _replaced_commits(runs: Iterable[AgentRun]) -> Iterator[tuple[str, str]]:
+    """Yield the commit of each run that can be started again, by the run's uid. Only its commit can make it stale."""
+    for run in runs:
+        commit = run.facts.sha.lower()
+        if run.kind.restartable and _COMMIT.fullmatch(commit):
+            yield run.uid, commit
+
+
+def _as_stale(run: AgentRun, *, commit: str) -> Agent:
+    condition = f", if the push replaces its commit {commit[:_SHOWN]}" if commit else ""
+    return run.as_agent(outcome=RunOutcome.STOPPING, reason=f"stale{condition}")

@@ -15,8 +15,9 @@ from steps.domain.task_id import TaskId
 from steps.settings.policies import LabelChanges, RepositoryPolicy
 from steps.telemetry.audit import Audit
 from tests.doubles.kubernetes import Fault
-from tests.support.harness import DEFAULTS, REPOSITORY, Scene
+from tests.support.harness import DEFAULTS, OLD, REPOSITORY, Scene
 from tests.support.ownership import child
+from tests.support.runs_of_presets import PRESETS, Preset
 from tests.support.scenarios import AGENTS, pushed
 
 EXEMPT = RepositoryPolicy(repositories=(REPOSITORY,), exempt=("5DLabs-Tess",))
@@ -67,6 +68,34 @@ def test_a_policy_decides_in_the_preview_as_in_the_step(scene: Scene, policy: Re
     said = previewed(scene, settings)
     assert said == played(scene)
     assert ("stop" in said.values()) is (policy is CANCELLABLE)
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=[preset.name for preset in PRESETS])
+def test_a_run_of_each_kind_is_judged_in_the_preview_as_in_the_step(scene: Scene, preset: Preset) -> None:
+    scene.settings = settings = replace(DEFAULTS, agents=(preset.kind,))
+    preset.run(scene, "stale")
+    preset.run(scene, "other", branch="main")
+    scene.later(5)
+    said = previewed(scene, settings)
+    assert said == played(scene)
+    assert said["stale"] == "stop"
+
+
+@pytest.mark.parametrize("commit", ["", "main", "some-branch"])
+def test_a_deployment_without_a_commit_is_kept_in_the_preview_as_in_the_step(scene: Scene, commit: str) -> None:
+    (preset,) = (each for each in PRESETS if each.name == "deployment")
+    scene.settings = settings = replace(DEFAULTS, agents=(preset.kind,))
+    preset.run(scene, "unknown", commit=commit)
+    scene.later(5)
+    said = previewed(scene, settings)
+    assert said == played(scene) == {"unknown": "its commit is not known to be older"}
+
+
+def test_of_a_deployment_the_preview_says_on_what_it_depends(scene: Scene) -> None:
+    (preset,) = (each for each in PRESETS if each.name == "deployment")
+    preset.run(scene, "stale")
+    (run,) = looked(scene, replace(DEFAULTS, agents=(preset.kind,))).runs
+    assert run.reason == f"stale, if the push replaces its commit {OLD[:12]}"
 
 
 def test_a_stale_owner_of_a_kept_run_is_kept_in_the_preview_as_in_the_step(scene: Scene) -> None:
