@@ -34,6 +34,8 @@ class Answers:
         examples: Branches that the pattern matches.
         paths: Paths of fields that the kind's preset cannot know, by their keys in `[[agents]]`.
         event_source: The EventSource to use instead of one of its own.
+        own_source: Name of the EventSource to render; empty for the default.
+        event_bus: Name of the EventBus; empty for the default.
     """
 
     repositories: tuple[str, ...] = ()
@@ -49,6 +51,8 @@ class Answers:
     exempt: tuple[str, ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
     event_source: EventSource | None = None
+    own_source: str = ""
+    event_bus: str = ""
 
 
 def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers:
@@ -62,7 +66,7 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
     Raises:
         BadInputError: An answer is missing, and nobody can be asked; or there is no such kind.
     """
-    defaults = default_values()["namespaces"]
+    defaults, default_source = default_values()["namespaces"], default_values()["events"]["event_source"]
     source = facts.sources[0] if len(facts.sources) == 1 and given.events in {"", facts.sources[0].namespace} else None
     kind, kinds = given.kind or _kind(facts), ", ".join(known_kinds())
     if ask and not given.kind:
@@ -75,7 +79,7 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         kind=kind,
         workflows=given.workflows or defaults["workflows"],
         agents=given.agents or facts.runs.get(kind, ()) or (defaults["agents"],),
-        events=given.events or (source.namespace if source else _only(facts.bus_namespaces)) or defaults["events"],
+        events=given.events or (source.namespace if source else _only(tuple(facts.buses))) or defaults["events"],
         event_source=source,
     )
     answers = _asked(suggested, given=given, ask=ask) if ask else suggested
@@ -89,13 +93,17 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
     needed |= {_field_option(key): key in paths for key in open_keys(kind)}
     if missing := [option for option, answer in needed.items() if not answer]:
         raise BadInputError(f"{', '.join(missing)}: missing: give them, or run init in a terminal, where it asks")
+    source = source if source and answers.events == source.namespace else None
     return replace(
         answers,
         paths=tuple(paths.items()),
         cancellable=answers.cancellable or ("*",),
         # A bot's login is the agent's name and `[bot]`.
         exempt=answers.exempt or tuple(login.removesuffix("[bot]") for login in answers.senders),
-        event_source=source if source and answers.events == source.namespace else None,
+        event_source=source,
+        # Applied, one of the default name would replace another's.
+        own_source=_PACKAGE if not source and (answers.events, default_source) in facts.taken else "",
+        event_bus=source.bus if source else _only(facts.buses.get(answers.events, ())),
     )
 
 

@@ -27,6 +27,8 @@ _BUSES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventb
 _SOURCES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventsources")
 # As for the settings' own names.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# That of an EventSource, or a Sensor, that names none.
+DEFAULT_BUS = "default"
 # Enough to see where runs are; a busy cluster has thousands.
 _LOOKED_AT = 500
 
@@ -38,6 +40,7 @@ class EventSource:
     namespace: str
     name: str
     event: str
+    bus: str
     webhook_secret: str
     repositories: tuple[str, ...]
 
@@ -48,15 +51,17 @@ class ClusterFacts:
 
     Attributes:
         runs: Namespaces with runs of each kind of agents that the API server serves.
-        bus_namespaces: Namespaces with an EventBus.
+        buses: Names of the EventBuses in each namespace that has one.
         sources: Events of EventSources for GitHub that this project did not render.
+        taken: Namespaces and names of all EventSources that this project did not render.
         notes: What could not be read, and what is missing, in sentences.
     """
 
     namespaces: tuple[str, ...] = ()
     runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    bus_namespaces: tuple[str, ...] = ()
+    buses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: tuple[EventSource, ...] = ()
+    taken: frozenset[tuple[str, str]] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -93,14 +98,18 @@ def read_cluster(kube: Kube, *, kind: str = "") -> ClusterFacts:
     with_runs = [name for name, spaces in runs.items() if spaces]
     if not kind and (len(with_runs) > 1 or (not with_runs and len(runs) > 1)):
         notes.append(f"the cluster has several kinds of agents, {', '.join(with_runs or runs)}: choose by --kind")
-    buses, sources = found(_BUSES, "EventBus"), found(_SOURCES, "EventSources")
+    buses = found(_BUSES, "EventBus")
     if buses == []:
         notes.append("there is no EventBus: Argo Events needs one named default in the events' namespace")
+    others = [each for each in found(_SOURCES, "EventSources") or () if not _is_own(each)]
+    sources = tuple(source for each in others for source in _github_events(each))
+    notes += _notes_on_sources(sources)
     return ClusterFacts(
         namespaces=tuple(each["metadata"]["name"] for each in namespaces or ()),
         runs=runs,
-        bus_namespaces=_namespaces(buses or []),
-        sources=tuple(source for each in sources or () for source in _github_events(each)),
+        buses={space: tuple(_names(buses or [], namespace=space)) for space in _namespaces(buses or [])},
+        sources=sources,
+        taken=frozenset((each["metadata"]["namespace"], each["metadata"]["name"]) for each in others),
         notes=tuple(notes),
     )
 
@@ -116,18 +125,39 @@ def _notes_on_runs(plural: str, objects: list[Json]) -> Iterator[str]:
         yield f"only the first {_LOOKED_AT} {plural} were looked at: other namespaces may have more"
 
 
+def _notes_on_sources(sources: tuple[EventSource, ...]) -> Iterator[str]:
+    """Say that several events are no suggestion."""
+    if len(sources) > 1:
+        named = ", ".join(f"{each.namespace}/{each.name}/{each.event}" for each in sources)
+        yield (
+            f"several events of EventSources receive GitHub's webhooks, {named}: a further EventSource is written; to "
+            "use one of them, set events.event_source, event_name and render_event_source = false"
+        )
+
+
 def _namespaces(objects: list[Json]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each["metadata"]["namespace"] for each in objects))
 
 
+def _names(objects: list[Json], *, namespace: str) -> Iterator[str]:
+    """List the names that a setting can have."""
+    found = (each["metadata"] for each in objects)
+    yield from (each["name"] for each in found if each["namespace"] == namespace and _NAME.fullmatch(each["name"]))
+
+
+def _is_own(source: Json) -> bool:
+    """Whether this project rendered an EventSource."""
+    return APP.items() <= (source["metadata"].get("labels") or {}).items()
+
+
 def _github_events(source: Json) -> Iterator[EventSource]:
-    """List the GitHub events of an EventSource, unless this project rendered it. Others' objects may have any shape."""
+    """List the GitHub events of an EventSource. Others' objects may have any shape."""
     metadata = source["metadata"]
-    labels = metadata.get("labels") or {}
     spec = source.get("spec")
     events = spec.get("github") if isinstance(spec, dict) else None
-    if APP.items() <= labels.items() or not isinstance(events, dict):
+    if not isinstance(spec, dict) or not isinstance(events, dict):
         return
+    bus = spec.get("eventBusName")
     for event, settings in events.items():
         # A name that no setting can have is not suggested.
         if isinstance(settings, dict) and all(map(_NAME.fullmatch, (metadata["name"], event))):
@@ -137,6 +167,7 @@ def _github_events(source: Json) -> Iterator[EventSource]:
                 namespace=metadata["namespace"],
                 name=metadata["name"],
                 event=event,
+                bus=bus if isinstance(bus, str) and _NAME.fullmatch(bus) else DEFAULT_BUS,
                 webhook_secret=name if _NAME.fullmatch(name) else "",
                 repositories=tuple(_repositories(settings)),
             )

@@ -37,6 +37,10 @@ def settings_text(answers: Answers) -> str:
         tables["events"] |= {"event_source": source.name, "event_name": source.event, "render_event_source": False}
         if source.webhook_secret:
             tables["events"]["webhook_secret"] = source.webhook_secret
+    if answers.own_source:
+        tables["events"]["event_source"] = answers.own_source
+    if answers.event_bus not in {"", default_values()["events"]["event_bus"]}:
+        tables["events"]["event_bus"] = answers.event_bus
     text = "".join(_table(f"[{name}]", keys) for name, keys in tables.items())
     text += "".join(_table("[[tasks]]", keys) for keys in _tasks(answers))
     table = agent_table(answers.kind, cancellable=answers.cancellable, exempt=answers.exempt, paths=dict(answers.paths))

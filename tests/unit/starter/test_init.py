@@ -55,9 +55,9 @@ def event_source(namespace: str, name: str, github: Any) -> dict[str, Any]:  # n
     return kind | {"metadata": {"name": name, "namespace": namespace}, "spec": {"github": github}}
 
 
-def bus(namespace: str) -> dict[str, Any]:
+def bus(namespace: str, name: str = "default") -> dict[str, Any]:
     kind = {"apiVersion": "argoproj.io/v1alpha1", "kind": "EventBus"}
-    return kind | {"metadata": {"name": "default", "namespace": namespace}, "spec": {"jetstream": {}}}
+    return kind | {"metadata": {"name": name, "namespace": namespace}, "spec": {"jetstream": {}}}
 
 
 HOOK = {
@@ -198,6 +198,60 @@ def test_what_the_cluster_has_is_taken(cluster: ApiServer, folder: Path, capsys:
     assert {call.method for call in cluster.calls} == {"GET"}
 
 
+def test_the_only_event_bus_of_the_events_namespace_is_named(cluster: ApiServer, folder: Path) -> None:
+    cluster.create(bus("hooks", "nats"))
+    assert main(("init", *GIVEN)) == Exit.DONE
+    settings = read_settings(folder / "settings.toml")
+    assert (settings.namespaces.events, settings.events.event_bus) == ("hooks", "nats")
+
+
+@pytest.mark.parametrize("others", [("nats", "default"), ("nats", "kafka")], ids=" and ".join)
+def test_of_several_event_buses_none_but_the_default_is_chosen(
+    cluster: ApiServer, folder: Path, others: tuple[str, ...]
+) -> None:
+    for name in others:
+        cluster.create(bus("hooks", name))
+    assert main(("init", *GIVEN)) == Exit.DONE
+    assert read_settings(folder / "settings.toml").events.event_bus == "default"
+
+
+@pytest.mark.parametrize(("spec", "name"), [({"eventBusName": "nats"}, "nats"), ({}, "default")])
+def test_the_event_bus_of_the_event_source_is_that_of_the_sensor(
+    cluster: ApiServer, folder: Path, spec: dict[str, str], name: str
+) -> None:
+    cluster.create(bus("hooks", "another"))
+    source = event_source("hooks", "github", HOOK)
+    source["spec"] |= spec
+    cluster.create(source)
+    assert main(("init", *GIVEN)) == Exit.DONE
+    assert read_settings(folder / "settings.toml").events.event_bus == name
+
+
+def test_the_secret_of_an_event_source_that_is_there_is_not_created_again(cluster: ApiServer, folder: Path) -> None:
+    cluster.create(event_source("hooks", "github", HOOK))
+    assert main(("init", *GIVEN)) == Exit.DONE
+    text = (folder / "README.md").read_text()
+    assert "create secret generic our-secret" not in text
+    assert "kubectl -n agent-cancellation create secret generic agent-cancellation-github" in text
+
+
+@pytest.mark.parametrize("github", [None, {"push": {}, "pull": {}}], ids=["of something else", "with two events"])
+def test_an_event_source_that_is_there_is_not_replaced_by_the_rendered_one(
+    cluster: ApiServer,
+    folder: Path,
+    github: Any,  # noqa: ANN401 - others' JSON
+) -> None:
+    cluster.create(event_source("argo-events", "github-eventsource", github))
+    assert main(("init", *GIVEN)) == Exit.DONE
+    events = read_settings(folder / "settings.toml").events
+    assert events.render_event_source
+    assert events.event_source == "agent-cancellation"
+    assert "agent-cancellation-eventsource-svc" in (folder / "README.md").read_text()
+    assert main(("render",)) == Exit.DONE
+    (rendered,) = (folder / "rendered" / "events").glob("eventsource-*")
+    assert yaml.safe_load(rendered.read_text())["metadata"]["name"] == "agent-cancellation"
+
+
 def test_every_namespace_with_agents_is_taken(
     cluster: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -310,11 +364,16 @@ def test_the_paths_that_a_preset_cannot_know_are_named(folder: Path, capsys: pyt
     assert list(folder.iterdir()) == []
 
 
-def test_several_event_sources_are_no_suggestion(cluster: ApiServer, folder: Path) -> None:
+def test_several_event_sources_are_named_and_not_guessed(
+    cluster: ApiServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("one", "two"):
         cluster.create(event_source("hooks", name, HOOK))
     assert main(("init", *GIVEN)) == Exit.DONE
     assert read_settings(folder / "settings.toml").events.render_event_source
+    said = capsys.readouterr().err
+    assert "several events of EventSources receive GitHub's webhooks, hooks/one/push, hooks/two/push" in said
+    assert "events.event_source, event_name and render_event_source = false" in said
 
 
 def test_what_this_project_rendered_is_not_taken_for_another_installation(cluster: ApiServer, folder: Path) -> None:
