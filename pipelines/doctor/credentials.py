@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.client import connect_github
 from pipelines.doctor.check import CheckResult, CheckStatus
+from pipelines.doctor.events import github_event
 from steps.core import BadInputError, CertificateError, ForbiddenError, ProxyRefusedError, StepError, UnavailableError
 from steps.github import build_credentials, is_ca_bundle
 from steps.kube import CONFIG_MAPS, Resource
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SECRETS = Resource(group="", version="v1", plural="secrets")
 # Permissions of an App that moves labels and comments: GitHub takes this one for both, on a pull request.
 _WRITES = {"pull_requests": "write"}
+# Key of the webhook's Secret in the rendered EventSource.
+_WEBHOOK_KEY = "secret"
 # Not the branch of a task, so the list is empty.
 _BRANCH = "agent-cancellation-doctor"
 
@@ -44,17 +47,34 @@ def _text(value: str) -> str:
 
 
 def webhook_secret(installation: Installation, check: str) -> Iterator[CheckResult]:
-    """Check that the webhook's Secret exists and is not empty."""
-    name, namespace = installation.settings.events.webhook_secret, installation.settings.namespaces.events
+    """Check that the webhook's Secret exists and is not empty. An EventSource of the user's own names it."""
+    settings, namespace = installation.settings.events, installation.settings.namespaces.events
+    name, key = settings.webhook_secret, _WEBHOOK_KEY
+    if not settings.render_event_source and (event := github_event(installation)) is not None:
+        named = event.get("webhookSecret") or {}
+        name, key = str(named.get("name") or ""), str(named.get("key") or "")
+        if not name:
+            problem = f"event {settings.event_name} of EventSource {settings.event_source} names no webhookSecret"
+            problem += ": signatures of webhooks are not checked"
+            fix = "add webhookSecret to it, with name and key of a Secret with the secret of GitHub's webhook"
+            yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
+            return
     found = _values(installation, name=name, namespace=namespace)
-    fix = f"kubectl -n {namespace} create secret generic {name} --from-file=secret, with the secret of GitHub's webhook"
+    command = _write_command(name, namespace=namespace, files=f"--from-file={key}", exists=found is not None)
+    fix = f"{command}, with the secret of GitHub's webhook"
     if found is None:
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=f"{namespace} has no Secret {name}", fix=fix)
-    elif not found.get("secret"):
-        problem = f"key secret of Secret {name} is empty: signatures of webhooks are not checked"
+    elif not found.get(key):
+        problem = f"key {key} of Secret {name} is empty: signatures of webhooks are not checked"
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
     else:
         yield CheckResult(check=check, status=CheckStatus.OK, found=f"Secret {name} exists and is not empty")
+
+
+def _write_command(name: str, *, namespace: str, files: str, exists: bool) -> str:
+    """Return the command that writes keys of a Secret. kubectl does not create one that exists; its other keys stay."""
+    creation = f"kubectl -n {namespace} create secret generic {name} {files}"
+    return f"{creation} --dry-run=client -o yaml | kubectl -n {namespace} apply -f -" if exists else creation
 
 
 def github_values(installation: Installation) -> dict[str, str]:
@@ -68,11 +88,12 @@ def github_values(installation: Installation) -> dict[str, str]:
 def github_secret(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Check that GitHub's credentials are complete."""
     name, namespace = installation.settings.workflow.credentials_secret, installation.settings.namespaces.workflows
-    found = github_values(installation)
+    found = _values(installation, name=name, namespace=namespace)
     try:
-        build_credentials(found, where=f"Secret {namespace}/{name}")
+        build_credentials(found or {}, where=f"Secret {namespace}/{name}")
     except ForbiddenError as error:
-        fix = f"kubectl -n {namespace} create secret generic {name} (README, Install)"
+        command = _write_command(name, namespace=namespace, files="--from-file=…", exists=found is not None)
+        fix = f"{command} (README, Install)"
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=str(error), fix=fix)
     else:
         yield CheckResult(check=check, status=CheckStatus.OK, found=f"Secret {name} is complete")
