@@ -107,6 +107,15 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
     )
 
 
+def absent_namespaces(answers: Answers, *, facts: ClusterFacts) -> tuple[str, ...]:
+    """List the namespaces that applying needs and the cluster lacks; none if those of the cluster are not known.
+
+    The next steps create that of the Workflows.
+    """
+    needed = dict.fromkeys((*answers.agents, answers.events)) if facts.namespaces else {}
+    return tuple(each for each in needed if each not in facts.namespaces and each != answers.workflows)
+
+
 def _field_option(key: str) -> str:
     """Name the option for a path. A run without an id of a task belongs to the task of its branch."""
     return f"--field {key}=PATH" + (f" or {_BRANCH}=PATH" if key == _TASK else "")

@@ -50,6 +50,7 @@ class ClusterFacts:
     """What was found.
 
     Attributes:
+        namespaces: All namespaces; empty if they are not known.
         runs: Namespaces with runs of each kind of agents that the API server serves.
         buses: Names of the EventBuses in each namespace that has one.
         sources: Events of EventSources for GitHub that this project did not render.
@@ -87,7 +88,7 @@ def read_cluster(kube: Kube, *, kind: str = "") -> ClusterFacts:
             notes.append(f"{what} could not be read: {error}")
         return None
 
-    namespaces = found(_NAMESPACES, "namespaces")
+    namespaces = found(_NAMESPACES, "namespaces") or []
     runs = {}
     for name, keys in telling_kinds().items():
         resource = ClusterResource(group=keys["group"], version=keys["version"], plural=keys["plural"])
@@ -105,7 +106,7 @@ def read_cluster(kube: Kube, *, kind: str = "") -> ClusterFacts:
     sources = tuple(source for each in others for source in _github_events(each))
     notes += _notes_on_sources(sources)
     return ClusterFacts(
-        namespaces=tuple(each["metadata"]["name"] for each in namespaces or ()),
+        namespaces=tuple(each["metadata"]["name"] for each in namespaces) if len(namespaces) < _LOOKED_AT else (),
         runs=runs,
         buses={space: tuple(_names(buses or [], namespace=space)) for space in _namespaces(buses or [])},
         sources=sources,

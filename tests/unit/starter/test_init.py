@@ -292,6 +292,25 @@ def test_the_webhook_of_an_organization_stands_for_all_its_repositories(cluster:
     assert read_settings(folder / "settings.toml").events.repositories == ("acme/*",)
 
 
+def test_a_namespace_that_the_cluster_lacks_is_named_before_anything_is_applied(
+    cluster: ApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spaces = ("--agents-namespace", "bots", "--agents-namespace", "more-bots", "--events-namespace", "more-hooks")
+    assert main(("init", *GIVEN, *spaces)) == Exit.DONE
+    said = capsys.readouterr().err
+    assert "note: the cluster has no namespace more-bots, more-hooks: create it before you apply" in said
+    assert cluster.find("namespaces", "agent-cancellation") is None, "the next steps create it"
+
+
+@pytest.mark.parametrize("unknown", [("--no-cluster",), ()], ids=["without a cluster", "without rights"])
+def test_namespaces_that_are_not_known_are_not_called_missing(
+    cluster: ApiServer, capsys: pytest.CaptureFixture[str], unknown: tuple[str, ...]
+) -> None:
+    cluster.faults.add(Fault(method="GET", path=r"/namespaces\?", status=403, reason="Forbidden", times=0))
+    assert main(("init", *GIVEN, "--agents-namespace", "more-bots", *unknown)) == Exit.DONE
+    assert "create it before you apply" not in capsys.readouterr().err
+
+
 def test_a_given_answer_wins_over_the_cluster(cluster: ApiServer, folder: Path) -> None:
     cluster.create(event_source("hooks", "github", HOOK))
     cluster.create(agent_run(task=1, agent=TESS, namespace="bots"))
