@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[3]
 _PUSH = ("scenarios/whole_push", "scenarios/pull_request/labels", "scenarios/agents/end")
 _ORDER = ("scenarios/push/lagging_head", "scenarios/push/order_of_pushes")
 _STOP = ("unit/agents/stop", "scenarios/agents/kinds", "scenarios/agents/refused_deletes")
+_TOGETHER = ("scenarios/agents/mixed_kinds", "scenarios/agents/busy_runs", "scenarios/agents/late_jobs")
 _OWNED = (
     "scenarios/agents/owned_runs",
     "scenarios/agents/owned_objects",
@@ -50,6 +51,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "scenarios/help/rounds",
             "scenarios/help/failures",
             "scenarios/push/two_branches",
+            "scenarios/push/lives_again",
             "scenarios/push/restored_commits",
         ),
         "cancellation.doubtful_runs": ("unit/cancellation/doubtful_runs", "scenarios/push/doubtful_runs"),
@@ -105,14 +107,22 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/agents/runs",
             "unit/agents/run_parts",
             "scenarios/agents/parts_of_runs",
+            "scenarios/agents/busy_runs",
             "scenarios/agents/kinds",
             *_PUSH,
         ),
         "agents.decisions": ("unit/agents/decisions", "scenarios/agents/owned_runs", *_STOP, *_PUSH),
-        "agents.graceful_stop": (*_STOP, "scenarios/agents/owned_runs"),
-        "agents.deletion": (*_STOP, "scenarios/agents/owned_runs", *_BREAKER, *_PUSH),
+        "agents.graceful_stop": (*_STOP, *_TOGETHER, "scenarios/agents/owned_runs"),
+        "agents.deletion": (*_STOP, *_TOGETHER, "scenarios/agents/owned_runs", *_BREAKER, *_PUSH),
         "agents.stop": (*_STOP, *_OWNED, "scenarios/agents/presets", "scenarios/reports/events", *_PUSH),
-        "agents.verification": ("unit/agents/verification", *_STOP, *_OWNED, "scenarios/agents/presets", *_PUSH),
+        "agents.verification": (
+            "unit/agents/verification",
+            *_STOP,
+            "scenarios/agents/late_jobs",
+            *_OWNED,
+            "scenarios/agents/presets",
+            *_PUSH,
+        ),
         "agents.observation": (
             "unit/agents/observation",
             "unit/agents/verification",
@@ -170,7 +180,11 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unit/cancellation/state_document",
             *_PUSH,
         ),
-        "cancellation.planned_record": ("unit/cancellation/planned_record", "scenarios/reports/dry_run"),
+        "cancellation.planned_record": (
+            "unit/cancellation/planned_record",
+            "scenarios/reports/dry_run",
+            "scenarios/push/two_branches",
+        ),
         "cancellation.dry_run": (
             "scenarios/reports/dry_run",
             "unit/cancellation/execution",
