@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BadInputError: An answer is missing or wrong, a file exists, or the folder cannot be written.
     """
-    from pipelines.starter import Answers, ClusterFacts, absent_namespaces, complete, starter_files, write_starter
+    from pipelines.starter import Answers, ClusterFacts, complete, notes_on, starter_files, write_starter
     from steps.core import BadInputError, Exit
 
     facts = ClusterFacts() if options.no_cluster else _read_cluster(options.context, kind=options.kind)
@@ -106,8 +106,8 @@ def run(options: argparse.Namespace) -> int:
     except (EOFError, KeyboardInterrupt) as error:
         raise BadInputError("not all questions were answered, nothing was written: give options instead") from error
     write_starter(starter_files(answers), folder=options.folder, force=options.force)
-    if absent := absent_namespaces(answers, facts=facts):
-        print(f"note: the cluster has no namespace {', '.join(absent)}: create it before you apply", file=sys.stderr)
+    for note in notes_on(answers, facts=facts):
+        print(f"note: {note}", file=sys.stderr)
     print(f"{options.folder}: settings.toml, kustomization.yaml, README.md; next: the steps in README.md")
     return Exit.DONE
 

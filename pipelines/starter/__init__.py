@@ -3,7 +3,7 @@
 Guarantees that `render` takes the settings file as it was written, and that no existing file is replaced unless asked.
 """
 
-from pipelines.starter.answers import Answers, absent_namespaces, complete
+from pipelines.starter.answers import Answers, complete, notes_on
 from pipelines.starter.cluster_facts import ClusterFacts, read_cluster
 from pipelines.starter.files import starter_files, write_starter
 from pipelines.starter.github_app import github_app_manifest, registration_page, web_address
@@ -11,9 +11,9 @@ from pipelines.starter.github_app import github_app_manifest, registration_page,
 __all__ = [
     "Answers",
     "ClusterFacts",
-    "absent_namespaces",
     "complete",
     "github_app_manifest",
+    "notes_on",
     "read_cluster",
     "registration_page",
     "starter_files",

@@ -15,7 +15,7 @@ from pipelines.starter.kinds import DEFAULT_KIND, SUGGESTED, known_kinds, open_k
 from steps.core import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pipelines.starter.cluster_facts import ClusterFacts, EventSource
 
@@ -107,13 +107,17 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
     )
 
 
-def absent_namespaces(answers: Answers, *, facts: ClusterFacts) -> tuple[str, ...]:
-    """List the namespaces that applying needs and the cluster lacks; none if those of the cluster are not known.
+def notes_on(answers: Answers, *, facts: ClusterFacts) -> Iterator[str]:
+    """Say what the answers need and the cluster lacks, if that is known.
 
-    The next steps create that of the Workflows.
+    The next steps create the namespace of the Workflows, so it is not named.
     """
     needed = dict.fromkeys((*answers.agents, answers.events)) if facts.namespaces else {}
-    return tuple(each for each in needed if each not in facts.namespaces and each != answers.workflows)
+    if absent := [each for each in needed if each not in facts.namespaces and each != answers.workflows]:
+        yield f"the cluster has no namespace {', '.join(absent)}: create it before you apply"
+    if facts.buses and answers.events not in facts.buses:
+        known = ", ".join(sorted(facts.buses))
+        yield f"{answers.events} has no EventBus: create one there, or choose a namespace that has one ({known})"
 
 
 def _field_option(key: str) -> str:

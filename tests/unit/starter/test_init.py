@@ -302,6 +302,18 @@ def test_a_namespace_that_the_cluster_lacks_is_named_before_anything_is_applied(
     assert cluster.find("namespaces", "agent-cancellation") is None, "the next steps create it"
 
 
+def test_a_namespace_of_events_without_an_event_bus_is_named_with_those_that_have_one(
+    cluster: ApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.create(bus("hooks"))
+    assert main(("init", *GIVEN, "--events-namespace", "argo-events")) == Exit.DONE
+    assert "note: argo-events has no EventBus: create one there, or choose a namespace that has one (hooks)" in (
+        capsys.readouterr().err
+    )
+    assert main(("init", *GIVEN, "--events-namespace", "hooks", "--force")) == Exit.DONE
+    assert "no EventBus" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("unknown", [("--no-cluster",), ()], ids=["without a cluster", "without rights"])
 def test_namespaces_that_are_not_known_are_not_called_missing(
     cluster: ApiServer, capsys: pytest.CaptureFixture[str], unknown: tuple[str, ...]
