@@ -52,6 +52,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "scenarios/help/failures",
             "scenarios/push/two_branches",
             "scenarios/push/lives_again",
+            "scenarios/push/ended_branches",
             "scenarios/push/restored_commits",
         ),
         "cancellation.doubtful_runs": ("unit/cancellation/doubtful_runs", "scenarios/push/doubtful_runs"),

@@ -136,7 +136,7 @@ def unfinished(scene: Scene) -> Record:
 
 
 def test_resuming_keeps_the_agents_and_the_start_time_and_resets_the_rest(scene: Scene) -> None:
-    stored = unfinished(scene)
+    stored = replace(unfinished(scene), open_heads=(OLDEST,))
     scene.later(20)
     newer = scene.workflow(sha=NEWER, before=NEW)
     context = scene.context(newer, pod="second")
@@ -156,7 +156,15 @@ def test_resuming_keeps_the_agents_and_the_start_time_and_resets_the_rest(scene:
         pull_request=None,
         labels=LabelOutcome.PENDING,
         left_to="",
+        open_heads=None,
     )
+
+
+def test_the_end_of_a_branch_that_lives_on_finishes_the_unfinished_push_of_the_branch(scene: Scene) -> None:
+    stored = unfinished(scene)
+    scene.later(20)
+    context = scene.context(scene.ended(), pod="second")
+    assert decide_push(stored, context=context) == Resume(push=stored.push, watermark=stored.watermark)
 
 
 def test_a_finished_push_is_superseded_and_the_log_names_the_commit(scene: Scene) -> None:
