@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from steps.agents.agent_run import AgentRun
 from steps.agents.owned_object import OwnedObject
-from steps.agents.runs import without_parts
+from steps.agents.runs import _list_between, without_parts
 from steps.kube import JOBS
+from steps.kube.client import Kube
 from steps.kube.resources import Resource
 from steps.settings import RunKind
 from tests.support import factories
@@ -140,3 +142,34 @@ def test_a_pod_whose_run_has_ended_is_judged_by_itself() -> None:
 def test_a_pod_that_a_person_has_marked_is_no_part_of_a_run_that_controls_it_through_other_objects() -> None:
     runs = [run("pod", "lower", kind=POD, keep=True), run("whole")]
     assert parts(*runs, between=[between("lower", "whole")]) == {"pod": set(), "whole": set()}
+
+
+class Listing:
+    """An API server that has nothing, and remembers what was listed."""
+
+    def __init__(self) -> None:
+        self.listed: list[str] = []
+
+    def list(self, resource: Resource, **_: object) -> Iterator[dict[str, object]]:
+        """List nothing."""
+        self.listed.append(resource.plural)
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("kind", "controls", "owner", "listed"),
+    [
+        pytest.param("pod", True, "lower", ["taskruns"], id="a pod whose controller is no run"),
+        pytest.param("pod", False, "lower", [], id="a pod with an owner that does not control it"),
+        pytest.param("pod", True, "whole", [], id="a pod whose controller is a run"),
+        pytest.param("sandbox", True, "lower", [], id="neither a Job nor a pod"),
+    ],
+)
+def test_what_lies_between_is_listed_only_for_a_job_or_pod_whose_controller_is_no_run(
+    kind: str, owner: str, listed: list[str], *, controls: bool
+) -> None:
+    reference = replace(factories.owner(owner), api_version="tekton.dev/v1", kind="TaskRun", controller=controls)
+    runs = [replace(run("part", kind=KINDS[kind]), owners=(reference,)), run("whole")]
+    server = Listing()
+    _list_between(runs, kinds=[KINDS["tekton-pipeline-run"], KINDS[kind]], kube=cast("Kube", server), namespace="x")
+    assert server.listed == listed
