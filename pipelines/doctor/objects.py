@@ -23,7 +23,16 @@ LIVE = {("ConfigMap", LIMITS)}
 def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
     """Compare every object with the manifest that the settings render, or that an overlay builds from it."""
     same, built = 0, {_key(each): each for each in installation.manifests}
-    for rendered in all_manifests(installation.settings):
+    wanted_objects = list(all_manifests(installation.settings))
+    if built and built.keys().isdisjoint(map(_key, wanted_objects)):
+        yield CheckResult(
+            check=check,
+            status=CheckStatus.WRONG,
+            found="the file of --manifests has none of the objects that the settings render",
+            fix="give what your overlay over the rendered folder builds: kubectl kustomize FOLDER > FILE",
+        )
+        return
+    for rendered in wanted_objects:
         # An overlay changes objects on purpose. What it leaves out should not be there either.
         if built and _key(rendered) not in built:
             continue
@@ -46,11 +55,9 @@ def drift(installation: Installation, check: str) -> Iterator[CheckResult]:
             )
         else:
             same += 1
-    yield CheckResult(
-        check=check,
-        status=CheckStatus.OK,
-        found=f"{counted(same, 'object')} as the settings say",
-    )
+    if same:
+        text = f"{counted(same, 'object')} as the settings say"
+        yield CheckResult(check=check, status=CheckStatus.OK, found=text)
 
 
 def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
