@@ -142,7 +142,7 @@ def _preview(options: argparse.Namespace) -> int:
             now = server_time(transport, timeout_s=settings.kubernetes.timeout_s)
             kube = kube_client(settings, transport=transport)
             preview = preview_runs(found.repository, found.ref, found.match.id, settings=settings, kube=kube, now=now)
-            sentences += describe_runs(preview)
+            sentences += describe_runs(preview, dropped=not found.event)
             runs, problem = preview.runs, preview.unread
         except StepError as error:
             problem = str(error)

@@ -43,12 +43,18 @@ def describe_event(preview: EventPreview, *, settings: Settings) -> Iterator[str
         yield f"Its pull request may have the label {label}."
 
 
-def describe_runs(preview: TaskPreview) -> Iterator[str]:
-    """Describe the runs of the task."""
+def describe_runs(preview: TaskPreview, *, dropped: bool) -> Iterator[str]:
+    """Describe the runs of the task.
+
+    Args:
+        preview: The runs.
+        dropped: Whether the Sensor drops the event that was asked about.
+    """
+    push = "A push that the Sensor does not drop" if dropped else "A push now"
     if not preview.runs:
-        yield "No run of the task exists: a push now would stop nothing."
+        yield f"No run of the task exists: {push[0].lower()}{push[1:]} would stop nothing."
         return
-    yield "A push now would"
+    yield f"{push} would"
     for run in preview.runs:
         what = "stop" if run.stopped else "keep"
         yield f"  - {what} {run.kind}/{run.name} of {run.agent or 'an unknown agent'}: {run.reason}"

@@ -131,4 +131,14 @@ def test_a_person_who_may_not_list_jobs_is_told_that_ownership_is_not_known(scen
     scene.api.faults.add(Fault(method="GET", path="/jobs", status=403, reason="Forbidden", times=0))
     found = looked(scene)
     assert [each.stopped for each in found.runs] == [True]
-    assert "What the runs own is not known" in [*describe_runs(found)][-1]
+    assert "What the runs own is not known" in [*describe_runs(found, dropped=False)][-1]
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_the_preview_of_a_dropped_event_speaks_of_a_push_that_is_not_dropped(scene: Scene, *, dropped: bool) -> None:
+    scene.agent(name="stale")
+    scene.later(5)
+    found = looked(scene)
+    texts = [next(describe_runs(each, dropped=dropped)) for each in (found, replace(found, runs=()))]
+    assert ["does not drop" in text for text in texts] == [dropped, dropped]
+    assert texts[1].endswith("would stop nothing.")
