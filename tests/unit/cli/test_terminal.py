@@ -76,6 +76,11 @@ def test_a_note_takes_the_place_of_columns_that_matter_less() -> None:
     ]
 
 
+def test_tasks_of_one_number_are_told_apart_where_little_fits() -> None:
+    """Of what may be left out, the repository is the last."""
+    assert drawn(a_status(), width=33)[0] == "REPOSITORY  TASK    STATE"
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
 def test_no_word_is_broken_and_no_line_is_too_wide(width: int) -> None:
     statuses = [a_status(state=state, note=NOTE, unproven=3, waiting=12, superseded=4) for state in TaskPhase]
