@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterable
 
 from tests.tools.mutation import report, survivors
 from tests.tools.mutation.mutants import MutationError, Outcome, run
@@ -17,7 +18,11 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"one of {', '.join(TARGETS)} (all)")
     parser.add_argument("--changed", action="store_true", help="only modules that changed after their last run")
-    parser.add_argument("--write", action="store_true", help="write docs/mutation.md, if all is explained")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write docs/mutation.md: modules that are explained",
+    )
     parser.add_argument("--parallel", type=int, default=os.cpu_count() or 1, help="mutants side by side (cores)")
     given = parser.parse_args(arguments)
     unknown = sorted(set(given.modules) - set(TARGETS))
@@ -31,31 +36,36 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run them; 1 if a survivor is unexplained, or an explanation has no survivor."""
-    given = options()
-    outcomes: list[Outcome] = []
+    """Run them; 1 if a survivor is unexplained, or an explanation has no survivor.
+
+    The row of each module is written as soon as it is measured, so an interrupted run loses none.
+    """
+    given, explained, failed = options(), survivors.read(), False
     for number, module in enumerate(given.modules, start=1):
         print(f"[{number}/{len(given.modules)}] {source_of(module)}", flush=True)
         began = time.monotonic()
         try:
-            outcomes.append(run(module, parallel=given.parallel))
+            outcome = run(module, parallel=given.parallel)
         except MutationError as error:
             print(error, file=sys.stderr)
             return 1
         seconds = time.monotonic() - began
-        print(f"{outcomes[-1].mutants} mutants, {len(outcomes[-1].survived)} survived, {seconds:.0f} s", flush=True)
-    explained = survivors.read()
-    survived = [mutant for outcome in outcomes for mutant in outcome.survived]
-    found = survivors.compare(survived, explained=explained, modules=given.modules)
+        print(f"{outcome.mutants} mutants, {len(outcome.survived)} survived, {seconds:.0f} s", flush=True)
+        if not is_explained(outcome, module=module, explained=explained):
+            failed = True
+        elif given.write:
+            report.write([outcome], explained=explained)
+    return int(failed)
+
+
+def is_explained(outcome: Outcome, *, module: str, explained: Iterable[survivors.Reason]) -> bool:
+    """Whether the survivors of a module are those of the list. Prints each that is not, and each that is only there."""
+    found = survivors.compare(outcome.survived, explained=explained, modules=[module])
     for mutant in found.unexplained:
         print(f"survives without a reason: write a test, or explain it in {survivors.FILE.name}:\n{mutant.as_toml()}")
     for mutant in found.outdated:
         print(f"does not survive any more, or is gone: take it out of {survivors.FILE.name}:\n{mutant.as_toml()}")
-    if found.unexplained or found.outdated:
-        return 1
-    if given.write:
-        report.write(outcomes, explained=explained)
-    return 0
+    return not (found.unexplained or found.outdated)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.tools.mutation import report, survivors
+from tests.tools.mutation import __main__, report, survivors
 from tests.tools.mutation.mutants import Outcome, changed, digest, place
 from tests.tools.mutation.survivors import Mutant, Reason, compare
 from tests.tools.mutation.targets import ROOT, TARGETS, file_of_test, source_of
@@ -71,6 +72,24 @@ def test_the_document_keeps_the_rows_of_modules_that_were_not_run() -> None:
     assert set(report.rows_of(both)) == {"lease.task_lease", "lease.held_lease"}
     assert report.document([held, lease], before="", explained=[WHY]) == both
     assert "- The same either way. (lease.task_lease 1)\n" in both
+
+
+def test_the_row_of_an_explained_module_is_written_although_another_one_is_not_explained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    survived = {"lease.task_lease": (ONE,), "lease.lease_object": (OTHER,)}
+
+    def run(module: str, **_: object) -> Outcome:
+        return Outcome(module=module, code="0a", killed=1, types=0, timeout=0, survived=survived[module])
+
+    written = partial(report.write, file=tmp_path / "mutation.md")
+    monkeypatch.setattr(report, "write", written)
+    monkeypatch.setattr(survivors, "read", lambda: (WHY,))
+    monkeypatch.setattr(__main__, "run", run)
+    monkeypatch.setattr("sys.argv", ["mutation", "--write", "lease.lease_object", "lease.task_lease"])
+    assert __main__.main() == 1
+    assert set(report.rows_of((tmp_path / "mutation.md").read_text())) == {"lease.task_lease"}
+    assert OTHER.as_toml() in capsys.readouterr().out
 
 
 def test_a_module_counts_as_changed_only_if_its_code_has_changed() -> None:
