@@ -6,8 +6,8 @@ from steps.cancellation import TEMPLATE
 from steps.core import APP
 from steps.core import TASK as TASK_LABEL
 
-__all__ = ["APP", "COMMAND", "DELIVERY_LABEL", "ENTRYPOINT", "FAIL", "LIMITS", "LIMITS_KEY", "ON_EXIT", "RECONCILE"]
-__all__ += ["SENSOR_ACCOUNT", "STEPS_ACCOUNT", "TASK_LABEL", "TEMPLATE"]
+__all__ = ["APP", "COMMAND", "DEFAULT_BUS", "DELIVERY_LABEL", "ENTRYPOINT", "FAIL", "LIMITS", "LIMITS_KEY", "ON_EXIT"]
+__all__ += ["RECONCILE", "SENSOR_ACCOUNT", "STEPS_ACCOUNT", "TASK_LABEL", "TEMPLATE"]
 
 ENTRYPOINT = "cancel"
 ON_EXIT = "on-exit"
@@ -19,3 +19,4 @@ SENSOR_ACCOUNT = "cancel-agents-sensor"
 DELIVERY_LABEL = "agent-cancellation/delivery"
 RECONCILE = "reconcile-cancellations"  # template, schedule and account
 COMMAND = "agent-commands"  # template and account
+DEFAULT_BUS = "default"  # the EventBus of an EventSource or a Sensor that names none

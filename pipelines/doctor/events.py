@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines.client import counted
 from pipelines.doctor.check import CheckResult, CheckStatus
 from pipelines.doctor.payload import carried_bytes
+from pipelines.names import DEFAULT_BUS
 from pipelines.settings import EXEMPT_FIX, unexempt_senders
 from steps.kube import Resource
 
@@ -20,7 +21,6 @@ _BUSES = Resource(group="argoproj.io", version="v1alpha1", plural="eventbus")
 _EVENT_SOURCES = Resource(group="argoproj.io", version="v1alpha1", plural="eventsources")
 _SENSORS = Resource(group="argoproj.io", version="v1alpha1", plural="sensors")
 # The EventBus of an EventSource that names none.
-_DEFAULT_BUS = "default"
 _SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
 
 
@@ -68,7 +68,7 @@ def events(installation: Installation, check: str) -> Iterator[CheckResult]:
         yield CheckResult(check=check, status=CheckStatus.WRONG, found=problem, fix=fix)
     else:
         yield _conditions(check, source)
-        bus = source["spec"].get("eventBusName") or _DEFAULT_BUS
+        bus = source["spec"].get("eventBusName") or DEFAULT_BUS
         if bus != settings.event_bus:
             problem = f"EventSource {settings.event_source} sends to EventBus {bus}: the Sensor hears nothing"
             fix = f"set its spec.eventBusName to {settings.event_bus}, or correct events.event_bus"

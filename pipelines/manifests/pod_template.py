@@ -14,7 +14,7 @@ from hera.workflows import models as m
 from hera.workflows.models import VolumeMount
 from hera.workflows.models.io.k8s.apimachinery.pkg.api.resource import Quantity
 
-from pipelines.names import APP
+from pipelines.names import APP, DEFAULT_BUS
 from pipelines.observability import MEASUREMENTS_FOLDER
 from steps.telemetry import MEASUREMENTS_ENV, PROFILE_ENV, TRACING_ENDPOINT_ENV
 
@@ -26,8 +26,6 @@ _USER = 8737
 # The user in Argo Events' own manifests; its image names none.
 _EVENTS_USER = 9731
 _CA_VOLUME = "github-ca"
-# The EventBus of an object that names none.
-DEFAULT_BUS = "default"
 
 
 def pod_security(settings: Settings) -> m.PodSecurityContext:

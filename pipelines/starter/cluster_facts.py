@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipelines.doctor import ClusterResource
-from pipelines.names import APP
+from pipelines.names import APP, DEFAULT_BUS
 from pipelines.starter.kinds import telling_kinds
 from steps.core import ForbiddenError, NotFoundError, NotServedError, StepError
 from steps.settings import REPOSITORY_PATTERN
@@ -27,8 +27,6 @@ _BUSES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventb
 _SOURCES = ClusterResource(group="argoproj.io", version="v1alpha1", plural="eventsources")
 # As for the settings' own names.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-# That of an EventSource, or a Sensor, that names none.
-DEFAULT_BUS = "default"
 # Enough to see where runs are; a busy cluster has thousands.
 _LOOKED_AT = 500
 
