@@ -89,11 +89,20 @@ def run_pass(context: ReconcileContext) -> PassResult:
     for repair in planned:
         _log_finding(repair, context=context)
     unused = tuple(idle_leases(TaskIndex.from_snapshot(snapshot, settings=context.settings), findings))
-    repairs = tuple(RepairResult(planned=repair, problem=_repair(repair, context=context)) for repair in planned)
-    if not context.dry_run:
-        for task_state in healthy_tasks(snapshot, findings):
-            _guarded(partial(reset_attempts, task_state.name, context=context), task=task_state.task, context=context)
-    idle = tuple(IdleResult(task_state=each, problem=_delete_idle(each, context=context)) for each in unused)
+    do = partial(_guarded, context=context)
+    repairs = tuple(
+        RepairResult(
+            planned=repair,
+            problem=do(partial(_repair_and_count, repair, context=context), task=repair.finding.task),
+        )
+        for repair in planned
+    )
+    for task_state in healthy_tasks(snapshot, findings):
+        do(partial(reset_attempts, task_state.name, context=context), task=task_state.task)
+    idle = tuple(
+        IdleResult(task_state=each, problem=do(partial(delete_idle_lease, each, context=context), task=each.task))
+        for each in unused
+    )
     repaired = [] if context.dry_run else [each.planned for each in repairs if not each.problem]
     seconds = context.clock.monotonic() - began
     measure_pass(snapshot, repairs=planned, repaired=repaired, seconds=seconds, context=context)
@@ -146,20 +155,6 @@ def _log_finding(repair: PlannedRepair, *, context: ReconcileContext) -> None:
     )
 
 
-def _repair(repair: PlannedRepair, *, context: ReconcileContext) -> str:
-    """Apply a repair unless this is a dry run. Return why it failed; empty if it succeeded."""
-    if context.dry_run:
-        return ""
-    return _guarded(partial(_repair_and_count, repair, context=context), task=repair.finding.task, context=context)
-
-
-def _delete_idle(task_state: TaskState, *, context: ReconcileContext) -> str:
-    """Delete an idle Lease unless this is a dry run. Return why it failed; empty if it succeeded."""
-    if context.dry_run:
-        return ""
-    return _guarded(partial(delete_idle_lease, task_state, context=context), task=task_state.task, context=context)
-
-
 def _repair_and_count(repair: PlannedRepair, *, context: ReconcileContext) -> None:
     try:
         apply_repair(repair, context=context)
@@ -173,7 +168,9 @@ def _repair_and_count(repair: PlannedRepair, *, context: ReconcileContext) -> No
 
 
 def _guarded(do: Callable[[], None], *, task: str, context: ReconcileContext) -> str:
-    """Run an action for one task and log its errors. Return why it failed; empty if it succeeded."""
+    """Run an action for one task, unless this is a dry run, and log its errors. Return why it failed; else empty."""
+    if context.dry_run:
+        return ""
     try:
         do()
     except TerminatedError:
