@@ -30,7 +30,7 @@ def explain_settings(key: str, *, own: Mapping[str, Any], source: str) -> str:
         source: The file's name.
 
     Raises:
-        BadInputError: There is no such key.
+        BadInputError: The key does not exist.
     """
     tables = {table.name: table for table in setting_tables()}
     name, _, rest = key.strip("[]").partition(".")

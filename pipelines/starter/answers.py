@@ -64,9 +64,10 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         ask: Asks a person a question with a suggestion; None if nobody can be asked.
 
     Raises:
-        BadInputError: An answer is missing, and nobody can be asked; or there is no such kind.
+        BadInputError: An answer is missing, and nobody can be asked; or the kind is not known.
     """
-    defaults, default_source = default_values()["namespaces"], default_values()["events"]["event_source"]
+    values = default_values()
+    defaults, default_source = values["namespaces"], values["events"]["event_source"]
     source = facts.sources[0] if len(facts.sources) == 1 and given.events in {"", facts.sources[0].namespace} else None
     kind, kinds = given.kind or _kind(facts), ", ".join(known_kinds())
     if ask and not given.kind:
@@ -89,7 +90,9 @@ def complete(given: Answers, *, facts: ClusterFacts, ask: Ask | None) -> Answers
         "--image": answers.image,
     }
     needed |= {"--example": answers.examples} if answers.branch else {}
-    paths = {_TASK: ""} | dict(answers.paths) if _BRANCH in dict(answers.paths) else dict(answers.paths)
+    paths = dict(answers.paths)
+    if _BRANCH in paths:
+        paths = {_TASK: ""} | paths
     needed |= {_field_option(key): key in paths for key in open_keys(kind)}
     if missing := [option for option, answer in needed.items() if not answer]:
         raise BadInputError(f"{', '.join(missing)}: missing: give them, or run init in a terminal, where it asks")

@@ -76,7 +76,8 @@ def delete_runs(
     """
     asked = [run for run in runs if run.kind.stop_patch]
     at_once = deleted_at_once(runs, around=around)
-    to_delete = [run for run in runs if not run.kind.stop_patch and run not in at_once]
+    first = {run.uid for run in (*asked, *at_once)}
+    to_delete = [run for run in runs if run.uid not in first]
     sent = SentDeletes()
     agents = sent.agents
 

@@ -144,7 +144,7 @@ def runs_of_task(
 def _list_between(
     runs: Collection[AgentRun], *, kinds: Iterable[RunKind], kube: Kube, namespace: str
 ) -> list[OwnedObject]:
-    """List what may lie between a run and a Job or pod that looks like a run; nothing if there is no such one."""
+    """List what may lie between a run and a Job or pod that looks like a run; nothing if no run is one."""
     resources, uids = owned_resources(kinds, plurals=()), {run.uid for run in runs}
     controllers = {
         (owner.group, plural)
