@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _BUSES = Resource(group="argoproj.io", version="v1alpha1", plural="eventbus")
 _EVENT_SOURCES = Resource(group="argoproj.io", version="v1alpha1", plural="eventsources")
 _SENSORS = Resource(group="argoproj.io", version="v1alpha1", plural="sensors")
-# The EventBus of an EventSource that names none.
 _SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices")
 
 
